@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The language between a client (liblinfsp, linfsp, fusermount3) and the service (linfspd).
+ *
+ * Model. A silo has two listening sockets, `disk` and `net` (AF_UNIX, SOCK_SEQPACKET), in the folder injected at /dev/linfsp;
+ * the host has the same two in /run/linfsp/host. Which silo a client belongs to is known from the socket that it
+ * connected to, who it is from SO_PEERCRED; nothing a message says is believed on either.
+ *
+ * A message is one packet: a struct below, whole, of fixed size, that begins with struct wire_header, and at most
+ * WIRE_FDS_MAX descriptors by SCM_RIGHTS. Strings are NUL-terminated inside their arrays, zero-filled behind. Reserved members
+ * and padding are zero. Host byte order: both ends run on one kernel.
+ *
+ * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME or WIRE_SILO. The
+ * connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On it the
+ * service may send WIRE_VOLUME_ENDED at any time. When the life line breaks without that message the service has died:
+ * the client goes on serving and hands its cookie to the next service by WIRE_ATTACH_VOLUME.
+ */
+#ifndef LINFSP_WIRE_PROTOCOL_H
+#define LINFSP_WIRE_PROTOCOL_H
+
+#include <stdint.h>
+
+#define WIRE_MAGIC UINT32_C(0x5046534c) /* "LSFP" */
+#define WIRE_VERSION 1
+#define WIRE_FDS_MAX 20
+#define WIRE_MESSAGE_MAX 16384
+
+#define WIRE_NAME_MAX 64 /* file system name, transport, engine */
+#define WIRE_SILO_ID_MAX 80
+#define WIRE_PREFIX_MAX 512
+#define WIRE_PATH_MAX 4096
+#define WIRE_COMPONENT_MAX 256
+#define WIRE_SOURCE_MAX 512
+#define WIRE_TEXT_MAX 1024
+#define WIRE_COOKIE_SIZE 16
+#define WIRE_CLONES_MAX 16
+
+enum wire_type {
+    /* requests */
+    WIRE_CREATE_VOLUME = 1, /* fds: see flags. -> WIRE_VOLUME_CREATED */
+    WIRE_ATTACH_VOLUME = 2, /* -> WIRE_DONE */
+    WIRE_UNMOUNT = 3, /* -> WIRE_DONE */
+    WIRE_LIST_VOLUMES = 4, /* -> WIRE_VOLUME*, WIRE_DONE */
+    WIRE_LIST_SILOS = 5, /* -> WIRE_SILO*, WIRE_DONE */
+    WIRE_GET_STATUS = 6, /* -> WIRE_STATUS */
+    WIRE_STOP = 7, /* host's root only -> WIRE_DONE once all is torn down, or the connection closes */
+    WIRE_RESOLVE_PREFIX = 8, /* -> WIRE_VOLUME of the volume under which that prefix or path lies, WIRE_DONE */
+    WIRE_OPEN_BACKING = 9, /* on a life line; fd: the file -> WIRE_BACKING_OPENED */
+    WIRE_CLOSE_BACKING = 10, /* on a life line -> WIRE_DONE */
+    WIRE_FUSERMOUNT = 11, /* the fusermount3 stand-in; fd: the mount point -> WIRE_VOLUME_CREATED with the fuse fd */
+    WIRE_SHARE = 12, /* publishes a mount point that exists; fd: it -> WIRE_DONE */
+    WIRE_UNSHARE = 13, /* -> WIRE_DONE */
+
+    /* replies */
+    WIRE_ERROR = 64,
+    WIRE_DONE = 65,
+    WIRE_VOLUME_CREATED = 66, /* fds: the fuse fd, then its clones */
+    WIRE_VOLUME = 67,
+    WIRE_SILO = 68,
+    WIRE_STATUS = 69,
+    WIRE_BACKING_OPENED = 70,
+
+    /* events, on a life line */
+    WIRE_VOLUME_ENDED = 96,
+};
+
+struct wire_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type; /* enum wire_type */
+    uint32_t size; /* of the whole message */
+    uint32_t serial; /* chosen by the client, repeated in each reply; 0 in events */
+};
+
+/*
+ * What FUSE_INIT negotiates. The service itself answers the kernel's FUSE_INIT before it hands the fd out, so that a
+ * volume others can see has a request time-out that its server cannot leave out. In a request: what is wanted;
+ * in the reply: what is in force. Members are those of struct fuse_init_out; flags holds flags | flags2 << 32.
+ */
+struct wire_init {
+    uint64_t flags;
+    uint32_t minor; /* reply: the kernel's protocol minor, 7.x */
+    uint32_t max_readahead;
+    uint32_t max_write;
+    uint32_t time_gran; /* ns */
+    uint16_t max_background;
+    uint16_t congestion_threshold;
+    uint16_t max_pages;
+    uint16_t request_timeout; /* s; 0: none */
+    uint32_t max_stack_depth;
+    uint32_t reserved;
+};
+
+#define WIRE_CREATE_READ_ONLY (1u << 0)
+#define WIRE_CREATE_NOEXEC (1u << 1)
+/* The mount point comes as the first fd: O_PATH | O_DIRECTORY, opened by the client. */
+#define WIRE_CREATE_MOUNT_POINT_FD (1u << 2)
+/* The client made the mount point: the second fd is its parent (O_PATH), made_name its name. The service removes it at the end,
+ * with the client's own rights. */
+#define WIRE_CREATE_MADE_MOUNT_POINT (1u << 3)
+#define WIRE_CREATE_FLAGS (WIRE_CREATE_READ_ONLY | WIRE_CREATE_NOEXEC | WIRE_CREATE_MOUNT_POINT_FD | WIRE_CREATE_MADE_MOUNT_POINT)
+
+/* On `disk` prefix is empty and a mount point or letter is needed; on `net` prefix is needed and the mount point is not. */
+struct wire_create_volume {
+    struct wire_header header;
+    uint32_t flags; /* WIRE_CREATE_* */
+    uint32_t clones; /* how many more fds of the connection are wanted (FUSE_DEV_IOC_CLONE), <= WIRE_CLONES_MAX */
+    struct wire_init init;
+    char letter[4]; /* "a" to "z", "*", or "" when the mount point comes as fd or there is none */
+    uint32_t root_mode; /* permission bits */
+    char file_system_name[WIRE_NAME_MAX];
+    char source[WIRE_SOURCE_MAX]; /* "": the service chooses */
+    char prefix[WIRE_PREFIX_MAX]; /* as the user wrote it, or "" */
+    char mount_point[WIRE_PATH_MAX]; /* for display: the absolute path as the client sees it; "" with a letter */
+    char made_name[WIRE_COMPONENT_MAX];
+};
+
+struct wire_volume_created {
+    struct wire_header header;
+    uint64_t volume;
+    uint8_t cookie[WIRE_COOKIE_SIZE];
+    uint32_t owner_uid; /* the client's uid and gid, as the fuse connection counts them */
+    uint32_t owner_gid;
+    struct wire_init init;
+    char mount_point[WIRE_PATH_MAX]; /* "" where there is none */
+    char unc_path[WIRE_PREFIX_MAX + 8]; /* "/unc/server/share", or "" */
+};
+
+struct wire_attach_volume {
+    struct wire_header header;
+    uint64_t volume;
+    uint8_t cookie[WIRE_COOKIE_SIZE];
+};
+
+/* By mount point (as its silo's processes see it), prefix in any spelling, or id (where target is ""). Allowed for the volume's owner,
+ * its silo's root, and the host's root. */
+struct wire_unmount {
+    struct wire_header header;
+    uint64_t volume;
+    char target[WIRE_PATH_MAX];
+    uint32_t force; /* 1: abort the connection first */
+    uint32_t reserved;
+};
+
+/* LIST_VOLUMES, LIST_SILOS, GET_STATUS, STOP, DONE */
+struct wire_plain {
+    struct wire_header header;
+};
+
+struct wire_resolve_prefix {
+    struct wire_header header;
+    char prefix[WIRE_PATH_MAX]; /* "\\server\share\a\b" or "/unc/server/share/a/b" */
+};
+
+struct wire_open_backing {
+    struct wire_header header;
+    uint64_t volume;
+};
+
+struct wire_close_backing {
+    struct wire_header header;
+    uint64_t volume;
+    int32_t backing_id;
+    uint32_t reserved;
+};
+
+struct wire_fusermount {
+    struct wire_header header;
+    uint32_t flags; /* WIRE_FUSERMOUNT_* */
+    uint32_t reserved;
+    char options[2048]; /* as given behind -o */
+    char mount_point[WIRE_PATH_MAX];
+};
+#define WIRE_FUSERMOUNT_AUTO_UNMOUNT (1u << 0)
+
+struct wire_share {
+    struct wire_header header;
+    char prefix[WIRE_PREFIX_MAX]; /* for WIRE_UNSHARE too */
+    char mount_point[WIRE_PATH_MAX];
+};
+
+struct wire_error {
+    struct wire_header header;
+    int32_t error; /* positive errno */
+    uint32_t reserved;
+    char message[WIRE_TEXT_MAX]; /* for a person: what, why, what mends it */
+};
+
+struct wire_volume {
+    struct wire_header header;
+    uint64_t id;
+    uint64_t since; /* ns since the epoch */
+    uint32_t server_pid; /* as the asker's silo counts pids; 0 where it is not visible there */
+    uint32_t owner_uid;
+    uint32_t fuse_device; /* the number under /sys/fs/fuse/connections; 0 in a container */
+    uint32_t attached; /* 0: the service restarted and the server has not come back yet */
+    char silo[WIRE_SILO_ID_MAX];
+    char file_system_name[WIRE_NAME_MAX];
+    char transport[WIRE_NAME_MAX];
+    char mount_point[WIRE_PATH_MAX];
+    char prefix[WIRE_PREFIX_MAX]; /* "\server\share" in the case it was claimed in, or "" */
+    char unc_path[WIRE_PREFIX_MAX + 8];
+};
+
+struct wire_silo {
+    struct wire_header header;
+    uint64_t since; /* ns since the epoch */
+    uint32_t init_pid;
+    uint32_t volumes;
+    uint32_t user_namespace; /* 1: it has one of its own */
+    uint32_t reserved;
+    char id[WIRE_SILO_ID_MAX]; /* the engine's container id where known, else "mnt-<inode>"; "host" */
+    char engine[WIRE_NAME_MAX]; /* docker, podman, containerd, lxc, systemd-nspawn, bubblewrap, or "" */
+    char name[WIRE_COMPONENT_MAX];
+    char state[WIRE_NAME_MAX]; /* "ready", or why it could not be set up */
+};
+
+struct wire_status {
+    struct wire_header header;
+    uint64_t since; /* ns since the epoch */
+    uint64_t resident_bytes;
+    uint64_t cpu_ns;
+    uint32_t pid; /* 0 in a container */
+    uint32_t silos;
+    uint32_t volumes;
+    uint32_t shares;
+    uint64_t injections; /* silos set up since the start */
+    uint64_t failures; /* silos that could not be set up */
+    char version[WIRE_NAME_MAX];
+    char unc_root[WIRE_COMPONENT_MAX];
+    char monitor[WIRE_NAME_MAX]; /* "proc-connector" or "polling" */
+};
+
+struct wire_backing_opened {
+    struct wire_header header;
+    int32_t backing_id;
+    uint32_t reserved;
+};
+
+struct wire_volume_ended {
+    struct wire_header header;
+    uint64_t volume;
+    char reason[WIRE_TEXT_MAX]; /* "unmounted", "the service stops", ... */
+};
+
+#endif
