@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Once before and after all files of a run: the staged installation, the engines, the images, the baseline. Run by
+# `./check e2e [FILE]`, or by hand as root: `bats test/e2e/disk.bats` after a build in build/ (LINFSP_BUILD names another one).
+
+setup_suite() {
+    [ "$(id -u)" = 0 ] || { echo "the end-to-end tests need root" >&2 && return 1; }
+    exec 9>/run/lock/linfsp-test.lock
+    flock -w 600 9 || { echo "another run of these tests goes on" >&2 && return 1; }
+    LINFSP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    LINFSP_STATE=$(mktemp -d /tmp/linfsp-test.XXXXXX)
+    chmod 755 "$LINFSP_STATE"
+    LINFSP_STAGE=$LINFSP_STATE/stage/usr/local
+    export LINFSP_ROOT LINFSP_STATE LINFSP_STAGE DOCKER_HOST DOCKER_HOST_REMAP
+    meson install -C "${LINFSP_BUILD:-$LINFSP_ROOT/build}" --no-rebuild --quiet --destdir "$LINFSP_STATE/stage"
+    source "$LINFSP_ROOT/test/helpers/common.bash"
+    if service_answers; then
+        echo "a LinFsp service runs on this machine: these tests start and kill their own; stop it first (linfsp stop)" >&2
+        return 1
+    fi
+    find_engines
+    take_baseline
+}
+
+# The machine's own engine where it answers, else one of ours; and a remapped one. Empty: there is none.
+find_engines() {
+    local sockets=$LINFSP_STATE/engines
+    DOCKER_HOST_REMAP=
+    mkdir -p "$sockets"
+    if ! docker version >/dev/null 2>&1; then
+        DOCKER_HOST=
+        if private_engine "$sockets/plain"; then
+            DOCKER_HOST=unix://$sockets/plain/docker.sock
+        fi
+    else
+        DOCKER_HOST=$(docker context inspect -f '{{.Endpoints.docker.Host}}')
+        touch "$LINFSP_STATE/engine-is-not-ours"
+    fi
+    if [ -n "$DOCKER_HOST" ]; then
+        remove_containers
+        "$LINFSP_ROOT/test/helpers/images" || return
+        if private_remapped_engine "$sockets/remapped"; then
+            DOCKER_HOST_REMAP=unix://$sockets/remapped/docker.sock
+            DOCKER_HOST=$DOCKER_HOST_REMAP "$LINFSP_ROOT/test/helpers/images" busybox debian
+        fi
+    fi
+}
+
+teardown_suite() {
+    [ -n "${LINFSP_STATE:-}" ] || return 0
+    source "$LINFSP_ROOT/test/helpers/common.bash"
+    if [ -e "$LINFSP_STATE/engine-is-not-ours" ]; then
+        remove_containers
+        docker image ls -q 'linfsp-test/*' | sort -u | xargs -r docker image rm -f >/dev/null
+    fi
+    end_engine "$LINFSP_STATE/engines/remapped"
+    end_engine "$LINFSP_STATE/engines/plain"
+    rm -rf --one-file-system "$LINFSP_STATE"
+}

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Nothing may stay behind: mounts on the host and in containers, folders, FUSE connections, processes, kernel complaints. What
+# was there before the tests (a baseline, taken by setup_suite) does not count.
+
+# The numbers of all FUSE connections, through a mount of fusectl that only we see.
+fuse_connections() {
+    unshare --mount sh -c 'mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null; ls /sys/fs/fuse/connections'
+}
+
+# Mount points of ours in a mount table: FUSE mounts, and all at or below our folders.
+our_mounts() {
+    awk '{ for (i = 7; i < NF && $i != "-"; i++);
+           if ($(i + 1) ~ /^fuse(\.|blk|$)/ || $5 ~ /^\/(unc|run\/linfsp|dev\/linfsp)(\/|$)/) print $5, $(i + 1) }' "/proc/$1/mountinfo"
+}
+
+# Processes that run a program of the staged installation, or one that was injected.
+our_processes() {
+    local link exe
+    for link in /proc/[0-9]*/exe; do
+        exe=$(readlink "$link" 2>/dev/null) || continue
+        case $exe in
+        "$LINFSP_STAGE"/* | /dev/linfsp/* | /run/linfsp/*) echo "${link//[^0-9]/} $exe" ;;
+        esac
+    done
+}
+
+kernel_complaints() {
+    dmesg 2>/dev/null | grep -E 'blocked for more than|hung task|WARNING:|BUG:|Oops|general protection|segfault|soft lockup|refcount_t'
+}
+
+take_baseline() {
+    fuse_connections >"$LINFSP_STATE/baseline.connections"
+    our_mounts self >"$LINFSP_STATE/baseline.mounts"
+    kernel_complaints >"$LINFSP_STATE/baseline.kernel"
+    [ -e /unc ] && touch "$LINFSP_STATE/baseline.unc"
+    [ -e /mnt/z ] && touch "$LINFSP_STATE/baseline.letters"
+    return 0
+}
+
+# The lines of standard input that the baseline does not have.
+new_since() {
+    grep -vxFf "$LINFSP_STATE/baseline.$1"
+}
+
+complain() { # WHAT, with lines on standard input
+    local lines
+    lines=$(cat)
+    [ -z "$lines" ] || fail "left behind: $1:" "$lines"
+}
+
+# Each container of the tests that still runs: no mount of ours, no folder of ours.
+containers_are_clean() {
+    local id pid status=0
+    for id in $(docker ps -q --filter label=linfsp-test); do
+        pid=$(docker inspect -f '{{.State.Pid}}' "$id")
+        our_mounts "$pid" | complain "mounts in container $id" || status=1
+        [ ! -e "/proc/$pid/root/dev/linfsp" ] || fail "left behind: /dev/linfsp in container $id" || status=1
+        [ ! -L "/proc/$pid/root/unc" ] || fail "left behind: /unc in container $id" || status=1
+    done
+    return "$status"
+}
+
+connections_are_gone() {
+    [ -z "$(fuse_connections | new_since connections)" ]
+}
+
+# To be called when the service is stopped.
+nothing_left() {
+    local status=0
+    wait_until 3 connections_are_gone || fuse_connections | new_since connections | complain "FUSE connections" || status=1
+    our_mounts self | new_since mounts | complain "mounts on the host" || status=1
+    [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp: $(ls -A /run/linfsp)" || status=1
+    [ -e "$LINFSP_STATE/baseline.unc" ] || [ ! -e /unc ] || fail "left behind: /unc" || status=1
+    [ -e "$LINFSP_STATE/baseline.letters" ] || [ ! -e /mnt/z ] || fail "left behind: /mnt/z" || status=1
+    our_processes | complain "processes" || status=1
+    containers_are_clean || status=1
+    no_hung_tasks || status=1
+    kernel_complaints | new_since kernel | complain "complaints in the kernel's log" || status=1
+    return "$status"
+}
+
+# No task of the machine waits, twice within half a second, uninterruptibly for FUSE.
+no_hung_tasks() {
+    local first second
+    first=$(tasks_waiting_for_fuse)
+    [ -n "$first" ] || return 0
+    sleep 0.5
+    second=$(tasks_waiting_for_fuse)
+    comm -12 <(sort <<<"$first") <(sort <<<"$second") | complain "tasks that wait for FUSE"
+}
+
+tasks_waiting_for_fuse() {
+    ps -eLo lwp=,stat=,wchan:32=,comm= | awk '$2 ~ /^D/ && $3 ~ /fuse|request_wait/'
+}
