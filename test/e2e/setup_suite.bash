@@ -12,7 +12,7 @@ setup_suite() {
     LINFSP_STATE=$(mktemp -d /tmp/linfsp-test.XXXXXX)
     chmod 755 "$LINFSP_STATE"
     LINFSP_STAGE=$LINFSP_STATE/stage/usr/local
-    export LINFSP_ROOT LINFSP_STATE LINFSP_STAGE DOCKER_HOST DOCKER_HOST_REMAP
+    export LINFSP_ROOT LINFSP_STATE LINFSP_STAGE DOCKER_HOST DOCKER_HOST_PLAIN DOCKER_HOST_REMAP
     meson install -C "${LINFSP_BUILD:-$LINFSP_ROOT/build}" --no-rebuild --quiet --destdir "$LINFSP_STATE/stage"
     source "$LINFSP_ROOT/test/helpers/common.bash"
     if service_answers; then
@@ -20,6 +20,7 @@ setup_suite() {
         return 1
     fi
     find_engines
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$LINFSP_STATE/probe" "$LINFSP_ROOT/test/helpers/probe.c"
     take_baseline
 }
 
@@ -37,6 +38,7 @@ find_engines() {
         DOCKER_HOST=$(docker context inspect -f '{{.Endpoints.docker.Host}}')
         touch "$LINFSP_STATE/engine-is-not-ours"
     fi
+    DOCKER_HOST_PLAIN=$DOCKER_HOST
     if [ -n "$DOCKER_HOST" ]; then
         remove_containers
         "$LINFSP_ROOT/test/helpers/images" || return

@@ -6,11 +6,12 @@
 # behind; its tests make their own containers, which teardown removes. Whatever could hang on a file system is bounded.
 #
 # Exported by setup_suite: LINFSP_ROOT (the checkout), LINFSP_STAGE (what meson installed), LINFSP_STATE (a folder for this run),
-# DOCKER_HOST, DOCKER_HOST_REMAP (a second engine, with userns-remap; empty where it cannot run).
+# DOCKER_HOST and DOCKER_HOST_PLAIN (the engine), DOCKER_HOST_REMAP (a second one, with userns-remap; empty where it cannot run).
 
 linfsp=${LINFSP_STAGE:-}/bin/linfsp
 linfspd=${LINFSP_STAGE:-}/sbin/linfspd
 here_memfs=${LINFSP_STAGE:-}/bin/memfs
+probe=${LINFSP_STATE:-}/probe
 silo_bin=/dev/linfsp/bin
 
 source "${BASH_SOURCE[0]%/*}/engine.bash"
@@ -142,7 +143,13 @@ wait_unmounted() { # NAME PATH
 
 # Pids, as the host counts, of the processes called COMM in a container: `pids_in NAME COMM`
 pids_in() {
-    pgrep --ns "$(pid_of "$1")" --nslist mnt -x "$2"
+    local init
+    init=$(pid_of "$1")
+    [ "${init:-0}" -gt 1 ] && pgrep --ns "$init" --nslist mnt -x "$2"
+}
+
+signal_memfs() { # SIGNAL NAME: every memfs of a container
+    pids_in "$2" memfs | xargs -r kill "-$1"
 }
 
 gone() { # PID...

@@ -140,7 +140,7 @@ remove_container() { # NAME...
 remove_containers() {
     local engine status=0
     rm -f "${LINFSP_STATE:?}"/pid.*
-    for engine in $DOCKER_HOST $DOCKER_HOST_REMAP; do
+    for engine in $DOCKER_HOST_PLAIN $DOCKER_HOST_REMAP; do
         DOCKER_HOST=$engine remove_containers_of_engine || status=1
     done
     return "$status"

@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# linfsp: every verb, in words and as JSON, on the host and in a container.
+load ../helpers/common
+
+setup_file() { file_setup; }
+teardown_file() { file_teardown; }
+teardown() {
+    remove_containers
+    end_host_memfs
+}
+
+# The output of `linfsp VERB... --json` is JSON for which the jq expression holds: `json 'EXPRESSION' VERB...`
+json() {
+    local output
+    output=$(bounded "$linfsp" "${@:2}" --json) || fail "linfsp ${*:2} --json failed" || return
+    jq -e "$1" >/dev/null <<<"$output" || fail "linfsp ${*:2} --json is not such that $1:" "$output"
+}
+
+json_in() { # NAME 'EXPRESSION' VERB...
+    local output
+    output=$(inside "$1" "$silo_bin/linfsp" "${@:3}" --json) || fail "linfsp ${*:3} --json failed in $1" || return
+    jq -e "$2" >/dev/null <<<"$output" || fail "linfsp ${*:3} --json in $1 is not such that $2:" "$output"
+}
+
+@test "cli: version" {
+    has "$("$linfsp" version)" 1.0.0
+    json '.version == "1.0.0"' version
+    container one scratch
+    has "$(inside one "$silo_bin/linfsp" version)" 1.0.0
+}
+
+@test "cli: no verb, an unknown verb and an unknown option are named, with exit status 2; help is not an error" {
+    for words in frobnicate '--frobnicate' 'status --frobnicate' 'path' 'umount'; do
+        status=0
+        # shellcheck disable=SC2086
+        output=$("$linfsp" $words 2>&1) || status=$?
+        [ "$status" -ne 0 ] || fail "linfsp $words succeeded" || return
+        has "$output" "${words##* }" || return
+    done
+    help=$("$linfsp" --help)
+    for verb in start stop status silos volumes umount path run doctor version; do
+        has "$help" "$verb" || return
+    done
+}
+
+@test "cli: status" {
+    has "$("$linfsp" status)" 1.0.0 /unc
+    json ".pid == $(service_pid) and .version == \"1.0.0\" and .volumes == 0" status
+    container one busybox
+    json_in one '.version == "1.0.0"' status
+    json_in one '(.pid // 0) == 0' status
+}
+
+@test "cli: silos lists each container by id, engine, name, init pid and volumes" {
+    container one busybox
+    container two debian
+    disk one z
+    one=$(id_of one)
+    json "map(select((.id | startswith(\"${one:0:12}\")) and .engine == \"docker\" and .init_pid == $(pid_of one) and .volumes == 1)) | length == 1" silos
+    json "map(select(.init_pid == $(pid_of two) and .volumes == 0)) | length == 1" silos
+    json 'map(.since) | all' silos
+    list=$("$linfsp" silos)
+    has "$list" "${one:0:12}" docker "$(pid_of one)"
+    wait_until 3 has_in_silos linfsp-test-one
+    remove_container two
+    wait_until 3 json "map(select(.name == \"linfsp-test-two\")) | length == 0" silos
+}
+
+has_in_silos() {
+    "$linfsp" silos --json | jq -e --arg name "$1" 'map(select(.name == $name)) | length == 1' >/dev/null
+}
+
+@test "cli: volumes lists silo, mount point, prefix, file system, server and where it is mounted" {
+    container one busybox
+    container two busybox
+    disk one z
+    share two y '\memfs\Share'
+    json 'length == 2' volumes
+    json "map(select(.mount_point == \"/mnt/z\" and .file_system_name == \"NTFS\" and (.prefix // \"\") == \"\"
+        and .server_pid == $(pids_in one memfs))) | length == 1" volumes
+    json 'map(select(.mount_point == "/mnt/y" and .prefix == "\\memfs\\Share" and .unc_path == "/unc/memfs/Share")) | length == 1' volumes
+    list=$("$linfsp" volumes)
+    has "$list" /mnt/z /mnt/y '\memfs\Share' NTFS
+    start_memfs_here -F hosts -m X: -u '\host\share'
+    wait_until 5 mounted_here /mnt/x
+    json 'map(select(.silo == "host" and .mount_point == "/mnt/x")) | length == 1' volumes
+}
+
+@test "cli: in a container silos and volumes show its own only" {
+    container one busybox
+    container two busybox
+    container none busybox
+    disk one z
+    share two y '\memfs\share'
+    json_in one 'length == 1 and .[0].mount_point == "/mnt/z"' volumes
+    json_in two 'length == 1 and .[0].prefix == "\\memfs\\share"' volumes
+    json_in none 'length == 0' volumes
+    one=$(id_of one)
+    json_in one "length == 1 and (.[0].id | startswith(\"${one:0:12}\"))" silos
+    has_not "$(inside one "$silo_bin/linfsp" silos; inside one "$silo_bin/linfsp" volumes)" "$(id_of two)" share
+    pid=$(inside two pidof memfs)
+    json_in two ".[0].server_pid == $pid" volumes
+}
+
+@test "cli: path, both ways" {
+    equal "path" "$("$linfsp" path '\\memfs\share\a\b')" /unc/memfs/share/a/b
+    equal "path with one backslash" "$("$linfsp" path '\memfs\share')" /unc/memfs/share
+    equal "path with slashes" "$("$linfsp" path '//memfs/share/a')" /unc/memfs/share/a
+    equal "back" "$("$linfsp" path /unc/memfs/share/a/b)" '\\memfs\share\a\b'
+    json '.path == "/unc/memfs/share/a"' path '\\memfs\share\a'
+    container one busybox
+    equal "in a container" "$(inside one "$silo_bin/linfsp" path '\\memfs\share\a\b')" /unc/memfs/share/a/b
+    for bad in 'memfs' '\\memfs' '\\memfs\..\a' /etc/passwd; do
+        refused "$bad" -- "$linfsp" path "$bad" || return
+    done
+}
+
+@test "cli: umount says what there is not" {
+    refused /mnt/q -- "$linfsp" umount /mnt/q
+    refused '\no\such' -- "$linfsp" umount '\no\such'
+    container one busybox
+    container two busybox
+    share one y '\memfs\share'
+    refused '\memfs\share' -- docker exec "$(full_name two)" "$silo_bin/linfsp" umount '\memfs\share'
+    refused /mnt/y -- docker exec "$(full_name two)" "$silo_bin/linfsp" umount /mnt/y
+    refused '' -- docker exec -u 1000 "$(full_name one)" "$silo_bin/linfsp" umount /mnt/y
+    mounted one /mnt/y
+}
+
+@test "cli: doctor tells of kernel, features and engines; each finding says what it costs and how to mend it" {
+    status=0
+    output=$(bounded "$linfsp" doctor) || status=$?
+    [ "$status" -le 1 ] || fail "doctor failed: $status" "$output"
+    has "$output" "$(uname -r)" /dev/fuse
+    json 'type == "object" or type == "array"' doctor || [ "$status" = 1 ]
+    bounded "$linfsp" doctor --json | jq -e '[.. | objects | select(has("status") and .status != "ok")] | all((.cost // "") != "" and (.mend // "") != "")'
+}
+
+@test "cli: start when it runs says so; stop, stop again, start, status" {
+    "$linfsp" start
+    equal "the same service" "$("$linfsp" status --json | jq .pid)" "$(service_pid)"
+    service_stop
+    refused "linfsp start" -- "$linfsp" status
+    has "$("$linfsp" stop 2>&1 || true)" "not running"
+    BOUND=15 bounded "$linfsp" start 3>&-
+    json '.pid > 0' status
+    container one busybox
+    disk one z
+    "$linfsp" status --json | jq .pid >"$LINFSP_STATE/linfspd.pid"
+    service_stop
+    nothing_left
+    service_start
+}
+
+@test "cli: run: a container without an engine, where memfs works" {
+    command -v bwrap >/dev/null || missing bubblewrap
+    equal "hello" "$(bounded "$linfsp" run -- echo hello)" hello
+    status=0
+    bounded "$linfsp" run sh -c 'exit 7' || status=$?
+    equal "exit status" "$status" 7
+    has "$(bounded "$linfsp" run -- sh -ec '
+        /dev/linfsp/bin/memfs -i -F NTFS -m Z: &
+        for i in $(seq 100); do grep -q " /mnt/z fuse.NTFS " /proc/mounts && break; sleep 0.02; done
+        echo works >/mnt/z/file
+        cat /mnt/z/FILE
+        /dev/linfsp/bin/linfsp silos
+        kill $!; wait')" works
+    not mounted_here /mnt/z
+    wait_until 3 json 'map(select(.engine == "bubblewrap")) | length == 0' silos
+}
+
+@test "cli: run: network volumes reach it, and leave it" {
+    command -v bwrap >/dev/null || missing bubblewrap
+    start_memfs_here -F NTFS -u '\host\share'
+    wait_until 5 mounted_here /unc/host/share
+    bounded sh -c 'echo hello >/unc/host/share/file'
+    equal "the host's share in it" "$(bounded "$linfsp" run -- cat /unc/host/share/file)" hello
+    "$linfsp" run -- /dev/linfsp/bin/memfs -F NTFS -u '\run\share' >"$BATS_TEST_TMPDIR/run" 2>&1 3>&- &
+    run_pid=$!
+    wait_until 5 mounted_here /unc/run/share || fail "$(cat "$BATS_TEST_TMPDIR/run")"
+    bounded sh -c 'echo x >/unc/run/share/file'
+    kill -TERM "$run_pid"
+    wait_until 5 gone "$run_pid"
+    wait_until 5 not mounted_here /unc/run/share
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The same memfs on the host itself: for root, and for an ordinary user, who may mount only on a directory of their own.
+load ../helpers/common
+
+setup_file() {
+    file_setup
+    install -d -o 54321 -g 54321 "$LINFSP_STATE/user"
+    chmod -R a+rX "$LINFSP_STATE/stage"
+}
+teardown_file() { file_teardown; }
+teardown() {
+    end_host_memfs
+    remove_containers
+    wait_until 5 no_host_volumes
+}
+
+no_host_volumes() {
+    [ -z "$(our_mounts self | grep -E ' fuse\.' | new_since mounts)" ]
+}
+
+as_user() {
+    setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$@"
+}
+
+user_memfs() {
+    memfs_output=$BATS_TEST_TMPDIR/memfs.$RANDOM
+    as_user "$here_memfs" "$@" >"$memfs_output" 2>&1 3>&- &
+    memfs_pid=$!
+    echo "$memfs_pid" >>"$LINFSP_STATE/memfs.pids"
+}
+
+@test "host: root has a disk at a letter, which no container sees" {
+    container one busybox
+    start_memfs_here -i -F NTFS -m Z:
+    wait_until 5 mounted_here /mnt/z fuse.NTFS || fail "$(cat "$memfs_output")"
+    bounded sh -c 'echo hello >/mnt/z/File; cat /mnt/z/FILE' | grep hello
+    not mounted one /mnt/z
+    script_in one 'no test -e /mnt/z/File'
+    kill -TERM "$memfs_pid"
+    wait "$memfs_pid"
+    not mounted_here /mnt/z
+    [ ! -e /mnt/z ]
+}
+
+@test "host: root has one at a directory, which is made and removed" {
+    start_memfs_here -F NTFS -m "$LINFSP_STATE/volume"
+    wait_until 5 mounted_here "$LINFSP_STATE/volume" fuse.NTFS
+    kill -KILL "$memfs_pid"
+    wait_until 5 not test -e "$LINFSP_STATE/volume"
+}
+
+@test "host: a share of the host is in every container, earlier and later" {
+    container early busybox
+    start_memfs_here -i -F NTFS -m Y: -u '\host\share'
+    wait_until 5 mounted_here /unc/host/share fuse.NTFS
+    container late busybox
+    bounded sh -c 'echo hello >/mnt/y/file'
+    for name in early late; do
+        equal "in $name" "$(inside "$name" cat /unc/host/share/file)" hello
+        script_in "$name" "echo $name >/unc/host/share/$name"
+        equal "from $name" "$(bounded cat "/mnt/y/$name")" "$name"
+    done
+    memfs_refused early '\host\share' -- -F NTFS -u '\host\share'
+    kill -TERM "$memfs_pid"
+    wait_until 5 not mounted_here /unc/host/share
+    wait_until 5 not mounted early /dev/linfsp/unc/host/share
+}
+
+@test "host: an ordinary user mounts on a directory of their own" {
+    install -d -o 54321 -g 54321 "$LINFSP_STATE/user/empty"
+    user_memfs -F NTFS -m "$LINFSP_STATE/user/empty"
+    wait_until 5 mounted_here "$LINFSP_STATE/user/empty" fuse.NTFS || fail "$(cat "$memfs_output")"
+    bounded setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo x >"$1/file"; cat "$1/file"' sh "$LINFSP_STATE/user/empty"
+    equal "owner of its root" "$(bounded stat -c %u "$LINFSP_STATE/user/empty")" 54321
+    user_memfs -F NTFS -m "$LINFSP_STATE/user/made"
+    wait_until 5 mounted_here "$LINFSP_STATE/user/made" fuse.NTFS || fail "$(cat "$memfs_output")"
+    kill -TERM "$memfs_pid"
+    wait_until 5 not test -e "$LINFSP_STATE/user/made"
+}
+
+@test "host: an ordinary user may not mount on a letter, nor on a directory of somebody else, not even a writable one" {
+    install -d "$LINFSP_STATE/roots"
+    install -d -m 1777 "$LINFSP_STATE/anyones"
+    for target in Z: "$LINFSP_STATE/roots" "$LINFSP_STATE/anyones" /tmp /etc /home; do
+        refused "$target" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$target" || return
+    done
+    refused "$LINFSP_STATE/roots/new" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/roots/new"
+    no_host_volumes
+    [ ! -e /mnt/z ]
+    [ ! -e "$LINFSP_STATE/roots/new" ]
+}
+
+@test "host: an ordinary user can not unmount another's volume, nor stop the service" {
+    start_memfs_here -F NTFS -m Y: -u '\host\share'
+    wait_until 5 mounted_here /unc/host/share
+    refused '' -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" umount '\host\share'
+    refused '' -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" umount /mnt/y
+    refused root -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" stop
+    mounted_here /unc/host/share
+    service_answers
+}
+
+@test "host: a link in the place of the mount point is not followed elsewhere" {
+    install -d -o 54321 -g 54321 "$LINFSP_STATE/user"
+    as_user ln -sfn /etc "$LINFSP_STATE/user/link"
+    refused "$LINFSP_STATE/user/link" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/link"
+    not mounted_here /etc
+    as_user rm "$LINFSP_STATE/user/link"
+}
+
+@test "host: memfs starts the service itself where it may, and is told how where it may not" {
+    service_stop
+    refused "linfsp start" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/none"
+    [ ! -e "$LINFSP_STATE/user/none" ]
+    start_memfs_here -F NTFS -m Z:
+    wait_until 8 mounted_here /mnt/z fuse.NTFS || fail "$(cat "$memfs_output")"
+    "$linfsp" status
+    end_host_memfs
+    wait_until 5 not mounted_here /mnt/z
+    BOUND=20 bounded "$linfsp" stop
+    not service_answers
+    nothing_left
+    service_start
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Finding containers: those that run already, new ones before their first act; and never in the way of one.
+load ../helpers/common
+
+setup_file() { file_setup; }
+teardown_file() { file_teardown; }
+teardown() {
+    kill -CONT "$(service_pid)" 2>/dev/null
+    remove_containers
+}
+
+@test "startup: containers that ran already when the service started are found" {
+    service_stop
+    container one busybox
+    container two scratch --user 1000
+    [ ! -e "/proc/$(pid_of one)/root/dev/linfsp" ]
+    service_start
+    wait_until 3 test -e "/proc/$(pid_of one)/root/dev/linfsp/disk"
+    wait_until 3 test -e "/proc/$(pid_of two)/root/dev/linfsp/disk"
+    disk one z
+    start_memfs two -F NTFS -u '\memfs\two'
+    wait_until 5 mounted_here /unc/memfs/two
+}
+
+@test "startup: a container whose first act is memfs does not fail for being fast (20 of 20)" {
+    for round in {1..20}; do
+        container "first-$round" busybox -- /bin/sh -c '/dev/linfsp/bin/memfs -F NTFS -m Z:'
+    done
+    for round in {1..20}; do
+        wait_mounted "first-$round" /mnt/z fuse.NTFS || fail "in round $round" "$(docker logs "$(full_name "first-$round")" 2>&1)"
+    done
+}
+
+@test "startup: memfs as the entry point itself (10 of 10), also by exec form in an image without a shell" {
+    for round in {1..10}; do
+        container "entry-$round" scratch -- /dev/linfsp/bin/memfs -F NTFS -u "\\memfs\\entry-$round"
+    done
+    for round in {1..10}; do
+        wait_until 5 mounted_here "/unc/memfs/entry-$round" || fail "in round $round" "$(docker logs "$(full_name "entry-$round")" 2>&1)"
+    done
+    equal "inits that are memfs" "$(cat "/proc/$(pid_of entry-1)/comm")" memfs
+}
+
+@test "startup: the devices are there at the first instruction (20 of 20), in every mode" {
+    for mode in --user=1000 --read-only --cap-drop=ALL --security-opt=no-new-privileges; do
+        for _ in {1..5}; do
+            container_once busybox "$mode" -- test -S /dev/linfsp/disk -a -S /dev/linfsp/net -a -x /dev/linfsp/bin/memfs ||
+                fail "not there with $mode"
+        done
+    done
+}
+
+@test "startup: many at once are all seen" {
+    for n in {1..12}; do
+        docker run --rm --label linfsp-test --network=none linfsp-test/busybox test -S /dev/linfsp/disk >"$BATS_TEST_TMPDIR/$n" 2>&1 3>&- &
+        pids[n]=$!
+    done
+    for n in {1..12}; do
+        wait "${pids[n]}" || fail "container $n: $(cat "$BATS_TEST_TMPDIR/$n")"
+    done
+}
+
+@test "startup: docker exec, cp, commit, restart and pause work as ever beside the injected folder" {
+    container one busybox
+    disk one z
+    script_in one 'echo x >/mnt/z/file; echo y >/etc/mine'
+    docker cp "$(full_name one):/etc/mine" "$BATS_TEST_TMPDIR/mine"
+    equal "copied" "$(cat "$BATS_TEST_TMPDIR/mine")" y
+    docker commit "$(full_name one)" linfsp-test/committed >/dev/null
+    has_not "$(docker export "$(full_name one)" | tar -t | grep linfsp || true)" bin/memfs
+    docker image rm linfsp-test/committed >/dev/null
+    docker pause "$(full_name one)"
+    docker unpause "$(full_name one)"
+    equal "after a pause" "$(inside one cat /mnt/z/file)" x
+    BOUND=20 bounded docker restart -t 1 "$(full_name one)"
+    rm -f "$LINFSP_STATE"/pid.one.*
+    not mounted one /mnt/z
+    disk one z
+}
+
+@test "startup: a container starts, works and ends when the service is stopped, killed, suspended or starved" {
+    timed container_once busybox -- true
+    usual=$elapsed
+    kill -STOP "$(service_pid)"
+    timed container_once busybox -- true
+    [ "$elapsed" -lt $((usual * 3 + 1000)) ] || fail "$elapsed ms with the service suspended, else $usual ms"
+    container suspended busybox
+    BOUND=20 bounded docker stop -t 1 "$(full_name suspended)"
+    kill -CONT "$(service_pid)"
+    service_kill
+    timed container_once busybox -- true
+    [ "$elapsed" -lt $((usual * 3 + 1000)) ] || fail "$elapsed ms with the service killed, else $usual ms"
+    service_start
+    prlimit --nofile=12:12 --pid "$(service_pid)"
+    timed container_once busybox -- true
+    [ "$elapsed" -lt $((usual * 3 + 1000)) ] || fail "$elapsed ms with the service starved, else $usual ms"
+    prlimit --nofile=1024:1024 --pid "$(service_pid)"
+    service_kill
+    service_start
+    service_stop
+    container_once busybox -- true
+    service_start
+    container_once busybox -- test -S /dev/linfsp/disk
+}
+
+@test "startup: containers with a mount, a file or a link of their own at /dev/linfsp start and are left alone" {
+    container_once busybox --tmpfs /dev/linfsp -- /bin/sh -c 'echo started' | grep started
+    mkdir -p "$BATS_TEST_TMPDIR/mine"
+    echo mine >"$BATS_TEST_TMPDIR/mine/file"
+    container_once busybox -v "$BATS_TEST_TMPDIR/mine:/dev/linfsp" -- true
+    equal "what is in the user's folder" "$(ls -A "$BATS_TEST_TMPDIR/mine")" file
+    service_answers
+}
+
+@test "startup: a container with a /dev of its own, or none that can be written, starts" {
+    container_once busybox --tmpfs /dev:ro -- true || container_once busybox -- true
+    mkdir -p "$BATS_TEST_TMPDIR/dev"
+    container_once busybox -v "$BATS_TEST_TMPDIR/dev:/dev" -- true || true
+    service_answers
+    wait_until 3 script_of_rmdir "$BATS_TEST_TMPDIR/dev"
+}
+
+# Nothing of ours stays in a folder of the user's that was a container's /dev.
+script_of_rmdir() {
+    [ ! -e "$1/linfsp" ] || [ -z "$(ls -A "$1/linfsp")" ]
+}
