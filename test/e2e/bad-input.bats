@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Wrong options, prefixes and mount points: a clear error that names the offending thing, and nothing left behind.
+load ../helpers/common
+
+setup_file() {
+    file_setup
+    container one busybox
+    script_in one 'mkdir -p /data/full /data/roots /data/busy; echo x >/data/full/file; echo x >/data/file
+        ln -s /data/empty /data/link; ln -s /data/loop /data/loop; ln -s nowhere /data/dangling
+        mkdir -p /data/empty /home/user/own; chown 1000:1000 /home/user/own; chmod 755 /data /data/roots'
+}
+teardown_file() { file_teardown; }
+
+# Whatever was tried, the container and the host are as before.
+teardown() {
+    local status=0
+    signal_memfs KILL one
+    wait_until 5 no_fuse_mounts || status=1
+    script_in one 'no test -e /mnt/z; no test -e /mnt/y; no test -e /data/new; test -d /data/empty; test -L /data/link' || status=1
+    [ -z "$(ls -A /unc)" ] || fail "left in /unc: $(ls -A /unc)" || status=1
+    service_answers || status=1
+    return "$status"
+}
+
+no_fuse_mounts() {
+    [ -z "$(our_mounts "$(pid_of one)" | grep ' fuse')" ]
+}
+
+@test "bad input: prefixes with one component, empty ones, dots" {
+    for prefix in '\memfs' 'memfs' '\memfs\' '//memfs' '\memfs\\share' '\\\memfs\share' '\memfs\..' '\memfs\.' '\..\share' '\memfs\share\..\x' \
+        'memfs\share' '\' '/'; do
+        memfs_refused one "$prefix" -- -F NTFS -m Y: -u "$prefix" || return
+        memfs_refused one "$prefix" -- -F NTFS -u "$prefix" || return
+    done
+    memfs_refused one prefix -- -F NTFS -m Y: -u ''
+}
+
+@test "bad input: prefixes with control characters or invalid UTF-8 are refused, and shown harmlessly" {
+    for prefix in $'\\memfs\\sh\tare' $'\\memfs\\sh\nare' $'\\memfs\\\x1b[31mred' $'\\memfs\\\x7f' $'\\memfs\\\xff\xfe' $'\\memfs\\\xc0\xaf' \
+        $'\\memfs\\\xed\xa0\x80' $'\\mem\xf8fs\\share'; do
+        memfs_refused one 'mem' -- -F NTFS -m Y: -u "$prefix" || return
+        output=$(docker exec "$(full_name one)" "$silo_bin/memfs" -F NTFS -m Y: -u "$prefix" 2>&1 || true)
+        has_not "$output" $'\x1b' $'\x7f' $'\xff'
+    done
+}
+
+@test "bad input: prefixes that are too long" {
+    long=$(printf 'a%.0s' {1..256})
+    memfs_refused one 'aaaa' long -- -F NTFS -m Y: -u "\\memfs\\$long"
+    memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\bbbbbbbbb%.0s' {1..60})"
+    memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\%s' {1..6000} | head -c 20000)"
+}
+
+@test "bad input: mount points that are missing, files, not empty, or busy" {
+    memfs_refused one /no/such/folder -- -F NTFS -m /no/such/folder
+    memfs_refused one /data/file -- -F NTFS -m /data/file
+    memfs_refused one /data/file/below -- -F NTFS -m /data/file/below
+    memfs_refused one /data/full -- -F NTFS -m /data/full
+    start_memfs one -F NTFS -m /data/busy
+    wait_mounted one /data/busy
+    memfs_refused one /data/busy -- -F other -m /data/busy
+    script_in one 'test -z "$(ls /data/busy)"; no touch /data/full/file/x'
+}
+
+@test "bad input: mount points under /proc, /sys or /dev, and the root itself" {
+    for target in /proc /proc/self /proc/1 /proc/sys /sys /sys/fs /sys/fs/cgroup /dev /dev/linfsp /dev/linfsp/bin /dev/linfsp/unc /dev/new /dev/pts \
+        / /..; do
+        memfs_refused one "$target" -- -F NTFS -m "$target" || return
+    done
+    script_in one 'no test -e /dev/new; ls /proc/self/status /sys/fs >/dev/null; test -c /dev/null'
+}
+
+@test "bad input: mount points that are symbolic links, to whatever" {
+    for target in /data/link /data/loop /data/dangling /data/loop/x /data/dangling/x; do
+        memfs_refused one "$target" -- -F NTFS -m "$target" || return
+    done
+    not mounted one /data/empty
+}
+
+@test "bad input: mount points that are not the caller's" {
+    for target in /data/empty /data/roots /root /tmp /; do
+        memfs_refused -u 1000 one "$target" -- -F NTFS -m "$target" || return
+    done
+    memfs_refused -u 1000 one /data/new -- -F NTFS -m /data/new
+    start_memfs -u 1000 one -F NTFS -m /home/user/own
+    wait_mounted one /home/user/own
+}
+
+@test "bad input: a mount point replaced while mounting, by its owner, gains nothing" {
+    container race busybox
+    script_in race 'mkdir -p /home/user/a /root/secret; chown 1000:1000 /home/user/a; chmod 711 /root; chmod 700 /root/secret
+        echo x >/root/secret/file; ln -s /root/secret /home/user/b; chown -h 1000:1000 /home/user/b; chown 1000:1000 /home/user'
+    docker exec -d -u 1000 "$(full_name race)" /probe swap /home/user/a /home/user/b 6
+    tries=0
+    end=$((SECONDS + 5))
+    while [ $SECONDS -lt $end ]; do
+        bounded docker exec -u 1000 "$(full_name race)" timeout 0.4 "$silo_bin/memfs" -F NTFS -m /home/user/a >/dev/null 2>&1 || true
+        tries=$((tries + 1))
+        not mounted race /root/secret || fail "mounted over root's folder at try $tries" || return
+    done
+    [ "$tries" -ge 5 ]
+    sleep 1
+    equal "root's file" "$(inside race cat /root/secret/file)" x
+    remove_container race
+}
+
+@test "bad input: letters that are none" {
+    for letter in '1:' 'ZZ:' ':' '**' 'é:' ''; do
+        memfs_refused one "$letter" -- -F NTFS -m "$letter" || return
+    done
+}
+
+@test "bad input: unknown, missing and malformed options" {
+    memfs_refused one -Q -- -F NTFS -m Z: -Q
+    memfs_refused one frobnicate -- -F NTFS -m Z: --frobnicate
+    memfs_refused one surplus -- -F NTFS -m Z: surplus
+    memfs_refused one -m -- -F NTFS -m
+    memfs_refused one -m -- -F NTFS
+    memfs_refused one -u -- -F NTFS -m Y: -u
+    for option in '-n 0' '-n -5' '-n many' '-n 99999999999999999999' '-s 0' '-s -1' '-s 10x' '-t soon' '-M x' '-P 101' '-P x' '-R x' '-d zz'; do
+        # shellcheck disable=SC2086
+        memfs_refused one "${option#* }" -- -F NTFS -m Z: $option || return
+    done
+    memfs_refused one nonsense -- -F NTFS -m Z: -S nonsense
+    memfs_refused one /no/such/log -- -F NTFS -m Z: -d -1 -D /no/such/log
+}
+
+@test "bad input: file system names that mount(8) could not show" {
+    for name in 'a/b' 'a b' 'a,b' $'a\nb' 'a\b' '' "$(printf 'n%.0s' {1..64})"; do
+        memfs_refused one -F -- -F "$name" -m Z: || return
+    done
+}
+
+@test "bad input: more volumes than a silo may have are refused by name, and the silo goes on" {
+    container many busybox
+    docker exec -d "$(full_name many)" sh -c 'for i in $(seq 600); do /dev/linfsp/bin/memfs -n 16 -F NTFS -m /tmp/v$i 2>>/tmp/errors & done; wait'
+    wait_until 20 script_in many 'grep -qi "too many\|limit\|most" /tmp/errors || [ $(grep -c fuse.NTFS /proc/mounts) -ge 600 ]'
+    container other busybox
+    disk other z
+    remove_container many
+    remove_container other
+}

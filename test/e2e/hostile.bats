@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A container that means ill: on the sockets, and towards others. The service survives, others are served meanwhile.
+load ../helpers/common
+
+setup_file() {
+    file_setup
+    mkdir "$LINFSP_STATE/hostile"
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -I "$LINFSP_ROOT/src" -o "$LINFSP_STATE/hostile/client" \
+        "$LINFSP_ROOT/test/helpers/hostile-client.c"
+    container evil busybox
+    docker cp "$LINFSP_STATE/hostile/client" "$(full_name evil):/client"
+    container good busybox
+    disk good z
+    share good y '\memfs\good'
+    ls "/proc/$(service_pid)/fd" | wc -l >"$LINFSP_STATE/hostile/descriptors"
+    cp "$LINFSP_STATE/linfspd.pid" "$LINFSP_STATE/hostile/pid"
+}
+teardown_file() { file_teardown; }
+
+# Whatever was done: the same service answers, holds as many descriptors as before, and the good container's volumes work.
+teardown() {
+    local status=0
+    inside evil pkill client || true
+    others_are_served || status=1
+    kill -0 "$(cat "$LINFSP_STATE/hostile/pid")" || fail "the service died" "$(tail "$LINFSP_STATE/linfspd.log")" || status=1
+    wait_until 5 descriptors_as_before || fail "descriptors: $(ls -l "/proc/$(service_pid)/fd")" || status=1
+    equal "mounts in the evil container" "$(our_mounts "$(pid_of evil)" | grep -c ' fuse')" 1 || status=1
+    return "$status"
+}
+
+descriptors_as_before() {
+    [ "$(ls "/proc/$(service_pid)/fd" | wc -l)" -le $(($(cat "$LINFSP_STATE/hostile/descriptors") + 2)) ]
+}
+
+others_are_served() {
+    timed service_answers || fail "the service does not answer" || return
+    [ "$elapsed" -lt 1500 ] || fail "the service took $elapsed ms to answer" || return
+    start_memfs good -F NTFS -m /tmp/volume || return
+    wait_until 3 mounted good /tmp/volume || return
+    inside good "$silo_bin/linfsp" umount /tmp/volume || return
+    script_in good 'echo x >/mnt/z/file; echo y >/mnt/y/file' || return
+    equal "the good one's share" "$(bounded cat /unc/memfs/good/file)" y
+}
+
+attack() { # VERB [NUMBER]: on both sockets
+    local socket
+    for socket in disk net; do
+        BOUND=60 inside evil /client "$1" "/dev/linfsp/$socket" "${@:2}" || return
+    done
+}
+
+@test "hostile: garbage" {
+    attack garbage 300
+}
+
+@test "hostile: truncated messages" {
+    attack truncated
+}
+
+@test "hostile: over-long messages" {
+    attack overlong
+}
+
+@test "hostile: wrong headers, unknown types and flags, unterminated strings" {
+    attack headers
+}
+
+@test "hostile: descriptors where none belong" {
+    attack descriptors
+}
+
+@test "hostile: what a container may not ask for: stop, others' volumes" {
+    attack forbidden
+    mounted good /mnt/z
+    mounted_here /unc/memfs/good
+}
+
+@test "hostile: too many connections: bounded, while others are served" {
+    docker exec -d "$(full_name evil)" sh -c 'ulimit -n 20000; /client crowd /dev/linfsp/disk 5000 >/tmp/crowd; true'
+    wait_until 10 script_in evil 'grep held /tmp/crowd'
+    sleep 0.3
+    others_are_served
+    [ "$(ls "/proc/$(service_pid)/fd" | wc -l)" -lt 600 ]
+    inside evil pkill client
+    wait_until 5 script_in evil "$silo_bin/linfsp volumes"
+}
+
+@test "hostile: clients that connect and say nothing are shown out" {
+    BOUND=60 inside evil /client silent /dev/linfsp/disk 45
+}
+
+@test "hostile: a flood of requests whose answers nobody reads" {
+    docker exec -d "$(full_name evil)" /client flood /dev/linfsp/disk 5
+    docker exec -d "$(full_name evil)" /client flood /dev/linfsp/net 5
+    sleep 0.5
+    before=$(awk '/VmRSS/ {print $2}' "/proc/$(service_pid)/status")
+    for _ in 1 2 3; do
+        others_are_served
+    done
+    sleep 2
+    after=$(awk '/VmRSS/ {print $2}' "/proc/$(service_pid)/status")
+    [ "$after" -lt $((before + 16384)) ] || fail "the service grew from $before to $after KiB"
+}
+
+@test "hostile: clients that connect and go, and volumes whose client has gone before they were made" {
+    attack hasty 1000
+    wait_until 5 script_in evil 'no grep /mnt/h /proc/mounts'
+    wait_until 5 script_in evil 'no test -e /mnt/h'
+}
+
+@test "hostile: the injected folder is read-only and shows the container its own only" {
+    script_in evil '
+        no touch /dev/linfsp/file; no rm /dev/linfsp/disk; no mv /dev/linfsp/disk /dev/linfsp/other
+        no chmod 777 /dev/linfsp/bin/memfs; no chmod 777 /dev/linfsp/disk; no chown 1000 /dev/linfsp
+        no sh -c "echo x >/dev/linfsp/bin/memfs"; no ln /dev/linfsp/disk /dev/linfsp/again; no mkdir /dev/linfsp/unc/x
+        no setfattr -n user.x -v y /dev/linfsp/bin/memfs
+        no mount -o remount,rw /dev/linfsp; no umount /dev/linfsp
+        [ "$(ls /dev/linfsp | sort | tr "\n" " ")" = "bin disk lib net unc " ]
+        no test -e /run/linfsp'
+    options=$(awk '$5 == "/dev/linfsp" {print $6}' "/proc/$(pid_of evil)/mountinfo")
+    has ",$options," ,ro, ,nosuid, ,nodev,
+}
+
+@test "hostile: one container learns nothing of another from its mounts, sockets and lists" {
+    good=$(id_of good)
+    has_not "$(cat "/proc/$(pid_of evil)/mountinfo")" "${good:0:12}"
+    has_not "$(inside evil sh -c 'ls -laR /dev/linfsp; cat /proc/net/unix; /dev/linfsp/bin/linfsp silos; /dev/linfsp/bin/linfsp volumes;
+        /dev/linfsp/bin/linfsp status' 2>&1)" "${good:0:12}" linfsp-test-good
+    evil_sockets=$(stat -c %i "/proc/$(pid_of evil)/root/dev/linfsp/disk")
+    good_sockets=$(stat -c %i "/proc/$(pid_of good)/root/dev/linfsp/disk")
+    [ "$evil_sockets" != "$good_sockets" ]
+}
+
+@test "hostile: a container with other processes of the host's in sight (--pid=host) cannot reach their sockets by /proc" {
+    container watcher busybox --pid=host --user 1000
+    refused '' -- docker exec "$(full_name watcher)" ls "/proc/$(pid_of good)/root/dev/linfsp"
+    remove_container watcher
+}
+
+@test "hostile: the service's processes hold nothing open in a container, and are not seen there" {
+    script_in evil 'no grep -l linfspd /proc/[0-9]*/comm'
+    has_not "$(ls -l "/proc/$(service_pid)/fd")" " /mnt/"
+    remove_container evil
+    container evil busybox
+    docker cp "$LINFSP_STATE/hostile/client" "$(full_name evil):/client"
+}
+
+@test "hostile: a volume that answers nothing delays neither the service nor other containers" {
+    container stuck busybox
+    share stuck y '\memfs\stuck'
+    signal_memfs STOP stuck
+    timeout -k 1 2 ls /unc/memfs/stuck/x >/dev/null 2>&1 3>&- &
+    docker exec -d "$(full_name evil)" ls /unc/memfs/stuck/x
+    sleep 0.2
+    others_are_served
+    bounded ls /unc >/dev/null
+    container fresh busybox
+    disk fresh z
+    BOUND=5 bounded "$linfsp" volumes >/dev/null
+    "$linfsp" umount '\memfs\stuck' || "$linfsp" umount --force '\memfs\stuck'
+    wait_until 5 not mounted_here /unc/memfs/stuck
+    remove_container stuck
+    remove_container fresh
+    no_hung_tasks
+}
