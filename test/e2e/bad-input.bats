@@ -24,7 +24,7 @@ teardown() {
 }
 
 no_fuse_mounts() {
-    [ -z "$(our_mounts "$(pid_of one)" | grep ' fuse')" ]
+    not grep -q ' fuse' <(our_mounts "$(pid_of one)")
 }
 
 @test "bad input: prefixes with one component, empty ones, dots" {
