@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a volume's mounts, and undoing them. Runs in a worker; mechanism only: what may be mounted was decided before (policy.c), except
+ * for what only the silo's own view can tell: whether a mount point is fit.
+ *
+ * A disk's superblock belongs to the silo's user namespace, for which the worker enters it; a network volume's to the initial one, because
+ * the host and all silos are to read it. The kernel's FUSE_INIT is answered here (fuse-init.c), so that the descriptor
+ * handed out is ready and its request time-out cannot be left out by the server.
+ */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "lib/fuse-abi.h"
+#include "service/enter.h"
+#include "service/fuse-init.h"
+#include "service/job.h"
+#include "service/mount-point.h"
+#include "util/cleanup.h"
+#include "util/paths.h"
+
+static int open_fuse_device(const struct job_base *base) {
+    char name[32];
+    snprintf(name, sizeof name, "fd/%d", base->fuse_device);
+    int fd = openat(base->proc_self, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+static int set_option(int context, const char *key, const char *value) {
+    return fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) < 0 ? -errno : 0;
+}
+
+static int set_number(int context, const char *key, unsigned value) {
+    char text[32];
+    snprintf(text, sizeof text, "%u", value);
+    return set_option(context, key, text);
+}
+
+static int set_root_mode(int context, unsigned permissions) {
+    char text[32];
+    snprintf(text, sizeof text, "%o", S_IFDIR | permissions);
+    return set_option(context, "rootmode", text);
+}
+
+static int set_flag(int context, const char *key) {
+    return fsconfig(context, FSCONFIG_SET_FLAG, key, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* Makes the superblock and a detached mount of it. uid and gid are the server's, as the superblock's user namespace counts. */
+static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t uid, gid_t gid) {
+    _cleanup_close_ int context = fsopen("fuse", FSOPEN_CLOEXEC);
+    if (context < 0)
+        return -errno;
+    int r;
+    if ((r = set_option(context, "source", mount->source)) < 0 ||
+        (r = set_option(context, "subtype", mount->file_system_name)) < 0 ||
+        (r = set_number(context, "fd", (unsigned)fuse)) < 0 || (r = set_root_mode(context, mount->root_mode)) < 0 ||
+        (r = set_number(context, "user_id", uid)) < 0 || (r = set_number(context, "group_id", gid)) < 0 ||
+        (r = set_flag(context, "default_permissions")) < 0 ||
+        (mount->allow_other && (r = set_flag(context, "allow_other")) < 0))
+        return r;
+    if (mount->read_only && (r = set_flag(context, "ro")) < 0)
+        return r;
+    if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    if (mount->read_only)
+        attributes |= MOUNT_ATTR_RDONLY;
+    if (mount->noexec || mount->network)
+        attributes |= MOUNT_ATTR_NOEXEC; /* a share; its mount in the silo is freed of it again */
+    int fd = fsmount(context, FSMOUNT_CLOEXEC, attributes);
+    return fd < 0 ? -errno : fd;
+}
+
+static size_t make_clones(const struct job_base *base, int fuse, uint32_t wanted, int *ret_fds) {
+    size_t made = 0;
+    while (made < wanted && made < WIRE_CLONES_MAX) {
+        int clone = open_fuse_device(base);
+        if (clone < 0)
+            break;
+        uint32_t original = (uint32_t)fuse;
+        if (ioctl(clone, FUSE_DEV_IOC_CLONE, &original) < 0) {
+            close(clone);
+            break;
+        }
+        ret_fds[made++] = clone;
+    }
+    return made;
+}
+
+static void make_blocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+static int attach(int mount, int target) {
+    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* Publishes a network volume: on the host at its prefix, from where it propagates into every silo. Replaces *mount by a second mount of the
+ * same superblock, for the silo. */
+static int publish(const struct job_mount *request, int *mount, struct job_result *result) {
+    _cleanup_close_ int target = open(request->unc_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (target < 0)
+        return job_fail(result, -errno, "cannot open %s on the host: %s", request->unc_path, strerror(errno));
+    int r = attach(*mount, target);
+    if (r < 0)
+        return job_fail(result, r, "cannot mount at %s on the host: %s", request->unc_path, strerror(-r));
+    if (!request->has_mount_point)
+        return 0;
+    _cleanup_close_ int copy = open_tree(*mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_clr = request->noexec ? 0 : MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
+    if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return job_fail(result, -errno, "cannot mount a second time: %s", strerror(errno));
+    close_fd(mount);
+    *mount = steal_fd(&copy);
+    return 0;
+}
+
+/* What is under way, to be undone where a later step fails. */
+struct attempt {
+    int mount_namespace, user_namespace, root;
+    int fuse, mount;
+    struct mount_point point;
+    bool published;
+};
+
+static void attempt_close(struct attempt *attempt) {
+    close_fd(&attempt->mount_namespace);
+    close_fd(&attempt->user_namespace);
+    close_fd(&attempt->root);
+    close_fd(&attempt->mount);
+    close_fd(&attempt->fuse);
+    mount_point_close(&attempt->point);
+}
+
+/* The superblock, with FUSE_INIT answered. For a disk of a silo with a user namespace of its own: inside it. */
+static int make_superblock(const struct job_base *base, const struct job *job, struct attempt *attempt,
+                           struct job_result *result, int *ret_fds) {
+    const struct job_mount *request = &job->mount;
+    bool own_user_namespace = job->target.user_namespace && !request->network;
+    uid_t uid = request->peer_uid;
+    gid_t gid = request->peer_gid;
+    int r;
+    if (own_user_namespace) {
+        if ((r = enter_map_ids(base, job->target.init_pid, &uid, &gid)) < 0)
+            return job_fail(result, r, "user %u of the host is nobody in this container", (unsigned)uid);
+        result->spent = true;
+        if ((r = enter_user_namespace(&job->target, attempt->user_namespace)) < 0)
+            return job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r));
+    }
+    attempt->fuse = open_fuse_device(base);
+    if (attempt->fuse < 0)
+        return job_fail(result, attempt->fuse, "the host's FUSE device cannot be opened: %s", strerror(-attempt->fuse));
+    /* the mount namespace decides who may open a file system: in a user namespace, its own */
+    if (own_user_namespace && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
+        return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+    attempt->mount = make_detached_mount(request, attempt->fuse, uid, gid);
+    if (attempt->mount < 0)
+        return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
+    result->mount.owner_uid = uid;
+    result->mount.owner_gid = gid;
+    r = fuse_init_answer(attempt->fuse, &request->init, &result->mount.init);
+    if (r < 0)
+        return job_fail(result, r, "the kernel's FUSE_INIT cannot be answered: %s", strerror(-r));
+    result->mount.clones = (uint32_t)make_clones(base, attempt->fuse, request->clones, ret_fds + 1);
+    for (uint32_t i = 0; i < result->mount.clones; i++)
+        make_blocking(ret_fds[1 + i]);
+    make_blocking(attempt->fuse);
+    return 0;
+}
+
+static int attach_in_silo(const struct job *job, struct attempt *attempt, struct job_result *result) {
+    int r = attach(attempt->mount, attempt->point.fd);
+    if (r == -EINVAL)
+        return job_fail(result, r, "%s is not in this container's own mount namespace: start the file system there",
+                        result->mount.mount_point);
+    if (r < 0)
+        return job_fail(result, r, "cannot mount at %s: %s", result->mount.mount_point, strerror(-r));
+    return fd_mount_id(attempt->mount, &result->mount.mount_id);
+}
+
+static int run_mount(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                     struct attempt *attempt, struct job_result *result, int *ret_fds) {
+    const struct job_mount *request = &job->mount;
+    bool host = job->target.host;
+    int r;
+    if (host)
+        attempt->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    else if ((r = enter_open(base, &job->target, fds[0], &attempt->mount_namespace, &attempt->user_namespace,
+                             &attempt->root)) < 0)
+        return job_fail(result, r, "the container is gone");
+    if ((r = make_superblock(base, job, attempt, result, ret_fds)) < 0)
+        return r;
+    if (request->network) {
+        attempt->published = true;
+        if ((r = publish(request, &attempt->mount, result)) < 0)
+            return r;
+    }
+    uint32_t major, minor;
+    if ((r = fd_device(attempt->mount, &major, &minor)) < 0)
+        return job_fail(result, r, "cannot tell the connection's number: %s", strerror(-r));
+    result->mount.fuse_device = minor;
+    if (!request->has_mount_point)
+        return 0;
+    if (!host && !result->spent && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
+        return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+    size_t first = host ? 0 : 1;
+    r = mount_point_find(base, job, attempt->root, n_fds > first ? fds[first] : -1,
+                         n_fds > first + 1 ? fds[first + 1] : -1, &attempt->point, result);
+    if (r < 0)
+        return r;
+    r = attach_in_silo(job, attempt, result);
+    if (r < 0)
+        mount_point_undo(base, &attempt->point);
+    return r;
+}
+
+void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
+    _cleanup_(attempt_close) struct attempt attempt = {
+        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .point = MOUNT_POINT_NONE};
+    int r = run_mount(base, job, fds, n_fds, &attempt, result, ret_fds);
+    if (r < 0) {
+        for (uint32_t i = 0; i < result->mount.clones; i++)
+            close_fd(&ret_fds[1 + i]);
+        if (attempt.published) {
+            (void)enter_host(base);
+            (void)umount2(job->mount.unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+        }
+        return;
+    }
+    ret_fds[0] = steal_fd(&attempt.fuse);
+    *ret_n_fds = 1 + result->mount.clones;
+    result->mount.letters_mount_id = attempt.point.letters_mount_id;
+    if (attempt.point.made) {
+        result->mount.made = true;
+        snprintf(result->mount.made_name, sizeof result->mount.made_name, "%s", attempt.point.made_name);
+        ret_fds[(*ret_n_fds)++] = steal_fd(&attempt.point.parent);
+    }
+}
+
+/* Removes a mount point that was made, with the rights of whoever made it. */
+static void remove_made(const struct job_made *made, int parent) {
+    if (!made->name[0] || parent < 0)
+        return;
+    if (made->by_service) {
+        (void)unlinkat(parent, made->name, AT_REMOVEDIR);
+        return;
+    }
+    enter_act_as(made->uid, made->gid); /* leaves CAP_DAC_OVERRIDE behind unless it is root's */
+    (void)unlinkat(parent, made->name, AT_REMOVEDIR);
+    enter_act_as_self();
+}
+
+/* The tmpfs over a read-only /mnt goes with the last letter in it. */
+static void remove_letters(const struct job_base *base, uint64_t mount_id) {
+    _cleanup_close_ int letters = -1;
+    if (mount_id && open_mount_by_id(base, mount_id, &letters) == 0 && directory_is_empty(letters) == 1)
+        (void)unmount_fd(base, letters);
+}
+
+void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                 struct job_result *result) {
+    const struct job_unmount *request = &job->unmount;
+    size_t first = job->target.host ? 0 : 1;
+    if (request->unc_path[0] && umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+        errno != ENOENT)
+        job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    if (!job->target.host &&
+        (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
+         enter_mount_namespace(mount_namespace, root) < 0)) {
+        /* the silo is gone and its mounts with it */
+        remove_made(&request->made, n_fds > first ? fds[first] : -1);
+        return;
+    }
+    _cleanup_close_ int mount = -1;
+    uint32_t major, minor;
+    if (request->mount_id && open_mount_by_id(base, request->mount_id, &mount) == 0 &&
+        fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
+        int r = unmount_fd(base, mount);
+        if (r < 0)
+            job_fail(result, r, "cannot unmount: %s", strerror(-r));
+    }
+    remove_made(&request->made, n_fds > first ? fds[first] : -1);
+    remove_letters(base, request->letters_mount_id);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker in a silo. Namespaces are opened through the host's /proc by pid and proven by a pidfd: while that process lives its pid cannot
+ * be another's. Everything of the host that is needed inside (its proc, its fuse node) is held as a descriptor from before.
+ */
+#include "service/enter.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "util/cleanup.h"
+
+static bool process_alive(int pidfd) {
+    struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 0;
+}
+
+static int open_proc_entry(const struct job_base *base, pid_t pid, const char *entry, int flags) {
+    char path[64];
+    snprintf(path, sizeof path, "../%d/%s", (int)pid, entry);
+    int fd = openat(base->proc_self, path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
+               int *ret_user_namespace, int *ret_root) {
+    _cleanup_close_ int mount_namespace = open_proc_entry(base, target->init_pid, "ns/mnt", O_RDONLY);
+    if (mount_namespace < 0)
+        return mount_namespace == -ENOENT ? -ESRCH : mount_namespace;
+    _cleanup_close_ int user_namespace = -1;
+    if (target->user_namespace) {
+        user_namespace = open_proc_entry(base, target->init_pid, "ns/user", O_RDONLY);
+        if (user_namespace < 0)
+            return user_namespace == -ENOENT ? -ESRCH : user_namespace;
+    }
+    _cleanup_close_ int root = open_proc_entry(base, target->init_pid, "root", O_PATH | O_DIRECTORY);
+    if (root < 0)
+        return root == -ENOENT ? -ESRCH : root;
+    struct stat status;
+    if (fstat(mount_namespace, &status) < 0)
+        return -errno;
+    if (status.st_ino != target->mount_namespace || !process_alive(pidfd))
+        return -ESRCH;
+    *ret_mount_namespace = steal_fd(&mount_namespace);
+    *ret_user_namespace = steal_fd(&user_namespace);
+    *ret_root = steal_fd(&root);
+    return 0;
+}
+
+int enter_user_namespace(const struct job_target *target, int user_namespace) {
+    if (setns(user_namespace, CLONE_NEWUSER) < 0)
+        return -errno;
+    /* the silo's root: not the unmapped host root that we came as */
+    uid_t uid = target->inside_uid;
+    gid_t gid = target->inside_gid;
+    if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+        return -errno;
+    return 0;
+}
+
+int enter_mount_namespace(int mount_namespace, int root) {
+    if (setns(mount_namespace, CLONE_NEWNS) < 0)
+        return -errno;
+    if (fchdir(root) < 0 || chroot(".") < 0)
+        return -errno;
+    return 0;
+}
+
+int enter_host(const struct job_base *base) {
+    return enter_mount_namespace(base->host_mount_namespace, base->host_root);
+}
+
+static int map_id(const struct job_base *base, pid_t init, const char *map, unsigned *id) {
+    int fd = open_proc_entry(base, init, map, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    _cleanup_fclose_ FILE *file = fdopen(fd, "re");
+    if (!file) {
+        close(fd);
+        return -ENOMEM;
+    }
+    unsigned inside, outside, count;
+    while (fscanf(file, "%u %u %u", &inside, &outside, &count) == 3)
+        if (*id >= outside && *id - outside < count) {
+            *id = inside + (*id - outside);
+            return 0;
+        }
+    return -EOVERFLOW;
+}
+
+int enter_map_ids(const struct job_base *base, pid_t init, uid_t *uid, gid_t *gid) {
+    int r = map_id(base, init, "uid_map", uid);
+    return r < 0 ? r : map_id(base, init, "gid_map", gid);
+}
+
+void enter_act_as(uid_t uid, gid_t gid) {
+    setfsgid(gid);
+    setfsuid(uid);
+}
+
+void enter_act_as_self(void) {
+    setfsuid(0);
+    setfsgid(0);
+}
+
+int enter_open_path(int root, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return fd < 0 ? -errno : fd;
+}
+
+int fd_is_mount_root(int fd) {
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) < 0)
+        return -errno;
+    return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+int fd_mount_id(int fd, uint64_t *ret_mount_id) {
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &status) < 0)
+        return -errno;
+    *ret_mount_id = status.stx_mnt_id;
+    return 0;
+}
+
+int fd_device(int fd, uint32_t *ret_major, uint32_t *ret_minor) {
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) < 0)
+        return -errno;
+    *ret_major = status.stx_dev_major;
+    *ret_minor = status.stx_dev_minor;
+    return 0;
+}
+
+int unmount_fd(const struct job_base *base, int fd) {
+    /* the magic link leads to the mount itself, not to whatever a path would name by now */
+    char name[32];
+    snprintf(name, sizeof name, "fd/%d", fd);
+    _cleanup_close_ int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fchdir(base->proc_self) < 0)
+        return -errno;
+    int result = umount2(name, MNT_DETACH) < 0 ? -errno : 0;
+    if (here >= 0 && fchdir(here) < 0 && result == 0)
+        result = -errno;
+    return result;
+}
+
+/* Undoes mountinfo's octal escapes, in place. */
+static void unescape(char *text) {
+    char *to = text;
+    for (char *from = text; *from; to++) {
+        if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+            *to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = 0;
+}
+
+int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
+    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
+    if (table < 0)
+        return -errno;
+    _cleanup_fclose_ FILE *file = fdopen(table, "re");
+    if (!file) {
+        close(table);
+        return -ENOMEM;
+    }
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, file) > 0) {
+        unsigned long long id;
+        int start = 0, end = 0;
+        if (sscanf(line, "%llu %*u %*s %*s %n%*s%n", &id, &start, &end) < 1 || id != mount_id || end <= start)
+            continue;
+        line[end] = 0;
+        unescape(line + start);
+        _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        uint64_t found;
+        if (fd < 0)
+            return -errno;
+        int r = fd_mount_id(fd, &found);
+        if (r < 0)
+            return r;
+        if (found != mount_id)
+            return -ENOENT; /* covered by another mount, or moved just now */
+        *ret_fd = steal_fd(&fd);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size) {
+    char name[32];
+    snprintf(name, sizeof name, "fd/%d", fd);
+    ssize_t length = readlinkat(base->proc_self, name, ret_path, size - 1);
+    if (length < 0)
+        return -errno;
+    if ((size_t)length >= size - 1)
+        return -ENAMETOOLONG;
+    ret_path[length] = 0;
+    if (ret_path[0] != '/')
+        ret_path[0] = 0;
+    return 0;
+}
+
+int make_folder_through_clone(int directory, const char *name) {
+    _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (clone < 0)
+        return -errno;
+    struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+    if (mount_setattr(clone, "", AT_EMPTY_PATH, &writable, sizeof writable) < 0)
+        return -errno;
+    return mkdirat(clone, name, 0755) < 0 ? -errno : 0;
+}
+
+int directory_is_empty(int fd) {
+    int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (readable < 0)
+        return -errno;
+    _cleanup_closedir_ DIR *directory = fdopendir(readable);
+    if (!directory) {
+        close(readable);
+        return -ENOMEM;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return 0;
+    return 1;
+}

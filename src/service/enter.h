@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* In a worker: entering a silo, and handling its files without being led astray. */
+#ifndef LINFSP_SERVICE_ENTER_H
+#define LINFSP_SERVICE_ENTER_H
+
+#include "service/job.h"
+
+/* Opens the silo's mount namespace, its user namespace where it has one of its own (else -1) and its init's root (O_PATH). The pidfd proves
+ * that they belong to the process meant. -ESRCH: the silo is gone. */
+int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
+               int *ret_user_namespace, int *ret_root);
+/* Becomes root of that user namespace. There is no way back: the worker is spent. */
+int enter_user_namespace(const struct job_target *target, int user_namespace);
+/* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
+int enter_mount_namespace(int mount_namespace, int root);
+/* Back to the host, from a silo whose user namespace was not entered. */
+int enter_host(const struct job_base *base);
+
+/* From ids as the host counts them to those of the user namespace of init. -EOVERFLOW: not mapped there. */
+int enter_map_ids(const struct job_base *base, pid_t init, uid_t *uid, gid_t *gid);
+
+/* Files made from now on belong to the silo's root. */
+void enter_act_as(uid_t uid, gid_t gid);
+void enter_act_as_self(void);
+
+/* Opens a path below root (relative, O_PATH | flags), following no symbolic link at all. */
+int enter_open_path(int root, const char *path, int flags);
+
+/* 1 when fd is the root of a mount, 0 when not. Asks nobody's server. */
+int fd_is_mount_root(int fd);
+/* Identity of what fd is on: mount id and device, without asking a server. */
+int fd_mount_id(int fd, uint64_t *ret_mount_id);
+int fd_device(int fd, uint32_t *ret_major, uint32_t *ret_minor);
+
+/* Lazily unmounts the mount whose root fd is. */
+int unmount_fd(const struct job_base *base, int fd);
+/* Where the mount with this id is, as seen from the current root: an O_PATH fd of its root. -ENOENT when it is not here. */
+int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd);
+/* The path of fd as seen from the current root; "" where it has none here. */
+int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
+
+/* Makes a folder in one on a mount that is read-only, through a writable clone of that mount which nobody else sees. Fails where the file
+ * system itself is read-only, or the mount was locked so. */
+int make_folder_through_clone(int directory, const char *name);
+
+/* Whether the open directory has no entries. Negative errno. */
+int directory_is_empty(int fd);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting the silo's folder at /dev/linfsp, and taking it out. Runs in a worker.
+ *
+ * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a recursive slave clone of
+ * the host's /unc is mounted, so that shares come and go in the silo by themselves. /unc itself is a symbolic link to
+ * it, made where the silo's root can be written and has no such name: nothing that is there already is ever touched.
+ */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#include "service/enter.h"
+#include "service/job.h"
+#include "util/cleanup.h"
+#include "util/paths.h"
+
+#define UNC_LINK LINFSP_DEVICE_DIR "/unc"
+
+static int clone_folder(const char *folder) {
+    _cleanup_close_ int tree = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return -errno;
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+                                    .propagation = MS_PRIVATE};
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return -errno;
+    return steal_fd(&tree);
+}
+
+static int clone_unc(void) {
+    _cleanup_close_ int tree = open_tree(AT_FDCWD, LINFSP_UNC_ROOT, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (tree < 0)
+        return -errno;
+    struct mount_attr slave = {.propagation = MS_SLAVE};
+    if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof slave) < 0)
+        return -errno;
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return -errno;
+    return steal_fd(&tree);
+}
+
+static int make_device_folder(int dev) {
+    if (mkdirat(dev, "linfsp", 0755) == 0 || errno == EEXIST)
+        return 0;
+    return errno == EROFS ? make_folder_through_clone(dev, "linfsp") : -errno;
+}
+
+/* Takes out what a service before this one, whose folders are gone, left in the silo. */
+static int remove_old_injection(const struct job_base *base, int root) {
+    for (int i = 0; i < 2; i++) {
+        _cleanup_close_ int folder = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
+        if (folder < 0)
+            return folder == -ENOENT ? 0 : folder;
+        if (fd_is_mount_root(folder) <= 0)
+            return 0;
+        int r = unmount_fd(base, folder); /* lazily: with all that is mounted in it */
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Whether /dev/linfsp in the silo is a mount of our tmpfs already. */
+static int is_injected(const struct job_base *base, int root) {
+    _cleanup_close_ int folder = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
+    if (folder < 0)
+        return 0;
+    int mounted = fd_is_mount_root(folder);
+    if (mounted <= 0)
+        return mounted;
+    uint32_t major, minor, our_major, our_minor;
+    int r = fd_device(folder, &major, &minor);
+    if (r < 0 || (r = fd_device(base->run_dir, &our_major, &our_minor)) < 0)
+        return r;
+    return major == our_major && minor == our_minor;
+}
+
+static int attach_tree(int tree, int target) {
+    return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int attach_folder(const struct job *job, int root, int dev, int folder_tree, int unc_tree,
+                         struct job_result *result) {
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    int r = make_device_folder(dev);
+    enter_act_as_self();
+    if (r < 0)
+        return job_fail(result, r, "cannot make %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
+    _cleanup_close_ int target = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
+    if (target < 0)
+        return job_fail(result, target, "%s is not a plain folder: %s", LINFSP_DEVICE_DIR, strerror(-target));
+    r = attach_tree(folder_tree, target);
+    if (r < 0)
+        return job_fail(result, r, "cannot mount at %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
+    _cleanup_close_ int unc = enter_open_path(root, "dev/linfsp/unc", O_DIRECTORY);
+    if (unc >= 0)
+        r = attach_tree(unc_tree, unc);
+    if (unc < 0 || r < 0)
+        return job_fail(result, unc < 0 ? unc : r, "cannot mount at %s: %s", UNC_LINK, strerror(unc < 0 ? -unc : -r));
+    return 0;
+}
+
+void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                struct job_result *result) {
+    _cleanup_close_ int folder_tree = clone_folder(job->inject.folder);
+    _cleanup_close_ int unc_tree = clone_unc();
+    if (folder_tree < 0 || unc_tree < 0) {
+        int error = folder_tree < 0 ? folder_tree : unc_tree;
+        job_fail(result, error, "cannot clone %s: %s", folder_tree < 0 ? job->inject.folder : LINFSP_UNC_ROOT,
+                 strerror(-error));
+        return;
+    }
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r < 0) {
+        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+        return;
+    }
+    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    if (job->inject.early && (dev < 0 || fd_is_mount_root(dev) != 1)) {
+        result->inject.not_yet = true;
+        return;
+    }
+    if (dev < 0) {
+        job_fail(result, dev, "its /dev is not a folder: %s", strerror(-dev));
+        return;
+    }
+    if (is_injected(base, root) == 1) {
+        result->inject.nested = true;
+        return;
+    }
+    r = remove_old_injection(base, root);
+    if (r < 0) {
+        job_fail(result, r, "cannot remove an older %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
+        return;
+    }
+    if (attach_folder(job, root, dev, folder_tree, unc_tree, result) < 0)
+        return;
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    (void)symlinkat(UNC_LINK, root, "unc"); /* a read-only root, or a name in use: /dev/linfsp/unc is there in any case */
+    enter_act_as_self();
+}
+
+void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result) {
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r < 0) {
+        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+        return;
+    }
+    r = remove_old_injection(base, root);
+    if (r < 0)
+        job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
+    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    if (dev >= 0)
+        (void)unlinkat(dev, "linfsp", AT_REMOVEDIR);
+    char link[64];
+    ssize_t length = readlinkat(root, "unc", link, sizeof link - 1);
+    if (length > 0) {
+        link[length] = 0;
+        if (strcmp(link, UNC_LINK) == 0)
+            (void)unlinkat(root, "unc", 0);
+    }
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the service asks of a worker, and what it gets back.
+ *
+ * A job is one packet over a socketpair, with descriptors; so is its result. A job runs in a process of its own (worker.c) because
+ * it enters a silo's namespaces and touches its files, which may block for as long as somebody hostile likes.
+ */
+#ifndef LINFSP_SERVICE_JOB_H
+#define LINFSP_SERVICE_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wire/prefix.h"
+#include "wire/protocol.h"
+
+#define JOB_FDS_MAX WIRE_FDS_MAX
+
+enum job_type {
+    JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
+    JOB_EJECT, /* take it out again */
+    JOB_MOUNT, /* make a volume's mounts. fds behind the pidfd: mount point, its parent */
+    JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
+};
+
+/* The silo in which to work. Unless host is set the first fd of the job is a pidfd of init. */
+struct job_target {
+    pid_t init_pid;
+    bool host;
+    bool user_namespace; /* it has a user namespace of its own */
+    uid_t root_uid; /* its root, as the host counts: who owns what is made there */
+    gid_t root_gid;
+    uid_t inside_uid; /* the same, as its user namespace counts: 0 unless that has no 0 */
+    gid_t inside_gid;
+    uint64_t mount_namespace; /* inode number */
+};
+
+struct job_inject {
+    char folder[64]; /* the silo's folder on the host */
+    bool early; /* its runtime is still at work: only where /dev is a mount already */
+};
+
+struct job_mount {
+    bool network;
+    bool read_only;
+    bool noexec;
+    bool allow_other;
+    bool has_mount_point; /* an fd, or a letter */
+    bool made_mount_point; /* by the client: the parent's fd follows */
+    char letter[4];
+    pid_t peer_pid;
+    uid_t peer_uid; /* as the host counts */
+    gid_t peer_gid;
+    uint32_t clones;
+    uint32_t root_mode;
+    struct wire_init init;
+    char file_system_name[WIRE_NAME_MAX];
+    char source[WIRE_SOURCE_MAX];
+    char unc_path[WIRE_PREFIX_MAX + 8]; /* network: where on the host */
+};
+
+/* Which name is to be removed from the parent's fd, and with whose rights. */
+struct job_made {
+    char name[WIRE_COMPONENT_MAX]; /* "": none */
+    bool by_service; /* a letter's folder: removed with the service's rights, not the client's */
+    uid_t uid;
+    gid_t gid;
+};
+
+struct job_unmount {
+    uint64_t mount_id; /* in the silo; 0: none */
+    uint32_t fuse_device; /* what is mounted there: mount ids are used again */
+    uint64_t letters_mount_id; /* the tmpfs over /mnt, to go when it is empty; 0: none */
+    char unc_path[WIRE_PREFIX_MAX + 8]; /* on the host; "": none */
+    struct job_made made;
+};
+
+struct job {
+    uint32_t type; /* enum job_type */
+    uint32_t reserved;
+    uint64_t ticket;
+    struct job_target target;
+    union {
+        struct job_inject inject;
+        struct job_mount mount;
+        struct job_unmount unmount;
+    };
+};
+
+struct job_result {
+    uint64_t ticket;
+    int error; /* 0 or a negative errno */
+    bool spent; /* the worker entered a user namespace and cannot come back */
+    char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
+    union {
+        struct {
+            bool nested; /* /dev/linfsp is there already: part of the silo around it */
+            bool not_yet; /* early only: no /dev yet */
+        } inject;
+        struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
+            uint32_t fuse_device;
+            uint64_t mount_id;
+            uint64_t letters_mount_id;
+            uint32_t clones;
+            bool made; /* made_name is to be removed at the end, from the last fd */
+            char made_name[WIRE_COMPONENT_MAX];
+            char mount_point[WIRE_PATH_MAX];
+            uint32_t owner_uid;
+            uint32_t owner_gid;
+            struct wire_init init;
+        } mount;
+    };
+};
+
+/* Descriptors that a worker keeps from its birth. */
+struct job_base {
+    int fuse_device; /* O_PATH of our own node for /dev/fuse, which any user namespace may open */
+    int run_dir; /* /run/linfsp, ours */
+    int proc_self; /* the worker's own /proc/self, of the host's proc */
+    int host_root; /* / */
+    int host_mount_namespace;
+};
+
+/* Each runs in a worker. fds[0] is the pidfd unless target.host. */
+void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                struct job_result *result);
+void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result);
+/* ret_fds must hold JOB_FDS_MAX. */
+void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result, int *ret_fds, size_t *ret_n_fds);
+void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                 struct job_result *result);
+
+/* Puts an outcome into a result: a negative errno and a sentence. Returns error. */
+int job_fail(struct job_result *result, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

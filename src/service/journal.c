@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a service that starts anew must know: one small file for each silo and each volume, on our tmpfs (a reboot ends both). A file is
+ * written beside and renamed, so that it is whole or absent whatever happens. Values are read back with sscanf; text is last on its line.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+#define JOURNAL_DIR LINFSP_RUN_DIR "/journal"
+
+static void file_name(char *path, size_t size, const char *kind, uint64_t key, const char *suffix) {
+    snprintf(path, size, JOURNAL_DIR "/%s-%llu%s", kind, (unsigned long long)key, suffix);
+}
+
+static void write_entry(const char *kind, uint64_t key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void write_entry(const char *kind, uint64_t key, const char *format, ...) {
+    char path[128], fresh[128];
+    file_name(path, sizeof path, kind, key, "");
+    file_name(fresh, sizeof fresh, kind, key, ".new");
+    FILE *file = fopen(fresh, "we");
+    if (file) {
+        va_list arguments;
+        va_start(arguments, format);
+        vfprintf(file, format, arguments);
+        va_end(arguments);
+        if (fclose(file) == 0 && rename(fresh, path) == 0)
+            return;
+    }
+    log_warning("journal: %s: %s", path, strerror(errno));
+}
+
+static void drop_entry(const char *kind, uint64_t key) {
+    char path[128];
+    file_name(path, sizeof path, kind, key, "");
+    (void)unlink(path);
+}
+
+void journal_put_silo(const struct silo *silo) {
+    write_entry("silo", silo->mount_namespace, "init %d start %llu since %llu\n", silo->target.init_pid,
+                (unsigned long long)silo->init_start, (unsigned long long)silo->since);
+}
+
+void journal_drop_silo(const struct silo *silo) {
+    if (!silo->host)
+        drop_entry("silo", silo->mount_namespace);
+}
+
+void journal_put_volume(const struct volume *volume) {
+    char cookie[2 * WIRE_COOKIE_SIZE + 1];
+    for (size_t i = 0; i < WIRE_COOKIE_SIZE; i++)
+        snprintf(cookie + 2 * i, 3, "%02x", volume->cookie[i]);
+    write_entry("volume", volume->id,
+                "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
+                "made %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
+                (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
+                volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
+                (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
+                volume->owner_gid, volume->made.by_service, volume->made.name, volume->file_system_name,
+                volume->mount_point, volume->prefix, volume->unc_path);
+}
+
+void journal_drop_volume(const struct volume *volume) {
+    drop_entry("volume", volume->id);
+}
+
+/* Reads a line and what stands behind its word. */
+static bool read_text(FILE *file, const char *word, char *ret_text, size_t size) {
+    char line[WIRE_PATH_MAX + 64];
+    size_t length = strlen(word);
+    if (!fgets(line, sizeof line, file) || strncmp(line, word, length) != 0 || line[length] != ' ')
+        return false;
+    line[strcspn(line, "\n")] = 0;
+    return (size_t)snprintf(ret_text, size, "%s", line + length + 1) < size;
+}
+
+static bool read_cookie(const char *text, uint8_t *ret_cookie) {
+    for (size_t i = 0; i < WIRE_COOKIE_SIZE; i++)
+        if (sscanf(text + 2 * i, "%2hhx", &ret_cookie[i]) != 1)
+            return false;
+    return true;
+}
+
+static void replay_silo(struct service *service, uint64_t key, FILE *file) {
+    int init;
+    unsigned long long start, since;
+    if (fscanf(file, "init %d start %llu since %llu", &init, &start, &since) != 3 ||
+        silo_adopt(service, key, init, start, since) < 0)
+        drop_entry("silo", key);
+}
+
+static bool parse_volume(struct volume *volume, FILE *file) {
+    unsigned long long silo, since, mount, letters, server_start;
+    char cookie[2 * WIRE_COOKIE_SIZE + 1], made[WIRE_COMPONENT_MAX];
+    if (fscanf(file,
+               "silo %llu cookie %32s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n",
+               &silo, cookie, &volume->peer.pid, &server_start, &volume->peer.uid, &volume->peer.gid, &since,
+               &volume->fuse_device, &mount, &letters, &volume->owner_uid, &volume->owner_gid) != 12 ||
+        strlen(cookie) != 2 * WIRE_COOKIE_SIZE || !read_cookie(cookie, volume->cookie) ||
+        !read_text(file, "made", made, sizeof made) ||
+        !read_text(file, "name", volume->file_system_name, sizeof volume->file_system_name) ||
+        !read_text(file, "point", volume->mount_point, sizeof volume->mount_point) ||
+        !read_text(file, "prefix", volume->prefix, sizeof volume->prefix) ||
+        !read_text(file, "unc", volume->unc_path, sizeof volume->unc_path))
+        return false;
+    volume->silo = silo;
+    volume->since = since;
+    volume->mount_id = mount;
+    volume->letters_mount_id = letters;
+    volume->server_start = server_start;
+    volume->made.by_service = made[0] == '1';
+    if (strlen(made) > 2)
+        snprintf(volume->made.name, sizeof volume->made.name, "%s", made + 2);
+    volume->made.uid = volume->peer.uid;
+    volume->made.gid = volume->peer.gid;
+    return true;
+}
+
+static void replay_volume(struct service *service, uint64_t key, FILE *file) {
+    struct volume *volume = volume_new(service);
+    if (!volume)
+        return;
+    bool read = parse_volume(volume, file);
+    volume->id = key;
+    if (read && volume_restore(service, volume) == 0) {
+        log_info("volume %llu: waiting for its server to come back", (unsigned long long)key);
+        return;
+    }
+    /* its silo is gone, and with it the mount there */
+    volume->id = 0;
+    volume_free(volume);
+    drop_entry("volume", key);
+}
+
+static void replay_all(struct service *service, const char *kind,
+                       void (*replay)(struct service *, uint64_t, FILE *)) {
+    _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        unsigned long long key;
+        char word[16];
+        int end = 0;
+        if (sscanf(entry->d_name, "%15[a-z]-%llu%n", word, &key, &end) != 2 || strcmp(word, kind) != 0 ||
+            entry->d_name[end])
+            continue;
+        int fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
+        _cleanup_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+        if (file)
+            replay(service, key, file);
+    }
+}
+
+int journal_replay(struct service *service) {
+    if (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    replay_all(service, "silo", replay_silo);
+    replay_all(service, "volume", replay_volume);
+    return 0;
+}

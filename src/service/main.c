@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* linfspd: command line, configuration, signals. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "service/config.h"
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+static const char usage[] =
+    "Usage: linfspd [OPTION]...\n"
+    "The host service of LinFsp: gives every container its file system devices. Started by `linfsp start`.\n"
+    "\n"
+    "  --config=FILE     configuration, /etc/linfsp.conf unless given\n"
+    "  --dist=DIR        folder with the bin/ and lib/ that are put into containers at /dev/linfsp;\n"
+    "                    unless given, ../lib/linfsp beside this program\n"
+    "  --ready-fd=N      write READY to this descriptor once containers are served, or why that cannot be\n"
+    "  --debug           log everything\n"
+    "  --help, --version\n"
+    "\n"
+    "It stays in the foreground and logs to standard error. SIGTERM takes everything down: all volumes, and\n"
+    "/dev/linfsp out of every container. Killed otherwise, volumes live on and the next linfspd takes them over.\n";
+
+struct arguments {
+    const char *config;
+    const char *dist;
+    int ready_fd;
+};
+
+static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments) {
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"dist", required_argument, NULL, 'd'},
+                                            {"ready-fd", required_argument, NULL, 'r'},
+                                            {"debug", no_argument, NULL, 'D'},
+                                            {"foreground", no_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {0}};
+    *ret_arguments = (struct arguments){.config = "/etc/linfsp.conf", .ready_fd = -1};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            ret_arguments->config = optarg;
+            break;
+        case 'd':
+            ret_arguments->dist = optarg;
+            break;
+        case 'r':
+            ret_arguments->ready_fd = atoi(optarg);
+            break;
+        case 'D':
+            log_set_level(LOG_DEBUG);
+            break;
+        case 'f':
+            break; /* what it does anyway */
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'v':
+            puts("linfspd " LINFSP_VERSION);
+            return 0;
+        default:
+            fputs("linfspd --help shows the options.\n", stderr);
+            return -EINVAL;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "linfspd takes no argument: %s\n", argv[optind]);
+        return -EINVAL;
+    }
+    return 1;
+}
+
+/* Beside this program, wherever it was put: PREFIX/sbin/linfspd and PREFIX/lib/linfsp. */
+static int find_dist(char *ret_path, size_t size) {
+    char self[WIRE_PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0)
+        return -errno;
+    self[length] = 0;
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = 0;
+    }
+    return (size_t)snprintf(ret_path, size, "%s/lib/linfsp", self) < size ? 0 : -ENAMETOOLONG;
+}
+
+static void tell(int ready_fd, const char *text) {
+    if (ready_fd >= 0 && write(ready_fd, text, strlen(text)) < 0)
+        log_debug("nobody waits for us: %s", strerror(errno));
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    service_stop(userdata);
+    return 0;
+}
+
+static void raise_limits(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        rlim_t wanted = 1 << 20;
+        struct rlimit more = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
+        if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
+            limit.rlim_cur = limit.rlim_max;
+            (void)setrlimit(RLIMIT_NOFILE, &limit);
+        }
+    }
+}
+
+/* One service a host: the lock is the kernel's, and goes with us however we end. */
+static int take_lock(void) {
+    int fd = open("/run/linfspd.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        close(fd);
+        return errno == EWOULDBLOCK ? -EALREADY : -errno;
+    }
+    return fd;
+}
+
+static int run(const struct arguments *arguments, const char *dist) {
+    struct limits limits;
+    struct service *service = NULL;
+    int r = config_read(arguments->config, &limits);
+    if (r < 0)
+        return r;
+    r = service_new(&limits, dist, &service);
+    if (r < 0)
+        return r;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    (void)sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service);
+    (void)sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
+    log_notice("serving; version " LINFSP_VERSION);
+    tell(arguments->ready_fd, "READY\n");
+    (void)sd_notify(0, "READY=1");
+    r = sd_event_loop(service->event);
+    service_free(service);
+    return r;
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments;
+    log_set_identity("linfspd");
+    int r = parse_arguments(argc, argv, &arguments);
+    if (r <= 0)
+        return r < 0 ? 2 : 0;
+    char dist[WIRE_PATH_MAX];
+    if (geteuid() != 0) {
+        tell(arguments.ready_fd, "linfspd must be started as root\n");
+        log_error("must be started as root (sudo linfsp start)");
+        return 1;
+    }
+    if (!arguments.dist && find_dist(dist, sizeof dist) < 0)
+        return 1;
+    umask(022);
+    raise_limits();
+    signal(SIGPIPE, SIG_IGN);
+    _cleanup_close_ int lock = take_lock();
+    if (lock < 0) {
+        const char *text = lock == -EALREADY ? "another linfspd is running already" : strerror(-lock);
+        tell(arguments.ready_fd, text);
+        log_error("%s", text);
+        return 1;
+    }
+    r = run(&arguments, arguments.dist ? arguments.dist : dist);
+    if (r < 0)
+        tell(arguments.ready_fd, "it could not start; its log says why\n");
+    (void)unlink("/run/linfspd.lock");
+    return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two moments of a container's start can be seen.
+ *
+ * The exec of its entry point: in its own mount namespace, with its own root. Every engine has it; by then the entry point runs.
+ *
+ * runc's init naming itself "runc:[2:INIT]": in the new mount namespace already, but before that is furnished. It is then a *candidate*: its
+ * mount table is watched (a mountinfo file polls as changed with each mount), and as soon as its root is its own the silo is
+ * set up, tens of milliseconds before the entry point is looked for. A candidate is dropped when its process ends or takes too long,
+ * because the open mountinfo keeps the mount namespace alive.
+ *
+ * The kernel's event filter (6.6) and a socket filter keep all other events from waking us.
+ */
+#include "service/monitor.h"
+
+#include <fcntl.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+
+#define CANDIDATE_USEC (30 * 1000000ull)
+#define CANDIDATES_MAX 256
+#define POLL_USEC 250000
+#define RECEIVE_BUFFER (4 << 20)
+#define RUNC_INIT "runc:[2:INIT"
+
+struct candidate {
+    struct list_node node;
+    struct monitor *monitor;
+    pid_t pid;
+    int mountinfo, pidfd;
+    sd_event_source *changed, *ended, *timer;
+};
+
+struct monitor {
+    struct service *service;
+    int socket; /* -1: polling */
+    sd_event_source *io, *poll_timer, *rescan;
+    struct list_node candidates;
+    unsigned n_candidates;
+};
+
+struct connector_message {
+    struct nlmsghdr netlink;
+    struct cn_msg connector;
+    union {
+        enum proc_cn_mcast_op operation;
+        struct proc_event event;
+    };
+} __attribute__((packed));
+
+/* ---- candidates -------------------------------------------------------------------------------------------------- */
+
+static void candidate_free(struct candidate *candidate) {
+    sd_event_source_disable_unref(candidate->changed);
+    sd_event_source_disable_unref(candidate->ended);
+    sd_event_source_disable_unref(candidate->timer);
+    close_fd(&candidate->mountinfo);
+    close_fd(&candidate->pidfd);
+    list_remove(&candidate->node);
+    candidate->monitor->n_candidates--;
+    free(candidate);
+}
+
+static int on_candidate_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct candidate *candidate = userdata;
+    /* not in a silo yet: its root is still the host's, or has no /dev. Otherwise silo.c has taken it over */
+    if (silo_consider(candidate->monitor->service, candidate->pid, true) != 0)
+        candidate_free(candidate);
+    return 0;
+}
+
+static int on_candidate_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    candidate_free(userdata);
+    return 0;
+}
+
+static int on_candidate_late(sd_event_source *source, uint64_t usec, void *userdata) {
+    candidate_free(userdata);
+    return 0;
+}
+
+static void candidate_add(struct monitor *monitor, pid_t pid) {
+    struct service *service = monitor->service;
+    uint64_t mount_namespace;
+    if (process_namespace(pid, "mnt", &mount_namespace) < 0 || mount_namespace == service->host_mount_namespace ||
+        monitor->n_candidates >= CANDIDATES_MAX)
+        return;
+    struct candidate *candidate = calloc(1, sizeof *candidate);
+    if (!candidate)
+        return;
+    candidate->monitor = monitor;
+    candidate->pid = pid;
+    list_append(&monitor->candidates, &candidate->node);
+    monitor->n_candidates++;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
+    candidate->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    candidate->mountinfo = open(path, O_RDONLY | O_CLOEXEC);
+    if (candidate->pidfd < 0 || candidate->mountinfo < 0 ||
+        sd_event_add_io(service->event, &candidate->changed, candidate->mountinfo, EPOLLPRI, on_candidate_changed,
+                        candidate) < 0 ||
+        sd_event_add_io(service->event, &candidate->ended, candidate->pidfd, EPOLLIN, on_candidate_ended, candidate) <
+            0 ||
+        sd_event_add_time_relative(service->event, &candidate->timer, CLOCK_MONOTONIC, CANDIDATE_USEC, 1000000,
+                                   on_candidate_late, candidate) < 0)
+        candidate_free(candidate);
+}
+
+/* The candidate has reached its entry point: the table need not be watched any more. */
+static void candidate_drop(struct monitor *monitor, pid_t pid) {
+    struct candidate *candidate, *next;
+    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid)
+        candidate_free(candidate);
+}
+
+/* ---- the proc connector -------------------------------------------------------------------------------------------- */
+
+static void handle_event(struct monitor *monitor, const struct proc_event *event) {
+    if (event->what == PROC_EVENT_EXEC) {
+        pid_t pid = event->event_data.exec.process_tgid;
+        if (monitor->n_candidates)
+            candidate_drop(monitor, pid);
+        (void)silo_consider(monitor->service, pid, false);
+    } else if (event->what == PROC_EVENT_COMM &&
+               strncmp(event->event_data.comm.comm, RUNC_INIT, strlen(RUNC_INIT)) == 0) {
+        candidate_add(monitor, event->event_data.comm.process_tgid);
+    }
+}
+
+static int on_events(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct monitor *monitor = userdata;
+    static char buffer[16384];
+    /* a bounded number at a time: a storm of execs must not keep requests waiting */
+    for (int i = 0; i < 64; i++) {
+        struct sockaddr_nl from;
+        socklen_t from_size = sizeof from;
+        ssize_t size = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
+        if (size < 0 && errno == ENOBUFS) {
+            log_notice("process events were lost; looking at all processes");
+            sd_event_source_set_enabled(monitor->rescan, SD_EVENT_ONESHOT);
+            continue;
+        }
+        if (size < 0)
+            return 0;
+        if (from.nl_pid != 0)
+            continue; /* not the kernel */
+        for (struct nlmsghdr *header = (struct nlmsghdr *)buffer; NLMSG_OK(header, (size_t)size);
+             header = NLMSG_NEXT(header, size)) {
+            const struct cn_msg *message = NLMSG_DATA(header);
+            if (header->nlmsg_len >= NLMSG_LENGTH(sizeof *message + sizeof(struct proc_event)) &&
+                message->id.idx == CN_IDX_PROC && message->id.val == CN_VAL_PROC)
+                handle_event(monitor, (const struct proc_event *)message->data);
+        }
+    }
+    return 0;
+}
+
+/* Exec events pass; comm events whose name begins with "runc"; nothing else. Words are loaded in network order. */
+static int filter_events(int socket) {
+    const uint32_t what = offsetof(struct connector_message, event.what);
+    const uint32_t comm = offsetof(struct connector_message, event.event_data.comm.comm);
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, what),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_EXEC), 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_COMM), 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, comm),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x72756e63 /* "runc" */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_fprog filter = {.len = ARRAY_SIZE(program), .filter = program};
+    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
+}
+
+static int subscribe(int socket) {
+    struct connector_message message = {0};
+    message.netlink.nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof message.operation);
+    message.netlink.nlmsg_type = NLMSG_DONE;
+    message.connector.id.idx = CN_IDX_PROC;
+    message.connector.id.val = CN_VAL_PROC;
+    message.connector.len = sizeof message.operation;
+    message.operation = PROC_CN_MCAST_LISTEN;
+    return send(socket, &message, message.netlink.nlmsg_len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int open_connector(void) {
+    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+    if (fd < 0)
+        return -errno;
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
+    int size = RECEIVE_BUFFER;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    int r = filter_events(fd);
+    if (r < 0)
+        return r;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return -errno;
+    r = subscribe(fd);
+    return r < 0 ? r : steal_fd(&fd);
+}
+
+/* ---- scans ------------------------------------------------------------------------------------------------------- */
+
+void monitor_scan(struct monitor *monitor) {
+    _cleanup_closedir_ DIR *directory = opendir("/proc");
+    if (!directory)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (*end == 0 && pid > 0)
+            (void)silo_consider(monitor->service, (pid_t)pid, false);
+    }
+}
+
+static int on_rescan(sd_event_source *source, void *userdata) {
+    monitor_scan(userdata);
+    return 0;
+}
+
+static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
+    monitor_scan(userdata);
+    (void)sd_event_source_set_time_relative(source, POLL_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+const char *monitor_kind(const struct monitor *monitor) {
+    return monitor->socket >= 0 ? "proc-connector" : "polling";
+}
+
+int monitor_new(struct service *service, struct monitor **ret_monitor) {
+    struct monitor *monitor = calloc(1, sizeof *monitor);
+    if (!monitor)
+        return -ENOMEM;
+    monitor->service = service;
+    list_init(&monitor->candidates);
+    monitor->socket = open_connector();
+    int r = sd_event_add_defer(service->event, &monitor->rescan, on_rescan, monitor);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(monitor->rescan, SD_EVENT_OFF);
+    if (r >= 0 && monitor->socket >= 0) {
+        r = sd_event_add_io(service->event, &monitor->io, monitor->socket, EPOLLIN, on_events, monitor);
+    } else if (r >= 0) {
+        log_warning("no proc connector (%s): containers are looked for every %d ms; linfsp doctor says more",
+                    strerror(-monitor->socket), POLL_USEC / 1000);
+        r = sd_event_add_time_relative(service->event, &monitor->poll_timer, CLOCK_MONOTONIC, POLL_USEC, 10000, on_poll,
+                                       monitor);
+    }
+    if (r < 0) {
+        monitor_free(monitor);
+        return r;
+    }
+    *ret_monitor = monitor;
+    return 0;
+}
+
+void monitor_free(struct monitor *monitor) {
+    if (!monitor)
+        return;
+    struct candidate *candidate, *next;
+    list_for_each_safe(candidate, next, &monitor->candidates, node) candidate_free(candidate);
+    sd_event_source_disable_unref(monitor->io);
+    sd_event_source_disable_unref(monitor->poll_timer);
+    sd_event_source_disable_unref(monitor->rescan);
+    close_fd(&monitor->socket);
+    free(monitor);
+}

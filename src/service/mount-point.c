@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The folder that a volume is mounted on.
+ *
+ * A folder of the client's comes as a descriptor that the client opened itself: it names that folder whatever happens to its path. It must
+ * be the client's own (or the client the silo's root), no mount point already, and not among the kernel's own file systems.
+ *
+ * A letter is /mnt/<letter>, made by the service, for any user of the silo. Where the silo's root is read-only, a small tmpfs is
+ * mounted over an empty /mnt first: nothing is written to the image or its layers.
+ */
+#include "service/mount-point.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "service/enter.h"
+#include "util/cleanup.h"
+#include "util/paths.h"
+
+void mount_point_close(struct mount_point *point) {
+    close_fd(&point->fd);
+    close_fd(&point->parent);
+}
+
+void mount_point_undo(const struct job_base *base, struct mount_point *point) {
+    if (point->made_here && point->parent >= 0)
+        (void)unlinkat(point->parent, point->made_name, AT_REMOVEDIR);
+    _cleanup_close_ int letters = -1;
+    if (point->letters_mount_id && open_mount_by_id(base, point->letters_mount_id, &letters) == 0 &&
+        directory_is_empty(letters) == 1)
+        (void)unmount_fd(base, letters);
+}
+
+static bool lies_in(const char *path, const char *folder) {
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && (path[length] == 0 || path[length] == '/');
+}
+
+static bool is_kernel_file_system(int fd) {
+    static const long types[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                 DEVPTS_SUPER_MAGIC,  DEBUGFS_MAGIC,  TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+                                 BPF_FS_MAGIC,        NSFS_MAGIC,     EFIVARFS_MAGIC,     SELINUX_MAGIC,
+                                 BINFMTFS_MAGIC};
+    struct statfs status;
+    if (fstatfs(fd, &status) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+        if (status.f_type == types[i])
+            return true;
+    return false;
+}
+
+static int check_place(const struct job_base *base, int fd, struct job_result *result) {
+    char *path = result->mount.mount_point;
+    int r = fd_path(base, fd, path, sizeof result->mount.mount_point);
+    if (r < 0)
+        return job_fail(result, r, "the mount point's path cannot be told: %s", strerror(-r));
+    if (!path[0])
+        return job_fail(result, -EINVAL, "the mount point is not in this container");
+    if (strcmp(path, "/") == 0)
+        return job_fail(result, -EBUSY, "/ cannot be mounted over");
+    static const char *const forbidden[] = {"/proc", "/sys", "/dev"};
+    for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
+        if (lies_in(path, forbidden[i]))
+            return job_fail(result, -EPERM, "%s: nothing may be mounted under %s; choose another folder", path,
+                            forbidden[i]);
+    return 0;
+}
+
+static int check_client_folder(const struct job_base *base, const struct job *job, int fd, struct job_result *result) {
+    struct statx status;
+    int r = check_place(base, fd, result);
+    if (r < 0)
+        return r;
+    const char *path = result->mount.mount_point;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) < 0)
+        return job_fail(result, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(status.stx_mode))
+        return job_fail(result, -ENOTDIR, "%s is not a directory", path);
+    if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+        return job_fail(result, -EBUSY, "%s is a mount point already: unmount it first (linfsp umount %s), or choose "
+                                        "another folder", path, path);
+    if (is_kernel_file_system(fd))
+        return job_fail(result, -EPERM, "%s: nothing may be mounted over the kernel's own file systems", path);
+    bool root = job->mount.peer_uid == job->target.root_uid;
+    if (!root && (status.stx_uid != result->mount.owner_uid || !(status.stx_mode & S_IWUSR)))
+        return job_fail(result, -EPERM, "%s is not yours: a user other than root may mount only on a folder of their "
+                                        "own that they may write to", path);
+    return 0;
+}
+
+/* A detached tmpfs for the letters of a silo whose root is read-only. */
+static int make_letters_mount(void) {
+    _cleanup_close_ int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", "linfsp", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "64", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    int fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. */
+static int cover_letters_folder(int *folder, uint64_t *ret_mount_id) {
+    if (directory_is_empty(*folder) != 1)
+        return -EROFS;
+    _cleanup_close_ int letters = make_letters_mount();
+    if (letters < 0)
+        return letters;
+    if (move_mount(letters, "", *folder, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        return -errno;
+    int r = fd_mount_id(letters, ret_mount_id);
+    if (r < 0)
+        return r;
+    close_fd(folder);
+    *folder = steal_fd(&letters);
+    return 0;
+}
+
+static int make_folder(int parent, const char *name) {
+    return mkdirat(parent, name, 0755) < 0 ? -errno : 0;
+}
+
+static int open_letters_folder(int root, struct job_result *result) {
+    const char *name = LINFSP_LETTER_ROOT + 1;
+    int folder = enter_open_path(root, name, O_DIRECTORY);
+    if (folder == -ENOENT) {
+        int r = make_folder(root, name);
+        if (r == -EROFS)
+            r = make_folder_through_clone(root, name);
+        if (r < 0)
+            return job_fail(result, r, "the container has no %s, and it cannot be made: %s", LINFSP_LETTER_ROOT,
+                            strerror(-r));
+        folder = enter_open_path(root, name, O_DIRECTORY);
+    }
+    if (folder < 0)
+        return job_fail(result, folder, "%s of the container is not a plain folder: %s", LINFSP_LETTER_ROOT,
+                        strerror(-folder));
+    return folder;
+}
+
+/* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
+static int take_letter(int root, int *folder, const char *letter, struct mount_point *point) {
+    char path[16];
+    snprintf(path, sizeof path, "%s/%c", LINFSP_LETTER_ROOT + 1, letter[0]);
+    int made = make_folder(*folder, letter);
+    if (made == -EROFS && enter_open_path(root, path, 0) == -ENOENT) {
+        made = cover_letters_folder(folder, &point->letters_mount_id);
+        if (made == 0)
+            made = make_folder(*folder, letter);
+        else if (made == -EROFS)
+            made = make_folder_through_clone(*folder, letter);
+    }
+    if (made < 0 && made != -EEXIST && made != -EROFS)
+        return made;
+    _cleanup_close_ int fd = enter_open_path(root, path, O_DIRECTORY);
+    if (fd < 0)
+        return made < 0 && made != -EEXIST ? made : -EEXIST;
+    if (made != 0 && (fd_is_mount_root(fd) != 0 || directory_is_empty(fd) != 1))
+        return -EEXIST;
+    point->fd = steal_fd(&fd);
+    if (made == 0) {
+        point->made = point->made_here = true;
+        point->parent = fcntl(*folder, F_DUPFD_CLOEXEC, 3);
+        snprintf(point->made_name, sizeof point->made_name, "%s", letter);
+    }
+    return 0;
+}
+
+static int find_letter(const struct job *job, int root, struct mount_point *point, struct job_result *result) {
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    _cleanup_close_ int folder = open_letters_folder(root, result);
+    if (folder < 0) {
+        enter_act_as_self();
+        return folder;
+    }
+    bool any = job->mount.letter[0] == '*';
+    char letter[2] = {any ? 'z' : job->mount.letter[0], 0};
+    int r = take_letter(root, &folder, letter, point);
+    while (any && r == -EEXIST && --letter[0] >= 'd')
+        r = take_letter(root, &folder, letter, point);
+    enter_act_as_self();
+    if (r == -EEXIST && any)
+        return job_fail(result, -ENODEV, "no letter from d to z is free under %s", LINFSP_LETTER_ROOT);
+    if (r == -EEXIST)
+        return job_fail(result, r, "%s/%s is in use: choose another letter, or * for the first free one",
+                        LINFSP_LETTER_ROOT, letter);
+    if (r < 0)
+        return job_fail(result, r, "%s/%s cannot be made (%s): choose a folder as mount point instead",
+                        LINFSP_LETTER_ROOT, letter, strerror(-r));
+    snprintf(result->mount.mount_point, sizeof result->mount.mount_point, "%s/%s", LINFSP_LETTER_ROOT, letter);
+    return 0;
+}
+
+int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
+                     struct mount_point *ret_point, struct job_result *result) {
+    if (job->mount.letter[0])
+        return find_letter(job, root, ret_point, result);
+    int r = check_client_folder(base, job, client_fd, result);
+    if (r < 0)
+        return r;
+    ret_point->fd = fcntl(client_fd, F_DUPFD_CLOEXEC, 3);
+    if (ret_point->fd < 0)
+        return job_fail(result, -errno, "out of descriptors");
+    if (job->mount.made_mount_point) {
+        ret_point->parent = fcntl(client_parent, F_DUPFD_CLOEXEC, 3);
+        ret_point->made = ret_point->parent >= 0;
+        /* its name is the last component of what it was opened as */
+        const char *name = strrchr(result->mount.mount_point, '/');
+        snprintf(ret_point->made_name, sizeof ret_point->made_name, "%.255s", name ? name + 1 : "");
+    }
+    return 0;
+}

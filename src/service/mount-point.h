@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding, making and judging the folder that a volume is mounted on. In a worker, inside the silo. */
+#ifndef LINFSP_SERVICE_MOUNT_POINT_H
+#define LINFSP_SERVICE_MOUNT_POINT_H
+
+#include "service/job.h"
+
+struct mount_point {
+    int fd; /* O_PATH of the folder */
+    int parent; /* of a made one */
+    bool made; /* to be removed with the volume */
+    bool made_here; /* by us just now: to be removed at once where the mount fails */
+    uint64_t letters_mount_id; /* the tmpfs over a read-only /mnt that it stands in; 0: none */
+    char made_name[WIRE_COMPONENT_MAX];
+};
+
+#define MOUNT_POINT_NONE                                                                                              \
+    (struct mount_point) {                                                                                            \
+        .fd = -1, .parent = -1                                                                                        \
+    }
+
+/* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in result's mount_point
+ * with its path in the silo; result's owner_uid is the client's, as the worker's user namespace counts. */
+int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
+                     struct mount_point *ret_point, struct job_result *result);
+/* Removes what was made for a mount that then failed. */
+void mount_point_undo(const struct job_base *base, struct mount_point *point);
+void mount_point_close(struct mount_point *point);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may have what. Decided from the silo, the peer's credentials as the kernel tells them, and the request; never from what the client
+ * says of itself. What only the silo's own view can tell about a mount point is checked by the broker (mount-point.c).
+ */
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+
+static int refuse(char *message, size_t size, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static int refuse(char *message, size_t size, int error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, size, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+static bool is_silo_root(const struct silo *silo, const struct ucred *peer) {
+    return peer->uid == silo->target.root_uid;
+}
+
+/* The type that mount(8) shows: it must not be mistaken for anything else in a mount table. */
+static bool valid_file_system_name(const char *name) {
+    if (!name[0])
+        return false;
+    for (const char *c = name; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("._-", *c)))
+            return false;
+    return true;
+}
+
+static bool valid_letter(const char *letter) {
+    return !letter[0] || (!letter[1] && ((letter[0] >= 'a' && letter[0] <= 'z') || letter[0] == '*'));
+}
+
+/* The descriptors that the flags announce, and nothing else. */
+static bool valid_fds(const struct wire_create_volume *request, size_t n_fds) {
+    size_t expected = 0;
+    if (request->flags & WIRE_CREATE_MOUNT_POINT_FD)
+        expected++;
+    if (request->flags & WIRE_CREATE_MADE_MOUNT_POINT) {
+        if (!expected || !request->made_name[0] || strchr(request->made_name, '/') ||
+            strcmp(request->made_name, ".") == 0 || strcmp(request->made_name, "..") == 0)
+            return false;
+        expected++;
+    }
+    return n_fds == expected;
+}
+
+int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
+                  const struct wire_create_volume *request, size_t n_fds, char *ret_message, size_t size) {
+    const struct limits *limits = &silo->service->limits;
+    bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
+    if (silo->volumes >= limits->volumes_per_silo)
+        return refuse(ret_message, size, -EDQUOT, "this container has %u volumes, and may have no more "
+                                                  "(max_volumes_per_silo in /etc/linfsp.conf on the host)",
+                      limits->volumes_per_silo);
+    if (!valid_file_system_name(request->file_system_name))
+        return refuse(ret_message, size, -EINVAL, "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
+                                                  "at least one", request->file_system_name);
+    if (!valid_letter(request->letter) || (letter && folder) || !valid_fds(request, n_fds) ||
+        request->clones > WIRE_CLONES_MAX || (request->root_mode & ~07777u))
+        return refuse(ret_message, size, -EINVAL, "the request is malformed");
+    if (network != (request->prefix[0] != 0))
+        return refuse(ret_message, size, -EINVAL, network ? "a network volume needs a prefix such as \\server\\share"
+                                                          : "a disk has no prefix");
+    if (!network && !letter && !folder)
+        return refuse(ret_message, size, -EINVAL, "a disk needs a mount point: a letter such as Z:, *, or a folder");
+    if (network && !silo->host && !limits->network_volumes)
+        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
+                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+    if (silo->host && letter && !is_silo_root(silo, peer))
+        return refuse(ret_message, size, -EPERM, "on the host only root may use letters: mount on a folder of your own, "
+                                                 "for example -m ~/volume");
+    return 0;
+}
+
+bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network) {
+    /* on the host other users, root first, are to be safe from an ordinary user's file system */
+    return !silo->host || network || is_silo_root(silo, peer);
+}
+
+bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume) {
+    if (silo->host && peer->uid == 0)
+        return true;
+    return volume->silo == silo->mount_namespace && (is_silo_root(silo, peer) || peer->uid == volume->peer.uid);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts of a process, as /proc tells them. None of these touches a file of the process's own. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+
+static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t length = read(fd, buffer, size - 1);
+    if (length < 0)
+        return -errno;
+    buffer[length] = 0;
+    return length;
+}
+
+int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode) {
+    char path[64], target[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return -errno;
+    target[length] = 0;
+    const char *bracket = strchr(target, '[');
+    if (!bracket)
+        return -EPROTO;
+    *ret_inode = strtoull(bracket + 1, NULL, 10);
+    return 0;
+}
+
+int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
+    _cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct statx status;
+    /* a root may be on FUSE: what is known of it without asking its server is enough */
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
+        return -errno;
+    *ret_device = makedev(status.stx_dev_major, status.stx_dev_minor);
+    *ret_inode = status.stx_ino;
+    return 0;
+}
+
+/* The fields of /proc/PID/stat behind the name, which may hold anything. */
+static int read_stat_fields(pid_t pid, char *buffer, size_t size, char **ret_fields) {
+    ssize_t length = read_proc(pid, "stat", buffer, size);
+    if (length < 0)
+        return (int)length;
+    char *fields = strrchr(buffer, ')');
+    if (!fields)
+        return -EPROTO;
+    *ret_fields = fields + 2;
+    return 0;
+}
+
+int process_parent(pid_t pid, pid_t *ret_parent) {
+    char buffer[1024], *fields = NULL;
+    int parent, r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    if (r < 0)
+        return r;
+    if (sscanf(fields, "%*c %d", &parent) != 1)
+        return -EPROTO;
+    *ret_parent = parent;
+    return 0;
+}
+
+int process_start(pid_t pid, uint64_t *ret_start) {
+    char buffer[1024], *fields = NULL;
+    unsigned long long start;
+    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    if (r < 0)
+        return r;
+    /* field 22, the 20th from here */
+    if (sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start) != 1)
+        return -EPROTO;
+    *ret_start = start;
+    return 0;
+}
+
+int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth) {
+    char buffer[4096];
+    ssize_t length = read_proc(pid, "status", buffer, sizeof buffer);
+    if (length < 0)
+        return (int)length;
+    char *line = strstr(buffer, "\nNSpid:");
+    if (!line)
+        return -EPROTO;
+    line += strlen("\nNSpid:");
+    line[strcspn(line, "\n")] = 0;
+    unsigned depth = 0;
+    int inner = 0;
+    for (char *state = NULL, *word = strtok_r(line, "\t ", &state); word; word = strtok_r(NULL, "\t ", &state)) {
+        inner = atoi(word);
+        depth++;
+    }
+    *ret_pid = inner;
+    *ret_depth = depth;
+    return 0;
+}
+
+/* Of a uid_map or gid_map: what 0 stands for outside; where it has no 0, its first id. */
+static int read_map(pid_t pid, const char *map, unsigned *ret_outside, unsigned *ret_inside) {
+    char buffer[4096];
+    ssize_t length = read_proc(pid, map, buffer, sizeof buffer);
+    if (length < 0)
+        return (int)length;
+    bool any = false;
+    for (char *state = NULL, *line = strtok_r(buffer, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+        unsigned inside, outside, count;
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 || (any && inside != 0))
+            continue;
+        *ret_inside = inside;
+        *ret_outside = outside;
+        any = true;
+    }
+    return any ? 0 : -ENODATA;
+}
+
+int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid, uid_t *ret_inside_uid, gid_t *ret_inside_gid) {
+    int r = read_map(pid, "uid_map", ret_uid, ret_inside_uid);
+    return r < 0 ? r : read_map(pid, "gid_map", ret_gid, ret_inside_gid);
+}
+
+uint64_t clock_now_realtime(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

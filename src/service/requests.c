@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* What each message asks for, other than volumes themselves (volume.c). A silo is shown and may touch only what is its own; the host all. */
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include "service/monitor.h"
+#include "service/service.h"
+#include "service/unc.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "wire/codec.h"
+
+static bool may_see(const struct silo *viewer, uint64_t silo) {
+    return viewer->host || viewer->mount_namespace == silo;
+}
+
+/* A pid as the viewer counts; 0 where it is not visible there. */
+static uint32_t pid_for(const struct silo *viewer, pid_t pid) {
+    pid_t inner;
+    unsigned depth;
+    if (viewer->host)
+        return (uint32_t)pid;
+    return process_inner_pid(pid, &inner, &depth) == 0 ? (uint32_t)inner : 0;
+}
+
+static void fill_volume(struct wire_volume *reply, const struct silo *viewer, const struct volume *volume,
+                        uint32_t serial) {
+    struct silo *silo = silo_find(volume->service, volume->silo);
+    wire_begin(reply, WIRE_VOLUME, serial);
+    reply->id = volume->id;
+    reply->since = volume->since;
+    reply->server_pid = pid_for(viewer, volume->peer.pid);
+    reply->owner_uid = volume->owner_uid;
+    reply->fuse_device = viewer->host ? volume->fuse_device : 0;
+    reply->attached = volume->connection != NULL;
+    if (silo) {
+        silo_describe(silo);
+        WIRE_SET(reply->silo, silo->id);
+    }
+    WIRE_SET(reply->file_system_name, volume->file_system_name);
+    WIRE_SET(reply->transport, "dev");
+    WIRE_SET(reply->mount_point, volume->mount_point);
+    WIRE_SET(reply->unc_path, volume->unc_path);
+    char unc[WIRE_PREFIX_MAX];
+    if (volume->prefix[0] && prefix_to_unc(volume->prefix, unc, sizeof unc) == 0)
+        WIRE_SET(reply->prefix, unc + 1); /* one leading backslash, as it is given to -u */
+}
+
+static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct silo *silo, uint32_t serial) {
+    static const char *const states[] = {[SILO_NEW] = "being set up", [SILO_READY] = "ready", [SILO_NESTED] = "nested"};
+    silo_describe(silo);
+    wire_begin(reply, WIRE_SILO, serial);
+    reply->since = silo->since;
+    reply->init_pid = pid_for(viewer, silo->target.init_pid);
+    reply->volumes = silo->volumes;
+    reply->user_namespace = silo->target.user_namespace;
+    WIRE_SET(reply->id, silo->id);
+    WIRE_SET(reply->engine, silo->engine);
+    WIRE_SET(reply->name, silo->name);
+    WIRE_SET(reply->state, silo->state == SILO_FAILED ? silo->failure : states[silo->state]);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------------------------------- */
+
+/* Lists go out as far as the socket takes them; the cursor is the key of the last one sent. Keys only grow in the order of the tables, which
+ * is that of insertion, for volumes; silos are told apart by theirs. */
+static int send_volumes(struct connection *connection) {
+    struct volume *volume, *next;
+    HASH_ITER(hash, connection->silo->service->volumes, volume, next) {
+        if (volume->id <= connection->cursor || volume->state == VOLUME_NEW || volume->state == VOLUME_DETACHED ||
+            !may_see(connection->silo, volume->silo))
+            continue;
+        struct wire_volume reply;
+        fill_volume(&reply, connection->silo, volume, connection->serial);
+        int r = connection_send(connection, &reply, NULL, 0);
+        if (r < 0)
+            return r;
+        connection->cursor = volume->id;
+    }
+    return 0;
+}
+
+static int send_silos(struct connection *connection) {
+    struct silo *silo, *next;
+    uint64_t position = 0;
+    HASH_ITER(hash, connection->silo->service->silos, silo, next) {
+        if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->mount_namespace))
+            continue;
+        if (position++ < connection->cursor)
+            continue;
+        struct wire_silo reply;
+        fill_silo(&reply, connection->silo, silo, connection->serial);
+        int r = connection_send(connection, &reply, NULL, 0);
+        if (r < 0)
+            return r;
+        connection->cursor++;
+    }
+    return 0;
+}
+
+void request_continue_list(struct connection *connection) {
+    int r = connection->listing == WIRE_LIST_VOLUMES ? send_volumes(connection) : send_silos(connection);
+    if (r == 0)
+        r = connection_done(connection, connection->serial);
+    if (r == -EAGAIN) {
+        (void)sd_event_source_set_io_events(connection->io, EPOLLOUT);
+        return;
+    }
+    if (r < 0)
+        return; /* it is gone */
+    connection->listing = 0;
+    connection_ready(connection);
+}
+
+static void start_list(struct connection *connection, uint16_t type, uint32_t serial) {
+    connection_wait(connection, serial);
+    connection->listing = type;
+    connection->cursor = 0;
+    request_continue_list(connection);
+}
+
+/* ---- one at a time ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t resident_bytes(void) {
+    _cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+    if (!file || fscanf(file, "%*u %lu", &pages) != 1)
+        return 0;
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t cpu_time(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
+}
+
+static void get_status(struct connection *connection, uint32_t serial) {
+    const struct silo *viewer = connection->silo;
+    struct service *service = viewer->service;
+    struct wire_status reply;
+    wire_begin(&reply, WIRE_STATUS, serial);
+    reply.since = service->since;
+    WIRE_SET(reply.version, LINFSP_VERSION);
+    WIRE_SET(reply.unc_root, LINFSP_UNC_ROOT);
+    WIRE_SET(reply.monitor, monitor_kind(service->monitor));
+    if (viewer->host) {
+        struct silo *silo, *next;
+        HASH_ITER(hash, service->silos, silo, next)
+        reply.silos += !silo->host && silo->state != SILO_NESTED && !silo->dead;
+        reply.resident_bytes = resident_bytes();
+        reply.cpu_ns = cpu_time();
+        reply.pid = (uint32_t)getpid();
+        reply.volumes = HASH_CNT(hash, service->volumes);
+        reply.shares = unc_count(service->unc);
+        reply.injections = service->injections;
+        reply.failures = service->failures;
+    } else {
+        reply.silos = 1;
+        reply.volumes = viewer->volumes;
+    }
+    (void)connection_send(connection, &reply, NULL, 0);
+}
+
+static void unmount(struct connection *connection, const struct wire_unmount *request) {
+    struct service *service = connection->silo->service;
+    struct volume *volume = request->target[0] ? volume_by_target(service, connection->silo, request->target)
+                                               : volume_find(service, request->volume);
+    uint32_t serial = request->header.serial;
+    if (!volume || !may_see(connection->silo, volume->silo)) {
+        char number[32];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)request->volume);
+        (void)connection_error(connection, serial, -ENOENT, "%s is no volume here: linfsp volumes shows them",
+                               request->target[0] ? request->target : number);
+        return;
+    }
+    if (!policy_may_end(connection->silo, &connection->peer, volume)) {
+        (void)connection_error(connection, serial, -EPERM, "volume %llu is another user's: only they or root may unmount "
+                                                           "it", (unsigned long long)volume->id);
+        return;
+    }
+    if (volume->waiter || volume->state != VOLUME_LIVE) {
+        (void)connection_error(connection, serial, -EBUSY, "volume %llu is being unmounted already",
+                               (unsigned long long)volume->id);
+        return;
+    }
+    volume->waiter = connection;
+    connection_wait(connection, serial);
+    volume_end(volume, "unmounted", request->force);
+}
+
+static void stop(struct connection *connection, uint32_t serial) {
+    if (!connection->silo->host || connection->peer.uid != 0) {
+        (void)connection_error(connection, serial, -EPERM, "only root of the host may stop the service");
+        return;
+    }
+    connection_wait(connection, serial);
+    connection->silo->service->stopper = connection;
+    service_stop(connection->silo->service);
+}
+
+static void resolve(struct connection *connection, const struct wire_resolve_prefix *request) {
+    struct service *service = connection->silo->service;
+    char canonical[WIRE_PATH_MAX];
+    const char *why, *rest;
+    uint32_t serial = request->header.serial;
+    int r = prefix_parse_path(request->prefix, LINFSP_UNC_ROOT, canonical, sizeof canonical, &why);
+    if (r < 0) {
+        (void)connection_error(connection, serial, r, "\"%s\": %s", request->prefix, why);
+        return;
+    }
+    const struct volume *volume = volume_find(service, unc_resolve(service->unc, canonical, &rest));
+    if (!volume) {
+        (void)connection_error(connection, serial, -ENOENT, "no file system serves %s now", request->prefix);
+        return;
+    }
+    struct wire_volume reply;
+    fill_volume(&reply, connection->silo, volume, serial);
+    if (!may_see(connection->silo, volume->silo)) {
+        /* a prefix is public; whose it is, is not */
+        reply.id = reply.since = 0;
+        reply.server_pid = reply.owner_uid = 0;
+        WIRE_SET(reply.silo, "");
+        WIRE_SET(reply.mount_point, "");
+    }
+    if (connection_send(connection, &reply, NULL, 0) >= 0)
+        (void)connection_done(connection, serial);
+}
+
+void request_handle(struct connection *connection, const union wire_message *message, int *fds, size_t n_fds) {
+    uint32_t serial = message->header.serial;
+    if (n_fds > 0 && message->header.type != WIRE_CREATE_VOLUME) {
+        (void)connection_error(connection, serial, -EINVAL, "this message carries no descriptors");
+        return;
+    }
+    if (connection->silo->service->stopping && message->header.type != WIRE_GET_STATUS) {
+        (void)connection_error(connection, serial, -ESHUTDOWN, "the service is stopping");
+        return;
+    }
+    switch (message->header.type) {
+    case WIRE_CREATE_VOLUME:
+        volume_create(connection, &message->create_volume, fds, n_fds);
+        return;
+    case WIRE_ATTACH_VOLUME:
+        volume_attach(connection, &message->attach_volume);
+        return;
+    case WIRE_UNMOUNT:
+        unmount(connection, &message->unmount);
+        return;
+    case WIRE_LIST_VOLUMES:
+    case WIRE_LIST_SILOS:
+        start_list(connection, message->header.type, serial);
+        return;
+    case WIRE_GET_STATUS:
+        get_status(connection, serial);
+        return;
+    case WIRE_STOP:
+        stop(connection, serial);
+        return;
+    case WIRE_RESOLVE_PREFIX:
+        resolve(connection, &message->resolve_prefix);
+        return;
+    default:
+        (void)connection_error(connection, serial, -EOPNOTSUPP, "the service does not know %s requests",
+                               wire_type_name(message->header.type));
+    }
+}

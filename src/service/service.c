@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* The service as a whole: its own file system, its parts in the right order, and the end of it all. */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <mntent.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "service/monitor.h"
+#include "service/service.h"
+#include "service/unc.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+#define RUN_SOURCE "linfsp-run"
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
+
+static bool is_mounted(const char *path, const char *source) {
+    FILE *table = setmntent("/proc/self/mounts", "re");
+    bool found = false;
+    for (struct mntent *entry; table && (entry = getmntent(table));)
+        found = found || (strcmp(entry->mnt_dir, path) == 0 && strcmp(entry->mnt_fsname, source) == 0);
+    if (table)
+        endmntent(table);
+    return found;
+}
+
+/* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's before us. */
+static int mount_run_dir(void) {
+    if (is_mounted(LINFSP_RUN_DIR, RUN_SOURCE))
+        return 0;
+    if (mkdir(LINFSP_RUN_DIR, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    if (mount(RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0 ||
+        mount(NULL, LINFSP_RUN_DIR, NULL, MS_PRIVATE, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
+static int make_run_dir(struct service *service) {
+    int r = mount_run_dir();
+    if (r < 0)
+        return r;
+    if ((mkdir(LINFSP_RUN_DIR "/silos", 0700) < 0 && errno != EEXIST) ||
+        (mkdir(LINFSP_RUN_DIR "/private", 0700) < 0 && errno != EEXIST))
+        return -errno;
+    service->run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (service->run_dir < 0)
+        return -errno;
+    /* a node of our own that any user namespace may open: the host's is root's alone on many systems */
+    if (mknod(LINFSP_RUN_DIR "/private/fuse", S_IFCHR | 0666, makedev(FUSE_MAJOR, FUSE_MINOR)) < 0 && errno != EEXIST)
+        return -errno;
+    if (chmod(LINFSP_RUN_DIR "/private/fuse", 0666) < 0)
+        return -errno;
+    service->fuse_device = open(LINFSP_RUN_DIR "/private/fuse", O_PATH | O_CLOEXEC);
+    return service->fuse_device < 0 ? -errno : 0;
+}
+
+/* A mount of fusectl that is nobody's but ours. */
+static int open_fusectl(void) {
+    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
+    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    int fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Opening the device has the kernel load the module. */
+static int wake_fuse(void) {
+    _cleanup_close_ int fd = open(LINFSP_RUN_DIR "/private/fuse", O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : 0;
+}
+
+static int copy_file(int from_dir, int to_dir, const char *name) {
+    _cleanup_close_ int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
+    char fresh[300];
+    snprintf(fresh, sizeof fresh, ".%.255s.new", name);
+    _cleanup_close_ int to = openat(to_dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    if (from < 0 || to < 0 || fchmod(to, 0755) < 0)
+        return -errno;
+    ssize_t n;
+    char buffer[65536];
+    while ((n = read(from, buffer, sizeof buffer)) > 0)
+        if (write(to, buffer, (size_t)n) != n)
+            return errno ? -errno : -EIO;
+    if (n < 0 || renameat(to_dir, fresh, to_dir, name) < 0)
+        return -errno;
+    return 0;
+}
+
+/* What we ship goes to our tmpfs, as one copy that all silos' folders link to. */
+static int copy_dist(const struct service *service, const char *sub) {
+    char from_path[WIRE_PATH_MAX], to_path[64];
+    snprintf(from_path, sizeof from_path, "%s/%s", service->dist, sub);
+    snprintf(to_path, sizeof to_path, LINFSP_RUN_DIR "/dist/%s", sub);
+    if (mkdir(to_path, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    _cleanup_closedir_ DIR *from = opendir(from_path);
+    if (!from)
+        return errno == ENOENT ? 0 : -errno;
+    _cleanup_close_ int to = open(to_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (to < 0)
+        return -errno;
+    struct dirent *entry;
+    while ((entry = readdir(from))) {
+        struct stat status;
+        if (fstatat(dirfd(from), entry->d_name, &status, 0) < 0 || !S_ISREG(status.st_mode))
+            continue;
+        int r = copy_file(dirfd(from), to, entry->d_name);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int copy_all(const struct service *service) {
+    if (mkdir(LINFSP_RUN_DIR "/dist", 0755) < 0 && errno != EEXIST)
+        return -errno;
+    static const char *const subs[] = {"", "bin", "lib", "lib/musl"};
+    for (size_t i = 1; i < ARRAY_SIZE(subs); i++) {
+        int r = copy_dist(service, subs[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int learn_host(struct service *service) {
+    int r;
+    if ((r = process_namespace(getpid(), "mnt", &service->host_mount_namespace)) < 0 ||
+        (r = process_namespace(getpid(), "user", &service->host_user_namespace)) < 0 ||
+        (r = process_namespace(getpid(), "pid", &service->host_pid_namespace)) < 0)
+        return r;
+    return process_root(getpid(), &service->host_root_device, &service->host_root_inode);
+}
+
+#define STEP(call, what)                                                                                              \
+    do {                                                                                                              \
+        int step_ = (call);                                                                                           \
+        if (step_ < 0) {                                                                                              \
+            log_error("%s: %s", (what), strerror(-step_));                                                            \
+            service_free(service);                                                                                    \
+            return step_;                                                                                             \
+        }                                                                                                             \
+    } while (0)
+
+int service_new(const struct limits *limits, const char *dist, struct service **ret_service) {
+    struct service *service = calloc(1, sizeof *service);
+    if (!service)
+        return -ENOMEM;
+    service->limits = *limits;
+    service->dist = dist;
+    service->run_dir = service->fuse_device = service->fusectl = -1;
+    service->since = clock_now_realtime();
+    STEP(sd_event_default(&service->event), "event loop");
+    STEP(learn_host(service), "/proc");
+    STEP(make_run_dir(service), LINFSP_RUN_DIR);
+    STEP(wake_fuse(), "the kernel has no FUSE (modprobe fuse)");
+    service->fusectl = open_fusectl();
+    STEP(service->fusectl, "fusectl");
+    STEP(copy_all(service), "what is put into containers");
+    STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
+    STEP(workers_new(service->event, service->run_dir, service->fuse_device, &service->workers), "workers");
+    STEP(silo_make_host(service), LINFSP_HOST_DIR);
+    STEP(journal_replay(service), "journal");
+    /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
+    STEP(monitor_new(service, &service->monitor), "monitor");
+    monitor_scan(service->monitor);
+    *ret_service = service;
+    return 0;
+}
+
+void service_free(struct service *service) {
+    if (!service)
+        return;
+    monitor_free(service->monitor);
+    workers_free(service->workers);
+    unc_free(service->unc, service->stopping);
+    close_fd(&service->fusectl);
+    close_fd(&service->fuse_device);
+    close_fd(&service->run_dir);
+    if (service->stopping) {
+        if (umount2(LINFSP_RUN_DIR, MNT_DETACH) < 0)
+            log_warning("cannot unmount " LINFSP_RUN_DIR ": %s", strerror(errno));
+        (void)rmdir(LINFSP_RUN_DIR);
+    }
+    sd_event_unref(service->event);
+    free(service);
+}
+
+void service_check_stopped(struct service *service) {
+    if (!service->stopping || HASH_CNT(hash, service->silos) > (service->host ? 1u : 0u))
+        return;
+    if (service->host && silo_in_use(service->host))
+        return;
+    (void)sd_event_exit(service->event, 0);
+}
+
+void service_stop(struct service *service) {
+    if (service->stopping)
+        return;
+    log_notice("stopping: %u volumes are unmounted", HASH_CNT(hash, service->volumes));
+    service->stopping = true;
+    struct volume *volume, *next_volume;
+    HASH_ITER(hash, service->volumes, volume, next_volume) volume_end(volume, "the service stops", true);
+    struct silo *silo, *next_silo;
+    HASH_ITER(hash, service->silos, silo, next_silo) if (!silo->host) silo_eject(silo);
+    service_check_stopped(service);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linfspd: what its modules share.
+ *
+ *     monitor     processes come and go -> silos
+ *     silo        one container: its folder, its sockets, its life
+ *     connection  one client of a silo: messages in, replies out (requests.c: what each message does)
+ *     volume      one file system: asked for, mounted, ended
+ *     policy      who may have what
+ *     unc         the host-wide table of prefixes, and /unc
+ *     journal     what a service that starts anew must know
+ *     worker      processes for all that may block (jobs: inject, broker)
+ *
+ * All run in one thread around one sd-event loop. Objects belong to struct service and are referred to by key (a silo's mount namespace, a
+ * volume's number) wherever an answer comes later, since they may be gone by then.
+ */
+#ifndef LINFSP_SERVICE_SERVICE_H
+#define LINFSP_SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+
+#include "service/job.h"
+#include "service/worker.h"
+#include "util/list.h"
+
+struct monitor;
+struct unc;
+struct service;
+
+/* Bounds; from /etc/linfsp.conf. */
+struct limits {
+    unsigned volumes_per_silo;
+    unsigned connections_per_silo;
+    unsigned request_timeout; /* s, of network volumes */
+    bool network_volumes; /* whether a silo may have them */
+};
+
+/* A silo, or (host) the host itself, which nothing is injected into. */
+struct silo {
+    struct service *service;
+    uint64_t mount_namespace; /* key */
+    UT_hash_handle hash;
+    bool host;
+    bool dead; /* its init is gone, only volumes under way are left */
+    bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
+    enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
+    char failure[256];
+    struct job_target target;
+    int pidfd;
+    uint64_t since; /* ns since the epoch */
+    uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
+    char folder[64];
+    int sockets[2]; /* disk, net */
+    sd_event_source *socket_io[2], *pidfd_io;
+    unsigned volumes, connections;
+    struct list_node connection_list;
+    bool retried, was_early;
+    bool described;
+    char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+};
+
+struct connection {
+    struct list_node node; /* of its silo */
+    struct silo *silo;
+    bool network; /* came over `net` */
+    bool busy; /* an answer is under way: nothing more is read */
+    int fd;
+    sd_event_source *io, *idle;
+    struct ucred peer;
+    uint64_t volume; /* whose life line this is; 0: none */
+    uint32_t serial; /* of the request under way */
+    uint16_t listing; /* WIRE_LIST_...: a list is being sent */
+    uint64_t cursor;
+};
+
+struct volume {
+    struct service *service;
+    uint64_t id; /* key */
+    UT_hash_handle hash;
+    uint64_t silo; /* key */
+    enum { VOLUME_NEW, VOLUME_LIVE, VOLUME_ENDING, VOLUME_DETACHED } state;
+    bool end_wanted; /* while new: end it as soon as it is made */
+    struct connection *connection; /* its life line; NULL when broken */
+    uint8_t cookie[WIRE_COOKIE_SIZE];
+    struct ucred peer;
+    uint64_t since;
+    uint64_t server_start; /* of the server process, in clock ticks since boot */
+    uint32_t fuse_device;
+    int abort_fd; /* of this very connection: the number may be another's later */
+    uint64_t mount_id, letters_mount_id;
+    struct job_made made;
+    int made_parent;
+    uint32_t owner_uid, owner_gid;
+    char file_system_name[WIRE_NAME_MAX];
+    char mount_point[WIRE_PATH_MAX];
+    char prefix[PREFIX_MAX]; /* canonical, or "" */
+    char unc_path[WIRE_PREFIX_MAX + 8];
+    char end_reason[128];
+    sd_event_source *orphan_timer; /* after a restart: how long the server has to come back */
+    /* who asked for it to end and waits for the answer */
+    struct connection *waiter;
+};
+
+struct service {
+    sd_event *event;
+    struct limits limits;
+    uint64_t since;
+    uint64_t host_mount_namespace, host_user_namespace, host_pid_namespace;
+    uint64_t host_root_device, host_root_inode;
+    int run_dir;
+    int fuse_device;
+    int fusectl;
+    const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
+    struct workers *workers;
+    struct monitor *monitor;
+    struct unc *unc;
+    struct silo *silos; /* hash */
+    struct silo *host;
+    struct volume *volumes; /* hash */
+    uint64_t next_volume;
+    uint64_t injections, failures;
+    bool stopping;
+    struct connection *stopper; /* waits for the stop to be complete */
+};
+
+/* service.c: the whole's life */
+int service_new(const struct limits *limits, const char *dist, struct service **ret_service);
+void service_free(struct service *service);
+/* Everything is torn down; the loop ends when that is done. */
+void service_stop(struct service *service);
+/* Called whenever a silo or a volume has gone. */
+void service_check_stopped(struct service *service);
+
+/* silo.c */
+struct silo *silo_find(struct service *service, uint64_t mount_namespace);
+/* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns 1 when it is (now) known as
+ * one, 0 when it is not in a silo (yet), or a negative errno. */
+int silo_consider(struct service *service, pid_t pid, bool early);
+int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since);
+int silo_make_host(struct service *service);
+/* For all of a stop: takes the folder out of the silo, then forgets it. */
+void silo_eject(struct silo *silo);
+void silo_free(struct silo *silo);
+/* Fills in id, engine and name. */
+void silo_describe(struct silo *silo);
+bool silo_in_use(const struct silo *silo);
+
+/* connection.c */
+void connection_accept(struct silo *silo, bool network);
+void connection_free(struct connection *connection);
+/* Sends a reply or an event; closes the connection where that fails: do not use it when this returns a negative errno. */
+int connection_send(struct connection *connection, const void *message, const int *fds, size_t n_fds);
+int connection_error(struct connection *connection, uint32_t serial, int error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int connection_done(struct connection *connection, uint32_t serial);
+/* The answer is under way: read nothing until connection_ready. */
+void connection_wait(struct connection *connection, uint32_t serial);
+void connection_ready(struct connection *connection);
+
+/* requests.c: does what a message asks. Takes the fds. */
+union wire_message;
+void request_handle(struct connection *connection, const union wire_message *message, int *fds, size_t n_fds);
+/* Goes on with a list as far as the socket takes it. */
+void request_continue_list(struct connection *connection);
+
+/* volume.c */
+void volume_create(struct connection *connection, const struct wire_create_volume *request, int *fds, size_t n_fds);
+void volume_attach(struct connection *connection, const struct wire_attach_volume *request);
+struct volume *volume_find(struct service *service, uint64_t id);
+/* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
+void volume_end(struct volume *volume, const char *reason, bool abort);
+void volume_abort(struct volume *volume);
+/* Its life line has closed. */
+void volume_lost_connection(struct volume *volume);
+struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
+int volume_restore(struct service *service, struct volume *volume);
+struct volume *volume_new(struct service *service);
+void volume_free(struct volume *volume);
+
+/* policy.c: 0, or a negative errno with a message. */
+int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
+                  const struct wire_create_volume *request, size_t n_fds, char *ret_message, size_t size);
+bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
+bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume);
+
+/* journal.c */
+void journal_put_silo(const struct silo *silo);
+void journal_drop_silo(const struct silo *silo);
+void journal_put_volume(const struct volume *volume);
+void journal_drop_volume(const struct volume *volume);
+int journal_replay(struct service *service);
+
+/* process.c: facts of a process, from /proc. */
+int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode); /* name: "mnt", "user", "pid" */
+int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
+int process_parent(pid_t pid, pid_t *ret_parent);
+int process_start(pid_t pid, uint64_t *ret_start);
+/* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
+int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
+/* The host's ids behind the root of its user namespace; inside: how that namespace calls it. */
+int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid, uid_t *ret_inside_uid, gid_t *ret_inside_gid);
+uint64_t clock_now_realtime(void); /* ns */
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A silo: found, furnished, served, forgotten.
+ *
+ * It is known by its mount namespace. Its *anchor* (target.init_pid, with a pidfd) is its topmost process. Where that is process 1 of
+ * a pid namespace, its end is the silo's; else another process of the same mount namespace becomes the anchor. No descriptor of the silo's
+ * namespaces or files is held: that would keep them alive behind the engine's back.
+ *
+ * Setting up is a job (inject.c); a failure is noted and swallowed: a container must never fail for us.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "service/describe.h"
+#include "service/service.h"
+#include "service/unc.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+#define KTHREADD 2
+
+static const char *const socket_names[2] = {"disk", "net"};
+
+struct silo *silo_find(struct service *service, uint64_t mount_namespace) {
+    struct silo *silo = NULL;
+    HASH_FIND(hash, service->silos, &mount_namespace, sizeof mount_namespace, silo);
+    return silo;
+}
+
+bool silo_in_use(const struct silo *silo) {
+    return silo->volumes > 0;
+}
+
+void silo_describe(struct silo *silo) {
+    if (!silo->described && !silo->host)
+        silo->described = describe_container(silo->target.init_pid, silo->id, sizeof silo->id, silo->engine,
+                                             sizeof silo->engine, silo->name, sizeof silo->name) > 0;
+}
+
+/* ---- its folder --------------------------------------------------------------------------------------------------- */
+
+static int open_folder(const struct silo *silo) {
+    int fd = open(silo->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* What we ship is one copy on our tmpfs, linked into each silo's folder. */
+static int link_files(struct service *service, int folder, const char *sub) {
+    char from[64];
+    snprintf(from, sizeof from, "dist/%s", sub);
+    int source = openat(service->run_dir, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (source < 0)
+        return errno == ENOENT ? 0 : -errno;
+    _cleanup_closedir_ DIR *directory = fdopendir(source);
+    if (!directory) {
+        close(source);
+        return -ENOMEM;
+    }
+    if (mkdirat(folder, sub, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    _cleanup_close_ int target = openat(folder, sub, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return -errno;
+    struct dirent *entry;
+    while ((entry = readdir(directory)))
+        if (entry->d_type == DT_REG && linkat(source, entry->d_name, target, entry->d_name, 0) < 0 && errno != EEXIST)
+            return -errno;
+    return 0;
+}
+
+static int make_folder(struct silo *silo) {
+    if (mkdir(silo->folder, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    _cleanup_close_ int folder = open_folder(silo);
+    if (folder < 0)
+        return folder;
+    if (silo->host)
+        return 0;
+    if (mkdirat(folder, "unc", 0755) < 0 && errno != EEXIST)
+        return -errno;
+    static const char *const subs[] = {"bin", "lib", "lib/musl"};
+    for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
+        int r = link_files(silo->service, folder, subs[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void empty_folder(int parent, const char *name) {
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    _cleanup_closedir_ DIR *directory = fdopendir(fd);
+    if (!directory) {
+        close(fd);
+        return;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (entry->d_type == DT_DIR)
+            empty_folder(dirfd(directory), entry->d_name);
+        (void)unlinkat(dirfd(directory), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
+    }
+}
+
+static void remove_folder(struct silo *silo) {
+    empty_folder(AT_FDCWD, silo->folder);
+    (void)rmdir(silo->folder);
+}
+
+/* ---- its sockets -------------------------------------------------------------------------------------------------- */
+
+static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct silo *silo = userdata;
+    connection_accept(silo, fd == silo->sockets[1]);
+    return 0;
+}
+
+static int bind_socket(struct silo *silo, size_t which) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", silo->folder, socket_names[which]) >=
+        sizeof address.sun_path)
+        return -ENAMETOOLONG;
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    (void)unlink(address.sun_path);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(address.sun_path, 0666) < 0 ||
+        listen(fd, 64) < 0)
+        return -errno;
+    int r = sd_event_add_io(silo->service->event, &silo->socket_io[which], fd, EPOLLIN, on_client, silo);
+    if (r < 0)
+        return r;
+    silo->sockets[which] = steal_fd(&fd);
+    return 0;
+}
+
+/* ---- its life ------------------------------------------------------------------------------------------------------ */
+
+static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+static int watch_anchor(struct silo *silo, pid_t pid) {
+    struct service *service = silo->service;
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0)
+        return -errno;
+    uint64_t mount_namespace, pid_namespace, user_namespace;
+    pid_t inner;
+    unsigned depth;
+    int r;
+    if ((r = process_start(pid, &silo->init_start)) < 0 || (r = process_namespace(pid, "mnt", &mount_namespace)) < 0 ||
+        (r = process_namespace(pid, "pid", &pid_namespace)) < 0 ||
+        (r = process_namespace(pid, "user", &user_namespace)) < 0 || (r = process_inner_pid(pid, &inner, &depth)) < 0)
+        return r;
+    if (mount_namespace != silo->mount_namespace)
+        return -ESRCH;
+    silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;
+    struct job_target *target = &silo->target;
+    *target = (struct job_target){.init_pid = pid, .mount_namespace = mount_namespace};
+    if (user_namespace != service->host_user_namespace) {
+        target->user_namespace = true;
+        r = process_root_ids(pid, &target->root_uid, &target->root_gid, &target->inside_uid, &target->inside_gid);
+        if (r < 0)
+            return r;
+    }
+    silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
+    r = sd_event_add_io(service->event, &silo->pidfd_io, pidfd, EPOLLIN, on_anchor_ended, silo);
+    if (r < 0)
+        return r;
+    /* before clients' messages: what waits for a dead silo's servers is to be freed at once */
+    (void)sd_event_source_set_priority(silo->pidfd_io, SD_EVENT_PRIORITY_IMPORTANT);
+    close_fd(&silo->pidfd);
+    silo->pidfd = steal_fd(&pidfd);
+    return 0;
+}
+
+/* The topmost process of the same mount namespace above pid: its init, where pid is not. */
+static pid_t find_anchor(uint64_t mount_namespace, pid_t pid) {
+    for (int i = 0; i < 64; i++) {
+        pid_t parent;
+        uint64_t parent_namespace;
+        if (process_parent(pid, &parent) < 0 || parent <= 1 ||
+            process_namespace(parent, "mnt", &parent_namespace) < 0 || parent_namespace != mount_namespace)
+            break;
+        pid = parent;
+    }
+    return pid;
+}
+
+/* Another process of the silo, when its anchor has gone. */
+static pid_t find_survivor(uint64_t mount_namespace) {
+    _cleanup_closedir_ DIR *directory = opendir("/proc");
+    if (!directory)
+        return -1;
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        uint64_t found;
+        if (*end == 0 && pid > 0 && process_namespace((pid_t)pid, "mnt", &found) == 0 && found == mount_namespace)
+            return find_anchor(mount_namespace, (pid_t)pid);
+    }
+    return -1;
+}
+
+static struct silo *silo_new(struct service *service, uint64_t mount_namespace) {
+    struct silo *silo = calloc(1, sizeof *silo);
+    if (!silo)
+        return NULL;
+    silo->service = service;
+    silo->mount_namespace = mount_namespace;
+    silo->pidfd = silo->sockets[0] = silo->sockets[1] = -1;
+    silo->since = clock_now_realtime();
+    list_init(&silo->connection_list);
+    snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace);
+    snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)mount_namespace);
+    HASH_ADD(hash, service->silos, mount_namespace, sizeof silo->mount_namespace, silo);
+    return silo;
+}
+
+void silo_free(struct silo *silo) {
+    if (!silo)
+        return;
+    struct service *service = silo->service;
+    struct connection *connection, *next;
+    list_for_each_safe(connection, next, &silo->connection_list, node) connection_free(connection);
+    HASH_DELETE(hash, service->silos, silo);
+    for (int i = 0; i < 2; i++) {
+        sd_event_source_disable_unref(silo->socket_io[i]);
+        close_fd(&silo->sockets[i]);
+    }
+    sd_event_source_disable_unref(silo->pidfd_io);
+    close_fd(&silo->pidfd);
+    if (silo->state != SILO_NESTED) {
+        journal_drop_silo(silo);
+        remove_folder(silo);
+    }
+    if (service->host == silo)
+        service->host = NULL;
+    free(silo);
+    service_check_stopped(service);
+}
+
+static void fail_silo(struct silo *silo, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void fail_silo(struct silo *silo, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(silo->failure, sizeof silo->failure, format, arguments);
+    va_end(arguments);
+    silo->state = SILO_FAILED;
+    silo->service->failures++;
+    silo_describe(silo);
+    log_warning("container %s (pid %d) goes without LinFsp: %s", silo->id, silo->target.init_pid, silo->failure);
+}
+
+static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct silo *silo = silo_find(service, key);
+    if (!silo)
+        return;
+    if (silo->dead) {
+        if (!silo_in_use(silo))
+            silo_free(silo);
+        return;
+    }
+    if (result->error == 0 && result->inject.not_yet) {
+        silo_free(silo); /* the candidate's next event, or the exec, finds it anew */
+    } else if (result->error == 0 && result->inject.nested) {
+        remove_folder(silo);
+        silo->state = SILO_NESTED;
+    } else if (result->error == -ESRCH) {
+        silo_free(silo);
+    } else if (result->error < 0) {
+        fail_silo(silo, "%s", result->message);
+    } else {
+        silo->state = SILO_READY;
+        service->injections++;
+        journal_put_silo(silo);
+        log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
+    }
+    if (service->stopping && (silo = silo_find(service, key)))
+        silo_eject(silo);
+}
+
+static int start_injection(struct silo *silo, bool early) {
+    struct job job = {.type = JOB_INJECT, .target = silo->target};
+    job.inject.early = early;
+    snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
+    silo->state = SILO_NEW;
+    silo->was_early = early;
+    return workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_injected,
+                          silo->service, silo->mount_namespace);
+}
+
+static int furnish(struct silo *silo, bool early) {
+    int r = make_folder(silo);
+    for (size_t i = 0; i < 2 && r >= 0; i++)
+        r = bind_socket(silo, i);
+    if (r >= 0)
+        r = start_injection(silo, early);
+    return r;
+}
+
+int silo_consider(struct service *service, pid_t pid, bool early) {
+    uint64_t mount_namespace, device, inode;
+    int r = process_namespace(pid, "mnt", &mount_namespace);
+    if (r < 0 || mount_namespace == service->host_mount_namespace || service->stopping)
+        return r < 0 ? r : 0;
+    struct silo *silo = silo_find(service, mount_namespace);
+    if (silo) {
+        /* set up before its runtime was done, and that failed: its entry point is a second chance */
+        if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
+            silo->retried = true;
+            return start_injection(silo, false);
+        }
+        return 1;
+    }
+    pid_t parent;
+    if ((r = process_parent(pid, &parent)) < 0 || (r = process_root(pid, &device, &inode)) < 0)
+        return r;
+    if (parent == KTHREADD)
+        return 0; /* devtmpfs's own thread has a mount namespace and a root of its own */
+    if (device == service->host_root_device && inode == service->host_root_inode)
+        return 0;
+    silo = silo_new(service, mount_namespace);
+    if (!silo)
+        return -ENOMEM;
+    r = watch_anchor(silo, find_anchor(mount_namespace, pid));
+    if (r < 0) {
+        silo_free(silo); /* gone already */
+        return r;
+    }
+    if ((r = furnish(silo, early)) < 0)
+        fail_silo(silo, "%s", strerror(-r));
+    return 1;
+}
+
+int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since) {
+    struct silo *silo = silo_new(service, mount_namespace);
+    if (!silo)
+        return -ENOMEM;
+    silo->since = since;
+    silo->state = SILO_READY;
+    int r = watch_anchor(silo, init);
+    if (r == 0 && silo->init_start != init_start)
+        r = -ESRCH;
+    if (r < 0) {
+        pid_t survivor = find_survivor(mount_namespace);
+        if (survivor > 0)
+            r = watch_anchor(silo, survivor);
+    }
+    if (r >= 0)
+        r = make_folder(silo); /* newer programs do not replace those there: old ones may be running */
+    for (size_t i = 0; i < 2 && r >= 0; i++)
+        r = bind_socket(silo, i);
+    if (r < 0) {
+        silo_free(silo);
+        return r;
+    }
+    journal_put_silo(silo);
+    return 0;
+}
+
+int silo_make_host(struct service *service) {
+    struct silo *silo = silo_new(service, service->host_mount_namespace);
+    if (!silo)
+        return -ENOMEM;
+    silo->host = true;
+    silo->state = SILO_READY;
+    silo->target = (struct job_target){.host = true, .init_pid = 1, .mount_namespace = service->host_mount_namespace};
+    snprintf(silo->id, sizeof silo->id, "host");
+    snprintf(silo->folder, sizeof silo->folder, LINFSP_HOST_DIR);
+    service->host = silo;
+    int r = make_folder(silo);
+    for (size_t i = 0; i < 2 && r >= 0; i++)
+        r = bind_socket(silo, i);
+    if (r < 0)
+        silo_free(silo);
+    return r;
+}
+
+/* All that the silo served is cut off before anything can come to wait for it. */
+static void silo_ended(struct silo *silo) {
+    struct service *service = silo->service;
+    silo->dead = true;
+    silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
+    struct volume *volume, *next;
+    HASH_ITER(hash, service->volumes, volume, next) if (volume->silo == silo->mount_namespace) volume_abort(volume);
+    HASH_ITER(hash, service->volumes, volume, next)
+    if (volume->silo == silo->mount_namespace)
+        volume_end(volume, "the container has ended", true);
+    for (int i = 0; i < 2; i++) {
+        silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
+        close_fd(&silo->sockets[i]);
+    }
+    if (!silo_in_use(silo))
+        silo_free(silo);
+}
+
+static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct silo *silo = userdata;
+    if (!silo->sole_init) {
+        pid_t survivor = find_survivor(silo->mount_namespace);
+        if (survivor > 0 && watch_anchor(silo, survivor) == 0) {
+            if (silo->state == SILO_READY)
+                journal_put_silo(silo);
+            return 0;
+        }
+    }
+    silo_ended(silo);
+    return 0;
+}
+
+static void on_ejected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (result->error < 0 && result->error != -ESRCH)
+        log_warning("silo %llu: %s", (unsigned long long)key, result->message);
+    if (silo)
+        silo_free(silo);
+}
+
+void silo_eject(struct silo *silo) {
+    if (silo_in_use(silo) || (silo->state == SILO_NEW && !silo->host))
+        return; /* its last volume's end, or its injection's, comes back here */
+    if (silo->host || silo->dead || silo->state != SILO_READY) {
+        silo_free(silo);
+        return;
+    }
+    struct job job = {.type = JOB_EJECT, .target = silo->target};
+    silo->state = SILO_NEW;
+    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_ejected, silo->service,
+                       silo->mount_namespace) < 0)
+        silo_free(silo);
+}

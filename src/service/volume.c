@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume's life.
+ *
+ *     NEW        asked for; a worker makes its mounts
+ *     LIVE       mounted; its server has the fuse descriptor, its life line is open
+ *     ENDING     a worker unmounts it
+ *     DETACHED   unmounted at its server's wish; files may still be open, and its server goes on answering until its life line closes
+ *
+ * A connection is cut off (fusectl's abort) through a file opened when the volume was made: numbers of connections are used again, an open abort
+ * file never means another.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+
+#include "service/service.h"
+#include "service/unc.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "wire/codec.h"
+
+#define ORPHAN_USEC (10 * 1000000ull)
+#define UNMOUNT_LANE (UINT64_C(1) << 63)
+
+struct volume *volume_find(struct service *service, uint64_t id) {
+    struct volume *volume = NULL;
+    HASH_FIND(hash, service->volumes, &id, sizeof id, volume);
+    return volume;
+}
+
+struct volume *volume_new(struct service *service) {
+    struct volume *volume = calloc(1, sizeof *volume);
+    if (!volume)
+        return NULL;
+    volume->service = service;
+    volume->abort_fd = volume->made_parent = -1;
+    volume->since = clock_now_realtime();
+    if (getrandom(volume->cookie, sizeof volume->cookie, 0) != sizeof volume->cookie) {
+        free(volume);
+        return NULL;
+    }
+    return volume;
+}
+
+static void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
+    volume->id = id;
+    volume->silo = silo->mount_namespace;
+    silo->volumes++;
+    HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
+}
+
+void volume_free(struct volume *volume) {
+    if (!volume)
+        return;
+    struct service *service = volume->service;
+    if (volume->id) {
+        HASH_DELETE(hash, service->volumes, volume);
+        unc_release(service->unc, volume->id);
+        journal_drop_volume(volume);
+    }
+    if (volume->connection)
+        volume->connection->volume = 0;
+    sd_event_source_disable_unref(volume->orphan_timer);
+    close_fd(&volume->abort_fd);
+    close_fd(&volume->made_parent);
+    struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
+    free(volume);
+    if (silo && --silo->volumes == 0) {
+        if (silo->dead)
+            silo_free(silo);
+        else if (service->stopping)
+            silo_eject(silo);
+    }
+}
+
+static struct connection *life_line(const struct volume *volume) {
+    return volume->connection;
+}
+
+void volume_abort(struct volume *volume) {
+    if (volume->abort_fd >= 0 && write(volume->abort_fd, "1", 1) < 0 && errno != ENOTCONN && errno != EBADF)
+        log_debug("volume %llu: abort: %s", (unsigned long long)volume->id, strerror(errno));
+}
+
+static void open_abort(struct volume *volume) {
+    char name[32];
+    snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
+    volume->abort_fd = openat(volume->service->fusectl, name, O_WRONLY | O_CLOEXEC);
+    if (volume->abort_fd < 0)
+        log_warning("volume %llu: connection %u is not under fusectl: %s", (unsigned long long)volume->id,
+                    volume->fuse_device, strerror(errno));
+}
+
+/* ---- made ---------------------------------------------------------------------------------------------------------- */
+
+static void close_fds(int *fds, size_t n_fds) {
+    for (size_t i = 0; i < n_fds; i++)
+        close_fd(&fds[i]);
+}
+
+static int announce(struct volume *volume, const struct job_result *result, const int *fds) {
+    struct wire_volume_created reply;
+    struct connection *connection = life_line(volume);
+    wire_begin(&reply, WIRE_VOLUME_CREATED, connection->serial);
+    reply.volume = volume->id;
+    memcpy(reply.cookie, volume->cookie, sizeof reply.cookie);
+    reply.owner_uid = volume->owner_uid;
+    reply.owner_gid = volume->owner_gid;
+    reply.init = result->mount.init;
+    WIRE_SET(reply.mount_point, volume->mount_point);
+    WIRE_SET(reply.unc_path, volume->unc_path);
+    return connection_send(connection, &reply, fds, 1 + result->mount.clones);
+}
+
+static void take_over_result(struct volume *volume, const struct job_result *result) {
+    volume->state = VOLUME_LIVE;
+    volume->fuse_device = result->mount.fuse_device;
+    volume->mount_id = result->mount.mount_id;
+    volume->letters_mount_id = result->mount.letters_mount_id;
+    volume->owner_uid = result->mount.owner_uid;
+    volume->owner_gid = result->mount.owner_gid;
+    snprintf(volume->mount_point, sizeof volume->mount_point, "%s", result->mount.mount_point);
+    if (result->mount.made) {
+        snprintf(volume->made.name, sizeof volume->made.name, "%s", result->mount.made_name);
+        volume->made.uid = volume->peer.uid;
+        volume->made.gid = volume->peer.gid;
+    } else {
+        volume->made.name[0] = 0;
+    }
+    open_abort(volume);
+}
+
+static void on_mounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct volume *volume = volume_find(service, key);
+    if (!volume) {
+        close_fds(fds, n_fds);
+        return;
+    }
+    struct connection *connection = life_line(volume);
+    if (result->error < 0) {
+        log_info("volume %llu refused: %s", (unsigned long long)volume->id, result->message);
+        volume->connection = NULL;
+        if (connection)
+            connection->volume = 0;
+        volume_free(volume);
+        if (connection && connection_error(connection, connection->serial, result->error, "%s", result->message) >= 0)
+            connection_ready(connection);
+        return;
+    }
+    take_over_result(volume, result);
+    size_t clones = result->mount.clones;
+    if (result->mount.made && n_fds == clones + 2)
+        volume->made_parent = steal_fd(&fds[n_fds - 1]);
+    struct silo *silo = silo_find(service, volume->silo);
+    if (volume->end_wanted || !connection || !silo || silo->dead) {
+        close_fds(fds, n_fds);
+        volume_end(volume, volume->end_reason[0] ? volume->end_reason : "its server has gone", true);
+        return;
+    }
+    journal_put_volume(volume);
+    int r = announce(volume, result, fds);
+    close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
+    if (r >= 0)
+        connection_ready(connection);
+    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
+             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
+}
+
+static int claim_prefix(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
+    char taken[PREFIX_MAX];
+    const char *why;
+    int r = prefix_parse(prefix, volume->prefix, &why);
+    if (r < 0)
+        return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, why) < 0 ? -EPIPE : r;
+    r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
+    if (r == -EEXIST) {
+        char unc[PREFIX_MAX + 8];
+        (void)prefix_to_unc(taken, unc, sizeof unc);
+        return connection_error(connection, serial, r, "the prefix %s is in use: choose another (linfsp volumes, on the "
+                                                       "host, shows whose it is)", unc) < 0 ? -EPIPE : r;
+    }
+    if (r < 0)
+        return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, strerror(-r)) < 0 ? -EPIPE : r;
+    return 0;
+}
+
+static void fill_job(struct job *job, const struct volume *volume, const struct silo *silo,
+                     const struct wire_create_volume *request) {
+    *job = (struct job){.type = JOB_MOUNT, .target = silo->target};
+    struct job_mount *mount = &job->mount;
+    mount->network = volume->prefix[0];
+    mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;
+    mount->noexec = request->flags & WIRE_CREATE_NOEXEC;
+    mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
+    mount->has_mount_point = request->letter[0] || (request->flags & WIRE_CREATE_MOUNT_POINT_FD);
+    mount->made_mount_point = request->flags & WIRE_CREATE_MADE_MOUNT_POINT;
+    memcpy(mount->letter, request->letter, sizeof mount->letter);
+    mount->peer_pid = volume->peer.pid;
+    mount->peer_uid = volume->peer.uid;
+    mount->peer_gid = volume->peer.gid;
+    mount->clones = request->clones;
+    mount->root_mode = request->root_mode ? request->root_mode : 0755;
+    mount->init = request->init;
+    mount->init.request_timeout = mount->network ? (uint16_t)silo->service->limits.request_timeout : 0;
+    snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", request->file_system_name);
+    snprintf(mount->source, sizeof mount->source, "%s", request->source);
+    if (!mount->source[0] && volume->prefix[0])
+        (void)prefix_to_unc(volume->prefix, mount->source, sizeof mount->source);
+    if (!mount->source[0])
+        snprintf(mount->source, sizeof mount->source, "%s", request->file_system_name);
+    snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
+}
+
+void volume_create(struct connection *connection, const struct wire_create_volume *request, int *fds, size_t n_fds) {
+    struct silo *silo = connection->silo;
+    struct service *service = silo->service;
+    uint32_t serial = request->header.serial;
+    char message[WIRE_TEXT_MAX];
+    if (connection->volume) {
+        (void)connection_error(connection, serial, -EBUSY, "this connection has a volume already");
+        return;
+    }
+    int r = policy_create(silo, &connection->peer, connection->network, request, n_fds, message, sizeof message);
+    if (r < 0) {
+        (void)connection_error(connection, serial, r, "%s", message);
+        return;
+    }
+    struct volume *volume = volume_new(service);
+    if (!volume) {
+        (void)connection_error(connection, serial, -ENOMEM, "the service is out of memory");
+        return;
+    }
+    volume->peer = connection->peer;
+    snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", request->file_system_name);
+    (void)process_start(volume->peer.pid, &volume->server_start);
+    volume_register(volume, ++service->next_volume, silo);
+    if (request->prefix[0] && claim_prefix(volume, connection, request->prefix, serial) < 0) {
+        volume_free(volume);
+        return;
+    }
+    struct job job;
+    fill_job(&job, volume, silo, request);
+    volume->made.by_service = request->letter[0];
+    int job_fds[3];
+    size_t n = 0;
+    if (!silo->host)
+        job_fds[n++] = silo->pidfd;
+    for (size_t i = 0; i < n_fds && n < ARRAY_SIZE(job_fds); i++)
+        job_fds[n++] = fds[i];
+    r = workers_submit(service->workers, &job, job_fds, n, silo->mount_namespace, on_mounted, service, volume->id);
+    if (r < 0) {
+        volume_free(volume);
+        (void)connection_error(connection, serial, r, "the service has no worker for this container: %s",
+                               r == -ETIMEDOUT ? "its file systems hung too often" : strerror(-r));
+        return;
+    }
+    volume->connection = connection;
+    connection->volume = volume->id;
+    connection_wait(connection, serial);
+}
+
+/* ---- ended --------------------------------------------------------------------------------------------------------- */
+
+static void tell_end(struct volume *volume) {
+    struct connection *connection = life_line(volume);
+    if (!connection || connection->volume != volume->id)
+        return;
+    struct wire_volume_ended event;
+    wire_begin(&event, WIRE_VOLUME_ENDED, 0);
+    event.volume = volume->id;
+    WIRE_SET(event.reason, volume->end_reason);
+    (void)connection_send(connection, &event, NULL, 0);
+}
+
+static void answer_waiter(struct volume *volume, const struct job_result *result) {
+    struct connection *waiter = steal_pointer(volume->waiter);
+    if (!waiter)
+        return;
+    int r = result->error < 0 ? connection_error(waiter, waiter->serial, result->error, "%s", result->message)
+                              : connection_done(waiter, waiter->serial);
+    if (r >= 0)
+        connection_ready(waiter);
+}
+
+static void on_unmounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct volume *volume = volume_find(service, key);
+    if (!volume)
+        return;
+    if (result->error < 0)
+        log_warning("volume %llu: %s", (unsigned long long)key, result->message);
+    bool own_wish = volume->waiter && volume->waiter == life_line(volume);
+    answer_waiter(volume, result);
+    log_info("volume %llu: %s%s%s unmounted: %s", (unsigned long long)key, volume->mount_point,
+             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->end_reason);
+    if (!own_wish)
+        tell_end(volume);
+    if (!life_line(volume)) { /* also where telling it failed */
+        volume_abort(volume);
+        volume_free(volume);
+        return;
+    }
+    /* files may be open still: it may go on answering, and is watched, until it hangs up */
+    volume->state = VOLUME_DETACHED;
+    unc_release(service->unc, volume->id);
+    journal_drop_volume(volume);
+    volume->unc_path[0] = volume->prefix[0] = volume->mount_point[0] = 0;
+    struct silo *silo = silo_find(service, volume->silo);
+    if (service->stopping || !silo || silo->dead) {
+        volume_abort(volume);
+        volume_free(volume);
+    }
+}
+
+void volume_end(struct volume *volume, const char *reason, bool abort) {
+    struct service *service = volume->service;
+    if (abort)
+        volume_abort(volume);
+    if (!volume->end_reason[0])
+        snprintf(volume->end_reason, sizeof volume->end_reason, "%s", reason);
+    if (volume->state == VOLUME_NEW)
+        volume->end_wanted = true;
+    if (volume->state == VOLUME_DETACHED && abort) {
+        volume_free(volume);
+        return;
+    }
+    if (volume->state != VOLUME_LIVE)
+        return;
+    volume->state = VOLUME_ENDING;
+    struct silo *silo = silo_find(service, volume->silo);
+    struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
+    job.unmount.mount_id = volume->mount_id;
+    job.unmount.fuse_device = volume->fuse_device;
+    job.unmount.letters_mount_id = volume->letters_mount_id;
+    job.unmount.made = volume->made;
+    snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
+    int fds[2];
+    size_t n = 0;
+    if (!silo->host)
+        fds[n++] = silo->pidfd;
+    if (volume->made_parent >= 0)
+        fds[n++] = volume->made_parent;
+    /* a lane beside that of its mounts: those may hang */
+    int r = workers_submit(service->workers, &job, fds, n, silo->mount_namespace | UNMOUNT_LANE, on_unmounted, service,
+                           volume->id);
+    close_fd(&volume->made_parent);
+    if (r < 0) {
+        log_error("volume %llu cannot be unmounted in its container: %s", (unsigned long long)volume->id, strerror(-r));
+        volume_abort(volume);
+        if (volume->unc_path[0])
+            (void)umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+        volume_free(volume);
+    }
+}
+
+void volume_lost_connection(struct volume *volume) {
+    volume->connection = NULL;
+    volume_end(volume, "its server has ended", true);
+}
+
+struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target) {
+    char canonical[WIRE_PATH_MAX], path[WIRE_PATH_MAX];
+    snprintf(path, sizeof path, "%s", target);
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
+        path[length - 1] = 0;
+    const char *rest;
+    struct volume *volume, *next;
+    if (strlen(path) == 2 && path[1] == ':') /* a letter */
+        snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", target[0] | 0x20);
+    HASH_ITER(hash, service->volumes, volume, next)
+    if (volume->silo == silo->mount_namespace && volume->mount_point[0] && strcmp(volume->mount_point, path) == 0)
+        return volume;
+    if (prefix_parse_path(path, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) < 0)
+        return NULL;
+    return volume_find(service, unc_resolve(service->unc, canonical, &rest));
+}
+
+/* ---- after a restart ------------------------------------------------------------------------------------------------ */
+
+static int on_orphaned(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct volume *volume = userdata;
+    volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
+    volume_end(volume, "its server did not come back after a restart of the service", true);
+    return 0;
+}
+
+int volume_restore(struct service *service, struct volume *volume) {
+    struct silo *silo = silo_find(service, volume->silo);
+    char path[WIRE_PREFIX_MAX + 8], taken[PREFIX_MAX];
+    if (!silo)
+        return -ESRCH;
+    uint64_t id = volume->id;
+    volume->id = 0;
+    if (volume->prefix[0]) {
+        int r = unc_claim(service->unc, volume->prefix, id, path, sizeof path, taken);
+        if (r < 0)
+            return r;
+    }
+    volume_register(volume, id, silo);
+    volume->state = VOLUME_LIVE;
+    open_abort(volume);
+    if (id > service->next_volume)
+        service->next_volume = id;
+    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
+                                      on_orphaned, volume);
+}
+
+void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {
+    struct volume *volume = volume_find(connection->silo->service, request->volume);
+    uint32_t serial = request->header.serial;
+    if (!volume || volume->silo != connection->silo->mount_namespace || volume->connection || connection->volume ||
+        volume->state != VOLUME_LIVE || memcmp(volume->cookie, request->cookie, sizeof volume->cookie) != 0) {
+        (void)connection_error(connection, serial, -ENOENT, "there is no such volume");
+        return;
+    }
+    volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
+    volume->connection = connection;
+    volume->peer = connection->peer;
+    connection->volume = volume->id;
+    if (connection_done(connection, serial) >= 0)
+        log_info("volume %llu: its server came back", (unsigned long long)volume->id);
+}

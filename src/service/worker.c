@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/worker.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "service/enter.h"
+#include "util/cleanup.h"
+#include "util/list.h"
+#include "util/log.h"
+#include "util/sockets.h"
+
+#define JOB_TIME_LIMIT_USEC (5 * 1000000ull)
+#define WORKERS_MAX 32
+#define SPARE_WORKERS 2
+#define JOBS_PER_LANE 2
+#define LANE_LOST_MAX 4
+
+struct queued {
+    struct list_node node;
+    struct job job;
+    int fds[JOB_FDS_MAX];
+    size_t n_fds;
+    uint64_t lane;
+    job_done done;
+    void *context;
+    uint64_t key;
+};
+
+struct worker {
+    struct list_node node;
+    struct workers *owner;
+    pid_t pid;
+    int socket;
+    sd_event_source *io, *timer;
+    struct queued *at_work; /* NULL: idle */
+};
+
+/* A lane that lost workers; kept so that it is not given more. */
+struct lost_lane {
+    uint64_t lane;
+    unsigned count;
+};
+
+struct workers {
+    sd_event *event;
+    int run_dir, fuse_device;
+    struct list_node all; /* struct worker */
+    struct list_node queue; /* struct queued */
+    sd_event_source *refill;
+    unsigned count, idle, lost;
+    struct lost_lane lost_lanes[64];
+    uint64_t next_ticket;
+};
+
+int job_fail(struct job_result *result, int error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(result->message, sizeof result->message, format, arguments);
+    va_end(arguments);
+    result->error = error;
+    return error;
+}
+
+/* ---- the worker's side ------------------------------------------------------------------------------------------ */
+
+static void perform(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                    struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
+    switch (job->type) {
+    case JOB_INJECT:
+        inject_job(base, job, fds, n_fds, result);
+        return;
+    case JOB_EJECT:
+        eject_job(base, job, fds, n_fds, result);
+        return;
+    case JOB_MOUNT:
+        mount_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);
+        return;
+    case JOB_UNMOUNT:
+        unmount_job(base, job, fds, n_fds, result);
+        return;
+    default:
+        job_fail(result, -EINVAL, "unknown job");
+    }
+}
+
+static void close_all(int *fds, size_t n_fds) {
+    for (size_t i = 0; i < n_fds; i++)
+        close_fd(&fds[i]);
+}
+
+static bool work_once(int socket, const struct job_base *base) {
+    static struct job job;
+    static struct job_result result;
+    int fds[JOB_FDS_MAX], out_fds[JOB_FDS_MAX];
+    size_t n_fds = 0, n_out_fds = 0;
+    ssize_t size = socket_receive(socket, &job, sizeof job, fds, JOB_FDS_MAX, &n_fds);
+    if (size != sizeof job)
+        return false;
+    memset(&result, 0, sizeof result);
+    result.ticket = job.ticket;
+    perform(base, &job, fds, n_fds, &result, out_fds, &n_out_fds);
+    close_all(fds, n_fds);
+    if (!result.spent && enter_host(base) < 0)
+        result.spent = true;
+    int r = socket_send(socket, &result, sizeof result, out_fds, n_out_fds);
+    close_all(out_fds, n_out_fds);
+    return r == 0 && !result.spent;
+}
+
+_Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
+    prctl(PR_SET_NAME, "linfspd-worker");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_IGN); /* the service decides when we end */
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(0);
+    /* three descriptors are wanted; everything else, other clients' sockets above all, must not live on here */
+    int kept[] = {dup2(socket, 3), dup2(run_dir, 4), dup2(fuse_device, 5)};
+    (void)close_range(6, ~0u, 0);
+    struct job_base base = {.run_dir = kept[1], .fuse_device = kept[2]};
+    for (int fd = 3; fd <= 5; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    base.proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    base.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    base.host_mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (base.proc_self < 0 || base.host_root < 0 || base.host_mount_namespace < 0 || unshare(CLONE_FS) < 0)
+        _exit(1);
+    while (work_once(kept[0], &base)) {
+    }
+    _exit(0);
+}
+
+/* ---- the service's side ----------------------------------------------------------------------------------------- */
+
+static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata);
+static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
+static void dispatch(struct workers *workers);
+
+static void queued_free(struct queued *queued) {
+    if (!queued)
+        return;
+    close_all(queued->fds, queued->n_fds);
+    free(queued);
+}
+
+static void worker_free(struct worker *worker) {
+    struct workers *workers = worker->owner;
+    sd_event_source_disable_unref(worker->io);
+    sd_event_source_disable_unref(worker->timer);
+    close_fd(&worker->socket);
+    list_remove(&worker->node);
+    workers->count--;
+    if (!worker->at_work)
+        workers->idle--;
+    queued_free(worker->at_work);
+    free(worker);
+}
+
+static int spawn(struct workers *workers) {
+    _cleanup_free_ struct worker *worker = calloc(1, sizeof *worker);
+    int pair[2];
+    if (!worker)
+        return -ENOMEM;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid < 0) {
+        int error = -errno;
+        close(pair[0]);
+        close(pair[1]);
+        return error;
+    }
+    if (pid == 0) {
+        /* above the three numbers that the worker gives its own */
+        int socket = fcntl(pair[1], F_DUPFD, 16), run_dir = fcntl(workers->run_dir, F_DUPFD, 16),
+            device = fcntl(workers->fuse_device, F_DUPFD, 16);
+        worker_main(socket, run_dir, device);
+    }
+    close(pair[1]);
+    worker->owner = workers;
+    worker->pid = pid;
+    worker->socket = pair[0];
+    int r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
+    if (r < 0) {
+        close_fd(&worker->socket); /* the worker sees the end and goes */
+        return r;
+    }
+    list_append(&workers->all, &worker->node);
+    workers->count++;
+    workers->idle++;
+    (void)steal_pointer(worker);
+    return 0;
+}
+
+static int on_refill(sd_event_source *source, void *userdata) {
+    struct workers *workers = userdata;
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    while (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX) {
+        int r = spawn(workers);
+        if (r < 0) {
+            log_error("cannot fork a worker: %s", strerror(-r));
+            break;
+        }
+    }
+    dispatch(workers);
+    return 0;
+}
+
+static struct lost_lane *lost_lane_of(struct workers *workers, uint64_t lane) {
+    for (size_t i = 0; i < ARRAY_SIZE(workers->lost_lanes); i++)
+        if (workers->lost_lanes[i].lane == lane && lane)
+            return &workers->lost_lanes[i];
+    return NULL;
+}
+
+static void count_lost(struct workers *workers, uint64_t lane) {
+    struct lost_lane *slot = lost_lane_of(workers, lane);
+    if (!slot) {
+        slot = &workers->lost_lanes[workers->lost % ARRAY_SIZE(workers->lost_lanes)];
+        *slot = (struct lost_lane){.lane = lane};
+    }
+    slot->count++;
+    workers->lost++;
+}
+
+static unsigned lane_load(const struct workers *workers, uint64_t lane) {
+    unsigned load = 0;
+    struct worker *worker;
+    list_for_each(worker, &workers->all, node) if (worker->at_work && worker->at_work->lane == lane) load++;
+    return load;
+}
+
+static struct worker *idle_worker(struct workers *workers) {
+    struct worker *worker;
+    list_for_each(worker, &workers->all, node) if (!worker->at_work) return worker;
+    return NULL;
+}
+
+static void finish(struct workers *workers, struct queued *queued, const struct job_result *result, int *fds,
+                   size_t n_fds) {
+    queued->done(queued->context, queued->key, result, fds, n_fds);
+    queued_free(queued);
+}
+
+static void fail_queued(struct workers *workers, struct queued *queued, int error, const char *message) {
+    struct job_result result = {.ticket = queued->job.ticket, .error = error};
+    snprintf(result.message, sizeof result.message, "%s", message);
+    finish(workers, queued, &result, NULL, 0);
+}
+
+static void start_job(struct workers *workers, struct worker *worker, struct queued *queued) {
+    list_remove(&queued->node);
+    worker->at_work = queued;
+    workers->idle--;
+    int r = socket_send(worker->socket, &queued->job, sizeof queued->job, queued->fds, queued->n_fds);
+    if (r >= 0)
+        r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, JOB_TIME_LIMIT_USEC, 10000,
+                                       on_overdue, worker);
+    if (r < 0) {
+        worker->at_work = NULL;
+        workers->idle++;
+        kill(worker->pid, SIGKILL);
+        worker_free(worker);
+        fail_queued(workers, queued, r, "a worker could not be reached");
+    }
+}
+
+static void dispatch(struct workers *workers) {
+    struct queued *queued, *next;
+    list_for_each_safe(queued, next, &workers->queue, node) {
+        if (lane_load(workers, queued->lane) >= JOBS_PER_LANE)
+            continue;
+        struct worker *worker = idle_worker(workers);
+        if (!worker)
+            break;
+        start_job(workers, worker, queued);
+    }
+    if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX)
+        sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+}
+
+static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct worker *worker = userdata;
+    struct workers *workers = worker->owner;
+    static struct job_result result;
+    int fds[JOB_FDS_MAX];
+    size_t n_fds = 0;
+    ssize_t size = socket_receive(fd, &result, sizeof result, fds, JOB_FDS_MAX, &n_fds);
+    struct queued *queued = steal_pointer(worker->at_work);
+    if (queued)
+        workers->idle++;
+    worker->timer = sd_event_source_disable_unref(worker->timer);
+    bool answered = size == sizeof result && queued && result.ticket == queued->job.ticket;
+    if (!answered || result.spent)
+        worker_free(worker);
+    if (answered)
+        finish(workers, queued, &result, fds, n_fds);
+    else if (queued)
+        fail_queued(workers, queued, -EIO, "a worker died");
+    if (!answered)
+        close_all(fds, n_fds);
+    dispatch(workers);
+    return 0;
+}
+
+static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct worker *worker = userdata;
+    struct workers *workers = worker->owner;
+    struct queued *queued = steal_pointer(worker->at_work);
+    workers->idle++;
+    log_warning("a worker (pid %d) does not answer and is given up: the container's file system hangs", worker->pid);
+    kill(worker->pid, SIGKILL);
+    count_lost(workers, queued->lane);
+    worker_free(worker);
+    fail_queued(workers, queued, -ETIMEDOUT, "the container's file system does not answer");
+    dispatch(workers);
+    return 0;
+}
+
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    /* workers are our only children; what they were doing is known from their sockets */
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+    return 0;
+}
+
+int workers_new(sd_event *event, int run_dir, int fuse_device, struct workers **ret_workers) {
+    struct workers *workers = calloc(1, sizeof *workers);
+    if (!workers)
+        return -ENOMEM;
+    workers->event = event;
+    workers->run_dir = run_dir;
+    workers->fuse_device = fuse_device;
+    list_init(&workers->all);
+    list_init(&workers->queue);
+    int r = sd_event_add_defer(event, &workers->refill, on_refill, workers);
+    if (r >= 0)
+        r = sd_event_source_set_priority(workers->refill, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_add_signal(event, NULL, SIGCHLD | SD_EVENT_SIGNAL_PROCMASK, on_child, workers);
+    if (r < 0) {
+        workers_free(workers);
+        return r;
+    }
+    *ret_workers = workers;
+    return 0;
+}
+
+void workers_free(struct workers *workers) {
+    if (!workers)
+        return;
+    struct worker *worker, *next;
+    list_for_each_safe(worker, next, &workers->all, node) {
+        if (worker->at_work)
+            kill(worker->pid, SIGKILL);
+        worker_free(worker);
+    }
+    struct queued *queued, *next_queued;
+    list_for_each_safe(queued, next_queued, &workers->queue, node) {
+        list_remove(&queued->node);
+        queued_free(queued);
+    }
+    sd_event_source_disable_unref(workers->refill);
+    free(workers);
+}
+
+int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
+                   job_done done, void *context, uint64_t key) {
+    const struct lost_lane *lost = lost_lane_of(workers, lane);
+    if (lost && lost->count >= LANE_LOST_MAX)
+        return -ETIMEDOUT;
+    struct queued *queued = calloc(1, sizeof *queued);
+    if (!queued)
+        return -ENOMEM;
+    queued->job = *job;
+    queued->job.ticket = ++workers->next_ticket;
+    for (size_t i = 0; i < n_fds; i++) {
+        int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+        if (fd < 0) {
+            int error = -errno;
+            queued_free(queued);
+            return error;
+        }
+        queued->fds[queued->n_fds++] = fd;
+    }
+    queued->lane = lane;
+    queued->done = done;
+    queued->context = context;
+    queued->key = key;
+    list_append(&workers->queue, &queued->node);
+    dispatch(workers);
+    return 0;
+}
+
+int workers_idle(const struct workers *workers) {
+    if (!list_empty(&workers->queue))
+        return 0;
+    struct worker *worker;
+    list_for_each(worker, &workers->all, node) if (worker->at_work) return 0;
+    return 1;
+}

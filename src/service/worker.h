@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workers: processes that do what may block.
+ *
+ * A worker is forked from the service, keeps none of its descriptors, and takes one job at a time over a socketpair. Spare ones are forked
+ * ahead, so that a job does not wait for a fork. A worker that entered a user namespace ends after its job; one that
+ * does not answer within the limit is killed and counted against the silo that it worked for, and the job fails with -ETIMEDOUT. A silo has
+ * at most two jobs at work, and none once too many of its workers were lost, so that it can hold up nobody but itself.
+ */
+#ifndef LINFSP_SERVICE_WORKER_H
+#define LINFSP_SERVICE_WORKER_H
+
+#include <systemd/sd-event.h>
+
+#include "service/job.h"
+
+struct workers;
+
+/* Called once for each submitted job. fds are the receiver's to close. */
+typedef void (*job_done)(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
+
+int workers_new(sd_event *event, int run_dir, int fuse_device, struct workers **ret_workers);
+void workers_free(struct workers *workers);
+
+/* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at a time (a silo's
+ * mount namespace). */
+int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
+                   job_done done, void *context, uint64_t key);
+/* Whether no job is queued or at work. */
+int workers_idle(const struct workers *workers);
+
+#endif
