@@ -38,6 +38,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define LINFSP_API_VERSION 1
 #define LINFSP_ROOT_INODE UINT64_C(1)
@@ -300,7 +301,12 @@ const char *linfsp_version(void);
 int linfsp_prefix_to_path(const char *prefix, char *ret_path, size_t size);
 #define LINFSP_PATH_MAX 4096
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
+#endif
+
+#ifdef LINFSP_LOAD
+#include <linfsp/load.h>
 #endif
 #endif

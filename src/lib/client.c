@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creating a volume.
+ *
+ * Model. The options are checked and the mount point is pinned by an fd before the service is asked; the service mounts, answers the
+ * kernel's FUSE_INIT itself, and hands the connection's fds over. Whatever was made here until then goes away on failure.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lib/volume.h"
+#include "util/paths.h"
+#include "wire/connect.h"
+#include "wire/prefix.h"
+
+#define CREATE_TIMEOUT_MS 10000
+#define CONNECT_TIMEOUT_MS 1500
+#define STARTED_TRIES 20
+#define STARTED_WAIT_MS 100
+
+#define MAX_WRITE_DEFAULT (1u << 20)
+#define MAX_BACKGROUND_DEFAULT 128
+
+/* ---- options --------------------------------------------------------------------------------------------------- */
+
+static int check_name(const char *name, struct linfsp_error *ret_error) {
+    if (!name || !*name)
+        return fsp_fail(ret_error, EINVAL, "the file system has no name");
+    if (strlen(name) >= WIRE_NAME_MAX)
+        return fsp_fail(ret_error, EINVAL, "file system name \"%.20s...\" is longer than %d bytes", name, WIRE_NAME_MAX - 1);
+    for (const char *c = name; *c; c++)
+        if (!(isascii((unsigned char)*c) && isalnum((unsigned char)*c)) && !strchr(".-_", *c))
+            return fsp_fail(ret_error, EINVAL,
+                            "file system name \"%s\": only letters, digits, '.', '-' and '_' are allowed", name);
+    return 0;
+}
+
+static int check_prefix(const char *prefix, struct linfsp_error *ret_error) {
+    char canonical[PREFIX_MAX];
+    const char *why = "malformed";
+    if (!prefix)
+        return 0;
+    int r = prefix_parse(prefix, canonical, &why);
+    if (r < 0)
+        return fsp_fail(ret_error, -r, "prefix \"%.300s\": %s", prefix, why);
+    return strlen(prefix) < WIRE_PREFIX_MAX ? 0 : fsp_fail(ret_error, ENAMETOOLONG, "prefix \"%.300s...\" is too long", prefix);
+}
+
+/* A program built with another header has a struct of another size: what it does not know of is zero, what we do not is not
+ * looked at. */
+static int take_options(const struct linfsp_volume_options *given, struct linfsp_volume_options *ret_options,
+                        struct linfsp_error *ret_error) {
+    struct linfsp_volume_options options = { 0 };
+    const uint32_t known = LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START | LINFSP_VOLUME_NOEXEC;
+    if (!given || given->size < offsetof(struct linfsp_volume_options, want))
+        return fsp_fail(ret_error, EINVAL, "the volume's options have no size member");
+    memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+    int r = check_name(options.file_system_name, ret_error);
+    if (r == 0)
+        r = check_prefix(options.prefix, ret_error);
+    if (r < 0)
+        return r;
+    if (!options.mount_point && !options.prefix)
+        return fsp_fail(ret_error, EINVAL, "a volume needs a mount point or a prefix");
+    if (options.flags & ~known)
+        return fsp_fail(ret_error, EINVAL, "unknown volume flags 0x%x", options.flags & ~known);
+    if (options.max_write == 0)
+        options.max_write = MAX_WRITE_DEFAULT;
+    if (options.max_write < 4096 || options.max_write > MAX_WRITE_DEFAULT)
+        return fsp_fail(ret_error, EINVAL, "max_write is %u, it must be 4096 to %u", options.max_write, MAX_WRITE_DEFAULT);
+    if (options.max_background == 0)
+        options.max_background = MAX_BACKGROUND_DEFAULT;
+    if (options.max_background > UINT16_MAX)
+        return fsp_fail(ret_error, EINVAL, "max_background is %u, it must be at most %d", options.max_background, UINT16_MAX);
+    if (options.source && strlen(options.source) >= WIRE_SOURCE_MAX)
+        return fsp_fail(ret_error, ENAMETOOLONG, "source \"%.64s...\" is too long", options.source);
+    *ret_options = options;
+    return 0;
+}
+
+/* ---- the service ----------------------------------------------------------------------------------------------- */
+
+static int connect_to_service(const char *device, uint32_t flags, int *ret_socket, struct linfsp_error *ret_error) {
+    int r = wire_connect(device, CONNECT_TIMEOUT_MS, ret_socket);
+    if (r == -ENODEV && !(flags & LINFSP_VOLUME_NO_SERVICE_START) && fsp_may_start_service()) {
+        int started = fsp_start_service(ret_error);
+        if (started < 0)
+            return started;
+        for (int i = 0; i < STARTED_TRIES && (r = wire_connect(device, 0, ret_socket)) == -ENODEV; i++)
+            usleep(STARTED_WAIT_MS * 1000);
+    }
+    if (r == -ENODEV) {
+        char text[sizeof ret_error->message];
+        wire_no_service_message(text, sizeof text);
+        return fsp_fail(ret_error, ENODEV, "%s", text);
+    }
+    if (r == -EAGAIN)
+        return fsp_fail(ret_error, EAGAIN, "the LinFsp service is busy: too many connections");
+    if (r < 0)
+        return fsp_fail(ret_error, -r, "cannot connect to the LinFsp service: %s", strerror(-r));
+    return 0;
+}
+
+static void describe_request(const struct linfsp_volume_options *options, const struct fsp_mount_point *point,
+                             unsigned channels, struct wire_create_volume *ret_request) {
+    struct wire_create_volume *request = ret_request;
+    wire_begin(request, WIRE_CREATE_VOLUME, 1);
+    request->clones = channels - 1 > WIRE_CLONES_MAX ? WIRE_CLONES_MAX : channels - 1;
+    if (options->flags & LINFSP_VOLUME_READ_ONLY)
+        request->flags |= WIRE_CREATE_READ_ONLY;
+    if (options->flags & LINFSP_VOLUME_NOEXEC)
+        request->flags |= WIRE_CREATE_NOEXEC;
+    if (point->fd >= 0)
+        request->flags |= WIRE_CREATE_MOUNT_POINT_FD;
+    if (point->made)
+        request->flags |= WIRE_CREATE_MADE_MOUNT_POINT;
+    fsp_negotiate(options->want, options->max_write, options->max_background, &request->init);
+    request->root_mode = options->root_mode ? options->root_mode & 07777 : 0755;
+    WIRE_SET(request->letter, point->letter);
+    WIRE_SET(request->file_system_name, options->file_system_name);
+    WIRE_SET(request->source, options->source ? options->source : "");
+    WIRE_SET(request->prefix, options->prefix ? options->prefix : "");
+    WIRE_SET(request->mount_point, point->path);
+    if (point->made)
+        WIRE_SET(request->made_name, point->name);
+}
+
+static int receive_within(int socket, int timeout_ms, union wire_message *ret_message, int *ret_fds, size_t *ret_n_fds) {
+    struct pollfd item = { .fd = socket, .events = POLLIN };
+    int n;
+    do
+        n = poll(&item, 1, timeout_ms);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return -ETIMEDOUT;
+    int r = wire_receive(socket, ret_message, ret_fds, ret_n_fds, NULL);
+    return r == 0 ? -ECONNRESET : r;
+}
+
+/* Sends the request and takes its answer: fds are the caller's on success. */
+static int ask_for_volume(int socket, const struct wire_create_volume *request, const struct fsp_mount_point *point,
+                          union wire_message *ret_answer, int *ret_fds, size_t *ret_n_fds, struct linfsp_error *ret_error) {
+    int fds[2];
+    size_t n = 0;
+    if (point->fd >= 0)
+        fds[n++] = point->fd;
+    if (point->made)
+        fds[n++] = point->parent;
+    int r = wire_send(socket, request, fds, n);
+    if (r == 0)
+        r = receive_within(socket, CREATE_TIMEOUT_MS, ret_answer, ret_fds, ret_n_fds);
+    if (r == -ETIMEDOUT)
+        return fsp_fail(ret_error, ETIMEDOUT, "the LinFsp service does not answer");
+    if (r == -EPROTO)
+        return fsp_fail(ret_error, EPROTO, "the LinFsp service that runs speaks another version of the protocol");
+    if (r == -ECONNRESET || r == -EPIPE)
+        return fsp_fail(ret_error, ECONNRESET, "the LinFsp service closed the connection");
+    if (r < 0)
+        return fsp_fail(ret_error, -r, "talking to the LinFsp service: %s", strerror(-r));
+    if (ret_answer->header.type == WIRE_VOLUME_CREATED && *ret_n_fds > 0)
+        return 0;
+    for (size_t i = 0; i < *ret_n_fds; i++)
+        close(ret_fds[i]);
+    if (ret_answer->header.type == WIRE_ERROR)
+        return fsp_fail(ret_error, ret_answer->error.error > 0 ? ret_answer->error.error : EIO, "%s", ret_answer->error.message);
+    return fsp_fail(ret_error, EPROTO, "the LinFsp service gave an answer that makes no sense (%s)",
+                    wire_type_name(ret_answer->header.type));
+}
+
+/* ---- the volume ------------------------------------------------------------------------------------------------ */
+
+static void free_volume(struct linfsp_volume *volume) {
+    fsp_session_destroy(&volume->session);
+    fsp_lifeline_destroy(&volume->lifeline);
+    close_fd(&volume->stop_event);
+    free(volume);
+}
+
+static struct linfsp_volume *allocate_volume(void) {
+    struct linfsp_volume *volume = calloc(1, sizeof *volume);
+    if (!volume)
+        return NULL;
+    volume->stop_event = -1;
+    if (fsp_lifeline_init(&volume->lifeline) < 0) {
+        free(volume);
+        return NULL;
+    }
+    volume->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (volume->stop_event < 0) {
+        free_volume(volume);
+        return NULL;
+    }
+    return volume;
+}
+
+/* Takes over socket and fds on success. */
+static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_options *options,
+                       const struct linfsp_operations *operations, void *context, int socket,
+                       const struct wire_volume_created *created, const int *fds, size_t n_fds) {
+    uint32_t max_write = created->init.max_write > options->max_write ? created->init.max_write : options->max_write;
+    size_t use = n_fds < FSP_CHANNELS_MAX ? n_fds : FSP_CHANNELS_MAX;
+    int r = fsp_session_init(&volume->session, operations, context, fds, (unsigned)use, max_write);
+    if (r < 0)
+        return r;
+    for (size_t i = use; i < n_fds; i++)
+        close(fds[i]);
+    volume->session.volume = volume;
+    volume->session.trace = options->trace;
+    volume->session.flags = created->init.flags;
+    volume->session.granted = fsp_granted(options->want, &created->init);
+    volume->network = options->prefix != NULL;
+    volume->threads = options->threads;
+    volume->owner_uid = created->owner_uid;
+    volume->owner_gid = created->owner_gid;
+    memcpy(volume->mount_point, created->mount_point, sizeof volume->mount_point);
+    memcpy(volume->unc_path, created->unc_path, sizeof volume->unc_path);
+    volume->lifeline.device = volume->network ? "net" : "disk";
+    fsp_lifeline_attached(&volume->lifeline, socket, created);
+    return 0;
+}
+
+static int create_on(int socket, const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
+                     void *context, const struct fsp_mount_point *point, struct linfsp_volume *volume,
+                     struct linfsp_error *ret_error) {
+    struct wire_create_volume request;
+    union wire_message answer;
+    int fds[WIRE_FDS_MAX];
+    size_t n_fds = 0;
+    describe_request(options, point, fsp_channel_count(options->threads), &request);
+    int r = ask_for_volume(socket, &request, point, &answer, fds, &n_fds, ret_error);
+    if (r < 0)
+        return r;
+    r = fill_volume(volume, options, operations, context, socket, &answer.volume_created, fds, n_fds);
+    for (size_t i = 0; r < 0 && i < n_fds; i++)
+        close(fds[i]);
+    return r < 0 ? fsp_fail(ret_error, -r, "%s", strerror(-r)) : 0;
+}
+
+int linfsp_volume_create(const struct linfsp_volume_options *given, const struct linfsp_operations *operations,
+                         void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
+    struct linfsp_volume_options options = { 0 };
+    struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
+    int r = take_options(given, &options, ret_error);
+    if (r < 0)
+        return r;
+    if (!operations || operations->size < sizeof operations->size)
+        return fsp_fail(ret_error, EINVAL, "the operations have no size member");
+    struct linfsp_volume *volume = allocate_volume();
+    if (!volume)
+        return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
+    /* the service first: where there is none, no directory is made */
+    _cleanup_close_ int socket = -1;
+    r = connect_to_service(options.prefix ? "net" : "disk", options.flags, &socket, ret_error);
+    if (r == 0)
+        r = fsp_mount_point_open(options.mount_point, options.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
+    if (r < 0) {
+        free_volume(volume);
+        return r;
+    }
+    r = create_on(socket, &options, operations, context, &point, volume, ret_error);
+    fsp_mount_point_close(&point, r == 0);
+    if (r < 0) {
+        free_volume(volume);
+        return r;
+    }
+    steal_fd(&socket);
+    *ret_volume = volume;
+    return 0;
+}
+
+void linfsp_volume_destroy(linfsp_volume *volume) {
+    if (!volume)
+        return;
+    if (!volume->run) {
+        /* never served: whoever waits for an answer gets an error at once */
+        fsp_session_cut(&volume->session);
+        fsp_volume_take_leave(volume);
+    }
+    free_volume(volume);
+}
+
+/* ---- about a volume -------------------------------------------------------------------------------------------- */
+
+const char *linfsp_volume_mount_point(const linfsp_volume *volume) {
+    return volume->mount_point[0] ? volume->mount_point : NULL;
+}
+
+const char *linfsp_volume_unc_path(const linfsp_volume *volume) {
+    return volume->unc_path[0] ? volume->unc_path : NULL;
+}
+
+uint64_t linfsp_volume_granted(const linfsp_volume *volume) {
+    return volume->session.granted;
+}
+
+uid_t linfsp_volume_owner_uid(const linfsp_volume *volume) {
+    return volume->owner_uid;
+}
+
+gid_t linfsp_volume_owner_gid(const linfsp_volume *volume) {
+    return volume->owner_gid;
+}
+
+const char *linfsp_volume_transport(const linfsp_volume *volume) {
+    return volume->session.channels[0].loop ? volume->session.channels[0].loop->name : fsp_loop_dev.name;
+}
+
+const char *linfsp_volume_kind(const linfsp_volume *volume) {
+    return volume->network ? "network" : "disk";
+}
+
+const char *linfsp_version(void) {
+    return LINFSP_VERSION;
+}
+
+int linfsp_prefix_to_path(const char *prefix, char *ret_path, size_t size) {
+    char canonical[PREFIX_MAX];
+    int r = prefix_parse(prefix, canonical, NULL);
+    return r < 0 ? -EINVAL : prefix_to_path(canonical, LINFSP_UNC_ROOT, ret_path, size);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/volume.h"
+#include "wire/connect.h"
+
+#define ANSWER_TIMEOUT_MS 5000
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int fsp_lifeline_init(struct fsp_lifeline *line) {
+    memset(line, 0, sizeof *line);
+    line->socket = -1;
+    line->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (line->event < 0)
+        return -errno;
+    pthread_mutex_init(&line->lock, NULL);
+    return 0;
+}
+
+void fsp_lifeline_destroy(struct fsp_lifeline *line) {
+    close_fd(&line->socket);
+    close_fd(&line->event);
+    pthread_mutex_destroy(&line->lock);
+}
+
+static void take_socket(struct fsp_lifeline *line, int socket) {
+    fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+    line->socket = socket;
+}
+
+void fsp_lifeline_attached(struct fsp_lifeline *line, int socket, const struct wire_volume_created *created) {
+    take_socket(line, socket);
+    line->serial = created->header.serial;
+    line->volume = created->volume;
+    memcpy(line->cookie, created->cookie, sizeof line->cookie);
+}
+
+static void broken(struct fsp_lifeline *line) {
+    close_fd(&line->socket);
+    line->attach_serial = 0;
+    if (!line->unmount_answered)
+        line->unmount_serial = 0; /* the next service knows nothing of it */
+}
+
+/* A message that nobody waits for in particular. */
+static void take(struct fsp_lifeline *line, const union wire_message *message) {
+    uint32_t serial = message->header.serial;
+    if (message->header.type == WIRE_VOLUME_ENDED) {
+        if (message->volume_ended.volume == line->volume)
+            line->ended = true;
+        return;
+    }
+    bool refused = message->header.type == WIRE_ERROR;
+    if (serial != 0 && serial == line->attach_serial) {
+        line->attach_serial = 0;
+        line->ended |= refused;
+    } else if (serial != 0 && serial == line->unmount_serial) {
+        line->unmount_answered = true;
+        line->unmount_refused = refused;
+    }
+}
+
+/* One message: 1, or -EAGAIN where there is none, or -ENOTCONN. */
+static int receive(struct fsp_lifeline *line, union wire_message *ret_message) {
+    int fds[WIRE_FDS_MAX];
+    size_t n_fds = 0;
+    if (line->socket < 0)
+        return -ENOTCONN;
+    int r = wire_receive(line->socket, ret_message, fds, &n_fds, NULL);
+    for (size_t i = 0; r > 0 && i < n_fds; i++)
+        close(fds[i]); /* none belong here */
+    if (r > 0 || r == -EAGAIN)
+        return r;
+    broken(line);
+    return -ENOTCONN;
+}
+
+void fsp_lifeline_process(struct fsp_lifeline *line) {
+    union wire_message message;
+    eventfd_t value;
+    eventfd_read(line->event, &value);
+    pthread_mutex_lock(&line->lock);
+    while (receive(line, &message) > 0)
+        take(line, &message);
+    pthread_mutex_unlock(&line->lock);
+}
+
+static uint32_t next_serial(struct fsp_lifeline *line) {
+    if (++line->serial == 0)
+        line->serial = 1;
+    return line->serial;
+}
+
+void fsp_lifeline_reconnect(struct fsp_lifeline *line) {
+    int socket;
+    if (wire_connect(line->device, 0, &socket) < 0)
+        return;
+    pthread_mutex_lock(&line->lock);
+    take_socket(line, socket);
+    struct wire_attach_volume request;
+    wire_begin(&request, WIRE_ATTACH_VOLUME, next_serial(line));
+    request.volume = line->volume;
+    memcpy(request.cookie, line->cookie, sizeof request.cookie);
+    line->attach_serial = request.header.serial;
+    if (wire_send(socket, &request, NULL, 0) < 0)
+        broken(line);
+    pthread_mutex_unlock(&line->lock);
+}
+
+void fsp_lifeline_unmount(struct fsp_lifeline *line) {
+    struct wire_unmount request;
+    pthread_mutex_lock(&line->lock);
+    if (line->socket >= 0 && !line->unmount_serial && !line->ended) {
+        wire_begin(&request, WIRE_UNMOUNT, next_serial(line));
+        request.volume = line->volume;
+        line->unmount_serial = request.header.serial;
+        if (wire_send(line->socket, &request, NULL, 0) < 0)
+            broken(line);
+    }
+    pthread_mutex_unlock(&line->lock);
+}
+
+void fsp_lifeline_close(struct fsp_lifeline *line) {
+    pthread_mutex_lock(&line->lock);
+    broken(line);
+    pthread_mutex_unlock(&line->lock);
+}
+
+static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wire_message *ret_answer) {
+    int64_t end = now_ms() + ANSWER_TIMEOUT_MS;
+    for (;;) {
+        int r = receive(line, ret_answer);
+        if (r > 0 && ret_answer->header.serial == serial)
+            return 0;
+        if (r > 0) {
+            take(line, ret_answer);
+            continue;
+        }
+        if (r != -EAGAIN)
+            return r;
+        int64_t left = end - now_ms();
+        if (left <= 0)
+            return -ETIMEDOUT;
+        struct pollfd item = { .fd = line->socket, .events = POLLIN };
+        poll(&item, 1, (int)left);
+    }
+}
+
+int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds,
+                     union wire_message *ret_answer) {
+    struct wire_header *header = message;
+    pthread_mutex_lock(&line->lock);
+    int r = -ENOTCONN;
+    if (line->socket >= 0 && !line->attach_serial && !line->ended) {
+        header->serial = next_serial(line);
+        r = wire_send(line->socket, message, fds, n_fds);
+        if (r == 0)
+            r = wait_for_answer(line, header->serial, ret_answer);
+    }
+    bool tell = line->ended || line->socket < 0;
+    pthread_mutex_unlock(&line->lock);
+    if (tell)
+        eventfd_write(line->event, 1); /* the watcher may be waiting for what was taken here */
+    if (r == 0 && ret_answer->header.type == WIRE_ERROR)
+        return ret_answer->error.error > 0 ? -ret_answer->error.error : -EIO;
+    return r;
+}
+
+int fsp_lifeline_tell(struct fsp_lifeline *line, void *message) {
+    struct wire_header *header = message;
+    pthread_mutex_lock(&line->lock);
+    int r = -ENOTCONN;
+    if (line->socket >= 0 && !line->attach_serial && !line->ended) {
+        header->serial = next_serial(line);
+        r = wire_send(line->socket, message, NULL, 0);
+    }
+    pthread_mutex_unlock(&line->lock);
+    return r;
+}

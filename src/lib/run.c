@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a volume.
+ *
+ * Model. The caller's thread starts the session's channels and then only watches: the life line, the request to stop, and
+ * whether the channels still run. A volume ends in one of three ways: it was unmounted (the channels see it), linfsp_volume_stop asked
+ * for that, or the service ended it. Stopping goes on serving, because what is still under way must be answered before
+ * the unmount can come to its end, but not for longer than END_TIMEOUT_MS: then the connection is cut, and the kernel
+ * answers whoever still waits.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/volume.h"
+
+#define END_TIMEOUT_MS 1500
+#define RECONNECT_MS 200
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What the watcher knows of the life line; taken under its lock. */
+struct view {
+    int socket;
+    bool ended;
+    bool unmount_answered;
+    bool unmount_refused;
+};
+
+static struct view look(struct fsp_lifeline *line) {
+    pthread_mutex_lock(&line->lock);
+    struct view view = { line->socket, line->ended, line->unmount_answered, line->unmount_refused };
+    pthread_mutex_unlock(&line->lock);
+    return view;
+}
+
+static int wait_for_events(struct linfsp_volume *volume, int socket, bool stopping, int64_t until) {
+    struct pollfd items[] = {
+        { .fd = volume->session.ended_event, .events = POLLIN },
+        { .fd = stopping ? -1 : volume->stop_event, .events = POLLIN },
+        { .fd = volume->lifeline.event, .events = POLLIN },
+        { .fd = socket, .events = POLLIN },
+    };
+    int64_t left = until < 0 ? -1 : until - now_ms();
+    eventfd_t value;
+    if (until >= 0 && left < 0)
+        left = 0;
+    if (poll(items, ARRAY_SIZE(items), (int)left) <= 0)
+        return 0;
+    if (items[0].revents)
+        eventfd_read(volume->session.ended_event, &value);
+    return items[1].revents != 0;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+/* Until the channels have ended, or it is time to cut. */
+static void watch(struct linfsp_volume *volume) {
+    struct fsp_lifeline *line = &volume->lifeline;
+    int64_t deadline = -1, reconnect = -1;
+    bool stopping = false;
+    while (!fsp_session_ended(&volume->session)) {
+        struct view view = look(line);
+        if (view.ended && deadline < 0)
+            deadline = now_ms() + END_TIMEOUT_MS;
+        if (view.socket < 0 && !view.ended && reconnect < 0)
+            reconnect = now_ms();
+        if (view.unmount_refused || (deadline >= 0 && now_ms() >= deadline))
+            return;
+        if (reconnect >= 0 && now_ms() >= reconnect) {
+            fsp_lifeline_reconnect(line);
+            view = look(line);
+            reconnect = view.socket < 0 ? now_ms() + RECONNECT_MS : -1;
+        }
+        if (stopping)
+            fsp_lifeline_unmount(line);
+        if (wait_for_events(volume, view.socket, stopping, earlier(deadline, reconnect)) && !stopping) {
+            stopping = true;
+            deadline = earlier(deadline, now_ms() + END_TIMEOUT_MS);
+        }
+        fsp_lifeline_process(line);
+    }
+}
+
+/* The channels have ended. The service still has directories to remove and to unmount the volume elsewhere: whoever runs us again
+ * at once should find all that done. */
+void fsp_volume_take_leave(struct linfsp_volume *volume) {
+    struct fsp_lifeline *line = &volume->lifeline;
+    int64_t deadline = now_ms() + END_TIMEOUT_MS;
+    fsp_lifeline_unmount(line);
+    for (;;) {
+        struct view view = look(line);
+        if (view.socket < 0 || view.ended || view.unmount_answered || now_ms() >= deadline)
+            break;
+        struct pollfd item = { .fd = view.socket, .events = POLLIN };
+        poll(&item, 1, (int)(deadline - now_ms()));
+        fsp_lifeline_process(line);
+    }
+    fsp_lifeline_close(line);
+}
+
+int linfsp_volume_run(linfsp_volume *volume) {
+    struct fsp_session *session = &volume->session;
+    if (volume->run)
+        return -EALREADY;
+    volume->run = true;
+    if (session->operations.init)
+        session->operations.init(session->context, session->granted);
+    int r = fsp_session_start(session, volume->threads);
+    if (r == 0)
+        watch(volume);
+    fsp_session_cut(session);
+    int result = fsp_session_join(session);
+    fsp_volume_take_leave(volume);
+    if (session->operations.destroy)
+        session->operations.destroy(session->context);
+    return r < 0 ? r : result;
+}
+
+void linfsp_volume_stop(linfsp_volume *volume) {
+    int saved = errno;
+    if (volume)
+        eventfd_write(volume->stop_event, 1);
+    errno = saved;
+}

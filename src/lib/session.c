@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+#define FREE_REQUESTS_MAX 16
+#define THREAD_STACK_SIZE ((size_t)1 << 20) /* musl's own default is small for an operation */
+#define XATTR_SIZE_MAX_KERNEL ((size_t)65536)
+
+/* Ends the blocking read of a channel's thread. Ignored by default, so that one that comes late does no harm. */
+#define WAKE_SIGNAL SIGURG
+
+static size_t page_align(size_t size) {
+    return (size + FSP_PAGE_SIZE - 1) & ~(FSP_PAGE_SIZE - 1);
+}
+
+/* ---- request objects ------------------------------------------------------------------------------------------- */
+
+static_assert(sizeof(struct linfsp_request) + FSP_HEADROOM <= 4096, "a request and a message's head share one page");
+
+static struct linfsp_request *map_request(struct fsp_session *session) {
+    size_t size = FSP_PAGE_SIZE + session->input_data_size + session->scratch_size;
+    unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    struct linfsp_request *request = (struct linfsp_request *)(void *)memory;
+    request->session = session;
+    request->mapping_size = size;
+    request->input = memory + FSP_PAGE_SIZE - FSP_HEADROOM;
+    request->input_size = FSP_HEADROOM + session->input_data_size;
+    request->scratch = memory + FSP_PAGE_SIZE + session->input_data_size;
+    request->scratch_size = session->scratch_size;
+    return request;
+}
+
+struct linfsp_request *fsp_session_new_request(struct fsp_session *session) {
+    pthread_mutex_lock(&session->lock);
+    struct linfsp_request *request = session->free_requests;
+    if (request) {
+        session->free_requests = request->next;
+        session->n_free--;
+    }
+    pthread_mutex_unlock(&session->lock);
+    return request ? request : map_request(session);
+}
+
+static void release_request(struct linfsp_request *request) {
+    struct fsp_session *session = request->session;
+    pthread_mutex_lock(&session->lock);
+    bool keep = session->n_free < FREE_REQUESTS_MAX;
+    if (keep) {
+        request->next = session->free_requests;
+        session->free_requests = request;
+        session->n_free++;
+    }
+    pthread_mutex_unlock(&session->lock);
+    if (!keep)
+        munmap(request, request->mapping_size);
+}
+
+/* ---- requests that outlive their operation --------------------------------------------------------------------- */
+
+static struct linfsp_request **bucket_of(struct fsp_session *session, uint64_t unique) {
+    /* uniques are even and rise by two */
+    return &session->detached[(unique >> 1) % FSP_DETACHED_BUCKETS];
+}
+
+static void detach(struct linfsp_request *request) {
+    struct fsp_session *session = request->session;
+    pthread_mutex_lock(&session->lock);
+    struct linfsp_request **bucket = bucket_of(session, request->unique);
+    request->next = *bucket;
+    *bucket = request;
+    if (atomic_load_explicit(&request->channel->interrupted, memory_order_relaxed) == request->unique)
+        atomic_store(&request->interrupted, true);
+    pthread_mutex_unlock(&session->lock);
+}
+
+static void attach(struct linfsp_request *request) {
+    struct fsp_session *session = request->session;
+    pthread_mutex_lock(&session->lock);
+    struct linfsp_request **at = bucket_of(session, request->unique);
+    while (*at && *at != request)
+        at = &(*at)->next;
+    if (*at)
+        *at = request->next;
+    pthread_mutex_unlock(&session->lock);
+}
+
+void fsp_request_answered(struct linfsp_request *request) {
+    int before = atomic_fetch_or_explicit(&request->state, FSP_REQUEST_ANSWERED, memory_order_acq_rel);
+    if (before & FSP_REQUEST_RETURNED) {
+        attach(request);
+        release_request(request);
+    }
+}
+
+/* The operation has returned and its request may not be answered: the channel must have an object to go on with. */
+static void leave_request(struct fsp_channel *channel, struct linfsp_request *request) {
+    detach(request);
+    int before = atomic_fetch_or_explicit(&request->state, FSP_REQUEST_RETURNED, memory_order_acq_rel);
+    if (before & FSP_REQUEST_ANSWERED) {
+        attach(request);
+        return;
+    }
+    struct linfsp_request *next;
+    while (!(next = fsp_session_new_request(channel->session)))
+        usleep(1000); /* out of memory: until an answer gives an object back */
+    channel->request = next;
+}
+
+/* ---- serving --------------------------------------------------------------------------------------------------- */
+
+static void begin_request(struct fsp_channel *channel, const struct fuse_in_header *header) {
+    struct linfsp_request *request = channel->request;
+    request->channel = channel;
+    request->unique = header->unique;
+    request->inode = header->nodeid;
+    request->opcode = header->opcode;
+    request->uid = header->uid;
+    request->gid = header->gid;
+    request->pid = (pid_t)header->pid;
+    request->umask = 0;
+    request->answer_max = 0;
+    request->scratch_used = 0;
+    request->entries_used = 0;
+    request->entries_size = 0;
+    atomic_store_explicit(&request->state, 0, memory_order_relaxed);
+    atomic_store_explicit(&request->interrupted, false, memory_order_relaxed);
+    atomic_store_explicit(&channel->serving, header->unique, memory_order_relaxed);
+}
+
+void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header *header, const void *head,
+                       const char *rest, size_t rest_size) {
+    struct linfsp_request *request = channel->request;
+    bool silent = false;
+    begin_request(channel, header);
+    if (channel->session->trace)
+        fsp_trace_request(request, head, rest, rest_size);
+    int r = fsp_dispatch(request, head, rest, rest_size, &silent);
+    if (silent)
+        return;
+    if (atomic_load_explicit(&request->state, memory_order_acquire) & FSP_REQUEST_ANSWERED)
+        return;
+    if (r < 0)
+        linfsp_reply_error(request, r);
+    else
+        leave_request(channel, request);
+}
+
+void fsp_session_serve_message(struct fsp_channel *channel, size_t size) {
+    const unsigned char *message = channel->request->input;
+    struct fuse_in_header header;
+    if (size < sizeof header)
+        return; /* nothing to answer to */
+    memcpy(&header, message, sizeof header);
+    int head_size = fsp_head_size(channel->session, header.opcode);
+    size_t extensions = (size_t)header.total_extlen * 8;
+    size_t body = size - sizeof header;
+    /* an operation that is not known is answered ENOSYS by fsp_dispatch, whatever it carries */
+    if (header.len != size || (head_size >= 0 && body < (size_t)head_size + extensions)) {
+        begin_request(channel, &header);
+        linfsp_reply_error(channel->request, -EIO);
+        return;
+    }
+    if (head_size < 0)
+        head_size = 0, extensions = 0;
+    const char *rest = (const char *)message + sizeof header + head_size;
+    fsp_session_serve(channel, &header, message + sizeof header, rest, body - (size_t)head_size - extensions);
+}
+
+/* A request is looked for among those detached, then in the other channels' hands. One that was read but is not under way yet
+ * is in neither: the kernel is told to ask again, on whichever fd the request was read from. */
+void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
+    struct fsp_session *session = channel->session;
+    bool found = false;
+    pthread_mutex_lock(&session->lock);
+    for (struct linfsp_request *r = *bucket_of(session, unique); r && !found; r = r->next)
+        if (r->unique == unique) {
+            atomic_store(&r->interrupted, true);
+            found = true;
+        }
+    for (unsigned i = 0; i < session->n_channels && !found; i++)
+        if (atomic_load(&session->channels[i].serving) == unique) {
+            atomic_store(&session->channels[i].interrupted, unique);
+            found = true;
+        }
+    pthread_mutex_unlock(&session->lock);
+    if (found)
+        return;
+    struct fuse_out_header again = { .len = sizeof again, .error = -EAGAIN, .unique = unique | FUSE_INT_REQ_BIT };
+    for (unsigned i = 0; i < session->n_fds; i++)
+        if (write(session->fds[i], &again, sizeof again) == (ssize_t)sizeof again)
+            return;
+}
+
+/* ---- threads --------------------------------------------------------------------------------------------------- */
+
+static void *run_channel(void *argument) {
+    struct fsp_channel *channel = argument;
+    channel->result = channel->loop->serve(channel);
+    atomic_store(&channel->ended, true);
+    eventfd_write(channel->session->ended_event, 1);
+    return NULL;
+}
+
+/* Signals are for the program's own threads; only the one that wakes a channel gets through. */
+static int start_thread(struct fsp_channel *channel) {
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, WAKE_SIGNAL);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    size_t stack;
+    if (pthread_attr_getstacksize(&attributes, &stack) == 0 && stack < THREAD_STACK_SIZE)
+        pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(&channel->thread, &attributes, run_channel, channel);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (r == 0)
+        channel->started = true;
+    return -r;
+}
+
+static unsigned default_channels(void) {
+    cpu_set_t set;
+    int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    if (cpus < 2)
+        return 2; /* an operation that blocks must not stop the volume */
+    return cpus > FSP_CHANNELS_MAX ? FSP_CHANNELS_MAX : (unsigned)cpus;
+}
+
+unsigned fsp_channel_count(unsigned n) {
+    if (n == 0)
+        n = default_channels();
+    return n > FSP_CHANNELS_MAX ? FSP_CHANNELS_MAX : n;
+}
+
+int fsp_session_start(struct fsp_session *session, unsigned n) {
+    n = fsp_channel_count(n);
+    session->n_channels = n;
+    for (unsigned i = 0; i < n; i++) {
+        struct fsp_channel *channel = &session->channels[i];
+        channel->session = session;
+        channel->loop = &fsp_loop_dev;
+        channel->index = i;
+        channel->fd = session->fds[i % session->n_fds];
+        channel->request = fsp_session_new_request(session);
+        if (!channel->request)
+            return -ENOMEM;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        int r = start_thread(&session->channels[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+bool fsp_session_ended(struct fsp_session *session) {
+    for (unsigned i = 0; i < session->n_channels; i++)
+        if (session->channels[i].started && !atomic_load(&session->channels[i].ended))
+            return false;
+    return true;
+}
+
+/* Puts the end of an empty pipe in the place of each fd: reads there see the end, writes fail, and the number is not given
+ * to another file while a thread still knows it. */
+void fsp_session_cut(struct fsp_session *session) {
+    if (atomic_exchange(&session->cut, true))
+        return;
+    for (unsigned i = 0; i < session->n_fds; i++)
+        dup3(session->empty_pipe, session->fds[i], O_CLOEXEC);
+}
+
+static void wake(int signal _unused_) {
+}
+
+/* A thread that was in read when the fds were cut stays there, and keeps the connection: it has to be woken. */
+static void wake_until_ended(struct fsp_session *session) {
+    struct sigaction action = { .sa_handler = wake }, before;
+    sigemptyset(&action.sa_mask);
+    sigaction(WAKE_SIGNAL, &action, &before);
+    while (!fsp_session_ended(session)) {
+        for (unsigned i = 0; i < session->n_channels; i++)
+            if (session->channels[i].started && !atomic_load(&session->channels[i].ended))
+                pthread_kill(session->channels[i].thread, WAKE_SIGNAL);
+        usleep(5000);
+    }
+    sigaction(WAKE_SIGNAL, &before, NULL);
+}
+
+int fsp_session_join(struct fsp_session *session) {
+    int result = 0;
+    if (atomic_load(&session->cut))
+        wake_until_ended(session);
+    for (unsigned i = 0; i < session->n_channels; i++) {
+        struct fsp_channel *channel = &session->channels[i];
+        if (!channel->started)
+            continue;
+        pthread_join(channel->thread, NULL);
+        channel->started = false;
+        if (result == 0)
+            result = channel->result;
+    }
+    return result;
+}
+
+/* ---- the session itself ---------------------------------------------------------------------------------------- */
+
+int fsp_session_init(struct fsp_session *session, const struct linfsp_operations *operations, void *context,
+                     const int *fds, unsigned n_fds, uint32_t max_write) {
+    if (n_fds == 0 || n_fds > FSP_CHANNELS_MAX)
+        return -EINVAL;
+    memset(session, 0, sizeof *session);
+    size_t known = operations->size < sizeof *operations ? operations->size : sizeof *operations;
+    memcpy(&session->operations, operations, known);
+    session->context = context;
+    size_t data = max_write > XATTR_SIZE_MAX_KERNEL ? max_write : XATTR_SIZE_MAX_KERNEL;
+    session->input_data_size = page_align(data) + FSP_PAGE_SIZE; /* and the names that go with it */
+    session->scratch_size = session->input_data_size;
+    session->ended_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (session->ended_event < 0)
+        return -errno;
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0) {
+        int error = errno;
+        close_fd(&session->ended_event);
+        return -error;
+    }
+    close(pair[1]);
+    session->empty_pipe = pair[0];
+    pthread_mutex_init(&session->lock, NULL);
+    memcpy(session->fds, fds, n_fds * sizeof *fds);
+    session->n_fds = n_fds;
+    return 0;
+}
+
+static void free_list(struct linfsp_request *request) {
+    while (request) {
+        struct linfsp_request *next = request->next;
+        munmap(request, request->mapping_size);
+        request = next;
+    }
+}
+
+void fsp_session_destroy(struct fsp_session *session) {
+    if (session->n_fds == 0)
+        return;
+    for (unsigned i = 0; i < session->n_channels; i++)
+        if (session->channels[i].request)
+            munmap(session->channels[i].request, session->channels[i].request->mapping_size);
+    for (unsigned i = 0; i < FSP_DETACHED_BUCKETS; i++)
+        free_list(session->detached[i]);
+    free_list(session->free_requests);
+    for (unsigned i = 0; i < session->n_fds; i++)
+        close_fd(&session->fds[i]);
+    close_fd(&session->ended_event);
+    close_fd(&session->empty_pipe);
+    pthread_mutex_destroy(&session->lock);
+    memset(session, 0, sizeof *session);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session: a FUSE connection being served.
+ *
+ * Model. Each channel is a thread with an fd of the connection (a clone of its own where there is one) and a request object. A
+ * request object is one mapping: this struct and, right behind it, the room that the kernel's message is read into, so that the
+ * data of a write begins on a page; then scratch memory for the answer. The thread fetches, dispatches to the operation, and
+ * normally finds the request answered when the operation returns: the object is used again, nothing is allocated or locked.
+ *
+ * When an operation returns without an answer the request is detached: it stands in session->detached until whichever thread
+ * answers it, and the channel goes on with another object. Which of the two, operation's return and answer, comes last is
+ * settled by request->state alone.
+ */
+#ifndef LINFSP_LIB_SESSION_H
+#define LINFSP_LIB_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/fuse-abi.h"
+#include "lib/loop.h"
+#include "linfsp/linfsp.h"
+
+#define FSP_PAGE_SIZE ((size_t)4096)
+/* What stands before the data of a write. */
+#define FSP_HEADROOM (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
+#define FSP_CHANNELS_MAX 17
+#define FSP_DETACHED_BUCKETS 64
+#define FSP_NAME_MAX 255
+
+enum {
+    FSP_REQUEST_ANSWERED = 1,
+    FSP_REQUEST_RETURNED = 2, /* the operation has returned, the channel uses another object */
+};
+
+/* A small answer, header and all: one write of one piece of memory. */
+struct fsp_answer {
+    struct fuse_out_header header;
+    union {
+        struct fuse_entry_out entry;
+        struct {
+            struct fuse_entry_out entry;
+            struct fuse_open_out open;
+        } create;
+        struct fuse_attr_out attributes;
+        struct fuse_open_out open;
+        struct fuse_write_out written;
+        struct fuse_copy_file_range_out copied;
+        struct fuse_getxattr_out size;
+        struct fuse_lseek_out offset;
+        struct fuse_statfs_out statfs;
+        struct fuse_ioctl_out ioctl;
+        unsigned char bytes[512];
+    };
+};
+
+struct linfsp_request {
+    struct fsp_session *session;
+    struct fsp_channel *channel; /* which fetched it: answered on its fd */
+    uint64_t unique;
+    uint64_t inode;
+    uint32_t opcode;
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+    mode_t umask;
+    uint32_t answer_max; /* bytes that the kernel has room for, behind the header */
+    _Atomic int state; /* FSP_REQUEST_* */
+    atomic_bool interrupted; /* once detached */
+    struct linfsp_request *next; /* in session->detached or session->free_requests */
+    size_t mapping_size;
+
+    unsigned char *input; /* where a message is read to */
+    size_t input_size;
+    unsigned char *scratch;
+    size_t scratch_size;
+    size_t scratch_used;
+    unsigned char *entries; /* of a directory, at the start of scratch */
+    size_t entries_size;
+    size_t entries_used;
+
+    struct fsp_answer answer;
+};
+
+struct fsp_channel {
+    struct fsp_session *session;
+    const struct fsp_loop *loop;
+    struct linfsp_request *request; /* fetched into next */
+    int fd;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    atomic_bool ended;
+    int result;
+    _Atomic uint64_t serving; /* the unique under way */
+    _Atomic uint64_t interrupted; /* a unique */
+};
+
+struct fsp_session {
+    struct linfsp_volume *volume; /* NULL in unit tests */
+    struct linfsp_operations operations;
+    void *context;
+    void (*trace)(void *context, const char *line);
+    uint64_t flags; /* FUSE_INIT's, in force */
+    uint64_t granted; /* LINFSP_WANT_* */
+    size_t input_data_size; /* room for what follows FSP_HEADROOM */
+    size_t scratch_size;
+
+    struct fsp_channel channels[FSP_CHANNELS_MAX];
+    unsigned n_channels;
+    int fds[FSP_CHANNELS_MAX]; /* the connection's, the first is not a clone */
+    unsigned n_fds;
+    int ended_event; /* eventfd: a channel has ended */
+    int empty_pipe; /* the read end of a pipe that nobody writes to: what the fds become when cut */
+    atomic_bool cut;
+
+    pthread_mutex_t lock; /* all below */
+    struct linfsp_request *detached[FSP_DETACHED_BUCKETS];
+    struct linfsp_request *free_requests;
+    unsigned n_free;
+};
+
+/* ---- session.c ------------------------------------------------------------------------------------------------ */
+
+/* Takes fds over (1 to FSP_CHANNELS_MAX). operations may come from an older program: its size member counts. On failure fds are
+ * the caller's still. */
+int fsp_session_init(struct fsp_session *session, const struct linfsp_operations *operations, void *context,
+                     const int *fds, unsigned n_fds, uint32_t max_write);
+/* No channel may run. Takes a zeroed session. */
+void fsp_session_destroy(struct fsp_session *session);
+/* How many channels there are when n are asked for; 0: as many as suit this machine. */
+unsigned fsp_channel_count(unsigned n);
+/* Starts the channels' threads. */
+int fsp_session_start(struct fsp_session *session, unsigned n);
+/* True once every channel has ended. */
+bool fsp_session_ended(struct fsp_session *session);
+/* Takes the fds from under the channels: the kernel aborts the connection once the last copy is gone. */
+void fsp_session_cut(struct fsp_session *session);
+/* Waits for the channels. The first error among them, or 0. */
+int fsp_session_join(struct fsp_session *session);
+
+/* Serves the message that stands in channel->request->input. For loops that get it in one piece. */
+void fsp_session_serve_message(struct fsp_channel *channel, size_t size);
+/* Serves a request in channel->request: head is the operation's argument struct, rest what follows. */
+void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header *header, const void *head,
+                       const char *rest, size_t rest_size);
+void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique);
+/* The next object for a channel, or NULL. */
+struct linfsp_request *fsp_session_new_request(struct fsp_session *session);
+/* Called with an answer sent. */
+void fsp_request_answered(struct linfsp_request *request);
+
+/* ---- dispatch.c ----------------------------------------------------------------------------------------------- */
+
+/* The argument struct's size of an opcode as this session gets it; -ENOSYS for an opcode that is not known. */
+int fsp_head_size(const struct fsp_session *session, uint32_t opcode);
+/* Never NULL. */
+const char *fsp_opcode_name(uint32_t opcode);
+/* Calls the operation. 0: answered, or will be; else the negative errno to answer. *ret_silent: the protocol has no answer. */
+int fsp_dispatch(struct linfsp_request *request, const void *head, const char *rest, size_t rest_size,
+                 bool *ret_silent);
+
+/* ---- trace.c: only where session->trace is set ----------------------------------------------------------------- */
+void fsp_trace_request(const struct linfsp_request *request, const void *head, const char *rest, size_t rest_size);
+void fsp_trace_answer(const struct linfsp_request *request, int error, size_t size);
+
+#endif

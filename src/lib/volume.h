@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume: a session (session.h) and the life line that ties it to the service.
+ *
+ * Model. The life line is the connection on which the volume was made. The thread that runs the volume watches it; any thread
+ * may ask the service something on it (backing files) under its lock, and then takes whatever else arrives as well. When it
+ * breaks without WIRE_VOLUME_ENDED the service has died: the session goes on, and the next service gets the cookie.
+ */
+#ifndef LINFSP_LIB_VOLUME_H
+#define LINFSP_LIB_VOLUME_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "lib/session.h"
+#include "util/cleanup.h"
+#include "wire/codec.h"
+
+/* ---- lifeline.c ----------------------------------------------------------------------------------------------- */
+
+struct fsp_lifeline {
+    const char *device; /* "disk" or "net" */
+    uint64_t volume;
+    uint8_t cookie[WIRE_COOKIE_SIZE];
+    int event; /* eventfd: another thread took something off the socket that concerns the watcher */
+
+    pthread_mutex_t lock; /* all below */
+    int socket; /* -1: no service */
+    uint32_t serial; /* of the last request */
+    uint32_t attach_serial; /* not 0: sent, not answered yet */
+    uint32_t unmount_serial;
+    bool ended; /* the service has unmounted the volume, or knows nothing of it */
+    bool unmount_answered;
+    bool unmount_refused;
+};
+
+int fsp_lifeline_init(struct fsp_lifeline *line);
+void fsp_lifeline_destroy(struct fsp_lifeline *line);
+/* Takes over the socket on which the volume was made. */
+void fsp_lifeline_attached(struct fsp_lifeline *line, int socket, const struct wire_volume_created *created);
+/* Takes what has arrived. Never blocks on the service. */
+void fsp_lifeline_process(struct fsp_lifeline *line);
+/* Tries to reach a new service and hands the cookie over; the answer arrives later. */
+void fsp_lifeline_reconnect(struct fsp_lifeline *line);
+/* Asks for the volume to be unmounted, once. */
+void fsp_lifeline_unmount(struct fsp_lifeline *line);
+/* Closes the connection: the volume ends, if it has not. */
+void fsp_lifeline_close(struct fsp_lifeline *line);
+/* Sends a request begun by wire_begin (its serial is set here) and waits for its answer. */
+int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds,
+                     union wire_message *ret_answer);
+/* Sends a request whose answer does not matter. */
+int fsp_lifeline_tell(struct fsp_lifeline *line, void *message);
+
+/* ---- mount-point.c -------------------------------------------------------------------------------------------- */
+
+struct fsp_mount_point {
+    char letter[4]; /* "z", "*" or "" */
+    int fd; /* O_PATH, -1 with a letter */
+    int parent; /* O_PATH, where we made the directory */
+    bool made;
+    char name[WIRE_COMPONENT_MAX]; /* in parent */
+    char path[WIRE_PATH_MAX]; /* for people */
+};
+#define FSP_MOUNT_POINT_NONE ((struct fsp_mount_point){ .fd = -1, .parent = -1 })
+
+/* Makes the directory where it is missing. text NULL: none. On failure nothing is left behind, and ret_error says why. */
+int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point *ret_point,
+                         struct linfsp_error *ret_error);
+/* Removes the directory again where we made it and keep is false. */
+void fsp_mount_point_close(struct fsp_mount_point *point, bool keep);
+
+/* ---- start-service.c ------------------------------------------------------------------------------------------ */
+
+/* Whether this process may start the service: on the host, as root. */
+bool fsp_may_start_service(void);
+/* Runs `linfsp start` and waits for it. */
+int fsp_start_service(struct linfsp_error *ret_error);
+
+/* ---- error.c -------------------------------------------------------------------------------------------------- */
+
+/* Fills ret_error (may be NULL) in and returns -code. */
+int fsp_fail(struct linfsp_error *ret_error, int code, const char *format, ...) _printf_(3, 4);
+
+/* ---- negotiate.c ---------------------------------------------------------------------------------------------- */
+
+/* What to ask FUSE_INIT for, and what was got. */
+void fsp_negotiate(uint64_t want, uint32_t max_write, uint32_t max_background, struct wire_init *ret_init);
+uint64_t fsp_granted(uint64_t want, const struct wire_init *init);
+
+struct linfsp_volume {
+    struct fsp_session session;
+    struct fsp_lifeline lifeline;
+    int stop_event; /* eventfd, written by linfsp_volume_stop */
+    unsigned threads;
+    bool run; /* once */
+    bool network;
+    uid_t owner_uid;
+    gid_t owner_gid;
+    char mount_point[WIRE_PATH_MAX]; /* "": none */
+    char unc_path[WIRE_PREFIX_MAX + 8]; /* "": none */
+};
+
+/* ---- run.c ---------------------------------------------------------------------------------------------------- */
+
+/* Nothing is served any more: has the service unmount the volume everywhere, waits for that, and closes the life line. */
+void fsp_volume_take_leave(struct linfsp_volume *volume);
+
+#endif
