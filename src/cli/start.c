@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `linfsp start`: by systemd where it has the unit, else by running linfspd in the background. The service says over a
+ * pipe that it listens, or why it could not; only then does the verb end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/process.h"
+#include "util/paths.h"
+#include "wire/connect.h"
+
+#define LOG_FILE "/var/log/linfspd.log"
+#define READY_TIMEOUT_MS 10000
+#define UNIT "linfspd.service"
+
+/* Beside the command, where it was built to be, or in PATH. */
+static int find_service(char *ret_path, size_t size) {
+    const char *given = getenv("LINFSPD");
+    if (given && given[0]) {
+        snprintf(ret_path, size, "%s", given);
+        return access(ret_path, X_OK) == 0 ? 0 : -errno;
+    }
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash) {
+        *slash = '\0';
+        static const char *const beside[] = {"../sbin/linfspd", "linfspd", "../service/linfspd" /* a build folder */};
+        for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+            if ((size_t)snprintf(ret_path, size, "%s/%s", self, beside[i]) < size && access(ret_path, X_OK) == 0)
+                return 0;
+    }
+    snprintf(ret_path, size, "%s", LINFSP_SBINDIR "/linfspd");
+    if (access(ret_path, X_OK) == 0)
+        return 0;
+    return program_find("linfspd", ret_path, size);
+}
+
+/* In the child: becomes the service. ready_fd is the write end of the pipe. */
+static void become_service(const char *path, int ready_fd, char **arguments) {
+    int null = open("/dev/null", O_RDWR);
+    int log = open(LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
+    if (null < 0 || log < 0) {
+        dprintf(ready_fd, "cannot open %s: %s", null < 0 ? "/dev/null" : LOG_FILE, strerror(errno));
+        _exit(1);
+    }
+    setsid();
+    umask(022);
+    if (chdir("/") < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(ready_fd, 3) < 0)
+        _exit(1);
+    close_range(4, ~0u, 0);
+    char *argv[64] = {(char *)(uintptr_t)path, "--ready-fd=3"};
+    for (size_t i = 2; *arguments && i + 1 < ARRAY_SIZE(argv); i++)
+        argv[i] = *arguments++;
+    execv(path, argv);
+    dprintf(3, "cannot run %s: %s", path, strerror(errno));
+    _exit(1);
+}
+
+/* Reads what the service has to say. Returns 1 when it is ready, 0 when it is not (ret_text then says why, or is
+ * empty), -ETIMEDOUT. */
+static int await_ready(int fd, char *ret_text, size_t size) {
+    int64_t end = now_ms() + READY_TIMEOUT_MS;
+    size_t used = 0;
+    for (;;) {
+        int64_t left = end - now_ms();
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
+        if (ready == 0)
+            return -ETIMEDOUT;
+        if (ready < 0)
+            continue;
+        ssize_t got = read(fd, ret_text + used, size - 1 - used);
+        if (got > 0)
+            used += (size_t)got;
+        ret_text[used] = '\0';
+        if (strstr(ret_text, "READY\n"))
+            return 1;
+        if (got <= 0) {
+            ret_text[strcspn(ret_text, "\n")] = '\0';
+            return 0;
+        }
+    }
+}
+
+static int start_in_background(const struct verb *verb, const char *path, char **arguments) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return verb_fail(verb, "cannot make a pipe: %s", strerror(errno));
+    _cleanup_close_ int read_end = ends[0];
+    _cleanup_close_ int write_end = ends[1];
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0)
+        return verb_fail(verb, "cannot fork: %s", strerror(errno));
+    if (pid == 0)
+        become_service(path, write_end, arguments);
+    close_fd(&write_end);
+    char text[1024] = "";
+    int result = await_ready(read_end, text, sizeof text);
+    if (result == 1) {
+        printf("linfspd %s started, pid %d; its log is %s\n", LINFSP_VERSION, pid, LOG_FILE);
+        return 0;
+    }
+    if (result < 0) {
+        kill(pid, SIGTERM);
+        return verb_fail(verb, "linfspd was not ready within %d s and was ended; see %s", READY_TIMEOUT_MS / 1000,
+                         LOG_FILE);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (text[0])
+        return verb_fail(verb, "linfspd could not start: %s", text);
+    return verb_fail(verb, "linfspd ended (%s %d) before it was ready; see %s",
+                     WIFSIGNALED(status) ? "signal" : "status",
+                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), LOG_FILE);
+}
+
+/* Whether a service runs already; then says so. */
+static bool runs_already(const struct verb *verb, int *ret_status) {
+    _cleanup_close_ int socket = -1;
+    if (client_open_quietly(&socket) < 0)
+        return false;
+    static union wire_message status;
+    if (client_status(socket, &status) < 0)
+        *ret_status = verb_fail(verb, "a service is there, but: %s", status.error.message);
+    else {
+        printf("linfspd %s runs already, pid %" PRIu32 "\n", status.status.version, status.status.pid);
+        *ret_status = 0;
+    }
+    return true;
+}
+
+static int start_by_systemd(const struct verb *verb) {
+    char path[4096];
+    if (program_find("systemctl", path, sizeof path) < 0)
+        return verb_fail(verb, "systemctl is not to be found");
+    int status = program_run((char *[]){path, "start", UNIT, NULL});
+    if (status != 0)
+        return verb_fail(verb, "systemd could not start it; see: journalctl -u linfspd");
+    printf("linfspd started by systemd; its log: journalctl -u linfspd\n");
+    return 0;
+}
+
+static int run(const struct verb *verb, int argc, char **argv) {
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"foreground", no_argument, NULL, 'f'}, {0}};
+    bool foreground = false;
+    for (int c; (c = getopt_long(argc, argv, "+hf", options, NULL)) != -1;) {
+        if (c == 'h')
+            return verb_show_help(verb);
+        if (c != 'f')
+            return verb_usage(verb);
+        foreground = true;
+    }
+    bool ended = optind > 1 && strcmp(argv[optind - 1], "--") == 0;
+    if (optind < argc && !ended) {
+        verb_fail(verb, "unexpected argument '%s'", argv[optind]);
+        return verb_usage(verb);
+    }
+    if (wire_in_container())
+        return verb_fail(
+            verb, "this is a container, and the LinFsp service runs on its host. Start it there, as root, by: %s",
+            LINFSP_START_COMMAND);
+    int status;
+    if (runs_already(verb, &status))
+        return status;
+    if (geteuid() != 0)
+        return verb_fail(verb, "the service is started by root: sudo %s", LINFSP_START_COMMAND);
+    if (!foreground && optind == argc && systemd_has_unit(UNIT) && !getenv("LINFSPD"))
+        return start_by_systemd(verb);
+    char path[4096];
+    if (find_service(path, sizeof path) < 0)
+        return verb_fail(verb,
+                         "linfspd is not to be found: neither beside this command, nor in %s or PATH. Install LinFsp "
+                         "as a whole, or say where it is: LINFSPD=PATH linfsp start",
+                         LINFSP_SBINDIR);
+    if (!foreground)
+        return start_in_background(verb, path, argv + optind);
+    argv[optind - 1] = path;
+    execv(path, argv + optind - 1);
+    return verb_fail(verb, "cannot run %s: %s", path, strerror(errno));
+}
+
+const struct verb verb_start = {
+    .name = "start",
+    .summary = "start the service, on the host",
+    .help =
+        "usage: linfsp start [--foreground] [-- OPTION-OF-LINFSPD...]\n\n"
+        "Starts the host service linfspd and returns when it is ready. Containers that run already get LinFsp too.\n"
+        "Where systemd has the unit linfspd.service, it is started by it. A service that runs already is left alone.\n"
+        "In a container this verb fails: there is one service, and it runs on the host.\n\n"
+        "  -f, --foreground  do not go into the background, log to this terminal\n\n"
+        "examples:\n"
+        "  sudo linfsp start\n"
+        "  sudo linfsp start --foreground\n"
+        "  linfsp start && docker run --rm debian /dev/linfsp/bin/linfsp status\n",
+    .run = run,
+};

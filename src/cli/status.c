@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* `linfsp status`: whether the service runs, and how it is. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/format.h"
+#include "wire/connect.h"
+
+static void print_json(const struct wire_status *status) {
+    json_object *object = json_object_new_object();
+    json_object_object_add(object, "running", json_object_new_boolean(status != NULL));
+    json_object_object_add(object, "in_container", json_object_new_boolean(wire_in_container()));
+    if (status) {
+        json_add_text(object, "version", status->version);
+        json_add_number(object, "pid", status->pid);
+        json_add_time(object, "since", status->since);
+        json_add_text(object, "monitor", status->monitor);
+        json_add_text(object, "unc_root", status->unc_root);
+        json_add_number(object, "silos", status->silos);
+        json_add_number(object, "volumes", status->volumes);
+        json_add_number(object, "shares", status->shares);
+        json_add_number(object, "injections", status->injections);
+        json_add_number(object, "failures", status->failures);
+        json_add_number(object, "resident_bytes", status->resident_bytes);
+        json_add_number(object, "cpu_ns", status->cpu_ns);
+    }
+    json_print(object);
+}
+
+static void print_text(const struct wire_status *status) {
+    char since[64], ago[64], memory[32];
+    uint64_t now = (uint64_t)time(NULL), started = status->since / 1000000000;
+    format_time(status->since, since, sizeof since);
+    format_duration(now > started ? now - started : 0, ago, sizeof ago);
+    format_bytes(status->resident_bytes, memory, sizeof memory);
+    if (status->pid)
+        printf("linfspd %s runs, pid %" PRIu32 ", since %s (%s)\n", status->version, status->pid, since, ago);
+    else
+        printf("linfspd %s runs on the host, since %s (%s)\n", status->version, since, ago);
+    printf("  silos    %" PRIu32 "\n", status->silos);
+    printf("  volumes  %" PRIu32 ", of which %" PRIu32 " on the network\n", status->volumes, status->shares);
+    printf("  network  %s\n", status->unc_root);
+    if (!status->pid) /* the rest is the host's business */
+        return;
+    printf("  monitor  %s; %" PRIu64 " silos set up, %" PRIu64 " failed\n", status->monitor, status->injections,
+           status->failures);
+    printf("  costs    %s of memory, %.2f s of CPU\n", memory, (double)status->cpu_ns / 1e9);
+}
+
+static int run(const struct verb *verb, int argc, char **argv) {
+    bool json;
+    int done = verb_simple_options(verb, argc, argv, &json);
+    if (done >= 0)
+        return done;
+    _cleanup_close_ int socket = -1;
+    int result = client_open_quietly(&socket);
+    if (result == -ENODEV) {
+        char text[512];
+        wire_no_service_message(text, sizeof text);
+        if (json)
+            print_json(NULL);
+        else
+            verb_fail(verb, "%s", text);
+        return EXIT_NOT_RUNNING;
+    }
+    if (result < 0)
+        return verb_fail(verb, "cannot connect to the service: %s", strerror(-result));
+    static union wire_message status;
+    if (client_status(socket, &status) < 0)
+        return verb_fail(verb, "%s", status.error.message);
+    if (json)
+        print_json(&status.status);
+    else
+        print_text(&status.status);
+    return 0;
+}
+
+const struct verb verb_status = {
+    .name = "status",
+    .summary = "say whether the service runs, and how it is",
+    .help = "usage: linfsp status [--json]\n\n"
+            "Exit status: 0 the service runs, 3 it does not, 1 it does not answer.\n\n"
+            "examples:\n"
+            "  linfsp status\n"
+            "  linfsp status --json | jq .volumes\n"
+            "  linfsp status >/dev/null 2>&1 || linfsp start\n",
+    .run = run,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* `linfsp umount`: by mount point, drive letter, prefix, path under /unc, or number. The service decides who may. */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "util/paths.h"
+#include "wire/prefix.h"
+
+#define UMOUNT_TIMEOUT_MS 30000
+#define VOLUMES_MAX 4096
+
+struct found {
+    uint64_t ids[VOLUMES_MAX];
+    size_t count;
+};
+
+static void remember(const union wire_message *reply, void *userdata) {
+    struct found *found = userdata;
+    if (reply->header.type == WIRE_VOLUME && found->count < VOLUMES_MAX)
+        found->ids[found->count++] = reply->volume.id;
+}
+
+/* Without asking the file system, which may be hung: that of a relative path is put behind the current folder, and "."
+ * and trailing slashes go. */
+static int absolute(const char *text, char *ret, size_t size) {
+    char joined[8192], folder[4096] = "";
+    if (text[0] != '/' && !getcwd(folder, sizeof folder))
+        return -errno;
+    if ((size_t)snprintf(joined, sizeof joined, "%s/%s", folder, text) >= sizeof joined)
+        return -ENAMETOOLONG;
+    size_t used = 0;
+    for (char *rest = joined, *component; (component = strsep(&rest, "/"));) {
+        if (component[0] == '\0' || strcmp(component, ".") == 0)
+            continue;
+        if (strcmp(component, "..") == 0) {
+            while (used > 0 && ret[--used] != '/')
+                ;
+            continue;
+        }
+        size_t length = strlen(component);
+        if (used + 1 + length >= size)
+            return -ENAMETOOLONG;
+        ret[used++] = '/';
+        memcpy(ret + used, component, length);
+        used += length;
+    }
+    if (used == 0)
+        ret[used++] = '/';
+    ret[used] = '\0';
+    return 0;
+}
+
+/* What the service is to unmount: a number, or a text in a form that it knows. */
+static int translate(const char *text, struct wire_unmount *request) {
+    char canonical[WIRE_PATH_MAX], target[WIRE_PATH_MAX];
+    size_t length = strlen(text);
+    if (length > 0 && length < 19 && strspn(text, "0123456789") == length) {
+        request->volume = strtoull(text, NULL, 10);
+        return 0;
+    }
+    if (isalpha((unsigned char)text[0]) && text[1] == ':' && (text[2] == '\0' || text[3] == '\0')) {
+        snprintf(target, sizeof target, LINFSP_LETTER_ROOT "/%c", tolower((unsigned char)text[0]));
+        return WIRE_SET(request->target, target);
+    }
+    if (text[0] == '\\' || strncmp(text, "//", 2) == 0)
+        return WIRE_SET(request->target, text);
+    int result = absolute(text, target, sizeof target);
+    if (result < 0)
+        return result;
+    if (prefix_parse_path(target, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) == 0 &&
+        strncmp(target, LINFSP_UNC_ROOT "/", strlen(LINFSP_UNC_ROOT "/")) == 0)
+        prefix_to_unc(canonical, target, sizeof target);
+    return WIRE_SET(request->target, target);
+}
+
+static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
+    static union wire_message answer;
+    int result = client_call(socket, request, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
+    return result < 0 ? verb_fail(verb, "%s: %s", shown, answer.error.message) : 0;
+}
+
+static int umount_all(const struct verb *verb, int socket, bool force) {
+    static struct found found;
+    static union wire_message answer;
+    struct wire_plain list;
+    wire_begin(&list, WIRE_LIST_VOLUMES, 1);
+    if (client_call(socket, &list, NULL, 0, CLIENT_TIMEOUT_MS, remember, &found, &answer) < 0)
+        return verb_fail(verb, "%s", answer.error.message);
+    int status = 0;
+    for (size_t i = 0; i < found.count; i++) {
+        struct wire_unmount request;
+        char shown[32];
+        wire_begin(&request, WIRE_UNMOUNT, (uint32_t)i + 2);
+        request.volume = found.ids[i];
+        request.force = force;
+        snprintf(shown, sizeof shown, "volume %llu", (unsigned long long)found.ids[i]);
+        status |= umount_one(verb, socket, &request, shown);
+    }
+    return status;
+}
+
+static int umount_targets(const struct verb *verb, int socket, char **targets, bool force) {
+    int status = 0;
+    for (uint32_t serial = 1; *targets; targets++, serial++) {
+        struct wire_unmount request;
+        wire_begin(&request, WIRE_UNMOUNT, serial);
+        request.force = force;
+        int result = translate(*targets, &request);
+        if (result < 0)
+            status = verb_fail(verb, "%s: %s", *targets, strerror(-result));
+        else
+            status |= umount_one(verb, socket, &request, *targets);
+    }
+    return status;
+}
+
+static int run(const struct verb *verb, int argc, char **argv) {
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"all", no_argument, NULL, 'a'}, {"force", no_argument, NULL, 'f'}, {0}};
+    bool all = false, force = false;
+    for (int c; (c = getopt_long(argc, argv, "haf", options, NULL)) != -1;) {
+        if (c == 'h')
+            return verb_show_help(verb);
+        if (c != 'a' && c != 'f')
+            return verb_usage(verb);
+        *(c == 'a' ? &all : &force) = true;
+    }
+    if (all == (optind < argc)) {
+        verb_fail(verb, all ? "--all and a target exclude each other" : "what is to be unmounted?");
+        return verb_usage(verb);
+    }
+    _cleanup_close_ int socket = -1;
+    if (client_open(verb, &socket) < 0)
+        return EXIT_NOT_RUNNING;
+    return all ? umount_all(verb, socket, force) : umount_targets(verb, socket, argv + optind, force);
+}
+
+const struct verb verb_umount = {
+    .name = "umount",
+    .summary = "unmount a volume wherever it is mounted",
+    .help = "usage: linfsp umount [--force] TARGET...\n"
+            "       linfsp umount [--force] --all\n\n"
+            "A target is a mount point, a drive letter, a prefix, a path under /unc, or a number from `linfsp "
+            "volumes`. The\n"
+            "volume goes everywhere at once, and its file system ends. Allowed for whoever serves the volume, for root "
+            "in its\n"
+            "container, and for root on the host, where --all means the volumes of all containers.\n\n"
+            "  -a, --all    every volume that `linfsp volumes` lists here\n"
+            "  -f, --force  also if files are open: whoever uses them gets errors\n\n"
+            "examples:\n"
+            "  linfsp umount Z:\n"
+            "  linfsp umount /mnt/z\n"
+            "  linfsp umount '\\\\memfs\\share'\n"
+            "  sudo linfsp umount --all --force\n",
+    .run = run,
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* `linfsp volumes`: what is mounted, by whom and where; in a container, its own only. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/format.h"
+
+static void add_row(const union wire_message *reply, void *userdata) {
+    const struct wire_volume *volume = &reply->volume;
+    if (reply->header.type != WIRE_VOLUME)
+        return;
+    char id[24], pid[16], since[64], silo[WIRE_SILO_ID_MAX];
+    snprintf(id, sizeof id, "%" PRIu64, volume->id);
+    snprintf(pid, sizeof pid, "%" PRIu32, volume->server_pid);
+    format_time(volume->since, since, sizeof since);
+    snprintf(silo, sizeof silo, strlen(volume->silo) == 64 ? "%.12s" : "%s", volume->silo);
+    table_add(userdata, (const char *[]){id, silo, volume->file_system_name, volume->mount_point, volume->prefix,
+                                         volume->unc_path, volume->server_pid ? pid : "", since,
+                                         volume->attached ? volume->transport : "detached"});
+}
+
+static void add_object(const union wire_message *reply, void *userdata) {
+    const struct wire_volume *volume = &reply->volume;
+    if (reply->header.type != WIRE_VOLUME)
+        return;
+    json_object *object = json_object_new_object();
+    json_object *mounted = json_object_new_array();
+    if (volume->mount_point[0])
+        json_object_array_add(mounted, json_object_new_string(volume->mount_point));
+    if (volume->unc_path[0])
+        json_object_array_add(mounted, json_object_new_string(volume->unc_path));
+    json_add_number(object, "id", volume->id);
+    json_add_text(object, "silo", volume->silo);
+    json_add_text(object, "file_system_name", volume->file_system_name);
+    json_add_text(object, "mount_point", volume->mount_point);
+    json_add_text(object, "prefix", volume->prefix);
+    json_add_text(object, "unc_path", volume->unc_path);
+    json_object_object_add(object, "mounted", mounted);
+    json_add_number(object, "server_pid", volume->server_pid);
+    json_add_number(object, "owner_uid", volume->owner_uid);
+    json_add_number(object, "fuse_device", volume->fuse_device);
+    json_add_text(object, "transport", volume->transport);
+    json_object_object_add(object, "attached", json_object_new_boolean(volume->attached != 0));
+    json_add_time(object, "since", volume->since);
+    json_object_array_add(userdata, object);
+}
+
+static int run(const struct verb *verb, int argc, char **argv) {
+    bool json;
+    int done = verb_simple_options(verb, argc, argv, &json);
+    if (done >= 0)
+        return done;
+    _cleanup_close_ int socket = -1;
+    if (client_open(verb, &socket) < 0)
+        return EXIT_NOT_RUNNING;
+    static union wire_message last;
+    struct wire_plain request;
+    struct table table;
+    json_object *array = json_object_new_array();
+    static const char *const head[] = {"ID",       "SILO", "TYPE",  "MOUNT POINT", "PREFIX",
+                                       "UNC PATH", "PID",  "SINCE", "TRANSPORT"};
+    table_begin(&table, ARRAY_SIZE(head), head);
+    wire_begin(&request, WIRE_LIST_VOLUMES, 1);
+    int result = client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, json ? add_object : add_row,
+                             json ? (void *)array : &table, &last);
+    if (result == 0 && json)
+        json_print(json_object_get(array));
+    else if (result == 0 && table.rows > 1)
+        table_print(&table);
+    else if (result == 0)
+        verb_note(verb, "there is no volume");
+    table_end(&table);
+    json_object_put(array);
+    return result < 0 ? verb_fail(verb, "%s", last.error.message) : 0;
+}
+
+const struct verb verb_volumes = {
+    .name = "volumes",
+    .summary = "list the volumes: who serves them and where they are mounted",
+    .help =
+        "usage: linfsp volumes [--json]\n\n"
+        "On the host lists the volumes of all containers and of the host itself: the silo (container), the file\n"
+        "system's name, its mount point as that container sees it, its prefix and where it is found under /unc, and "
+        "the\n"
+        "pid of the program that serves it. \"detached\": the service was restarted, and that program has not come\n"
+        "back to it yet. In a container lists that container's volumes only.\n\n"
+        "examples:\n"
+        "  linfsp volumes\n"
+        "  linfsp volumes --json | jq -r '.[].unc_path | select(.)'\n",
+    .run = run,
+};
