@@ -1,0 +1,45 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: MIT
+# The Debian 12 packages that building, trying and testing LinFsp take, and how they come onto a machine. For ./check and ./demo.
+
+build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libmount-dev libseccomp-dev libsystemd-dev libutf8proc-dev meson
+    musl-tools ninja-build pkgconf uthash-dev)
+check_packages=(acl attr bats bubblewrap busybox-static clang clang-tidy cppcheck docker.io git jq kmod libclang-rt-14-dev
+    libcmocka-dev procps python3 scdoc shellcheck util-linux xz-utils)
+demo_packages=(busybox-static kmod procps util-linux)
+embedded_packages=(bubblewrap)
+
+missing_packages() {
+    local package
+    for package; do
+        [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || echo "$package"
+    done
+}
+
+# Installs what is missing; without a word, and in no time, where nothing is. Services that come with a package are not started.
+install_packages() {
+    local missing policy=/usr/sbin/policy-rc.d made_policy='' status=0
+    mapfile -t missing < <(missing_packages "$@")
+    # Another docker than Debian's will do.
+    if command -v dockerd >/dev/null && command -v docker >/dev/null; then
+        mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx docker.io)
+    fi
+    [ "${#missing[@]}" -gt 0 ] && [ -n "${missing[0]}" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "missing packages, and only root can install them: apt-get install ${missing[*]}" >&2
+        return 1
+    fi
+    echo "installing: ${missing[*]}"
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made_policy=1
+    fi
+    apt_get install "${missing[@]}" || { apt_get update && apt_get install "${missing[@]}"; } || status=$?
+    [ -z "$made_policy" ] || rm -f "$policy"
+    return "$status"
+}
+
+apt_get() {
+    local verb=$1
+    shift
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 "$verb" --no-install-recommends "$@" </dev/null >/dev/null
+}
