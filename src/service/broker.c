@@ -147,10 +147,8 @@ static int make_superblock(const struct job_base *base, const struct job *job, s
     gid_t gid = request->peer_gid;
     int r;
     if (own_user_namespace) {
-        if ((r = enter_map_ids(base, job->target.init_pid, &uid, &gid)) < 0)
-            return job_fail(result, r, "user %u of the host is nobody in this container", (unsigned)uid);
         result->spent = true;
-        if ((r = enter_user_namespace(&job->target, attempt->user_namespace)) < 0)
+        if ((r = enter_user_namespace(base, attempt->user_namespace, request->peer_pid, &uid, &gid)) < 0)
             return job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r));
     }
     attempt->fuse = open_fuse_device(base);

@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,9 +40,10 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
         return mount_namespace == -ENOENT ? -ESRCH : mount_namespace;
     _cleanup_close_ int user_namespace = -1;
     if (target->user_namespace) {
-        user_namespace = open_proc_entry(base, target->init_pid, "ns/user", O_RDONLY);
+        /* not that of its processes: bubblewrap, for one, puts them into a deeper one that has no say over the mounts */
+        user_namespace = ioctl(mount_namespace, NS_GET_USERNS);
         if (user_namespace < 0)
-            return user_namespace == -ENOENT ? -ESRCH : user_namespace;
+            return -errno;
     }
     _cleanup_close_ int root = open_proc_entry(base, target->init_pid, "root", O_PATH | O_DIRECTORY);
     if (root < 0)
@@ -56,14 +59,42 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
     return 0;
 }
 
-int enter_user_namespace(const struct job_target *target, int user_namespace) {
+/* The effective ids of a process, as our own user namespace counts: the kernel translates /proc/PID/status for its reader. */
+static int read_ids(const struct job_base *base, pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
+    int fd = open_proc_entry(base, pid, "status", O_RDONLY);
+    if (fd < 0)
+        return fd;
+    _cleanup_fclose_ FILE *file = fdopen(fd, "re");
+    if (!file) {
+        close(fd);
+        return -ENOMEM;
+    }
+    char line[256];
+    int found = 0;
+    while (found != 3 && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "Uid: %*u %u", ret_uid) == 1)
+            found |= 1;
+        else if (sscanf(line, "Gid: %*u %u", ret_gid) == 1)
+            found |= 2;
+    }
+    return found == 3 ? 0 : -EPROTO;
+}
+
+int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t client, uid_t *ret_uid,
+                         gid_t *ret_gid) {
+    uid_t uid;
+    gid_t gid;
     if (setns(user_namespace, CLONE_NEWUSER) < 0)
         return -errno;
-    /* the silo's root: not the unmapped host root that we came as */
-    uid_t uid = target->inside_uid;
-    gid_t gid = target->inside_gid;
-    if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-        return -errno;
+    int r = read_ids(base, client, &uid, &gid);
+    if (r < 0)
+        return r;
+    /* not as the host's root, whom this namespace does not know and who could own nothing in it */
+    if ((setresgid(0, 0, 0) < 0 && setresgid(gid, gid, gid) < 0) ||
+        (setresuid(0, 0, 0) < 0 && setresuid(uid, uid, uid) < 0))
+        return -EOVERFLOW;
+    *ret_uid = uid;
+    *ret_gid = gid;
     return 0;
 }
 
@@ -77,29 +108,6 @@ int enter_mount_namespace(int mount_namespace, int root) {
 
 int enter_host(const struct job_base *base) {
     return enter_mount_namespace(base->host_mount_namespace, base->host_root);
-}
-
-static int map_id(const struct job_base *base, pid_t init, const char *map, unsigned *id) {
-    int fd = open_proc_entry(base, init, map, O_RDONLY);
-    if (fd < 0)
-        return fd;
-    _cleanup_fclose_ FILE *file = fdopen(fd, "re");
-    if (!file) {
-        close(fd);
-        return -ENOMEM;
-    }
-    unsigned inside, outside, count;
-    while (fscanf(file, "%u %u %u", &inside, &outside, &count) == 3)
-        if (*id >= outside && *id - outside < count) {
-            *id = inside + (*id - outside);
-            return 0;
-        }
-    return -EOVERFLOW;
-}
-
-int enter_map_ids(const struct job_base *base, pid_t init, uid_t *uid, gid_t *gid) {
-    int r = map_id(base, init, "uid_map", uid);
-    return r < 0 ? r : map_id(base, init, "gid_map", gid);
 }
 
 void enter_act_as(uid_t uid, gid_t gid) {

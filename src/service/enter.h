@@ -5,19 +5,17 @@
 
 #include "service/job.h"
 
-/* Opens the silo's mount namespace, its user namespace where it has one of its own (else -1) and its init's root (O_PATH). The pidfd proves
- * that they belong to the process meant. -ESRCH: the silo is gone. */
+/* Opens the silo's mount namespace, the user namespace that this belongs to where it is not the host's (else -1), and its init's root
+ * (O_PATH). The pidfd proves that they belong to the process meant. -ESRCH: the silo is gone. */
 int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
                int *ret_user_namespace, int *ret_root);
-/* Becomes root of that user namespace. There is no way back: the worker is spent. */
-int enter_user_namespace(const struct job_target *target, int user_namespace);
+/* Becomes root of that user namespace, or where it has no user 0 the client itself, with all capabilities there. ret_uid and ret_gid: the
+ * client's, as that namespace counts. There is no way back: the worker is spent. -EOVERFLOW: it does not know the client. */
+int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t client, uid_t *ret_uid, gid_t *ret_gid);
 /* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
 int enter_mount_namespace(int mount_namespace, int root);
 /* Back to the host, from a silo whose user namespace was not entered. */
 int enter_host(const struct job_base *base);
-
-/* From ids as the host counts them to those of the user namespace of init. -EOVERFLOW: not mapped there. */
-int enter_map_ids(const struct job_base *base, pid_t init, uid_t *uid, gid_t *gid);
 
 /* Files made from now on belong to the silo's root. */
 void enter_act_as(uid_t uid, gid_t gid);

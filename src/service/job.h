@@ -28,11 +28,9 @@ enum job_type {
 struct job_target {
     pid_t init_pid;
     bool host;
-    bool user_namespace; /* it has a user namespace of its own */
+    bool user_namespace; /* its mount namespace belongs to a user namespace that is not the host's */
     uid_t root_uid; /* its root, as the host counts: who owns what is made there */
     gid_t root_gid;
-    uid_t inside_uid; /* the same, as its user namespace counts: 0 unless that has no 0 */
-    gid_t inside_gid;
     uint64_t mount_namespace; /* inode number */
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts of a process, as /proc tells them. None of these touches a file of the process's own. */
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -107,7 +109,7 @@ int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth) {
 }
 
 /* Of a uid_map or gid_map: what 0 stands for outside; where it has no 0, its first id. */
-static int read_map(pid_t pid, const char *map, unsigned *ret_outside, unsigned *ret_inside) {
+static int read_map(pid_t pid, const char *map, unsigned *ret_outside) {
     char buffer[4096];
     ssize_t length = read_proc(pid, map, buffer, sizeof buffer);
     if (length < 0)
@@ -117,16 +119,29 @@ static int read_map(pid_t pid, const char *map, unsigned *ret_outside, unsigned 
         unsigned inside, outside, count;
         if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 || (any && inside != 0))
             continue;
-        *ret_inside = inside;
         *ret_outside = outside;
         any = true;
     }
     return any ? 0 : -ENODATA;
 }
 
-int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid, uid_t *ret_inside_uid, gid_t *ret_inside_gid) {
-    int r = read_map(pid, "uid_map", ret_uid, ret_inside_uid);
-    return r < 0 ? r : read_map(pid, "gid_map", ret_gid, ret_inside_gid);
+int process_mount_owner(pid_t pid, uint64_t *ret_inode) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+    _cleanup_close_ int mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
+    if (mount_namespace < 0)
+        return -errno;
+    _cleanup_close_ int owner = ioctl(mount_namespace, NS_GET_USERNS);
+    struct stat status;
+    if (owner < 0 || fstat(owner, &status) < 0)
+        return -errno;
+    *ret_inode = status.st_ino;
+    return 0;
+}
+
+int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
+    int r = read_map(pid, "uid_map", ret_uid);
+    return r < 0 ? r : read_map(pid, "gid_map", ret_gid);
 }
 
 uint64_t clock_now_realtime(void) {

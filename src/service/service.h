@@ -201,8 +201,10 @@ int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
 /* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
-/* The host's ids behind the root of its user namespace; inside: how that namespace calls it. */
-int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid, uid_t *ret_inside_uid, gid_t *ret_inside_gid);
+/* The user namespace that its mount namespace belongs to. */
+int process_mount_owner(pid_t pid, uint64_t *ret_inode);
+/* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
+int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
 uint64_t clock_now_realtime(void); /* ns */
 
 #endif

@@ -160,7 +160,7 @@ static int watch_anchor(struct silo *silo, pid_t pid) {
     int r;
     if ((r = process_start(pid, &silo->init_start)) < 0 || (r = process_namespace(pid, "mnt", &mount_namespace)) < 0 ||
         (r = process_namespace(pid, "pid", &pid_namespace)) < 0 ||
-        (r = process_namespace(pid, "user", &user_namespace)) < 0 || (r = process_inner_pid(pid, &inner, &depth)) < 0)
+        (r = process_mount_owner(pid, &user_namespace)) < 0 || (r = process_inner_pid(pid, &inner, &depth)) < 0)
         return r;
     if (mount_namespace != silo->mount_namespace)
         return -ESRCH;
@@ -169,7 +169,7 @@ static int watch_anchor(struct silo *silo, pid_t pid) {
     *target = (struct job_target){.init_pid = pid, .mount_namespace = mount_namespace};
     if (user_namespace != service->host_user_namespace) {
         target->user_namespace = true;
-        r = process_root_ids(pid, &target->root_uid, &target->root_gid, &target->inside_uid, &target->inside_gid);
+        r = process_root_ids(pid, &target->root_uid, &target->root_gid);
         if (r < 0)
             return r;
     }
