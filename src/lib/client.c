@@ -280,7 +280,7 @@ void linfsp_volume_destroy(linfsp_volume *volume) {
     if (!volume->run) {
         /* never served: whoever waits for an answer gets an error at once */
         fsp_session_cut(&volume->session);
-        fsp_volume_take_leave(volume);
+        fsp_volume_take_leave(volume, true);
     }
     free_volume(volume);
 }

@@ -145,6 +145,9 @@ int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point
     }
     if (!*text)
         return fsp_fail(ret_error, EINVAL, "the mount point is empty; give a letter (Z:), * or a directory");
+    if (!is_letter(text) && !strchr(text, '/') && text[strlen(text) - 1] == ':')
+        return fsp_fail(ret_error, EINVAL, "mount point %s: a letter is one of A: to Z: (for a directory of that name: ./%s)", text,
+                        text);
     if (is_letter(text))
         point.letter[0] = (char)tolower((unsigned char)text[0]);
     else if (!strcmp(text, "*"))

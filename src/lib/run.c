@@ -65,8 +65,8 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Until the channels have ended, or it is time to cut. */
-static void watch(struct linfsp_volume *volume) {
+/* Until the channels have ended, or it is time to cut. False: the service did not unmount the volume when asked. */
+static bool watch(struct linfsp_volume *volume) {
     struct fsp_lifeline *line = &volume->lifeline;
     int64_t deadline = -1, reconnect = -1;
     bool stopping = false;
@@ -77,7 +77,7 @@ static void watch(struct linfsp_volume *volume) {
         if (view.socket < 0 && !view.ended && reconnect < 0)
             reconnect = now_ms();
         if (view.unmount_refused || (deadline >= 0 && now_ms() >= deadline))
-            return;
+            return false;
         if (reconnect >= 0 && now_ms() >= reconnect) {
             fsp_lifeline_reconnect(line);
             view = look(line);
@@ -91,13 +91,14 @@ static void watch(struct linfsp_volume *volume) {
         }
         fsp_lifeline_process(line);
     }
+    return true;
 }
 
 /* The channels have ended. The service still has directories to remove and to unmount the volume elsewhere: whoever runs us again
  * at once should find all that done. */
-void fsp_volume_take_leave(struct linfsp_volume *volume) {
+void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
     struct fsp_lifeline *line = &volume->lifeline;
-    int64_t deadline = now_ms() + END_TIMEOUT_MS;
+    int64_t deadline = now_ms() + (wait ? END_TIMEOUT_MS : 0);
     fsp_lifeline_unmount(line);
     for (;;) {
         struct view view = look(line);
@@ -118,11 +119,10 @@ int linfsp_volume_run(linfsp_volume *volume) {
     if (session->operations.init)
         session->operations.init(session->context, session->granted);
     int r = fsp_session_start(session, volume->threads);
-    if (r == 0)
-        watch(volume);
+    bool orderly = r < 0 || watch(volume);
     fsp_session_cut(session);
     int result = fsp_session_join(session);
-    fsp_volume_take_leave(volume);
+    fsp_volume_take_leave(volume, orderly);
     if (session->operations.destroy)
         session->operations.destroy(session->context);
     return r < 0 ? r : result;

@@ -103,7 +103,7 @@ struct linfsp_volume {
 
 /* ---- run.c ---------------------------------------------------------------------------------------------------- */
 
-/* Nothing is served any more: has the service unmount the volume everywhere, waits for that, and closes the life line. */
-void fsp_volume_take_leave(struct linfsp_volume *volume);
+/* Nothing is served any more: has the service unmount the volume everywhere, waits for that if wait, and closes the life line. */
+void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait);
 
 #endif
