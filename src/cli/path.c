@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/format.h"
 #include "util/paths.h"
 #include "wire/prefix.h"
 
@@ -79,8 +80,16 @@ static const char *make_absolute(const char *text, char *buffer, size_t size) {
     return buffer;
 }
 
-static int convert(const struct verb *verb, int socket, const char *text) {
-    char buffer[8192], canonical[WIRE_PATH_MAX], converted[WIRE_PATH_MAX + 32];
+static void print_json(const char *path, const char *unc) {
+    json_object *object = json_object_new_object();
+    json_add_text(object, "path", path);
+    json_add_text(object, "unc", unc);
+    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(object);
+}
+
+static int convert(const struct verb *verb, int socket, const char *text, bool json) {
+    char buffer[8192], canonical[WIRE_PATH_MAX], path[WIRE_PATH_MAX + 32], unc[WIRE_PATH_MAX + 32];
     const char *full = make_absolute(text, buffer, sizeof buffer), *why = "it is too long";
     const char *root = is_below(full, UNC_IN_SILO) ? UNC_IN_SILO : LINFSP_UNC_ROOT;
     bool is_path = is_below(full, root);
@@ -90,18 +99,24 @@ static int convert(const struct verb *verb, int socket, const char *text) {
         return verb_fail(verb, "%s: %s", text, why);
     if (socket >= 0)
         ask_service(socket, canonical, sizeof canonical);
-    int result = is_path ? prefix_to_unc(canonical, converted, sizeof converted)
-                         : prefix_to_path(canonical, unc_root_here(), converted, sizeof converted);
-    if (result < 0)
+    if (prefix_to_unc(canonical, unc, sizeof unc) < 0 ||
+        prefix_to_path(canonical, unc_root_here(), path, sizeof path) < 0)
         return verb_fail(verb, "%s: it is too long", text);
-    puts(converted);
+    if (json)
+        print_json(path, unc);
+    else
+        puts(is_path ? unc : path);
     return 0;
 }
 
 static int run(const struct verb *verb, int argc, char **argv) {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        return c == 'h' ? verb_show_help(verb) : verb_usage(verb);
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {0}};
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c != 'j')
+            return c == 'h' ? verb_show_help(verb) : verb_usage(verb);
+        json = true;
+    }
     if (optind == argc) {
         verb_fail(verb, "which path?");
         return verb_usage(verb);
@@ -110,7 +125,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
     (void)client_open_quietly(&socket);
     int status = 0;
     for (int i = optind; i < argc; i++)
-        status |= convert(verb, socket, argv[i]);
+        status |= convert(verb, socket, argv[i], json);
     return status;
 }
 
@@ -118,11 +133,12 @@ const struct verb verb_path = {
     .name = "path",
     .summary = "convert \\\\server\\share\\file to /unc/server/share/file, and back",
     .help =
-        "usage: linfsp path PATH...\n\n"
+        "usage: linfsp path [--json] PATH...\n\n"
         "Prints each path in the other form, one a line. A path in the first form may be spelled with backslashes or\n"
         "slashes, \\server\\share also with a single leading backslash. Where a service runs, the prefix is printed in "
         "the case it\n"
-        "was claimed in. In a container without /unc the path is below /dev/linfsp/unc.\n\n"
+        "was claimed in. In a container without /unc the path is below /dev/linfsp/unc.\n"
+        "--json prints an object a line, with both forms.\n\n"
         "examples:\n"
         "  linfsp path '\\\\memfs\\share\\a\\b'     prints /unc/memfs/share/a/b\n"
         "  linfsp path /unc/memfs/share/a/b     prints \\\\memfs\\share\\a\\b\n"

@@ -49,7 +49,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
             verb, "this is a container, and the LinFsp service runs on its host: it is stopped there, as root, by: "
                   "linfsp stop");
     if (result == -ENODEV) {
-        printf("the service does not run\n");
+        printf("the service is not running\n");
         return 0;
     }
     if (result < 0)

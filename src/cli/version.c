@@ -13,8 +13,8 @@ static int run(const struct verb *verb, int argc, char **argv) {
     bool running = client_open_quietly(&socket) == 0 && client_status(socket, &status) == 0;
     if (json) {
         json_object *object = json_object_new_object();
-        json_add_text(object, "linfsp", LINFSP_VERSION);
-        json_add_text(object, "linfspd", running ? status.status.version : NULL);
+        json_add_text(object, "version", LINFSP_VERSION);
+        json_add_text(object, "service_version", running ? status.status.version : NULL);
         json_add_number(object, "protocol", WIRE_VERSION);
         json_print(object);
         return 0;

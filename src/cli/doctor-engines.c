@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Container engines: LinFsp needs nothing of them, but when its devices are there depends on how they start a
+ * container. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/doctor.h"
+#include "cli/process.h"
+#include "util/utf8.h"
+
+#define ASK_TIMEOUT_MS 3000
+
+#define BEFORE "its containers have LinFsp before their first program runs"
+#define WITH_RUNTIME                                                                                                   \
+    "by its runtime (below), its containers have LinFsp before or just after their first program starts"
+#define AFTER "its containers have LinFsp within milliseconds of their start; programs of LinFsp wait for it"
+
+static const struct engine {
+    const char *program, *option, *works;
+} engines[] = {
+    {"docker", "--version", WITH_RUNTIME},
+    {"podman", "--version", WITH_RUNTIME},
+    {"containerd", "--version", WITH_RUNTIME},
+    {"runc", "--version", BEFORE},
+    {"crun", "--version", AFTER},
+    {"lxc-start", "--version", AFTER},
+    {"systemd-nspawn", "--version", AFTER},
+    {"bwrap", "--version", AFTER},
+};
+
+static bool report_engine(struct doctor *doctor, const struct engine *engine) {
+    char path[4096], text[512], version[512];
+    if (program_find(engine->program, path, sizeof path) < 0)
+        return false;
+    int status =
+        program_ask((char *[]){path, (char *)(uintptr_t)engine->option, NULL}, ASK_TIMEOUT_MS, text, sizeof text);
+    text[strcspn(text, "\n")] = '\0';
+    utf8_printable(text, version, sizeof version);
+    if (status != 0)
+        finding(doctor, LEVEL_NOTE, "engines", "its containers may not start", "try it by hand",
+                "%s does not tell its version (%s)", path, version[0] ? version : "no answer");
+    else
+        finding(doctor, LEVEL_OK, "engines", NULL, NULL, "%s: %s", version, engine->works);
+    return true;
+}
+
+void doctor_engines(struct doctor *doctor) {
+    unsigned found = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+        bool bubblewrap = strcmp(engines[i].program, "bwrap") == 0;
+        if (report_engine(doctor, &engines[i]))
+            found += !bubblewrap;
+        else if (bubblewrap)
+            finding(doctor, LEVEL_NOTE, "engines", "`linfsp run` does not work", "apt install bubblewrap",
+                    "there is no bubblewrap");
+    }
+    if (found == 0)
+        finding(doctor, LEVEL_NOTE, "engines", "only `linfsp run` and the host itself use LinFsp",
+                "apt install docker.io, or podman", "no container engine was found");
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mounts that something dead left behind. A FUSE mount whose program is gone answers ENOTCONN; one whose program hangs
+ * answers not at all, so each is asked by a process of its own that may be lost.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/doctor.h"
+#include "cli/process.h"
+#include "util/paths.h"
+#include "util/utf8.h"
+
+#define MOUNTS_MAX 256
+#define ANSWER_TIMEOUT_MS 500
+#define PATIENCE_MS 5000 /* for all together */
+
+struct mount {
+    char path[4096], type[64], source[512];
+};
+
+/* \040 and the like back to what they stand for, in place. */
+static void unescape(char *text) {
+    char *to = text;
+    for (; *text; text++) {
+        unsigned code;
+        if (text[0] == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
+            *to++ = (char)code;
+            text += 3;
+        } else
+            *to++ = *text;
+    }
+    *to = '\0';
+}
+
+static bool parse_mount(const char *line, struct mount *ret_mount) {
+    const char *behind = strstr(line, " - ");
+    if (!behind || sscanf(line, "%*d %*d %*s %*s %4095s", ret_mount->path) != 1 ||
+        sscanf(behind, " - %63s %511s", ret_mount->type, ret_mount->source) != 2)
+        return false;
+    unescape(ret_mount->path);
+    unescape(ret_mount->source);
+    return true;
+}
+
+/* 0, a negative errno of stat, or -ETIMEDOUT. */
+static int ask_mount(const char *path) {
+    int ends[2];
+    if (pipe(ends) < 0)
+        return -errno;
+    pid_t child = fork();
+    if (child == 0) {
+        struct stat status;
+        int result = stat(path, &status) < 0 ? errno : 0;
+        _exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
+    }
+    close(ends[1]);
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    int result = 0;
+    if (child < 0)
+        result = EAGAIN;
+    else if (poll(&wait, 1, ANSWER_TIMEOUT_MS) != 1 || read(ends[0], &result, sizeof result) != sizeof result) {
+        kill(child, SIGKILL);
+        result = ETIMEDOUT;
+    }
+    close(ends[0]);
+    /* one that cannot even be killed is left to init */
+    if (child > 0)
+        waitpid(child, NULL, result == ETIMEDOUT ? WNOHANG : 0);
+    return -result;
+}
+
+static unsigned report_mount(struct doctor *doctor, const struct mount *mount) {
+    int result = ask_mount(mount->path);
+    if (result != -ENOTCONN && result != -ETIMEDOUT)
+        return 0;
+    char mend[4200], shown[4096];
+    utf8_printable(mount->path, shown, sizeof shown);
+    snprintf(mend, sizeof mend, result == -ENOTCONN ? "umount -l '%s'" : "linfsp umount --force '%s'", shown);
+    if (result == -ENOTCONN)
+        finding(doctor, LEVEL_NOTE, "mounts", "who looks there gets \"Transport endpoint is not connected\"", mend,
+                "%s (%s): its program is gone", shown, mount->type);
+    else
+        finding(doctor, LEVEL_NOTE, "mounts", "who looks there waits", mend, "%s (%s): its program does not answer",
+                shown, mount->type);
+    return 1;
+}
+
+static void report_left_by_service(struct doctor *doctor, unsigned ours) {
+    if (ours == 0 || doctor->service_runs || doctor->in_container)
+        return;
+    finding(doctor, LEVEL_NOTE, "mounts", "its volumes go on, but new ones cannot be made",
+            "linfsp start (it takes them back; with linfsp stop behind it, all is taken down)",
+            "a service was here and did not end properly: " LINFSP_RUN_DIR " or " LINFSP_UNC_ROOT " is still mounted");
+}
+
+void doctor_mounts(struct doctor *doctor) {
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    static struct mount mount;
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    unsigned ours = 0, asked = 0, stale = 0;
+    int64_t end = now_ms() + PATIENCE_MS;
+    while (table && getline(&line, &size, table) > 0) {
+        if (!parse_mount(line, &mount))
+            continue;
+        ours += strcmp(mount.source, "linfsp-run") == 0 || strcmp(mount.source, "linfsp-unc") == 0;
+        bool fuse = strcmp(mount.type, "fuse") == 0 || strncmp(mount.type, "fuse.", 5) == 0 ||
+                    strcmp(mount.type, "fuseblk") == 0;
+        if (!fuse || asked == MOUNTS_MAX || now_ms() > end)
+            continue;
+        asked++;
+        stale += report_mount(doctor, &mount);
+    }
+    report_left_by_service(doctor, ours);
+    if (stale == 0)
+        finding(doctor, LEVEL_OK, "mounts", NULL, NULL, "%u FUSE mount%s, none of a dead program", asked,
+                asked == 1 ? "" : "s");
+}
