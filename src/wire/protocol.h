@@ -139,8 +139,10 @@ struct wire_unmount {
     uint64_t volume;
     char target[WIRE_PATH_MAX];
     uint32_t force; /* 1: abort the connection first */
-    uint32_t reserved;
+    uint32_t flags; /* WIRE_UNMOUNT_* */
 };
+/* Only if nobody uses it: -EBUSY otherwise, and the volume stays as it was. Not together with force. */
+#define WIRE_UNMOUNT_NOT_LAZY (1u << 0)
 
 /* LIST_VOLUMES, LIST_SILOS, GET_STATUS, STOP, DONE */
 struct wire_plain {
