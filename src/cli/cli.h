@@ -61,6 +61,6 @@ int client_call(int socket, const void *request, const int *fds, size_t n_fds, i
 /* Asks for the status. 0 or a negative errno, as client_call. */
 int client_status(int socket, union wire_message *ret_status);
 
-#define CLIENT_TIMEOUT_MS 10000
+#define CLIENT_TIMEOUT_MS 5000
 
 #endif

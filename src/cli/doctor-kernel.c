@@ -177,20 +177,16 @@ static int subscribe(void) {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return -errno;
-    struct {
-        struct nlmsghdr netlink;
-        struct cn_msg connector;
-        enum proc_cn_mcast_op operation;
-    } __attribute__((packed)) request = {
-        .netlink = {.nlmsg_len = sizeof request, .nlmsg_type = NLMSG_DONE},
-        .connector = {.id = {.idx = CN_IDX_PROC, .val = CN_VAL_PROC}, .len = sizeof(enum proc_cn_mcast_op)},
-        .operation = PROC_CN_MCAST_LISTEN,
-    };
-    if (send(fd, &request, sizeof request, 0) < 0)
+    char request[NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof(enum proc_cn_mcast_op))];
+    struct nlmsghdr header = {.nlmsg_len = sizeof request, .nlmsg_type = NLMSG_DONE};
+    struct cn_msg message = {.id = {.idx = CN_IDX_PROC, .val = CN_VAL_PROC}, .len = sizeof(enum proc_cn_mcast_op)};
+    enum proc_cn_mcast_op operation = PROC_CN_MCAST_LISTEN;
+    memcpy(request, &header, sizeof header);
+    memcpy(request + NLMSG_HDRLEN, &message, sizeof message);
+    memcpy(request + NLMSG_HDRLEN + sizeof message, &operation, sizeof operation);
+    if (send(fd, request, sizeof request, 0) < 0)
         return -errno;
-    int stolen = fd;
-    fd = -1;
-    return stolen;
+    return steal_fd(&fd);
 }
 
 /* Subscribes, makes a process, and sees whether that is told. */

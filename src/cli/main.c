@@ -64,7 +64,7 @@ int verb_usage(const struct verb *verb) {
     return EXIT_USAGE;
 }
 
-static void say(const struct verb *verb, const char *format, va_list arguments) {
+static void _printf_(2, 0) say(const struct verb *verb, const char *format, va_list arguments) {
     fflush(stdout);
     fprintf(stderr, "linfsp %s: ", verb->name);
     vfprintf(stderr, format, arguments);

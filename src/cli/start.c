@@ -93,12 +93,29 @@ static int await_ready(int fd, char *ret_text, size_t size) {
     }
 }
 
+/* What the service logged since, at the end of which stands why it did not start. */
+static void show_log_since(off_t offset) {
+    _cleanup_close_ int fd = open(LOG_FILE, O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    off_t from = end - offset > (off_t)sizeof text ? end - (off_t)sizeof text : offset;
+    ssize_t size = end > from ? pread(fd, text, sizeof text, from) : 0;
+    if (size > 0 && write(STDERR_FILENO, text, (size_t)size) < 0)
+        return; /* then the exit status has to do */
+}
+
+static off_t log_size(void) {
+    struct stat status;
+    return stat(LOG_FILE, &status) == 0 ? status.st_size : 0;
+}
+
 static int start_in_background(const struct verb *verb, const char *path, char **arguments) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return verb_fail(verb, "cannot make a pipe: %s", strerror(errno));
     _cleanup_close_ int read_end = ends[0];
     _cleanup_close_ int write_end = ends[1];
+    off_t logged = log_size();
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0)
@@ -112,6 +129,7 @@ static int start_in_background(const struct verb *verb, const char *path, char *
         printf("linfspd %s started, pid %d; its log is %s\n", LINFSP_VERSION, pid, LOG_FILE);
         return 0;
     }
+    show_log_since(logged);
     if (result < 0) {
         kill(pid, SIGTERM);
         return verb_fail(verb, "linfspd was not ready within %d s and was ended; see %s", READY_TIMEOUT_MS / 1000,
@@ -180,7 +198,10 @@ static int run(const struct verb *verb, int argc, char **argv) {
     if (!foreground && optind == argc && systemd_has_unit(UNIT) && !getenv("LINFSPD"))
         return start_by_systemd(verb);
     char path[4096];
-    if (find_service(path, sizeof path) < 0)
+    int result = find_service(path, sizeof path);
+    if (result < 0 && getenv("LINFSPD") && *getenv("LINFSPD"))
+        return verb_fail(verb, "LINFSPD=%s: %s", getenv("LINFSPD"), strerror(-result));
+    if (result < 0)
         return verb_fail(verb,
                          "linfspd is not to be found: neither beside this command, nor in %s or PATH. Install LinFsp "
                          "as a whole, or say where it is: LINFSPD=PATH linfsp start",
