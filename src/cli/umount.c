@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `linfsp umount`: by mount point, drive letter, prefix, path under /unc, or number. The service decides who may. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "util/paths.h"
-#include "wire/prefix.h"
+#include "cli/target.h"
 
 #define UMOUNT_TIMEOUT_MS 30000
 #define VOLUMES_MAX 4096
@@ -21,59 +19,6 @@ static void remember(const union wire_message *reply, void *userdata) {
     struct found *found = userdata;
     if (reply->header.type == WIRE_VOLUME && found->count < VOLUMES_MAX)
         found->ids[found->count++] = reply->volume.id;
-}
-
-/* Without asking the file system, which may be hung: that of a relative path is put behind the current folder, and "."
- * and trailing slashes go. */
-static int absolute(const char *text, char *ret, size_t size) {
-    char joined[8192], folder[4096] = "";
-    if (text[0] != '/' && !getcwd(folder, sizeof folder))
-        return -errno;
-    if ((size_t)snprintf(joined, sizeof joined, "%s/%s", folder, text) >= sizeof joined)
-        return -ENAMETOOLONG;
-    size_t used = 0;
-    for (char *rest = joined, *component; (component = strsep(&rest, "/"));) {
-        if (component[0] == '\0' || strcmp(component, ".") == 0)
-            continue;
-        if (strcmp(component, "..") == 0) {
-            while (used > 0 && ret[--used] != '/')
-                ;
-            continue;
-        }
-        size_t length = strlen(component);
-        if (used + 1 + length >= size)
-            return -ENAMETOOLONG;
-        ret[used++] = '/';
-        memcpy(ret + used, component, length);
-        used += length;
-    }
-    if (used == 0)
-        ret[used++] = '/';
-    ret[used] = '\0';
-    return 0;
-}
-
-/* What the service is to unmount: a number, or a text in a form that it knows. */
-static int translate(const char *text, struct wire_unmount *request) {
-    char canonical[WIRE_PATH_MAX], target[WIRE_PATH_MAX];
-    size_t length = strlen(text);
-    if (length > 0 && length < 19 && strspn(text, "0123456789") == length) {
-        request->volume = strtoull(text, NULL, 10);
-        return 0;
-    }
-    if (isalpha((unsigned char)text[0]) && text[1] == ':' && (text[2] == '\0' || text[3] == '\0')) {
-        snprintf(target, sizeof target, LINFSP_LETTER_ROOT "/%c", tolower((unsigned char)text[0]));
-        return WIRE_SET(request->target, target);
-    }
-    if (text[0] == '\\' || strncmp(text, "//", 2) == 0)
-        return WIRE_SET(request->target, text);
-    int result = absolute(text, target, sizeof target);
-    if (result < 0)
-        return result;
-    if (prefix_parse_path(target, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) == 0 &&
-        strncmp(target, LINFSP_UNC_ROOT "/", strlen(LINFSP_UNC_ROOT "/")) == 0)
-        prefix_to_unc(canonical, target, sizeof target);
-    return WIRE_SET(request->target, target);
 }
 
 static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
@@ -103,12 +48,15 @@ static int umount_all(const struct verb *verb, int socket, bool force) {
 }
 
 static int umount_targets(const struct verb *verb, int socket, char **targets, bool force) {
+    char folder[4096] = "/";
     int status = 0;
+    if (!getcwd(folder, sizeof folder))
+        strcpy(folder, "/");
     for (uint32_t serial = 1; *targets; targets++, serial++) {
         struct wire_unmount request;
         wire_begin(&request, WIRE_UNMOUNT, serial);
         request.force = force;
-        int result = translate(*targets, &request);
+        int result = target_parse(*targets, folder, &request);
         if (result < 0)
             status = verb_fail(verb, "%s: %s", *targets, strerror(-result));
         else

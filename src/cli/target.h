@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What a user calls a volume. */
+#ifndef LINFSP_CLI_TARGET_H
+#define LINFSP_CLI_TARGET_H
+
+#include "wire/protocol.h"
+
+/*
+ * Fills in what request is about: a number from `linfsp volumes`, a letter "Z:", a prefix in any spelling, a path under
+ * /unc (becomes a prefix), or a mount point, relative ones from folder. The file system is not asked: it may be hung. 0
+ * or -ENAMETOOLONG.
+ */
+int target_parse(const char *text, const char *folder, struct wire_unmount *request);
+
+#endif
