@@ -22,11 +22,17 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 
-static int open_fuse_device(const struct job_base *base) {
+static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
-    snprintf(name, sizeof name, "fd/%d", base->fuse_device);
+    snprintf(name, sizeof name, "fd/%d", node);
     int fd = openat(base->proc_self, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
+}
+
+static void make_blocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 static int set_option(int context, const char *key, const char *value) {
@@ -39,9 +45,9 @@ static int set_number(int context, const char *key, unsigned value) {
     return set_option(context, key, text);
 }
 
-static int set_root_mode(int context, unsigned permissions) {
+static int set_root_mode(int context, unsigned mode) {
     char text[32];
-    snprintf(text, sizeof text, "%o", S_IFDIR | permissions);
+    snprintf(text, sizeof text, "%o", mode & S_IFMT ? mode : S_IFDIR | mode);
     return set_option(context, "rootmode", text);
 }
 
@@ -56,17 +62,19 @@ static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t ui
         return -errno;
     int r;
     if ((r = set_option(context, "source", mount->source)) < 0 ||
-        (r = set_option(context, "subtype", mount->file_system_name)) < 0 ||
+        (mount->file_system_name[0] && (r = set_option(context, "subtype", mount->file_system_name)) < 0) ||
         (r = set_number(context, "fd", (unsigned)fuse)) < 0 || (r = set_root_mode(context, mount->root_mode)) < 0 ||
         (r = set_number(context, "user_id", uid)) < 0 || (r = set_number(context, "group_id", gid)) < 0 ||
-        (r = set_flag(context, "default_permissions")) < 0 ||
-        (mount->allow_other && (r = set_flag(context, "allow_other")) < 0))
-        return r;
-    if (mount->read_only && (r = set_flag(context, "ro")) < 0)
+        (!mount->no_default_permissions && (r = set_flag(context, "default_permissions")) < 0) ||
+        (mount->allow_other && (r = set_flag(context, "allow_other")) < 0) ||
+        (mount->max_read && (r = set_number(context, "max_read", mount->max_read)) < 0) ||
+        (mount->synchronous && (r = set_flag(context, "sync")) < 0) ||
+        (mount->directory_synchronous && (r = set_flag(context, "dirsync")) < 0) ||
+        (mount->read_only && (r = set_flag(context, "ro")) < 0))
         return r;
     if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
-    unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (unsigned)mount->attributes;
     if (mount->read_only)
         attributes |= MOUNT_ATTR_RDONLY;
     if (mount->noexec || mount->network)
@@ -78,7 +86,7 @@ static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t ui
 static size_t make_clones(const struct job_base *base, int fuse, uint32_t wanted, int *ret_fds) {
     size_t made = 0;
     while (made < wanted && made < WIRE_CLONES_MAX) {
-        int clone = open_fuse_device(base);
+        int clone = open_fuse_device(base, base->fuse_device);
         if (clone < 0)
             break;
         uint32_t original = (uint32_t)fuse;
@@ -89,12 +97,6 @@ static size_t make_clones(const struct job_base *base, int fuse, uint32_t wanted
         ret_fds[made++] = clone;
     }
     return made;
-}
-
-static void make_blocking(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 static int attach(int mount, int target) {
@@ -139,7 +141,7 @@ static void attempt_close(struct attempt *attempt) {
 }
 
 /* The superblock, with FUSE_INIT answered. For a disk of a silo with a user namespace of its own: inside it. */
-static int make_superblock(const struct job_base *base, const struct job *job, struct attempt *attempt,
+static int make_superblock(const struct job_base *base, const struct job *job, int node, struct attempt *attempt,
                            struct job_result *result, int *ret_fds) {
     const struct job_mount *request = &job->mount;
     bool own_user_namespace = job->target.user_namespace && !request->network;
@@ -151,7 +153,7 @@ static int make_superblock(const struct job_base *base, const struct job *job, s
         if ((r = enter_user_namespace(base, attempt->user_namespace, request->peer_pid, &uid, &gid)) < 0)
             return job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r));
     }
-    attempt->fuse = open_fuse_device(base);
+    attempt->fuse = open_fuse_device(base, node);
     if (attempt->fuse < 0)
         return job_fail(result, attempt->fuse, "the host's FUSE device cannot be opened: %s", strerror(-attempt->fuse));
     /* the mount namespace decides who may open a file system: in a user namespace, its own */
@@ -162,6 +164,10 @@ static int make_superblock(const struct job_base *base, const struct job *job, s
         return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
     result->mount.owner_uid = uid;
     result->mount.owner_gid = gid;
+    if (request->raw) {
+        make_blocking(attempt->fuse);
+        return 0;
+    }
     r = fuse_init_answer(attempt->fuse, &request->init, &result->mount.init);
     if (r < 0)
         return job_fail(result, r, "the kernel's FUSE_INIT cannot be answered: %s", strerror(-r));
@@ -192,7 +198,8 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
     else if ((r = enter_open(base, &job->target, fds[0], &attempt->mount_namespace, &attempt->user_namespace,
                              &attempt->root)) < 0)
         return job_fail(result, r, "the container is gone");
-    if ((r = make_superblock(base, job, attempt, result, ret_fds)) < 0)
+    int node = request->raw ? fds[--n_fds] : base->fuse_device;
+    if ((r = make_superblock(base, job, node, attempt, result, ret_fds)) < 0)
         return r;
     if (request->network) {
         attempt->published = true;
@@ -237,6 +244,7 @@ void mount_job(const struct job_base *base, const struct job *job, const int *fd
     result->mount.letters_mount_id = attempt.point.letters_mount_id;
     if (attempt.point.made) {
         result->mount.made = true;
+        result->mount.made_letters = attempt.point.made_letters;
         snprintf(result->mount.made_name, sizeof result->mount.made_name, "%s", attempt.point.made_name);
         ret_fds[(*ret_n_fds)++] = steal_fd(&attempt.point.parent);
     }
@@ -247,7 +255,7 @@ static void remove_made(const struct job_made *made, int parent) {
     if (!made->name[0] || parent < 0)
         return;
     if (made->by_service) {
-        (void)unlinkat(parent, made->name, AT_REMOVEDIR);
+        mount_point_remove(parent, made->name, made->letters_too);
         return;
     }
     enter_act_as(made->uid, made->gid); /* leaves CAP_DAC_OVERRIDE behind unless it is root's */
@@ -262,29 +270,47 @@ static void remove_letters(const struct job_base *base, uint64_t mount_id) {
         (void)unmount_fd(base, letters);
 }
 
+/* Plain umount(2), which refuses while something is in use. */
+static int unmount_unless_busy(const struct job_base *base, int fd) {
+    /* our own descriptor would count as a user, so by its path, which was verified just now */
+    char path[WIRE_PATH_MAX];
+    int r = fd_path(base, fd, path, sizeof path);
+    if (r < 0)
+        return r;
+    close(fd);
+    return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result) {
     const struct job_unmount *request = &job->unmount;
     size_t first = job->target.host ? 0 : 1;
-    if (request->unc_path[0] && umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-        errno != ENOENT)
+    int parent = n_fds > first ? fds[first] : -1;
+    if (!request->not_lazy && request->unc_path[0] &&
+        umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
         job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
     _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
     if (!job->target.host &&
         (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
          enter_mount_namespace(mount_namespace, root) < 0)) {
         /* the silo is gone and its mounts with it */
-        remove_made(&request->made, n_fds > first ? fds[first] : -1);
+        remove_made(&request->made, parent);
         return;
     }
     _cleanup_close_ int mount = -1;
     uint32_t major, minor;
     if (request->mount_id && open_mount_by_id(base, request->mount_id, &mount) == 0 &&
         fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
-        int r = unmount_fd(base, mount);
+        int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount)) : unmount_fd(base, mount);
         if (r < 0)
             job_fail(result, r, "cannot unmount: %s", strerror(-r));
+        if (r < 0 && request->not_lazy)
+            return;
     }
-    remove_made(&request->made, n_fds > first ? fds[first] : -1);
+    if (request->not_lazy && request->unc_path[0]) {
+        (void)enter_host(base);
+        (void)umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    }
+    remove_made(&request->made, parent);
     remove_letters(base, request->letters_mount_id);
 }

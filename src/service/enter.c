@@ -225,13 +225,20 @@ int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size) {
     return 0;
 }
 
-int make_folder_through_clone(int directory, const char *name) {
+int open_writable_clone(int directory) {
     _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (clone < 0)
         return -errno;
     struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
     if (mount_setattr(clone, "", AT_EMPTY_PATH, &writable, sizeof writable) < 0)
         return -errno;
+    return steal_fd(&clone);
+}
+
+int make_folder_through_clone(int directory, const char *name) {
+    _cleanup_close_ int clone = open_writable_clone(directory);
+    if (clone < 0)
+        return clone;
     return mkdirat(clone, name, 0755) < 0 ? -errno : 0;
 }
 

@@ -37,8 +37,9 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd
 /* The path of fd as seen from the current root; "" where it has none here. */
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
 
-/* Makes a folder in one on a mount that is read-only, through a writable clone of that mount which nobody else sees. Fails where the file
- * system itself is read-only, or the mount was locked so. */
+/* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so. */
+int open_writable_clone(int directory);
+/* Makes a folder through such a clone. Fails where the file system itself is read-only. */
 int make_folder_through_clone(int directory, const char *name);
 
 /* Whether the open directory has no entries. Negative errno. */

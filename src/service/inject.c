@@ -108,9 +108,12 @@ static int attach_folder(const struct job *job, int root, int dev, int folder_tr
 }
 
 void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result) {
+                struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
     _cleanup_close_ int folder_tree = clone_folder(job->inject.folder);
     _cleanup_close_ int unc_tree = clone_unc();
+    _cleanup_close_ int device_tree =
+        job->inject.may_mount ? open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+                              : -1;
     if (folder_tree < 0 || unc_tree < 0) {
         int error = folder_tree < 0 ? folder_tree : unc_tree;
         job_fail(result, error, "cannot clone %s: %s", folder_tree < 0 ? job->inject.folder : LINFSP_UNC_ROOT,
@@ -148,6 +151,8 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     enter_act_as(job->target.root_uid, job->target.root_gid);
     (void)symlinkat(UNC_LINK, root, "unc"); /* a read-only root, or a name in use: /dev/linfsp/unc is there in any case */
     enter_act_as_self();
+    inject_fuse(job, device_tree, root, dev, &ret_fds[0]);
+    *ret_n_fds = ret_fds[0] >= 0;
 }
 
 void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
@@ -164,6 +169,7 @@ void eject_job(const struct job_base *base, const struct job *job, const int *fd
     if (r < 0)
         job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    eject_fuse(base, root, dev);
     if (dev >= 0)
         (void)unlinkat(dev, "linfsp", AT_REMOVEDIR);
     char link[64];

@@ -20,6 +20,7 @@
 enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
+    JOB_STAND_IN, /* put the fusermount3 stand-in in its place again (inject-fuse.c) */
     JOB_MOUNT, /* make a volume's mounts. fds behind the pidfd: mount point, its parent */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
@@ -37,6 +38,7 @@ struct job_target {
 struct job_inject {
     char folder[64]; /* the silo's folder on the host */
     bool early; /* its runtime is still at work: only where /dev is a mount already */
+    bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
 };
 
 struct job_mount {
@@ -44,6 +46,9 @@ struct job_mount {
     bool read_only;
     bool noexec;
     bool allow_other;
+    bool no_default_permissions; /* the server itself checks */
+    bool synchronous, directory_synchronous;
+    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones. The last fd is the FUSE node to open */
     bool has_mount_point; /* an fd, or a letter */
     bool made_mount_point; /* by the client: the parent's fd follows */
     char letter[4];
@@ -52,6 +57,8 @@ struct job_mount {
     gid_t peer_gid;
     uint32_t clones;
     uint32_t root_mode;
+    uint32_t max_read; /* 0: the kernel's own */
+    uint64_t attributes; /* more MOUNT_ATTR_* */
     struct wire_init init;
     char file_system_name[WIRE_NAME_MAX];
     char source[WIRE_SOURCE_MAX];
@@ -62,11 +69,13 @@ struct job_mount {
 struct job_made {
     char name[WIRE_COMPONENT_MAX]; /* "": none */
     bool by_service; /* a letter's folder: removed with the service's rights, not the client's */
+    bool letters_too; /* /mnt itself was made for it, and goes when it is empty */
     uid_t uid;
     gid_t gid;
 };
 
 struct job_unmount {
+    bool not_lazy; /* -EBUSY, and nothing is done, while files are open */
     uint64_t mount_id; /* in the silo; 0: none */
     uint32_t fuse_device; /* what is mounted there: mount ids are used again */
     uint64_t letters_mount_id; /* the tmpfs over /mnt, to go when it is empty; 0: none */
@@ -80,6 +89,7 @@ struct job {
     uint64_t ticket;
     struct job_target target;
     union {
+        bool give_way; /* JOB_STAND_IN: be gone, rather than in place */
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;
@@ -102,6 +112,7 @@ struct job_result {
             uint64_t letters_mount_id;
             uint32_t clones;
             bool made; /* made_name is to be removed at the end, from the last fd */
+            bool made_letters; /* and /mnt with it */
             char made_name[WIRE_COMPONENT_MAX];
             char mount_point[WIRE_PATH_MAX];
             uint32_t owner_uid;
@@ -120,9 +131,19 @@ struct job_base {
     int host_mount_namespace;
 };
 
+/* inject-fuse.c: what unmodified FUSE programs look for. Failures are no matter: such programs then fail as without us.
+ * device_tree: a detached mount of our FUSE node, for a silo that may mount; else -1.
+ * ret_watch: an O_PATH fd of the folder to be watched for a fusermount3 that is installed later, or -1. */
+void inject_fuse(const struct job *job, int device_tree, int root, int dev, int *ret_watch);
+void eject_fuse(const struct job_base *base, int root, int dev);
+/* Each of the names of the stand-in gives way, while a package manager replaces what it covers, or takes its place again. */
+void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                  struct job_result *result);
+
 /* Each runs in a worker. fds[0] is the pidfd unless target.host. */
+/* On success one fd may come back: the folder to be watched, see inject_fuse. */
 void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result);
+                struct job_result *result, int *ret_fds, size_t *ret_n_fds);
 void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result);
 /* ret_fds must hold JOB_FDS_MAX. */

@@ -27,9 +27,18 @@ void mount_point_close(struct mount_point *point) {
     close_fd(&point->parent);
 }
 
+void mount_point_remove(int parent, const char *name, bool letters_too) {
+    (void)unlinkat(parent, name, AT_REMOVEDIR);
+    if (!letters_too)
+        return;
+    _cleanup_close_ int above = openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0)
+        (void)unlinkat(above, LINFSP_LETTER_ROOT + 1, AT_REMOVEDIR);
+}
+
 void mount_point_undo(const struct job_base *base, struct mount_point *point) {
     if (point->made_here && point->parent >= 0)
-        (void)unlinkat(point->parent, point->made_name, AT_REMOVEDIR);
+        mount_point_remove(point->parent, point->made_name, point->made_letters);
     _cleanup_close_ int letters = -1;
     if (point->letters_mount_id && open_mount_by_id(base, point->letters_mount_id, &letters) == 0 &&
         directory_is_empty(letters) == 1)
@@ -80,9 +89,9 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     const char *path = result->mount.mount_point;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) < 0)
         return job_fail(result, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(status.stx_mode))
+    if (!S_ISDIR(status.stx_mode) && !(job->mount.raw && S_ISREG(status.stx_mode)))
         return job_fail(result, -ENOTDIR, "%s is not a directory", path);
-    if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+    if (!job->mount.raw && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
         return job_fail(result, -EBUSY, "%s is a mount point already: unmount it first (linfsp umount %s), or choose "
                                         "another folder", path, path);
     if (is_kernel_file_system(fd))
@@ -128,7 +137,7 @@ static int make_folder(int parent, const char *name) {
     return mkdirat(parent, name, 0755) < 0 ? -errno : 0;
 }
 
-static int open_letters_folder(int root, struct job_result *result) {
+static int open_letters_folder(int root, bool *ret_made, struct job_result *result) {
     const char *name = LINFSP_LETTER_ROOT + 1;
     int folder = enter_open_path(root, name, O_DIRECTORY);
     if (folder == -ENOENT) {
@@ -139,6 +148,7 @@ static int open_letters_folder(int root, struct job_result *result) {
             return job_fail(result, r, "the container has no %s, and it cannot be made: %s", LINFSP_LETTER_ROOT,
                             strerror(-r));
         folder = enter_open_path(root, name, O_DIRECTORY);
+        *ret_made = true;
     }
     if (folder < 0)
         return job_fail(result, folder, "%s of the container is not a plain folder: %s", LINFSP_LETTER_ROOT,
@@ -176,7 +186,7 @@ static int take_letter(int root, int *folder, const char *letter, struct mount_p
 
 static int find_letter(const struct job *job, int root, struct mount_point *point, struct job_result *result) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
-    _cleanup_close_ int folder = open_letters_folder(root, result);
+    _cleanup_close_ int folder = open_letters_folder(root, &point->made_letters, result);
     if (folder < 0) {
         enter_act_as_self();
         return folder;

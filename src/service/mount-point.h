@@ -10,6 +10,7 @@ struct mount_point {
     int parent; /* of a made one */
     bool made; /* to be removed with the volume */
     bool made_here; /* by us just now: to be removed at once where the mount fails */
+    bool made_letters; /* /mnt itself was made, too */
     uint64_t letters_mount_id; /* the tmpfs over a read-only /mnt that it stands in; 0: none */
     char made_name[WIRE_COMPONENT_MAX];
 };
@@ -23,6 +24,8 @@ struct mount_point {
  * with its path in the silo; result's owner_uid is the client's, as the worker's user namespace counts. */
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
                      struct mount_point *ret_point, struct job_result *result);
+/* Removes an empty folder that the service made, and with letters_too the /mnt it stands in where that is empty then. */
+void mount_point_remove(int parent, const char *name, bool letters_too);
 /* Removes what was made for a mount that then failed. */
 void mount_point_undo(const struct job_base *base, struct mount_point *point);
 void mount_point_close(struct mount_point *point);

@@ -79,6 +79,20 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
     return 0;
 }
 
+int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
+                      char *ret_message, size_t size) {
+    const struct limits *limits = &silo->service->limits;
+    if (silo->volumes >= limits->volumes_per_silo)
+        return refuse(ret_message, size, -EDQUOT, "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
+                                                  "/etc/linfsp.conf on the host");
+    if (silo->host && allow_other && !is_silo_root(silo, peer))
+        return refuse(ret_message, size, -EPERM, "option allow_other is root's alone on the host");
+    if (network && !silo->host && !limits->network_volumes)
+        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
+                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+    return 0;
+}
+
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network) {
     /* on the host other users, root first, are to be safe from an ordinary user's file system */
     return !silo->host || network || is_silo_root(silo, peer);

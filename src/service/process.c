@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts of a process, as /proc tells them. None of these touches a file of the process's own. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -142,6 +143,13 @@ int process_mount_owner(pid_t pid, uint64_t *ret_inode) {
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
     int r = read_map(pid, "uid_map", ret_uid);
     return r < 0 ? r : read_map(pid, "gid_map", ret_gid);
+}
+
+bool process_may_mount(pid_t pid) {
+    char buffer[4096];
+    unsigned long long bounding = 0;
+    const char *line = read_proc(pid, "status", buffer, sizeof buffer) > 0 ? strstr(buffer, "\nCapBnd:") : NULL;
+    return line && sscanf(line, "\nCapBnd: %llx", &bounding) == 1 && (bounding & (1ull << CAP_SYS_ADMIN));
 }
 
 uint64_t clock_now_realtime(void) {

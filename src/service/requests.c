@@ -35,7 +35,7 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
     reply->server_pid = pid_for(viewer, volume->peer.pid);
     reply->owner_uid = volume->owner_uid;
     reply->fuse_device = viewer->host ? volume->fuse_device : 0;
-    reply->attached = volume->connection != NULL;
+    reply->attached = volume->connection || (volume->raw && !volume->keeps_connection);
     if (silo) {
         silo_describe(silo);
         WIRE_SET(reply->silo, silo->id);
@@ -190,7 +190,10 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
     }
     volume->waiter = connection;
     connection_wait(connection, serial);
-    volume_end(volume, "unmounted", request->force);
+    if ((request->flags & WIRE_UNMOUNT_NOT_LAZY) && !request->force)
+        volume_end_unless_busy(volume, "unmounted");
+    else
+        volume_end(volume, "unmounted", request->force);
 }
 
 static void stop(struct connection *connection, uint32_t serial) {
@@ -233,7 +236,7 @@ static void resolve(struct connection *connection, const struct wire_resolve_pre
 
 void request_handle(struct connection *connection, const union wire_message *message, int *fds, size_t n_fds) {
     uint32_t serial = message->header.serial;
-    if (n_fds > 0 && message->header.type != WIRE_CREATE_VOLUME) {
+    if (n_fds > 0 && message->header.type != WIRE_CREATE_VOLUME && message->header.type != WIRE_FUSERMOUNT) {
         (void)connection_error(connection, serial, -EINVAL, "this message carries no descriptors");
         return;
     }
@@ -244,6 +247,9 @@ void request_handle(struct connection *connection, const union wire_message *mes
     switch (message->header.type) {
     case WIRE_CREATE_VOLUME:
         volume_create(connection, &message->create_volume, fds, n_fds);
+        return;
+    case WIRE_FUSERMOUNT:
+        fusermount_create(connection, &message->fusermount, fds, n_fds);
         return;
     case WIRE_ATTACH_VOLUME:
         volume_attach(connection, &message->attach_volume);

@@ -55,8 +55,9 @@ struct silo {
     uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
     char folder[64];
     int sockets[2]; /* disk, net */
-    sd_event_source *socket_io[2], *pidfd_io;
+    sd_event_source *socket_io[2], *pidfd_io, *programs_watch;
     unsigned volumes, connections;
+    bool made_letters; /* its /mnt is ours, to go with the last letter */
     struct list_node connection_list;
     bool retried, was_early;
     bool described;
@@ -83,6 +84,11 @@ struct volume {
     UT_hash_handle hash;
     uint64_t silo; /* key */
     enum { VOLUME_NEW, VOLUME_LIVE, VOLUME_ENDING, VOLUME_DETACHED } state;
+    bool raw; /* an unmodified FUSE program's (fusermount.c) */
+    bool keeps_connection; /* raw with auto_unmount: its helper stays as its life line */
+    sd_event_source *node_watch; /* raw: tells when its last descriptor is closed */
+    bool server_gone; /* nobody answers for it any more */
+    bool not_lazy; /* it is ending only if nothing in it is in use */
     bool end_wanted; /* while new: end it as soon as it is made */
     struct connection *connection; /* its life line; NULL when broken */
     uint8_t cookie[WIRE_COOKIE_SIZE];
@@ -173,17 +179,33 @@ void volume_attach(struct connection *connection, const struct wire_attach_volum
 struct volume *volume_find(struct service *service, uint64_t id);
 /* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
 void volume_end(struct volume *volume, const char *reason, bool abort);
+/* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */
+void volume_end_unless_busy(struct volume *volume, const char *reason);
 void volume_abort(struct volume *volume);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
+/* Enters a new volume into the tables. */
+void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
+/* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
+int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
+/* Has its mounts made. */
+int volume_submit(struct volume *volume, const struct job *job, const int *fds, size_t n_fds);
 int volume_restore(struct service *service, struct volume *volume);
 struct volume *volume_new(struct service *service);
 void volume_free(struct volume *volume);
 
+/* fusermount.c: the volumes of unmodified FUSE programs. */
+struct wire_fusermount;
+void fusermount_create(struct connection *connection, const struct wire_fusermount *request, int *fds, size_t n_fds);
+int fusermount_watch(struct volume *volume);
+void fusermount_forget(struct volume *volume);
+
 /* policy.c: 0, or a negative errno with a message. */
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, size_t n_fds, char *ret_message, size_t size);
+int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
+                      char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume);
 
@@ -205,6 +227,8 @@ int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
 int process_mount_owner(pid_t pid, uint64_t *ret_inode);
 /* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
+/* Whether CAP_SYS_ADMIN is in its bounding set. */
+bool process_may_mount(pid_t pid);
 uint64_t clock_now_realtime(void); /* ns */
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -240,6 +241,7 @@ void silo_free(struct silo *silo) {
         close_fd(&silo->sockets[i]);
     }
     sd_event_source_disable_unref(silo->pidfd_io);
+    sd_event_source_disable_unref(silo->programs_watch);
     close_fd(&silo->pidfd);
     if (silo->state != SILO_NESTED) {
         journal_drop_silo(silo);
@@ -263,17 +265,39 @@ static void fail_silo(struct silo *silo, const char *format, ...) {
     log_warning("container %s (pid %d) goes without LinFsp: %s", silo->id, silo->target.init_pid, silo->failure);
 }
 
+static void on_stand_in(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+}
+
+/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would forbid. */
+static int on_programs_changed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
+    struct silo *silo = userdata;
+    if (silo->state != SILO_READY || silo->dead || !event->len || strncmp(event->name, "fusermount", 10) != 0)
+        return 0;
+    struct job job = {.type = JOB_STAND_IN, .target = silo->target};
+    job.give_way = event->name[10] && strcmp(event->name, "fusermount3") != 0;
+    (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_stand_in,
+                         silo->service, silo->mount_namespace);
+    return 0;
+}
+
+static void watch_programs(struct silo *silo, int folder) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+    if (sd_event_add_inotify(silo->service->event, &silo->programs_watch, path, IN_CREATE | IN_MOVED_TO,
+                             on_programs_changed, silo) < 0)
+        log_debug("silo %llu: programs installed later are not noticed", (unsigned long long)silo->mount_namespace);
+}
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
-    if (!silo)
-        return;
-    if (silo->dead) {
-        if (!silo_in_use(silo))
-            silo_free(silo);
-        return;
+    if (silo && silo->dead && !silo_in_use(silo)) {
+        silo_free(silo);
+        silo = NULL;
     }
-    if (result->error == 0 && result->inject.not_yet) {
+    if (!silo || silo->dead) {
+        /* it came too late */
+    } else if (result->error == 0 && result->inject.not_yet) {
         silo_free(silo); /* the candidate's next event, or the exec, finds it anew */
     } else if (result->error == 0 && result->inject.nested) {
         remove_folder(silo);
@@ -284,10 +308,14 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         fail_silo(silo, "%s", result->message);
     } else {
         silo->state = SILO_READY;
+        if (n_fds > 0)
+            watch_programs(silo, fds[0]);
         service->injections++;
         journal_put_silo(silo);
         log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
     }
+    for (size_t i = 0; i < n_fds; i++)
+        close_fd(&fds[i]);
     if (service->stopping && (silo = silo_find(service, key)))
         silo_eject(silo);
 }
@@ -295,6 +323,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
 static int start_injection(struct silo *silo, bool early) {
     struct job job = {.type = JOB_INJECT, .target = silo->target};
     job.inject.early = early;
+    job.inject.may_mount = process_may_mount(silo->target.init_pid);
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->state = SILO_NEW;
     silo->was_early = early;

@@ -45,7 +45,7 @@ struct volume *volume_new(struct service *service) {
     return volume;
 }
 
-static void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
+void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
     volume->id = id;
     volume->silo = silo->mount_namespace;
     silo->volumes++;
@@ -64,6 +64,7 @@ void volume_free(struct volume *volume) {
     if (volume->connection)
         volume->connection->volume = 0;
     sd_event_source_disable_unref(volume->orphan_timer);
+    fusermount_forget(volume);
     close_fd(&volume->abort_fd);
     close_fd(&volume->made_parent);
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
@@ -101,9 +102,9 @@ static void close_fds(int *fds, size_t n_fds) {
         close_fd(&fds[i]);
 }
 
-static int announce(struct volume *volume, const struct job_result *result, const int *fds) {
+static int announce(const struct volume *volume, struct connection *connection, const struct job_result *result,
+                    const int *fds) {
     struct wire_volume_created reply;
-    struct connection *connection = life_line(volume);
     wire_begin(&reply, WIRE_VOLUME_CREATED, connection->serial);
     reply.volume = volume->id;
     memcpy(reply.cookie, volume->cookie, sizeof reply.cookie);
@@ -127,6 +128,9 @@ static void take_over_result(struct volume *volume, const struct job_result *res
         snprintf(volume->made.name, sizeof volume->made.name, "%s", result->mount.made_name);
         volume->made.uid = volume->peer.uid;
         volume->made.gid = volume->peer.gid;
+        struct silo *silo = silo_find(volume->service, volume->silo);
+        if (silo && volume->made.by_service)
+            volume->made.letters_too = silo->made_letters |= result->mount.made_letters;
     } else {
         volume->made.name[0] = 0;
     }
@@ -162,7 +166,11 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         return;
     }
     journal_put_volume(volume);
-    int r = announce(volume, result, fds);
+    if (volume->raw && !volume->keeps_connection) {
+        volume->connection = NULL;
+        connection->volume = 0;
+    }
+    int r = announce(volume, connection, result, fds);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);
@@ -170,7 +178,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
              volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
 }
 
-static int claim_prefix(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
+int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
     char taken[PREFIX_MAX];
     const char *why;
     int r = prefix_parse(prefix, volume->prefix, &why);
@@ -186,6 +194,11 @@ static int claim_prefix(struct volume *volume, struct connection *connection, co
     if (r < 0)
         return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, strerror(-r)) < 0 ? -EPIPE : r;
     return 0;
+}
+
+int volume_submit(struct volume *volume, const struct job *job, const int *fds, size_t n_fds) {
+    struct service *service = volume->service;
+    return workers_submit(service->workers, job, fds, n_fds, volume->silo, on_mounted, service, volume->id);
 }
 
 static void fill_job(struct job *job, const struct volume *volume, const struct silo *silo,
@@ -238,7 +251,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", request->file_system_name);
     (void)process_start(volume->peer.pid, &volume->server_start);
     volume_register(volume, ++service->next_volume, silo);
-    if (request->prefix[0] && claim_prefix(volume, connection, request->prefix, serial) < 0) {
+    if (request->prefix[0] && volume_claim(volume, connection, request->prefix, serial) < 0) {
         volume_free(volume);
         return;
     }
@@ -251,7 +264,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
         job_fds[n++] = silo->pidfd;
     for (size_t i = 0; i < n_fds && n < ARRAY_SIZE(job_fds); i++)
         job_fds[n++] = fds[i];
-    r = workers_submit(service->workers, &job, job_fds, n, silo->mount_namespace, on_mounted, service, volume->id);
+    r = volume_submit(volume, &job, job_fds, n);
     if (r < 0) {
         volume_free(volume);
         (void)connection_error(connection, serial, r, "the service has no worker for this container: %s",
@@ -291,6 +304,12 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     struct volume *volume = volume_find(service, key);
     if (!volume)
         return;
+    if (result->error == -EBUSY && volume->not_lazy) {
+        volume->state = VOLUME_LIVE;
+        volume->end_reason[0] = 0;
+        answer_waiter(volume, result);
+        return;
+    }
     if (result->error < 0)
         log_warning("volume %llu: %s", (unsigned long long)key, result->message);
     bool own_wish = volume->waiter && volume->waiter == life_line(volume);
@@ -299,7 +318,8 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
              volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->end_reason);
     if (!own_wish)
         tell_end(volume);
-    if (!life_line(volume)) { /* also where telling it failed */
+    bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;
+    if (!life_line(volume) && !watched) { /* also where telling it failed */
         volume_abort(volume);
         volume_free(volume);
         return;
@@ -316,8 +336,15 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     }
 }
 
+void volume_end_unless_busy(struct volume *volume, const char *reason) {
+    volume->not_lazy = true;
+    volume_end(volume, reason, false);
+}
+
 void volume_end(struct volume *volume, const char *reason, bool abort) {
     struct service *service = volume->service;
+    if (abort)
+        volume->not_lazy = false;
     if (abort)
         volume_abort(volume);
     if (!volume->end_reason[0])
@@ -333,6 +360,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     volume->state = VOLUME_ENDING;
     struct silo *silo = silo_find(service, volume->silo);
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
+    job.unmount.not_lazy = volume->not_lazy;
     job.unmount.mount_id = volume->mount_id;
     job.unmount.fuse_device = volume->fuse_device;
     job.unmount.letters_mount_id = volume->letters_mount_id;
@@ -347,7 +375,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     /* a lane beside that of its mounts: those may hang */
     int r = workers_submit(service->workers, &job, fds, n, silo->mount_namespace | UNMOUNT_LANE, on_unmounted, service,
                            volume->id);
-    close_fd(&volume->made_parent);
+    if (!volume->not_lazy)
+        close_fd(&volume->made_parent);
     if (r < 0) {
         log_error("volume %llu cannot be unmounted in its container: %s", (unsigned long long)volume->id, strerror(-r));
         volume_abort(volume);
@@ -359,6 +388,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
 
 void volume_lost_connection(struct volume *volume) {
     volume->connection = NULL;
+    volume->server_gone = true;
     volume_end(volume, "its server has ended", true);
 }
 
@@ -405,6 +435,8 @@ int volume_restore(struct service *service, struct volume *volume) {
     open_abort(volume);
     if (id > service->next_volume)
         service->next_volume = id;
+    if (volume->raw && !volume->keeps_connection)
+        return fusermount_watch(volume);
     return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
                                       on_orphaned, volume);
 }

@@ -75,10 +75,13 @@ static void perform(const struct job_base *base, const struct job *job, const in
                     struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
     switch (job->type) {
     case JOB_INJECT:
-        inject_job(base, job, fds, n_fds, result);
+        inject_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);
         return;
     case JOB_EJECT:
         eject_job(base, job, fds, n_fds, result);
+        return;
+    case JOB_STAND_IN:
+        stand_in_job(base, job, fds, n_fds, result);
         return;
     case JOB_MOUNT:
         mount_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an unmodified FUSE program looks for in its container: /dev/fuse, which it must be able to open, and fusermount3, to which it turns when
+ * mount(2) is refused. Runs in a worker.
+ *
+ * /dev/fuse is a link to null: only its opening matters, the real descriptor comes through fusermount3. A silo whose programs may mount by
+ * themselves (CAP_SYS_ADMIN) gets the device itself, because mount(2) would take null for an error and not fall back. One
+ * that has a /dev/fuse of its own keeps it, and is left alone altogether.
+ *
+ * The stand-in covers a fusermount3 that the image has, by a bind mount; where there is none it is a link to /dev/linfsp/bin. A bind
+ * mount would keep a package manager from replacing the file under it: it gives way while that is at work (stand_in_job).
+ */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "service/enter.h"
+#include "service/job.h"
+#include "util/cleanup.h"
+#include "util/paths.h"
+
+#define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
+static const char *const names[] = {"fusermount3", "fusermount"};
+
+/* The folder that programs look in: /usr/bin, or /bin where there is no such; a bare image gets a /bin. */
+static int open_programs(int root, bool make) {
+    int folder = enter_open_path(root, "usr/bin", O_DIRECTORY);
+    if (folder < 0)
+        folder = enter_open_path(root, "bin", O_DIRECTORY);
+    if (make && folder == -ENOENT && (mkdirat(root, "bin", 0755) == 0 || make_folder_through_clone(root, "bin") == 0))
+        folder = enter_open_path(root, "bin", O_DIRECTORY);
+    return folder;
+}
+
+static void make_link(int folder, const char *name, const char *target) {
+    if (symlinkat(target, folder, name) == 0 || errno != EROFS)
+        return;
+    _cleanup_close_ int clone = open_writable_clone(folder);
+    if (clone >= 0)
+        (void)symlinkat(target, clone, name);
+}
+
+static int clone_stand_in(int root) {
+    _cleanup_close_ int program = enter_open_path(root, STAND_IN + 1, 0);
+    if (program < 0)
+        return program;
+    int tree = open_tree(program, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return tree < 0 ? -errno : tree;
+}
+
+static void place(int root, int folder, const char *name) {
+    _cleanup_close_ int existing = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    if (existing < 0) {
+        if (errno == ENOENT)
+            make_link(folder, name, STAND_IN);
+        return;
+    }
+    if (fstat(existing, &status) < 0 || !S_ISREG(status.st_mode) || fd_is_mount_root(existing) != 0)
+        return; /* a link to the other name, or covered already */
+    _cleanup_close_ int tree = clone_stand_in(root);
+    if (tree >= 0)
+        (void)move_mount(tree, "", existing, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static void give_way(const struct job_base *base, int folder, const char *name, bool links_too) {
+    _cleanup_close_ int existing = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    uint32_t major, minor, our_major, our_minor;
+    if (existing < 0)
+        return;
+    if (fd_is_mount_root(existing) == 1 && fd_device(existing, &major, &minor) == 0 &&
+        fd_device(base->run_dir, &our_major, &our_minor) == 0 && major == our_major && minor == our_minor) {
+        (void)unmount_fd(base, existing);
+        return;
+    }
+    char target[64];
+    ssize_t length = links_too ? readlinkat(folder, name, target, sizeof target - 1) : -1;
+    if (length > 0) {
+        target[length] = 0;
+        if (strcmp(target, STAND_IN) == 0)
+            (void)unlinkat(folder, name, 0);
+    }
+}
+
+/* A bind mount of our own node: what may open it is the device cgroup's affair. */
+static void bind_device(int device_tree, int dev) {
+    if (device_tree < 0 || mknodat(dev, "fuse", S_IFREG | 0666, 0) < 0)
+        return;
+    _cleanup_close_ int target = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (target < 0 || move_mount(device_tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        (void)unlinkat(dev, "fuse", 0);
+}
+
+void inject_fuse(const struct job *job, int device_tree, int root, int dev, int *ret_watch) {
+    *ret_watch = -1;
+    struct stat status;
+    if (fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return;
+    _cleanup_close_ int stand_in = enter_open_path(root, STAND_IN + 1, 0);
+    if (stand_in < 0)
+        return; /* not shipped: then a /dev/fuse would only mislead */
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    if (job->inject.may_mount)
+        bind_device(device_tree, dev);
+    else
+        make_link(dev, "fuse", "null");
+    _cleanup_close_ int folder = open_programs(root, true);
+    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
+        place(root, folder, names[i]);
+    enter_act_as_self();
+    *ret_watch = steal_fd(&folder);
+}
+
+void eject_fuse(const struct job_base *base, int root, int dev) {
+    char target[16];
+    ssize_t length = readlinkat(dev, "fuse", target, sizeof target);
+    if (length == 4 && memcmp(target, "null", 4) == 0)
+        (void)unlinkat(dev, "fuse", 0);
+    _cleanup_close_ int device = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    uint32_t major, minor, our_major, our_minor;
+    if (device >= 0 && fd_is_mount_root(device) == 1 && fd_device(device, &major, &minor) == 0 &&
+        fd_device(base->run_dir, &our_major, &our_minor) == 0 && major == our_major && minor == our_minor &&
+        unmount_fd(base, device) == 0)
+        (void)unlinkat(dev, "fuse", 0);
+    _cleanup_close_ int folder = open_programs(root, false);
+    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
+        give_way(base, folder, names[i], true);
+}
+
+void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                  struct job_result *result) {
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r < 0) {
+        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+        return;
+    }
+    _cleanup_close_ int folder = open_programs(root, false);
+    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++) {
+        if (job->give_way)
+            give_way(base, folder, names[i], false);
+        else
+            place(root, folder, names[i]);
+    }
+}
