@@ -26,6 +26,8 @@ static int fetch(struct fsp_channel *channel, size_t *ret_size) {
 static int serve(struct fsp_channel *channel) {
     for (;;) {
         size_t size = 0;
+        if (fsp_gate_closed(channel))
+            fsp_gate_wait(channel);
         int r = fetch(channel, &size);
         if (r <= 0)
             return r;

@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/volume.h"
@@ -20,10 +19,11 @@
 #define END_TIMEOUT_MS 1500
 #define RECONNECT_MS 200
 
+#define EVENT_STOP 1u
+#define EVENT_LIFELINE 2u
+
 static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return fsp_now_ns() / 1000000;
 }
 
 /* What the watcher knows of the life line; taken under its lock. */
@@ -41,22 +41,27 @@ static struct view look(struct fsp_lifeline *line) {
     return view;
 }
 
-static int wait_for_events(struct linfsp_volume *volume, int socket, bool stopping, int64_t until) {
+/* What happened: EVENT_*. */
+static unsigned wait_for_events(struct linfsp_volume *volume, int socket, bool stopping, int64_t until_ns) {
     struct pollfd items[] = {
         { .fd = volume->session.ended_event, .events = POLLIN },
+        { .fd = volume->session.activity_event, .events = POLLIN },
         { .fd = stopping ? -1 : volume->stop_event, .events = POLLIN },
         { .fd = volume->lifeline.event, .events = POLLIN },
         { .fd = socket, .events = POLLIN },
     };
-    int64_t left = until < 0 ? -1 : until - now_ms();
+    int64_t left = until_ns < 0 ? -1 : until_ns - fsp_now_ns();
+    struct timespec timeout = { .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
     eventfd_t value;
-    if (until >= 0 && left < 0)
-        left = 0;
-    if (poll(items, ARRAY_SIZE(items), (int)left) <= 0)
+    if (until_ns >= 0 && left < 0)
+        timeout = (struct timespec){ 0 };
+    if (ppoll(items, ARRAY_SIZE(items), until_ns < 0 ? NULL : &timeout, NULL) <= 0)
         return 0;
     if (items[0].revents)
         eventfd_read(volume->session.ended_event, &value);
-    return items[1].revents != 0;
+    if (items[1].revents)
+        eventfd_read(volume->session.activity_event, &value);
+    return (items[2].revents ? EVENT_STOP : 0) | (items[3].revents || items[4].revents ? EVENT_LIFELINE : 0);
 }
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -85,11 +90,15 @@ static bool watch(struct linfsp_volume *volume) {
         }
         if (stopping)
             fsp_lifeline_unmount(line);
-        if (wait_for_events(volume, view.socket, stopping, earlier(deadline, reconnect)) && !stopping) {
+        int64_t until = earlier(deadline, reconnect);
+        until = earlier(until < 0 ? -1 : until * 1000000, fsp_gate_tick(&volume->session));
+        unsigned events = wait_for_events(volume, view.socket, stopping, until);
+        if (events & EVENT_STOP) {
             stopping = true;
             deadline = earlier(deadline, now_ms() + END_TIMEOUT_MS);
         }
-        fsp_lifeline_process(line);
+        if (events & EVENT_LIFELINE)
+            fsp_lifeline_process(line);
     }
     return true;
 }
@@ -118,7 +127,7 @@ int linfsp_volume_run(linfsp_volume *volume) {
     volume->run = true;
     if (session->operations.init)
         session->operations.init(session->context, session->granted);
-    int r = fsp_session_start(session, volume->threads);
+    int r = fsp_session_start(session, volume->threads, true);
     bool orderly = r < 0 || watch(volume);
     fsp_session_cut(session);
     int result = fsp_session_join(session);

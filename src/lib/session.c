@@ -15,6 +15,7 @@
 
 #define FREE_REQUESTS_MAX 16
 #define THREAD_STACK_SIZE ((size_t)1 << 20) /* musl's own default is small for an operation */
+#define CHANNELS_LEAST 4
 #define XATTR_SIZE_MAX_KERNEL ((size_t)65536)
 
 /* Ends the blocking read of a channel's thread. Ignored by default, so that one that comes late does no harm. */
@@ -138,6 +139,10 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     atomic_store_explicit(&request->state, 0, memory_order_relaxed);
     atomic_store_explicit(&request->interrupted, false, memory_order_relaxed);
     atomic_store_explicit(&channel->serving, header->unique, memory_order_relaxed);
+    uint64_t begun = atomic_load_explicit(&channel->begun, memory_order_relaxed);
+    atomic_store_explicit(&channel->begun, begun + 1, memory_order_relaxed);
+    if (atomic_load_explicit(&channel->session->asleep, memory_order_relaxed))
+        fsp_gate_activity(channel->session);
 }
 
 void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header *header, const void *head,
@@ -148,6 +153,7 @@ void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header 
     if (channel->session->trace)
         fsp_trace_request(request, head, rest, rest_size);
     int r = fsp_dispatch(request, head, rest, rest_size, &silent);
+    atomic_store_explicit(&channel->serving, 0, memory_order_relaxed);
     if (silent)
         return;
     if (atomic_load_explicit(&request->state, memory_order_acquire) & FSP_REQUEST_ANSWERED)
@@ -210,6 +216,7 @@ static void *run_channel(void *argument) {
     struct fsp_channel *channel = argument;
     channel->result = channel->loop->serve(channel);
     atomic_store(&channel->ended, true);
+    fsp_gate_open(channel->session);
     eventfd_write(channel->session->ended_event, 1);
     return NULL;
 }
@@ -233,23 +240,24 @@ static int start_thread(struct fsp_channel *channel) {
     return -r;
 }
 
-static unsigned default_channels(void) {
+static unsigned count_cpus(void) {
     cpu_set_t set;
     int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    if (cpus < 2)
-        return 2; /* an operation that blocks must not stop the volume */
-    return cpus > FSP_CHANNELS_MAX ? FSP_CHANNELS_MAX : (unsigned)cpus;
+    return cpus < 1 ? 1 : (unsigned)cpus;
 }
 
+/* More than there are CPUs, for operations that block; those not needed stand at the gate. */
 unsigned fsp_channel_count(unsigned n) {
     if (n == 0)
-        n = default_channels();
+        n = count_cpus() * 2 < CHANNELS_LEAST ? CHANNELS_LEAST : count_cpus() * 2;
     return n > FSP_CHANNELS_MAX ? FSP_CHANNELS_MAX : n;
 }
 
-int fsp_session_start(struct fsp_session *session, unsigned n) {
+int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive) {
     n = fsp_channel_count(n);
     session->n_channels = n;
+    session->cpus = count_cpus();
+    atomic_store(&session->active, adaptive ? 1 : n);
     for (unsigned i = 0; i < n; i++) {
         struct fsp_channel *channel = &session->channels[i];
         channel->session = session;
@@ -282,6 +290,7 @@ void fsp_session_cut(struct fsp_session *session) {
         return;
     for (unsigned i = 0; i < session->n_fds; i++)
         dup3(session->empty_pipe, session->fds[i], O_CLOEXEC);
+    fsp_gate_open(session);
 }
 
 static void wake(int signal _unused_) {
@@ -334,14 +343,18 @@ int fsp_session_init(struct fsp_session *session, const struct linfsp_operations
     if (session->ended_event < 0)
         return -errno;
     int pair[2];
-    if (pipe2(pair, O_CLOEXEC) < 0) {
+    session->activity_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (session->activity_event < 0 || pipe2(pair, O_CLOEXEC) < 0) {
         int error = errno;
         close_fd(&session->ended_event);
+        close_fd(&session->activity_event);
         return -error;
     }
     close(pair[1]);
     session->empty_pipe = pair[0];
     pthread_mutex_init(&session->lock, NULL);
+    pthread_mutex_init(&session->gate_lock, NULL);
+    pthread_cond_init(&session->gate, NULL);
     memcpy(session->fds, fds, n_fds * sizeof *fds);
     session->n_fds = n_fds;
     return 0;
@@ -368,6 +381,9 @@ void fsp_session_destroy(struct fsp_session *session) {
         close_fd(&session->fds[i]);
     close_fd(&session->ended_event);
     close_fd(&session->empty_pipe);
+    close_fd(&session->activity_event);
+    pthread_mutex_destroy(&session->gate_lock);
+    pthread_cond_destroy(&session->gate);
     pthread_mutex_destroy(&session->lock);
     memset(session, 0, sizeof *session);
 }

@@ -95,8 +95,11 @@ struct fsp_channel {
     bool started;
     atomic_bool ended;
     int result;
-    _Atomic uint64_t serving; /* the unique under way */
+    _Atomic uint64_t serving; /* the unique under way, or 0 */
     _Atomic uint64_t interrupted; /* a unique */
+    _Atomic uint64_t begun; /* requests */
+    uint64_t seen_begun; /* by the gate's keeper, as the next */
+    int64_t seen_cpu; /* ns */
 };
 
 struct fsp_session {
@@ -117,6 +120,17 @@ struct fsp_session {
     int empty_pipe; /* the read end of a pipe that nobody writes to: what the fds become when cut */
     atomic_bool cut;
 
+    /* gate.c */
+    _Atomic unsigned active; /* channels with a lower index fetch */
+    atomic_bool asleep; /* the keeper of the gate: to be woken by a request */
+    int activity_event; /* eventfd, to wake it by */
+    pthread_mutex_t gate_lock;
+    pthread_cond_t gate;
+    bool gate_open; /* for good */
+    unsigned cpus;
+    unsigned idle_ticks, shrink_ticks;
+    int64_t last_tick; /* ns */
+
     pthread_mutex_t lock; /* all below */
     struct linfsp_request *detached[FSP_DETACHED_BUCKETS];
     struct linfsp_request *free_requests;
@@ -133,8 +147,8 @@ int fsp_session_init(struct fsp_session *session, const struct linfsp_operations
 void fsp_session_destroy(struct fsp_session *session);
 /* How many channels there are when n are asked for; 0: as many as suit this machine. */
 unsigned fsp_channel_count(unsigned n);
-/* Starts the channels' threads. */
-int fsp_session_start(struct fsp_session *session, unsigned n);
+/* Starts the channels' threads. adaptive: as many of them fetch as fsp_gate_tick finds right, which then must be called. */
+int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive);
 /* True once every channel has ended. */
 bool fsp_session_ended(struct fsp_session *session);
 /* Takes the fds from under the channels: the kernel aborts the connection once the last copy is gone. */
@@ -152,6 +166,22 @@ void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique);
 struct linfsp_request *fsp_session_new_request(struct fsp_session *session);
 /* Called with an answer sent. */
 void fsp_request_answered(struct linfsp_request *request);
+
+/* ---- gate.c --------------------------------------------------------------------------------------------------- */
+
+int64_t fsp_now_ns(void);
+/* A channel whose turn it is not waits here. */
+void fsp_gate_wait(struct fsp_channel *channel);
+/* Lets all channels through, for good: they are to find out that it is over. */
+void fsp_gate_open(struct fsp_session *session);
+/* A request came while the keeper slept. */
+void fsp_gate_activity(struct fsp_session *session);
+/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1: when activity_event says so. */
+int64_t fsp_gate_tick(struct fsp_session *session);
+
+static inline bool fsp_gate_closed(const struct fsp_channel *channel) {
+    return channel->index >= atomic_load_explicit(&channel->session->active, memory_order_relaxed);
+}
 
 /* ---- dispatch.c ----------------------------------------------------------------------------------------------- */
 

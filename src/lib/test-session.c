@@ -288,7 +288,7 @@ static int ask(uint32_t opcode, const void *head, size_t head_size, const void *
 
 #define ASK(opcode, head, rest, rest_size, ret_size) ask((opcode), (head), sizeof *(head), (rest), (rest_size), (ret_size))
 
-static int start(uint64_t flags, uint64_t granted, unsigned threads) {
+static int start(uint64_t flags, uint64_t granted, unsigned threads, bool adaptive) {
     int pair[2], size = 1 << 20;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
@@ -300,19 +300,23 @@ static int start(uint64_t flags, uint64_t granted, unsigned threads) {
     assert_int_equal(fsp_session_init(&session, &operations, &seen, &pair[1], 1, MAX_WRITE), 0);
     session.flags = flags;
     session.granted = granted;
-    return fsp_session_start(&session, threads);
+    return fsp_session_start(&session, threads, adaptive);
 }
 
 static int set_up(void **state) {
-    return start(FUSE_SETXATTR_EXT, 0, 1);
+    return start(FUSE_SETXATTR_EXT, 0, 1, false);
 }
 
 static int set_up_threads(void **state) {
-    return start(FUSE_SETXATTR_EXT, 0, 4);
+    return start(FUSE_SETXATTR_EXT, 0, 4, false);
+}
+
+static int set_up_adaptive(void **state) {
+    return start(FUSE_SETXATTR_EXT, 0, 4, true);
 }
 
 static int set_up_no_open(void **state) {
-    return start(0, LINFSP_WANT_NO_OPEN, 1);
+    return start(0, LINFSP_WANT_NO_OPEN, 1, false);
 }
 
 static int tear_down(void **state) {
@@ -797,6 +801,55 @@ static void test_late_answer(void **state) {
     assert_true(linfsp_reply_error(seen.kept, -EIO) < 0);
 }
 
+/* The gate's keeper, as linfsp_volume_run does it. */
+static void *keep_gate(void *stop) {
+    while (!atomic_load((atomic_bool *)stop)) {
+        fsp_gate_tick(&session);
+        usleep(1000);
+    }
+    return NULL;
+}
+
+/* Operations that block, all at once but the last: each time another channel is let through. */
+static void test_gate_opens_for_blocked_operations(void **state) {
+    struct fuse_lseek_in seek = { 0 };
+    uint64_t uniques[3];
+    size_t size;
+    int error;
+    atomic_bool stop = false;
+    pthread_t keeper;
+    assert_int_equal(atomic_load(&session.active), 1);
+    pthread_create(&keeper, NULL, keep_gate, &stop);
+    for (size_t i = 0; i < ARRAY_SIZE(uniques); i++) {
+        uniques[i] = next_unique();
+        send_request(FUSE_LSEEK, uniques[i], &seek, sizeof seek, NULL, 0);
+    }
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0); /* before any of them is answered */
+    assert_int_equal(atomic_load(&session.active), 4);
+    for (size_t i = 0; i < ARRAY_SIZE(uniques); i++) {
+        struct fuse_interrupt_in in = { .unique = uniques[i] };
+        send_request(FUSE_INTERRUPT, uniques[i] | FUSE_INT_REQ_BIT, &in, sizeof in, NULL, 0);
+        receive_answer(uniques[i], &error);
+        assert_int_equal(error, -EINTR);
+    }
+    atomic_store(&stop, true);
+    pthread_join(keeper, NULL);
+}
+
+static void test_gate_keeper_sleeps(void **state) {
+    size_t size;
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+    int64_t next = 0;
+    for (int i = 0; i < 200 && (next = fsp_gate_tick(&session)) >= 0; i++)
+        usleep(1000);
+    assert_int_equal(next, -1);
+    assert_true(atomic_load(&session.asleep));
+    assert_int_equal(fsp_gate_tick(&session), -1);
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+    assert_false(atomic_load(&session.asleep)); /* the request has woken it */
+    assert_true(fsp_gate_tick(&session) >= 0);
+}
+
 static void test_trace(void **state) {
     size_t size;
     struct fuse_rename_in in = { .newdir = 44 };
@@ -861,6 +914,10 @@ int main(void) {
         TEST(test_interrupt_of_nothing),
         TEST_THREADS(test_cut_wakes),
         TEST(test_late_answer),
+#define TEST_ADAPTIVE(name) cmocka_unit_test_setup_teardown(name, set_up_adaptive, tear_down)
+        TEST_ADAPTIVE(test_gate_opens_for_blocked_operations),
+        TEST_ADAPTIVE(test_gate_keeper_sleeps),
+        TEST_ADAPTIVE(test_cut_wakes),
         TEST(test_trace),
         cmocka_unit_test(test_older_operations),
     };
