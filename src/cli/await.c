@@ -47,12 +47,12 @@ static int run(const struct verb *verb, int argc, char **argv) {
 
 const struct verb verb_await = {
     .name = "await",
-    .help =
-        "usage: linfsp await [--timeout MILLISECONDS] [--] [COMMAND [ARGUMENT...]]\n\n"
-        "In a container: waits until /dev/linfsp is there, at most a second, and runs COMMAND in any case. Without\n"
-        "COMMAND the exit status says whether it is there: 0 or 3.\n\n"
-        "examples:\n"
-        "  linfsp await -- memfs -m Z:\n"
-        "  linfsp await --timeout 5000\n",
+    .help = "usage: linfsp await [--timeout MILLISECONDS] [--] [COMMAND [ARGUMENT...]]\n\n"
+            "In a container: waits until /dev/linfsp is there, at most a second, and runs\n"
+            "COMMAND in any case. Without COMMAND the exit status says whether it is there:\n"
+            "0 or 3.\n\n"
+            "examples:\n"
+            "  linfsp await -- memfs -m Z:\n"
+            "  linfsp await --timeout 5000\n",
     .run = run,
 };

@@ -50,7 +50,10 @@ static int run_help(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_help = {
     .name = "help",
     .summary = "tell about linfsp or one of its verbs",
-    .help = "usage: linfsp help [VERB]\n\nexamples:\n  linfsp help\n  linfsp help run\n",
+    .help = "usage: linfsp help [VERB]\n\n"
+            "examples:\n"
+            "  linfsp help\n"
+            "  linfsp help run\n",
     .run = run_help,
 };
 

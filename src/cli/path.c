@@ -132,16 +132,15 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_path = {
     .name = "path",
     .summary = "convert \\\\server\\share\\file to /unc/server/share/file, and back",
-    .help =
-        "usage: linfsp path [--json] PATH...\n\n"
-        "Prints each path in the other form, one a line. A path in the first form may be spelled with backslashes or\n"
-        "slashes, \\server\\share also with a single leading backslash. Where a service runs, the prefix is printed in "
-        "the case it\n"
-        "was claimed in. In a container without /unc the path is below /dev/linfsp/unc.\n"
-        "--json prints an object a line, with both forms.\n\n"
-        "examples:\n"
-        "  linfsp path '\\\\memfs\\share\\a\\b'     prints /unc/memfs/share/a/b\n"
-        "  linfsp path /unc/memfs/share/a/b     prints \\\\memfs\\share\\a\\b\n"
-        "  cd \"$(linfsp path '\\\\memfs\\share')\"\n",
+    .help = "usage: linfsp path [--json] PATH...\n\n"
+            "Prints each path in the other form, one a line. A path in the first form may\n"
+            "be spelled with backslashes or slashes, \\server\\share also with a single\n"
+            "leading backslash. Where a service runs, the prefix is printed in the case it\n"
+            "was claimed in. In a container without /unc the path is below /dev/linfsp/unc.\n"
+            "--json prints an object a line, with both forms.\n\n"
+            "examples:\n"
+            "  linfsp path '\\\\memfs\\share\\a\\b'     prints /unc/memfs/share/a/b\n"
+            "  linfsp path /unc/memfs/share/a/b     prints \\\\memfs\\share\\a\\b\n"
+            "  cd \"$(linfsp path '\\\\memfs\\share')\"\n",
     .run = run,
 };

@@ -222,22 +222,21 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_run = {
     .name = "run",
     .summary = "run a command in a throw-away container (bubblewrap)",
-    .help =
-        "usage: linfsp run [OPTION...] [--] [COMMAND [ARGUMENT...]]\n\n"
-        "Runs COMMAND (else a shell) in a new container without Docker: own processes, host name, network, /dev, "
-        "/tmp,\n"
-        "/run and an empty root, with the host's /usr, /etc and /opt read-only. No capabilities. All of it is gone\n"
-        "afterwards. The exit status is the command's, 125 where there was no container. It is meant for trying file\n"
-        "systems and for tests, not as a wall against hostile programs.\n\n"
-        "      --bind SRC:DST[:ro]  the host's SRC is seen at DST\n"
-        "      --keep-caps          keep root's capabilities inside\n"
-        "      --name NAME          host name of the container\n"
-        "      --network            share the host's network\n"
-        "      --read-only          the root cannot be written\n"
-        "      --user-namespace     user ids of its own (always so for an ordinary user)\n\n"
-        "examples:\n"
-        "  linfsp run\n"
-        "  linfsp run sh -c 'memfs -i -F NTFS -m Z: & sleep 1; echo hello >/mnt/z/a; ls -l /mnt/z'\n"
-        "  linfsp run --bind \"$PWD:/src\" --name build -- make -C /src\n",
+    .help = "usage: linfsp run [OPTION...] [--] [COMMAND [ARGUMENT...]]\n\n"
+            "Runs COMMAND (else a shell) in a new container without Docker: own processes,\n"
+            "host name, network, /dev, /tmp, /run and an empty root, with the host's /usr,\n"
+            "/etc and /opt read-only. No capabilities. All of it is gone afterwards. The\n"
+            "exit status is the command's, 125 where there was no container. It is meant\n"
+            "for trying file systems and for tests, not as a wall against hostile programs.\n\n"
+            "      --bind SRC:DST[:ro]  the host's SRC is seen at DST\n"
+            "      --keep-caps          keep root's capabilities inside\n"
+            "      --name NAME          host name of the container\n"
+            "      --network            share the host's network\n"
+            "      --read-only          the root cannot be written\n"
+            "      --user-namespace     user ids of its own (always so for an ordinary user)\n\n"
+            "examples:\n"
+            "  linfsp run\n"
+            "  linfsp run sh -c 'memfs -i -F NTFS -m Z: & sleep 1; ls -ld /mnt/z'\n"
+            "  linfsp run --bind \"$PWD:/src\" --name build -- make -C /src\n",
     .run = run,
 };

@@ -72,13 +72,13 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_silos = {
     .name = "silos",
     .summary = "list the containers that have LinFsp",
-    .help =
-        "usage: linfsp silos [--json]\n\n"
-        "On the host lists each container: its id, engine and name where known, the pid of its first process, since\n"
-        "when LinFsp knows it, how many volumes it has, whose user ids it has, and \"ready\" or why it could not be\n"
-        "set up. In a container lists that one only.\n\n"
-        "examples:\n"
-        "  linfsp silos\n"
-        "  linfsp silos --json | jq -r '.[] | select(.engine == \"docker\").id'\n",
+    .help = "usage: linfsp silos [--json]\n\n"
+            "On the host lists each container: its id, engine and name where known, the pid\n"
+            "of its first process, since when LinFsp knows it, how many volumes it has,\n"
+            "whose user ids it has, and \"ready\" or why it could not be set up. In a\n"
+            "container lists that one only.\n\n"
+            "examples:\n"
+            "  linfsp silos\n"
+            "  linfsp silos --json | jq -r '.[] | select(.engine == \"docker\").id'\n",
     .run = run,
 };

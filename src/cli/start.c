@@ -216,15 +216,15 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_start = {
     .name = "start",
     .summary = "start the service, on the host",
-    .help =
-        "usage: linfsp start [--foreground] [-- OPTION-OF-LINFSPD...]\n\n"
-        "Starts the host service linfspd and returns when it is ready. Containers that run already get LinFsp too.\n"
-        "Where systemd has the unit linfspd.service, it is started by it. A service that runs already is left alone.\n"
-        "In a container this verb fails: there is one service, and it runs on the host.\n\n"
-        "  -f, --foreground  do not go into the background, log to this terminal\n\n"
-        "examples:\n"
-        "  sudo linfsp start\n"
-        "  sudo linfsp start --foreground\n"
-        "  linfsp start && docker run --rm debian /dev/linfsp/bin/linfsp status\n",
+    .help = "usage: linfsp start [--foreground] [-- OPTION-OF-LINFSPD...]\n\n"
+            "Starts the host service linfspd and returns when it is ready. Containers that\n"
+            "run already get LinFsp too. Where systemd has the unit linfspd.service, it is\n"
+            "started by it. A service that runs already is left alone. In a container this\n"
+            "verb fails: there is one service, and it runs on the host.\n\n"
+            "  -f, --foreground  do not go into the background, log to this terminal\n\n"
+            "examples:\n"
+            "  sudo linfsp start\n"
+            "  sudo linfsp start --foreground\n"
+            "  linfsp start && docker run --rm debian /dev/linfsp/bin/linfsp status\n",
     .run = run,
 };

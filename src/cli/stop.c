@@ -77,13 +77,12 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_stop = {
     .name = "stop",
     .summary = "stop the service: every volume is unmounted",
-    .help =
-        "usage: linfsp stop\n\n"
-        "Unmounts every volume, takes /dev/linfsp out of every container and ends the service. File systems that were\n"
-        "served end too; containers run on. Returns when all is gone. Where no service runs, there is nothing to "
-        "do.\n\n"
-        "examples:\n"
-        "  sudo linfsp stop\n"
-        "  sudo linfsp stop && sudo linfsp start\n",
+    .help = "usage: linfsp stop\n\n"
+            "Unmounts every volume, takes /dev/linfsp out of every container and ends the\n"
+            "service. File systems that were served end too; containers run on. Returns\n"
+            "when all is gone. Where no service runs, there is nothing to do.\n\n"
+            "examples:\n"
+            "  sudo linfsp stop\n"
+            "  sudo linfsp stop && sudo linfsp start\n",
     .run = run,
 };

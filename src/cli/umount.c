@@ -10,6 +10,11 @@
 #define UMOUNT_TIMEOUT_MS 30000
 #define VOLUMES_MAX 4096
 
+/* As a request says it: of itself it fails when files are open. */
+struct manner {
+    uint32_t force, flags;
+};
+
 struct found {
     uint64_t ids[VOLUMES_MAX];
     size_t count;
@@ -27,7 +32,7 @@ static int umount_one(const struct verb *verb, int socket, struct wire_unmount *
     return result < 0 ? verb_fail(verb, "%s: %s", shown, answer.error.message) : 0;
 }
 
-static int umount_all(const struct verb *verb, int socket, bool force) {
+static int umount_all(const struct verb *verb, int socket, const struct manner *manner) {
     static struct found found;
     static union wire_message answer;
     struct wire_plain list;
@@ -40,14 +45,15 @@ static int umount_all(const struct verb *verb, int socket, bool force) {
         char shown[32];
         wire_begin(&request, WIRE_UNMOUNT, (uint32_t)i + 2);
         request.volume = found.ids[i];
-        request.force = force;
+        request.force = manner->force;
+        request.flags = manner->flags;
         snprintf(shown, sizeof shown, "volume %llu", (unsigned long long)found.ids[i]);
         status |= umount_one(verb, socket, &request, shown);
     }
     return status;
 }
 
-static int umount_targets(const struct verb *verb, int socket, char **targets, bool force) {
+static int umount_targets(const struct verb *verb, int socket, char **targets, const struct manner *manner) {
     char folder[4096] = "/";
     int status = 0;
     if (!getcwd(folder, sizeof folder))
@@ -55,7 +61,8 @@ static int umount_targets(const struct verb *verb, int socket, char **targets, b
     for (uint32_t serial = 1; *targets; targets++, serial++) {
         struct wire_unmount request;
         wire_begin(&request, WIRE_UNMOUNT, serial);
-        request.force = force;
+        request.force = manner->force;
+        request.flags = manner->flags;
         int result = target_parse(*targets, folder, &request);
         if (result < 0)
             status = verb_fail(verb, "%s: %s", *targets, strerror(-result));
@@ -66,15 +73,24 @@ static int umount_targets(const struct verb *verb, int socket, char **targets, b
 }
 
 static int run(const struct verb *verb, int argc, char **argv) {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"all", no_argument, NULL, 'a'}, {"force", no_argument, NULL, 'f'}, {0}};
-    bool all = false, force = false;
-    for (int c; (c = getopt_long(argc, argv, "haf", options, NULL)) != -1;) {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"all", no_argument, NULL, 'a'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"lazy", no_argument, NULL, 'l'},
+                                            {0}};
+    bool all = false;
+    struct manner manner = {.flags = WIRE_UNMOUNT_NOT_LAZY};
+    for (int c; (c = getopt_long(argc, argv, "hafl", options, NULL)) != -1;) {
         if (c == 'h')
             return verb_show_help(verb);
-        if (c != 'a' && c != 'f')
+        if (c == 'a')
+            all = true;
+        else if (c == 'f')
+            manner = (struct manner){.force = 1};
+        else if (c == 'l')
+            manner.flags = 0;
+        else
             return verb_usage(verb);
-        *(c == 'a' ? &all : &force) = true;
     }
     if (all == (optind < argc)) {
         verb_fail(verb, all ? "--all and a target exclude each other" : "what is to be unmounted?");
@@ -83,25 +99,26 @@ static int run(const struct verb *verb, int argc, char **argv) {
     _cleanup_close_ int socket = -1;
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;
-    return all ? umount_all(verb, socket, force) : umount_targets(verb, socket, argv + optind, force);
+    return all ? umount_all(verb, socket, &manner) : umount_targets(verb, socket, argv + optind, &manner);
 }
 
 const struct verb verb_umount = {
     .name = "umount",
     .summary = "unmount a volume wherever it is mounted",
-    .help = "usage: linfsp umount [--force] TARGET...\n"
-            "       linfsp umount [--force] --all\n\n"
-            "A target is a mount point, a drive letter, a prefix, a path under /unc, or a number from `linfsp "
-            "volumes`. The\n"
-            "volume goes everywhere at once, and its file system ends. Allowed for whoever serves the volume, for root "
-            "in its\n"
-            "container, and for root on the host, where --all means the volumes of all containers.\n\n"
+    .help = "usage: linfsp umount [--lazy | --force] TARGET...\n"
+            "       linfsp umount [--lazy | --force] --all\n\n"
+            "A target is a mount point, a drive letter, a prefix, a path under /unc, or a\n"
+            "number from `linfsp volumes`. The volume goes everywhere at once, and its file\n"
+            "system ends. Fails when files are open on it. Allowed for whoever serves the\n"
+            "volume, for root in its container, and for root on the host, where --all means\n"
+            "the volumes of all containers.\n\n"
             "  -a, --all    every volume that `linfsp volumes` lists here\n"
-            "  -f, --force  also if files are open: whoever uses them gets errors\n\n"
+            "  -l, --lazy   also if files are open: ends when they are closed\n"
+            "  -f, --force  also if files are open, or it hangs: who uses it gets errors\n\n"
             "examples:\n"
             "  linfsp umount Z:\n"
             "  linfsp umount /mnt/z\n"
-            "  linfsp umount '\\\\memfs\\share'\n"
+            "  linfsp umount '\\memfs\\share'\n"
             "  sudo linfsp umount --all --force\n",
     .run = run,
 };

@@ -28,6 +28,9 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_version = {
     .name = "version",
     .summary = "print the versions of the command and of the service that runs",
-    .help = "usage: linfsp version [--json]\n\nexamples:\n  linfsp version\n  linfsp version --json\n",
+    .help = "usage: linfsp version [--json]\n\n"
+            "examples:\n"
+            "  linfsp version\n"
+            "  linfsp version --json\n",
     .run = run,
 };

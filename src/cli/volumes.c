@@ -78,15 +78,15 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_volumes = {
     .name = "volumes",
     .summary = "list the volumes: who serves them and where they are mounted",
-    .help =
-        "usage: linfsp volumes [--json]\n\n"
-        "On the host lists the volumes of all containers and of the host itself: the silo (container), the file\n"
-        "system's name, its mount point as that container sees it, its prefix and where it is found under /unc, and "
-        "the\n"
-        "pid of the program that serves it. \"detached\": the service was restarted, and that program has not come\n"
-        "back to it yet. In a container lists that container's volumes only.\n\n"
-        "examples:\n"
-        "  linfsp volumes\n"
-        "  linfsp volumes --json | jq -r '.[].unc_path | select(.)'\n",
+    .help = "usage: linfsp volumes [--json]\n\n"
+            "On the host lists the volumes of all containers and of the host itself: the\n"
+            "silo (container), the file system's name, its mount point as that container\n"
+            "sees it, its prefix and where it is found under /unc, and the pid of the\n"
+            "program that serves it. \"detached\": the service was restarted, and that\n"
+            "program has not come back to it yet. In a container lists that container's\n"
+            "volumes only.\n\n"
+            "examples:\n"
+            "  linfsp volumes\n"
+            "  linfsp volumes --json | jq -r '.[].unc_path | select(.)'\n",
     .run = run,
 };
