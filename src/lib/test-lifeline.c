@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* The life line against the other end of a socket: answers, events in between, silence, nonsense, and the end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/volume.h"
+
+#define VOLUME 77
+
+static struct linfsp_volume volume;
+static struct fsp_lifeline *const line = &volume.lifeline;
+static int service; /* our end */
+
+static int set_up(void **state) {
+    int pair[2];
+    struct wire_volume_created created;
+    memset(&volume, 0, sizeof volume);
+    wire_begin(&created, WIRE_VOLUME_CREATED, 1);
+    created.volume = VOLUME;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || fsp_lifeline_init(line) < 0)
+        return -1;
+    service = pair[0];
+    fsp_lifeline_attached(line, pair[1], &created);
+    volume.session.granted = LINFSP_WANT_PASSTHROUGH;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    close(service);
+    fsp_lifeline_destroy(line);
+    return 0;
+}
+
+static void send_plain(uint16_t type, uint32_t serial) {
+    struct wire_plain message;
+    wire_begin(&message, type, serial);
+    assert_int_equal(wire_send(service, &message, NULL, 0), 0);
+}
+
+static void send_error(uint32_t serial, int error) {
+    struct wire_error message;
+    wire_begin(&message, WIRE_ERROR, serial);
+    message.error = error;
+    WIRE_SET(message.message, "no");
+    assert_int_equal(wire_send(service, &message, NULL, 0), 0);
+}
+
+static void send_ended(uint64_t of) {
+    struct wire_volume_ended message;
+    wire_begin(&message, WIRE_VOLUME_ENDED, 0);
+    message.volume = of;
+    assert_int_equal(wire_send(service, &message, NULL, 0), 0);
+}
+
+static union wire_message received;
+
+/* The next request; whether it brought an fd. */
+static bool receive_request(void) {
+    int fds[WIRE_FDS_MAX];
+    size_t n = 0;
+    assert_int_equal(wire_receive(service, &received, fds, &n, NULL), 1);
+    for (size_t i = 0; i < n; i++)
+        close(fds[i]);
+    return n == 1;
+}
+
+/* ---- the service's side of one question ------------------------------------------------------------------------- */
+
+enum behaviour { ANSWERS, EVENT_FIRST, STALE_FIRST, REFUSES, CLOSES, WRONG_TYPE, NEGATIVE, GARBAGE };
+
+static void *serve(void *how) {
+    enum behaviour behaviour = (enum behaviour)(uintptr_t)how;
+    struct wire_backing_opened answer;
+    bool brought = receive_request();
+    uint32_t serial = received.header.serial;
+    wire_begin(&answer, WIRE_BACKING_OPENED, serial);
+    answer.backing_id = behaviour == NEGATIVE ? -3 : 5;
+    if (behaviour == EVENT_FIRST)
+        send_ended(VOLUME);
+    if (behaviour == STALE_FIRST)
+        send_plain(WIRE_DONE, serial - 1);
+    if (behaviour == REFUSES)
+        send_error(serial, EOPNOTSUPP);
+    else if (behaviour == WRONG_TYPE)
+        send_plain(WIRE_DONE, serial);
+    else if (behaviour == GARBAGE)
+        assert_int_equal(send(service, "garbage", 7, 0), 7);
+    else if (behaviour == CLOSES)
+        shutdown(service, SHUT_RDWR);
+    else
+        assert_int_equal(wire_send(service, &answer, NULL, 0), 0);
+    return (void *)(uintptr_t)brought;
+}
+
+static int ask(enum behaviour behaviour) {
+    pthread_t thread;
+    void *brought;
+    pthread_create(&thread, NULL, serve, (void *)(uintptr_t)behaviour);
+    int r = linfsp_backing_open(&volume, STDIN_FILENO);
+    pthread_join(thread, &brought);
+    assert_int_equal(received.header.type, WIRE_OPEN_BACKING);
+    assert_int_equal(received.open_backing.volume, VOLUME);
+    assert_true(brought);
+    return r;
+}
+
+static bool watcher_is_told(void) {
+    struct pollfd item = { .fd = line->event, .events = POLLIN };
+    return poll(&item, 1, 0) == 1;
+}
+
+static void test_answers(void **state) {
+    assert_int_equal(ask(ANSWERS), 5);
+    assert_false(watcher_is_told());
+    assert_int_equal(ask(STALE_FIRST), 5);
+    assert_int_equal(ask(REFUSES), -EOPNOTSUPP);
+    assert_int_equal(ask(WRONG_TYPE), -EPROTO);
+    assert_int_equal(ask(NEGATIVE), -EPROTO);
+    assert_true(line->socket >= 0);
+}
+
+static void test_event_in_between(void **state) {
+    assert_int_equal(ask(EVENT_FIRST), 5);
+    assert_true(line->ended);
+    assert_true(watcher_is_told());
+    assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -ENOTCONN);
+}
+
+static void test_service_dies(void **state) {
+    assert_int_equal(ask(CLOSES), -ENOTCONN);
+    assert_int_equal(line->socket, -1);
+    assert_false(line->ended); /* another may come */
+    assert_true(watcher_is_told());
+    assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -ENOTCONN);
+    assert_int_equal(linfsp_backing_close(&volume, 5), -ENOTCONN);
+}
+
+static void test_nonsense_breaks_the_line(void **state) {
+    assert_int_equal(ask(GARBAGE), -ENOTCONN);
+    assert_int_equal(line->socket, -1);
+}
+
+static void test_not_granted(void **state) {
+    volume.session.granted = 0;
+    assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -EOPNOTSUPP);
+    assert_int_equal(recv(service, &received, sizeof received, MSG_DONTWAIT), -1);
+}
+
+static void test_close_does_not_wait(void **state) {
+    assert_int_equal(linfsp_backing_close(&volume, 5), 0);
+    receive_request();
+    assert_int_equal(received.header.type, WIRE_CLOSE_BACKING);
+    assert_int_equal(received.close_backing.backing_id, 5);
+    send_plain(WIRE_DONE, received.header.serial);
+    assert_int_equal(ask(ANSWERS), 5); /* its answer disturbs nobody */
+}
+
+static void test_events(void **state) {
+    fsp_lifeline_process(line); /* nothing there */
+    assert_false(line->ended);
+    send_ended(VOLUME + 1);
+    fsp_lifeline_process(line);
+    assert_false(line->ended);
+    send_ended(VOLUME);
+    fsp_lifeline_process(line);
+    assert_true(line->ended);
+}
+
+static void test_unmount_is_asked_for_once(void **state) {
+    fsp_lifeline_unmount(line);
+    fsp_lifeline_unmount(line);
+    receive_request();
+    assert_int_equal(received.header.type, WIRE_UNMOUNT);
+    assert_int_equal(received.unmount.volume, VOLUME);
+    assert_string_equal(received.unmount.target, "");
+    assert_int_equal(recv(service, &received, sizeof received, MSG_DONTWAIT | MSG_PEEK), -1);
+    send_plain(WIRE_DONE, received.header.serial);
+    fsp_lifeline_process(line);
+    assert_true(line->unmount_answered);
+    assert_false(line->unmount_refused);
+}
+
+static void test_unmount_refused(void **state) {
+    fsp_lifeline_unmount(line);
+    receive_request();
+    send_error(received.header.serial, EBUSY);
+    fsp_lifeline_process(line);
+    assert_true(line->unmount_refused);
+}
+
+/* What the next service says to the cookie. The reconnect itself needs a service; this is what follows it. */
+static void test_attach_answers(void **state) {
+    line->attach_serial = 9;
+    assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -ENOTCONN); /* not before it is ours again */
+    send_plain(WIRE_DONE, 9);
+    fsp_lifeline_process(line);
+    assert_int_equal(line->attach_serial, 0);
+    assert_false(line->ended);
+    line->attach_serial = 10;
+    send_error(10, ENOENT);
+    fsp_lifeline_process(line);
+    assert_true(line->ended);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_answers),
+        TEST(test_event_in_between),
+        TEST(test_service_dies),
+        TEST(test_nonsense_breaks_the_line),
+        TEST(test_not_granted),
+        TEST(test_close_does_not_wait),
+        TEST(test_events),
+        TEST(test_unmount_is_asked_for_once),
+        TEST(test_unmount_refused),
+        TEST(test_attach_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
