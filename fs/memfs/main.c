@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program memfs.
+ *
+ * Model. Options become a struct volume, which is mounted and then served until a signal stops it or it is unmounted. With -b
+ * a child does all that, and its parent waits for the child's word that it is mounted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "delay.h"
+#include "operations.h"
+#include "options.h"
+#include "sddl.h"
+#include "util/cleanup.h"
+
+#define NODES_MAX UINT32_C(0xf0000000) /* what slots are numbered with, less some */
+
+static linfsp_volume *running;
+
+static void stop(int signal_number _unused_) {
+    linfsp_volume_stop(running);
+}
+
+static void catch_signals(void) {
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* One line at once, from whichever thread. */
+static void print_trace(void *context _unused_, const char *line) {
+    fprintf(stderr, "%s\n", line);
+}
+
+/* Half the machine's memory, as tmpfs has it. */
+static uint64_t default_space(void) {
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : UINT64_C(1) << 30;
+}
+
+static int make_volume(const struct options *options, struct volume *ret_volume) {
+    uint64_t space = options_volume_size(options);
+    uint64_t nodes = options->nodes_max < NODES_MAX ? options->nodes_max : NODES_MAX;
+    if (space == OPTIONS_UNLIMITED)
+        space = default_space();
+    int r = volume_init(ret_volume, options->case_insensitive, space, nodes);
+    if (r < 0)
+        return r;
+    ret_volume->timeout = options->timeout;
+    ret_volume->purge = options->purge;
+    if (options->file_size_max < ret_volume->file_size_max)
+        ret_volume->file_size_max = options->file_size_max;
+    return 0;
+}
+
+static void set_root(struct volume *volume, const struct options *options) {
+    struct sddl sddl = { .mode = 0777 };
+    struct sddl_error error;
+    if (options->root_sddl)
+        sddl_parse(options->root_sddl, &sddl, &error); /* which options_parse has seen to be right */
+    volume->root->uid = sddl.has_owner ? sddl.owner : linfsp_volume_owner_uid(volume->mounted);
+    volume->root->gid = sddl.has_group ? sddl.group : linfsp_volume_owner_gid(volume->mounted);
+    volume->root->permissions = sddl.mode & 0777;
+}
+
+static int mount_volume(struct volume *volume, const struct options *options, struct linfsp_error *ret_error) {
+    struct linfsp_volume_options mount = {
+        .size = sizeof mount,
+        .file_system_name = options->file_system_name,
+        .mount_point = options->mount_point,
+        .prefix = options->prefix,
+        .want = MEMFS_WANT,
+        .root_mode = 0777,
+        .trace = options->trace ? print_trace : NULL,
+    };
+    int r = linfsp_volume_create(&mount, &memfs_operations, volume, &volume->mounted, ret_error);
+    if (r < 0)
+        return r;
+    set_root(volume, options);
+    return 0;
+}
+
+/* What is mounted where, in a line. */
+static void announce(const struct volume *volume, const struct options *options) {
+    const char *mount_point = linfsp_volume_mount_point(volume->mounted);
+    const char *unc = linfsp_volume_unc_path(volume->mounted);
+    printf("memfs: %s on ", options->file_system_name);
+    if (mount_point)
+        fputs(mount_point, stdout);
+    if (mount_point && unc)
+        fputs(" and ", stdout);
+    if (unc)
+        fputs(unc, stdout);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* Files in memory are open files too, one day: as many as we may. */
+static void raise_limits(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- the background -------------------------------------------------------------------------------------------- */
+
+/* In the child with the pipe's end to write to when mounted; the parent never returns. -1 in ret_ready without -b. */
+static void go_to_background(const struct options *options, int *ret_ready) {
+    int ends[2];
+    char mounted;
+    if (!options->background)
+        return;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return;
+    pid_t child = fork();
+    if (child > 0) {
+        close(ends[1]);
+        if (read(ends[0], &mounted, 1) == 1)
+            _exit(EXIT_SUCCESS);
+        int status = 0; /* it has said why */
+        waitpid(child, &status, 0);
+        _exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+    }
+    close(ends[0]);
+    setsid();
+    *ret_ready = ends[1];
+}
+
+/* From here on nothing is left of the terminal, but standard error where it is the trace's. */
+static void tell_parent(const struct options *options, int *ready) {
+    if (*ready < 0)
+        return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        if (!options->trace)
+            dup2(null, STDERR_FILENO);
+        close(null);
+    }
+    if (chdir("/") == 0 && write(*ready, "", 1) == 1)
+        close_fd(ready);
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+static int open_log(const char *name) {
+    if (!name || !strcmp(name, "-"))
+        return 0;
+    _cleanup_close_ int log = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (log < 0 || dup2(log, STDERR_FILENO) < 0) {
+        fprintf(stderr, "memfs: -D %s: %s\n", name, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static int serve(struct volume *volume, const struct options *options, int *ready) {
+    struct linfsp_error error = { .message = "" };
+    int r = mount_volume(volume, options, &error);
+    if (r < 0) {
+        fprintf(stderr, "memfs: %s\n", error.message[0] ? error.message : strerror(-r));
+        return r;
+    }
+    running = volume->mounted;
+    catch_signals();
+    announce(volume, options);
+    tell_parent(options, ready);
+    r = linfsp_volume_run(volume->mounted);
+    if (r < 0)
+        fprintf(stderr, "memfs: serving the volume ended early: %s\n", strerror(-r));
+    running = NULL;
+    delay_finish(volume->delay);
+    linfsp_volume_destroy(volume->mounted);
+    return r;
+}
+
+static int run(const struct options *options) {
+    static struct volume volume;
+    _cleanup_close_ int ready = -1;
+    if (open_log(options->log_file) < 0)
+        return EXIT_FAILURE;
+    raise_limits();
+    go_to_background(options, &ready);
+    int r = make_volume(options, &volume);
+    if (r == 0 && options->delay_max > 0 &&
+        !(volume.delay = delay_new(options->delay_max, options->delay_percent, options->delay_rarefy)))
+        r = -ENOMEM;
+    if (r < 0) {
+        fprintf(stderr, "memfs: %s\n", strerror(-r));
+        return EXIT_FAILURE;
+    }
+    r = serve(&volume, options, &ready);
+    delay_finish(volume.delay);
+    delay_free(volume.delay);
+    volume_free(&volume);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    struct options_error error;
+    if (options_parse(argc, argv, &options, &error) < 0) {
+        fprintf(stderr, "memfs: %s\n", error.message);
+        return 2;
+    }
+    switch (options.action) {
+    case OPTIONS_HELP:
+        fputs(options_help, stdout);
+        return EXIT_SUCCESS;
+    case OPTIONS_VERSION:
+        printf("memfs (LinFsp) %s\n", linfsp_version());
+        return EXIT_SUCCESS;
+    default:
+        return run(&options);
+    }
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "acl.h"
+#include "util/cleanup.h"
+
+#define CHUNK_SHIFT 10
+#define CHUNK_NODES (1u << CHUNK_SHIFT)
+#define CHUNKS_MAX (UINT32_C(1) << (32 - CHUNK_SHIFT))
+
+/* Free slots are a list through node->index, by position + 1. */
+struct node_chunk {
+    struct node_chunk *next, *previous; /* in pool->open, while it has free slots */
+    struct node_pool *pool;
+    uint32_t number;
+    uint32_t used; /* slots in use */
+    uint32_t free; /* first free slot that was used before, + 1 */
+    uint32_t fresh; /* slots from here on were never used */
+    struct node nodes[CHUNK_NODES];
+};
+
+static_assert(sizeof(struct node) == 128, "a node is two cache lines");
+
+/* ---- slots ----------------------------------------------------------------------------------------------------- */
+
+static int table_init(struct node_table *table) {
+    size_t size = CHUNKS_MAX * sizeof *table->chunks;
+    void *chunks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (chunks == MAP_FAILED)
+        return -ENOMEM;
+    *table = (struct node_table){ .chunks = chunks, .next_number = 1 };
+    return 0;
+}
+
+static struct node_chunk *chunk_of(const struct node *node) {
+    size_t slot = node->index & (CHUNK_NODES - 1);
+    return (struct node_chunk *)(void *)((char *)(uintptr_t)(node - slot) - offsetof(struct node_chunk, nodes));
+}
+
+/* A chunk number that is not in use; CHUNKS_MAX where there is none. */
+static uint32_t take_number(struct node_table *table) {
+    lock_exclusive(&table->lock);
+    uint32_t number = table->free_count > 0 ? table->free[--table->free_count] : CHUNKS_MAX;
+    if (number == CHUNKS_MAX && table->used < CHUNKS_MAX)
+        number = table->used++;
+    unlock_exclusive(&table->lock);
+    return number;
+}
+
+/* Without memory for the list the number is not used again: there are millions. */
+static void give_number(struct node_table *table, uint32_t number) {
+    lock_exclusive(&table->lock);
+    if (table->free_count == table->free_capacity) {
+        uint32_t capacity = table->free_capacity ? 2 * table->free_capacity : 64;
+        uint32_t *list = realloc(table->free, capacity * sizeof *list);
+        if (list) {
+            table->free = list;
+            table->free_capacity = capacity;
+        }
+    }
+    if (table->free_count < table->free_capacity)
+        table->free[table->free_count++] = number;
+    unlock_exclusive(&table->lock);
+}
+
+static void open_chunk(struct node_pool *pool, struct node_chunk *chunk) {
+    chunk->previous = NULL;
+    chunk->next = pool->open;
+    if (chunk->next)
+        chunk->next->previous = chunk;
+    pool->open = chunk;
+}
+
+static void close_chunk(struct node_pool *pool, struct node_chunk *chunk) {
+    if (chunk->next)
+        chunk->next->previous = chunk->previous;
+    if (chunk->previous)
+        chunk->previous->next = chunk->next;
+    else
+        pool->open = chunk->next;
+}
+
+static int add_chunk(struct node_table *table, struct node_pool *pool) {
+    uint32_t number = take_number(table);
+    if (number == CHUNKS_MAX)
+        return -ENOSPC;
+    struct node_chunk *chunk =
+        mmap(NULL, sizeof *chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (chunk == MAP_FAILED) {
+        give_number(table, number);
+        return -ENOSPC;
+    }
+    chunk->pool = pool;
+    chunk->number = number;
+    open_chunk(pool, chunk);
+    atomic_store_explicit(&table->chunks[number], chunk, memory_order_release);
+    return 0;
+}
+
+static struct node_pool *own_pool(struct node_table *table) {
+    static _Atomic unsigned threads;
+    static _Thread_local unsigned mine;
+    if (mine == 0)
+        mine = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % NODE_POOLS;
+    return &table->pools[mine - 1];
+}
+
+/* A slot's node: all zero, but for its index. */
+static struct node *take_slot(struct node_table *table) {
+    struct node_pool *pool = own_pool(table);
+    struct node *node = NULL;
+    lock_exclusive(&pool->lock);
+    if (pool->open || add_chunk(table, pool) == 0) {
+        struct node_chunk *chunk = pool->open;
+        uint32_t slot = chunk->free ? chunk->free - 1 : chunk->fresh++;
+        node = &chunk->nodes[slot];
+        if (chunk->free)
+            chunk->free = node->index;
+        if (++chunk->used == CHUNK_NODES)
+            close_chunk(pool, chunk);
+        memset(node, 0, sizeof *node);
+        node->index = chunk->number << CHUNK_SHIFT | slot;
+    }
+    unlock_exclusive(&pool->lock);
+    return node;
+}
+
+/* A chunk that has become empty goes back to the kernel, unless it is the pool's only one with room. */
+static void give_slot(struct node_table *table, struct node *node) {
+    struct node_chunk *chunk = chunk_of(node);
+    struct node_pool *pool = chunk->pool;
+    lock_exclusive(&pool->lock);
+    uint32_t slot = node->index & (CHUNK_NODES - 1);
+    node->index = chunk->free;
+    chunk->free = slot + 1;
+    if (chunk->used-- == CHUNK_NODES)
+        open_chunk(pool, chunk);
+    bool drop = chunk->used == 0 && (pool->open != chunk || chunk->next) && chunk->number != 0;
+    if (drop)
+        close_chunk(pool, chunk);
+    unlock_exclusive(&pool->lock);
+    if (!drop)
+        return;
+    uint32_t number = chunk->number;
+    atomic_store_explicit(&table->chunks[number], NULL, memory_order_relaxed);
+    munmap(chunk, sizeof *chunk);
+    give_number(table, number);
+}
+
+struct node *node_of(struct volume *volume, uint64_t inode) {
+    uint64_t index = inode - 1;
+    struct node_chunk *chunk =
+        atomic_load_explicit(&volume->table.chunks[index >> CHUNK_SHIFT], memory_order_acquire);
+    return &chunk->nodes[index & (CHUNK_NODES - 1)];
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct node **ret_node) {
+    if (!space_take(&volume->nodes, 1))
+        return -ENOSPC;
+    struct node *node = take_slot(&volume->table);
+    if (!node) {
+        space_give(&volume->nodes, 1);
+        return -ENOSPC;
+    }
+    atomic_store_explicit(&node->references, 1, memory_order_relaxed);
+    node->number = atomic_fetch_add_explicit(&volume->table.next_number, 1, memory_order_relaxed);
+    node->type = mode & S_IFMT;
+    node->permissions = mode & 07777;
+    node->uid = uid;
+    node->gid = gid;
+    node_touch(node, ATIME | MTIME | CTIME);
+    if (S_ISDIR(mode) && !(node->directory = directory_new(NULL))) {
+        node_drop(volume, node, 1);
+        return -ENOSPC;
+    }
+    *ret_node = node;
+    return 0;
+}
+
+static void free_content(struct volume *volume, struct node *node) {
+    if (S_ISREG(node->type))
+        data_free(&node->data, &volume->space);
+    else if (S_ISDIR(node->type))
+        directory_free(node->directory);
+    else if (S_ISLNK(node->type))
+        free(node->target);
+    xattr_free(&node->xattrs, &volume->space);
+}
+
+void node_drop(struct volume *volume, struct node *node, uint64_t count) {
+    if (atomic_fetch_sub_explicit(&node->references, count, memory_order_acq_rel) != count)
+        return;
+    free_content(volume, node);
+    give_slot(&volume->table, node);
+    space_give(&volume->nodes, 1);
+}
+
+/* ---- volume ---------------------------------------------------------------------------------------------------- */
+
+int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t node_limit) {
+    *volume = (struct volume){
+        .file_size_max = INT64_MAX,
+        .timeout = LINFSP_TIMEOUT_INFINITE,
+        .space = { .limit = space_limit },
+        .nodes = { .limit = node_limit },
+    };
+    int r = names_init(&volume->names, fold);
+    if (r == 0)
+        r = table_init(&volume->table);
+    if (r == 0)
+        r = node_new(volume, S_IFDIR | 0777, 0, 0, &volume->root);
+    if (r < 0) {
+        volume_free(volume);
+        return r;
+    }
+    volume->root->links = 2;
+    volume->root->directory->parent = volume->root;
+    return 0;
+}
+
+void volume_free(struct volume *volume) {
+    for (uint32_t i = 0; i < volume->table.used; i++) {
+        struct node_chunk *chunk = atomic_load(&volume->table.chunks[i]);
+        for (uint32_t slot = 0; chunk && slot < chunk->fresh; slot++)
+            if (atomic_load(&chunk->nodes[slot].references) > 0)
+                free_content(volume, &chunk->nodes[slot]);
+        if (chunk)
+            munmap(chunk, sizeof *chunk);
+    }
+    free(volume->table.free);
+    if (volume->table.chunks)
+        munmap((void *)volume->table.chunks, CHUNKS_MAX * sizeof *volume->table.chunks);
+    volume->table = (struct node_table){ .chunks = NULL };
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------ */
+
+void node_touch(struct node *node, unsigned which) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (which & ATIME) {
+        node->atime = now.tv_sec;
+        node->atime_ns = (uint32_t)now.tv_nsec;
+    }
+    if (which & MTIME) {
+        node->mtime = now.tv_sec;
+        node->mtime_ns = (uint32_t)now.tv_nsec;
+    }
+    if (which & CTIME) {
+        node->ctime = now.tv_sec;
+        node->ctime_ns = (uint32_t)now.tv_nsec;
+    }
+}
+
+static bool is_before(int64_t a, uint32_t a_ns, int64_t b, uint32_t b_ns) {
+    return a < b || (a == b && a_ns <= b_ns);
+}
+
+bool node_needs_atime(const struct node *node) {
+    return is_before(node->atime, node->atime_ns, node->mtime, node->mtime_ns) ||
+           is_before(node->atime, node->atime_ns, node->ctime, node->ctime_ns) || node->atime < time(NULL) - 24 * 60 * 60;
+}
+
+/* An entry is shown as 32 bytes of a directory's size. */
+static uint64_t shown_size(const struct node *node) {
+    switch (node->type) {
+    case S_IFREG:
+        return node->data.size;
+    case S_IFDIR:
+        return node->entries * 32;
+    case S_IFLNK:
+        return node->target_size;
+    default:
+        return 0;
+    }
+}
+
+void node_stat(struct node *node, struct stat *ret_stat) {
+    lock_shared(&node->lock);
+    *ret_stat = (struct stat){
+        .st_ino = node->number,
+        .st_mode = (mode_t)node->type | node->permissions,
+        .st_nlink = node->links,
+        .st_uid = node->uid,
+        .st_gid = node->gid,
+        .st_rdev = S_ISCHR(node->type) || S_ISBLK(node->type) ? node->device : 0,
+        .st_size = (off_t)shown_size(node),
+        .st_blksize = PAGE_BYTES,
+        .st_blocks = S_ISREG(node->type) ? (blkcnt_t)node->data.pages * (blkcnt_t)(PAGE_BYTES / 512) : 0,
+        .st_atim = { node->atime, node->atime_ns },
+        .st_mtim = { node->mtime, node->mtime_ns },
+        .st_ctim = { node->ctime, node->ctime_ns },
+    };
+    unlock_shared(&node->lock);
+}
+
+void node_kill_privileges(struct volume *volume, struct node *node) {
+    if (S_ISDIR(node->type))
+        return;
+    if (node->permissions & S_ISUID || (node->permissions & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+        node->permissions &= (uint16_t)~(S_ISUID | (node->permissions & S_IXGRP ? S_ISGID : 0));
+    if (node->xattrs)
+        xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
+}
+
+void node_set_permissions(struct node *node, mode_t mode) {
+    node->permissions = mode & 07777;
+    struct xattr *acl = xattr_find(node->xattrs, XATTR_ACL_ACCESS);
+    if (acl)
+        acl_set_mode(acl->bytes + acl->name_size + 1, acl->value_size, mode);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "operations.h"
+
+#include "delay.h"
+
+struct node *directory_node_of(struct volume *volume, uint64_t inode) {
+    struct node *node = node_of(volume, inode);
+    return S_ISDIR(node->type) ? node : NULL;
+}
+
+/*
+ * With -i one file can be in the kernel's name cache under several spellings. All but the stored one are asked for anew each time. And
+ * so is the stored one where it is no directory: when the file goes by another spelling nothing would tell the kernel that
+ * this one has gone too. A directory has one name in that cache at any time, which moves from spelling to spelling.
+ */
+uint64_t entry_timeout(const struct volume *volume, const struct node *node, bool exact) {
+    if (!volume->names.fold)
+        return volume->timeout;
+    return exact && S_ISDIR(node->type) ? volume->timeout : 0;
+}
+
+void fill_entry(struct volume *volume, struct node *node, bool exact, struct linfsp_entry *ret_entry) {
+    ret_entry->inode = node_inode(node);
+    ret_entry->generation = node->number;
+    ret_entry->attributes_timeout = volume->timeout;
+    ret_entry->entry_timeout = entry_timeout(volume, node, exact);
+    node_stat(node, &ret_entry->attributes);
+}
+
+int reply_node(linfsp_request *request, struct volume *volume, struct node *node, bool exact) {
+    struct linfsp_entry entry;
+    fill_entry(volume, node, exact, &entry);
+    if (linfsp_reply_entry(request, &entry) < 0)
+        node_drop(volume, node, 1);
+    return 0;
+}
+
+void changed_directory(struct node *node, int entries, int links) {
+    lock_exclusive(&node->lock);
+    node->entries += (uint64_t)(int64_t)entries;
+    node->links += (uint32_t)links;
+    node_touch(node, MTIME | CTIME);
+    unlock_exclusive(&node->lock);
+}
+
+void lost_name(struct volume *volume, struct node *node) {
+    lock_exclusive(&node->lock);
+    node->links--;
+    if (node->links > 0)
+        space_give(&volume->nodes, 1); /* that of this further name */
+    node_touch(node, CTIME);
+    unlock_exclusive(&node->lock);
+}
+
+uint32_t open_flags(const struct volume *volume) {
+    bool keep = volume->timeout == LINFSP_TIMEOUT_INFINITE && !volume->purge;
+    return LINFSP_OPEN_NOFLUSH | LINFSP_OPEN_PARALLEL_DIRECT_WRITES | (keep ? LINFSP_OPEN_KEEP_CACHE : 0);
+}
+
+static void destroy(void *context) {
+    struct volume *volume = context;
+    delay_finish(volume->delay);
+}
+
+/* Left out: access, because the kernel checks; flush, fsync, fsyncdir and syncfs, because there is nothing further to write to. */
+const struct linfsp_operations memfs_operations = {
+    .size = sizeof memfs_operations,
+    .destroy = destroy,
+    .lookup = memfs_lookup,
+    .forget = memfs_forget,
+    .getattr = memfs_getattr,
+    .setattr = memfs_setattr,
+    .readlink = memfs_readlink,
+    .mknod = memfs_mknod,
+    .mkdir = memfs_mkdir,
+    .symlink = memfs_symlink,
+    .unlink = memfs_unlink,
+    .rmdir = memfs_rmdir,
+    .rename = memfs_rename,
+    .link = memfs_link,
+    .open = memfs_open,
+    .create = memfs_create,
+    .tmpfile = memfs_tmpfile,
+    .read = memfs_read,
+    .write = memfs_write,
+    .release = memfs_release,
+    .opendir = memfs_opendir,
+    .readdir = memfs_readdir,
+    .releasedir = memfs_releasedir,
+    .statfs = memfs_statfs,
+    .setxattr = memfs_setxattr,
+    .getxattr = memfs_getxattr,
+    .listxattr = memfs_listxattr,
+    .removexattr = memfs_removexattr,
+    .fallocate = memfs_fallocate,
+    .lseek = memfs_lseek,
+    .copy_file_range = memfs_copy_file_range,
+};
