@@ -47,7 +47,9 @@ int linfsp_backing_open(linfsp_volume *volume, int fd) {
         return -EOPNOTSUPP;
     wire_begin(&request, WIRE_OPEN_BACKING, 0);
     request.volume = volume->lifeline.volume;
-    int r = fsp_lifeline_ask(&volume->lifeline, &request, &fd, 1, &answer);
+    /* whoever holds the connection's own descriptor may have files registered with it */
+    const int fds[] = {volume->session.fds[0], fd};
+    int r = fsp_lifeline_ask(&volume->lifeline, &request, fds, 2, &answer);
     if (r < 0)
         return r;
     if (answer.header.type != WIRE_BACKING_OPENED || answer.backing_opened.backing_id <= 0)
@@ -60,5 +62,6 @@ int linfsp_backing_close(linfsp_volume *volume, int backing_id) {
     wire_begin(&request, WIRE_CLOSE_BACKING, 0);
     request.volume = volume->lifeline.volume;
     request.backing_id = backing_id;
-    return fsp_lifeline_tell(&volume->lifeline, &request);
+    union wire_message answer;
+    return fsp_lifeline_ask(&volume->lifeline, &request, &volume->session.fds[0], 1, &answer);
 }

@@ -47,7 +47,7 @@ static int set_number(int context, const char *key, unsigned value) {
 
 static int set_root_mode(int context, unsigned mode) {
     char text[32];
-    snprintf(text, sizeof text, "%o", mode & S_IFMT ? mode : S_IFDIR | mode);
+    snprintf(text, sizeof text, "%o", mode);
     return set_option(context, "rootmode", text);
 }
 
@@ -56,14 +56,14 @@ static int set_flag(int context, const char *key) {
 }
 
 /* Makes the superblock and a detached mount of it. uid and gid are the server's, as the superblock's user namespace counts. */
-static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t uid, gid_t gid) {
+static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t uid, gid_t gid, mode_t root_type) {
     _cleanup_close_ int context = fsopen("fuse", FSOPEN_CLOEXEC);
     if (context < 0)
         return -errno;
     int r;
     if ((r = set_option(context, "source", mount->source)) < 0 ||
         (mount->file_system_name[0] && (r = set_option(context, "subtype", mount->file_system_name)) < 0) ||
-        (r = set_number(context, "fd", (unsigned)fuse)) < 0 || (r = set_root_mode(context, mount->root_mode)) < 0 ||
+        (r = set_number(context, "fd", (unsigned)fuse)) < 0 || (r = set_root_mode(context, root_type | mount->root_mode)) < 0 ||
         (r = set_number(context, "user_id", uid)) < 0 || (r = set_number(context, "group_id", gid)) < 0 ||
         (!mount->no_default_permissions && (r = set_flag(context, "default_permissions")) < 0) ||
         (mount->allow_other && (r = set_flag(context, "allow_other")) < 0) ||
@@ -123,12 +123,20 @@ static int publish(const struct job_mount *request, int *mount, struct job_resul
     return 0;
 }
 
+static mode_t root_type_of(int mount_point) {
+    struct statx status;
+    if (statx(mount_point, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+        return S_IFDIR;
+    return S_ISREG(status.stx_mode) ? S_IFREG : S_IFDIR;
+}
+
 /* What is under way, to be undone where a later step fails. */
 struct attempt {
     int mount_namespace, user_namespace, root;
     int fuse, mount;
     struct mount_point point;
     bool published;
+    mode_t root_type;
 };
 
 static void attempt_close(struct attempt *attempt) {
@@ -159,7 +167,7 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
     /* the mount namespace decides who may open a file system: in a user namespace, its own */
     if (own_user_namespace && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
         return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
-    attempt->mount = make_detached_mount(request, attempt->fuse, uid, gid);
+    attempt->mount = make_detached_mount(request, attempt->fuse, uid, gid, attempt->root_type);
     if (attempt->mount < 0)
         return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
     result->mount.owner_uid = uid;
@@ -193,12 +201,15 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
     const struct job_mount *request = &job->mount;
     bool host = job->target.host;
     int r;
+    if (request->raw) /* programs mount on files, too */
+        attempt->root_type = root_type_of(fds[n_fds - 1]);
     if (host)
         attempt->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     else if ((r = enter_open(base, &job->target, fds[0], &attempt->mount_namespace, &attempt->user_namespace,
                              &attempt->root)) < 0)
         return job_fail(result, r, "the container is gone");
-    int node = request->raw ? fds[--n_fds] : base->fuse_device;
+    size_t first = host ? 0 : 1;
+    int node = request->raw ? fds[first++] : base->fuse_device;
     if ((r = make_superblock(base, job, node, attempt, result, ret_fds)) < 0)
         return r;
     if (request->network) {
@@ -214,7 +225,6 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
         return 0;
     if (!host && !result->spent && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
         return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
-    size_t first = host ? 0 : 1;
     r = mount_point_find(base, job, attempt->root, n_fds > first ? fds[first] : -1,
                          n_fds > first + 1 ? fds[first + 1] : -1, &attempt->point, result);
     if (r < 0)
@@ -228,7 +238,7 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
 void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
     _cleanup_(attempt_close) struct attempt attempt = {
-        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .point = MOUNT_POINT_NONE};
+        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .point = MOUNT_POINT_NONE, .root_type = S_IFDIR};
     int r = run_mount(base, job, fds, n_fds, &attempt, result, ret_fds);
     if (r < 0) {
         for (uint32_t i = 0; i < result->mount.clones; i++)

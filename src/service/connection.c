@@ -9,12 +9,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "service/reaper.h"
 #include "service/service.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "wire/codec.h"
 
 #define IDLE_USEC (10 * 1000000ull)
+#define DISCARD_LANE (UINT64_C(1) << 62)
 
 static int watch(struct connection *connection, uint32_t events) {
     return sd_event_source_set_io_events(connection->io, events);
@@ -34,7 +36,7 @@ void connection_free(struct connection *connection) {
     silo->connections--;
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->idle);
-    close_fd(&connection->fd);
+    reaper_close(service->reaper, steal_fd(&connection->fd));
     free(connection);
     if (volume)
         volume_lost_connection(volume);
@@ -98,13 +100,57 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
+/* Looks at the next message without taking it out of the queue: descriptors that come with it must not come to us (reaper.h). Same
+ * results as wire_receive. */
+static int peek(int fd, union wire_message *message, bool *ret_carries_fds, const char **ret_why) {
+    struct iovec part = {message, sizeof *message};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t size = recvmsg(fd, &packet, MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    *ret_carries_fds = packet.msg_flags & MSG_CTRUNC;
+    if (size == 0)
+        return 0;
+    if (packet.msg_flags & MSG_TRUNC) {
+        *ret_why = "it is too long";
+        return -EBADMSG;
+    }
+    int r = wire_check(message, (size_t)size, ret_why);
+    return r < 0 ? r : 1;
+}
+
+static void on_discarded(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct connection *connection = connection_find(context, key);
+    if (connection)
+        connection_ready(connection);
+}
+
+void connection_discard(struct connection *connection) {
+    struct job job = {.type = JOB_DISCARD};
+    connection_wait(connection, connection->serial);
+    if (workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
+                       connection->silo->mount_namespace | DISCARD_LANE, on_discarded, connection->silo->service,
+                       connection->id) < 0)
+        connection_free(connection);
+}
+
+struct connection *connection_find(struct service *service, uint64_t id) {
+    struct silo *silo, *next;
+    HASH_ITER(hash, service->silos, silo, next) {
+        struct connection *connection;
+        list_for_each(connection, &silo->connection_list, node) if (connection->id == id) return connection;
+    }
+    return NULL;
+}
+
 static void read_one(struct connection *connection) {
     static union wire_message message;
-    int fds[WIRE_FDS_MAX];
-    size_t n_fds = 0;
+    bool carries_fds = false;
     const char *why = NULL;
-    int r = wire_receive(connection->fd, &message, fds, &n_fds, &why);
+    int r = peek(connection->fd, &message, &carries_fds, &why);
     if (r == -EAGAIN)
+        return;
+    if (r > 0 && !carries_fds && recv(connection->fd, &(char){0}, 1, MSG_DONTWAIT | MSG_TRUNC) < 0)
         return;
     if (r == -EBADMSG || r == -EPROTO) {
         log_debug("a client (pid %d) sent no message of ours: %s", connection->peer.pid, why ? why : "malformed");
@@ -117,14 +163,15 @@ static void read_one(struct connection *connection) {
         connection_free(connection);
         return;
     }
-    struct silo *silo = connection->silo;
-    request_handle(connection, &message, fds, n_fds);
-    for (size_t i = 0; i < n_fds; i++)
-        close_fd(&fds[i]);
-    struct connection *still;
-    list_for_each(still, &silo->connection_list, node) if (still == connection) {
+    struct service *service = connection->silo->service;
+    uint64_t id = connection->id;
+    connection->carries_fds = carries_fds;
+    request_handle(connection, &message);
+    if (connection_find(service, id) == connection) {
+        /* not waiting for a worker, which takes the message out of the queue: it was refused */
+        if (!connection->busy && connection->carries_fds)
+            connection_discard(connection);
         restart_idle(connection);
-        return;
     }
 }
 
@@ -183,6 +230,7 @@ void connection_accept(struct silo *silo, bool network) {
         return;
     connection->silo = silo;
     connection->network = network;
+    connection->id = ++silo->service->next_connection;
     connection->fd = steal_fd(&fd);
     list_append(&silo->connection_list, &connection->node);
     silo->connections++;

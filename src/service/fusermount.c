@@ -64,9 +64,7 @@ static int make_node(struct volume *volume) {
 }
 
 static void fill_job(struct job *job, const struct volume *volume, const struct silo *silo,
-                     const struct mount_options *options, int mount_point) {
-    struct statx status = {.stx_mode = S_IFDIR};
-    (void)statx(mount_point, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status);
+                     const struct mount_options *options) {
     *job = (struct job){.type = JOB_MOUNT, .target = silo->target};
     struct job_mount *mount = &job->mount;
     mount->raw = true;
@@ -80,7 +78,6 @@ static void fill_job(struct job *job, const struct volume *volume, const struct 
     mount->directory_synchronous = options->directory_synchronous;
     mount->attributes = options->attributes;
     mount->max_read = options->max_read;
-    mount->root_mode = (status.stx_mode & S_IFMT) == S_IFREG ? S_IFREG : S_IFDIR;
     mount->peer_pid = volume->peer.pid;
     mount->peer_uid = volume->peer.uid;
     mount->peer_gid = volume->peer.gid;
@@ -90,13 +87,13 @@ static void fill_job(struct job *job, const struct volume *volume, const struct 
     snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
 }
 
-void fusermount_create(struct connection *connection, const struct wire_fusermount *request, int *fds, size_t n_fds) {
+void fusermount_create(struct connection *connection, const struct wire_fusermount *request) {
     struct silo *silo = connection->silo;
     struct service *service = silo->service;
     uint32_t serial = request->header.serial;
     struct mount_options options;
     char message[WIRE_TEXT_MAX];
-    int r = n_fds == 1 && !connection->volume
+    int r = connection->carries_fds && !connection->volume
                 ? mount_options_parse(request->options, &options, message, sizeof message)
                 : (snprintf(message, sizeof message, "one descriptor, of the mount point, is wanted"), -EINVAL);
     if (r >= 0)
@@ -123,14 +120,15 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     }
     _cleanup_close_ int node = make_node(volume);
     struct job job;
-    fill_job(&job, volume, silo, &options, fds[0]);
+    fill_job(&job, volume, silo, &options);
+    job.client_fds = 1;
     job.mount.peer_pid = connection->peer.pid;
     int job_fds[3];
     size_t n = 0;
     if (!silo->host)
         job_fds[n++] = silo->pidfd;
-    job_fds[n++] = fds[0];
     job_fds[n++] = node;
+    job_fds[n++] = connection->fd;
     r = node < 0 ? node : volume_submit(volume, &job, job_fds, n);
     if (r < 0) {
         volume_free(volume);

@@ -21,7 +21,9 @@ enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
     JOB_STAND_IN, /* put the fusermount3 stand-in in its place again (inject-fuse.c) */
-    JOB_MOUNT, /* make a volume's mounts. fds behind the pidfd: mount point, its parent */
+    JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
+    JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
+    JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
 
@@ -48,7 +50,7 @@ struct job_mount {
     bool allow_other;
     bool no_default_permissions; /* the server itself checks */
     bool synchronous, directory_synchronous;
-    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones. The last fd is the FUSE node to open */
+    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones; opened through a FUSE node of its own */
     bool has_mount_point; /* an fd, or a letter */
     bool made_mount_point; /* by the client: the parent's fd follows */
     char letter[4];
@@ -85,10 +87,13 @@ struct job_unmount {
 
 struct job {
     uint32_t type; /* enum job_type */
-    uint32_t reserved;
+    uint32_t client_fds; /* so many are received by the worker: the last fd is the client's connection, at whose head its message waits */
     uint64_t ticket;
     struct job_target target;
     union {
+        struct {
+            int32_t close; /* 0: open one; else the id to drop */
+        } backing;
         bool give_way; /* JOB_STAND_IN: be gone, rather than in place */
         struct job_inject inject;
         struct job_mount mount;
@@ -102,6 +107,7 @@ struct job_result {
     bool spent; /* the worker entered a user namespace and cannot come back */
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
+        int32_t backing_id;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
@@ -150,6 +156,9 @@ void eject_job(const struct job_base *base, const struct job *job, const int *fd
 void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result, int *ret_fds, size_t *ret_n_fds);
 void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                 struct job_result *result);
+
+void backing_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result);
 
 /* Puts an outcome into a result: a negative errno and a sentence. Returns error. */

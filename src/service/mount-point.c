@@ -83,6 +83,8 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
 
 static int check_client_folder(const struct job_base *base, const struct job *job, int fd, struct job_result *result) {
     struct statx status;
+    if (fd < 0 || !(fcntl(fd, F_GETFL) & O_PATH))
+        return job_fail(result, -EINVAL, "the mount point's descriptor is not one that only names it (O_PATH)");
     int r = check_place(base, fd, result);
     if (r < 0)
         return r;
@@ -220,6 +222,8 @@ int mount_point_find(const struct job_base *base, const struct job *job, int roo
     if (ret_point->fd < 0)
         return job_fail(result, -errno, "out of descriptors");
     if (job->mount.made_mount_point) {
+        if (client_parent < 0 || !(fcntl(client_parent, F_GETFL) & O_PATH))
+            return job_fail(result, -EINVAL, "the parent's descriptor is not one that only names it (O_PATH)");
         ret_point->parent = fcntl(client_parent, F_DUPFD_CLOEXEC, 3);
         ret_point->made = ret_point->parent >= 0;
         /* its name is the last component of what it was opened as */

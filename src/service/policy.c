@@ -37,22 +37,16 @@ static bool valid_letter(const char *letter) {
     return !letter[0] || (!letter[1] && ((letter[0] >= 'a' && letter[0] <= 'z') || letter[0] == '*'));
 }
 
-/* The descriptors that the flags announce, and nothing else. */
-static bool valid_fds(const struct wire_create_volume *request, size_t n_fds) {
-    size_t expected = 0;
-    if (request->flags & WIRE_CREATE_MOUNT_POINT_FD)
-        expected++;
-    if (request->flags & WIRE_CREATE_MADE_MOUNT_POINT) {
-        if (!expected || !request->made_name[0] || strchr(request->made_name, '/') ||
-            strcmp(request->made_name, ".") == 0 || strcmp(request->made_name, "..") == 0)
-            return false;
-        expected++;
-    }
-    return n_fds == expected;
+/* A mount point that the client made comes as a descriptor, and has a name of one component. */
+static bool valid_made_name(const struct wire_create_volume *request) {
+    if (!(request->flags & WIRE_CREATE_MADE_MOUNT_POINT))
+        return true;
+    return (request->flags & WIRE_CREATE_MOUNT_POINT_FD) && request->made_name[0] && !strchr(request->made_name, '/') &&
+           strcmp(request->made_name, ".") != 0 && strcmp(request->made_name, "..") != 0;
 }
 
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
-                  const struct wire_create_volume *request, size_t n_fds, char *ret_message, size_t size) {
+                  const struct wire_create_volume *request, char *ret_message, size_t size) {
     const struct limits *limits = &silo->service->limits;
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
     if (silo->volumes >= limits->volumes_per_silo)
@@ -62,7 +56,7 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL, "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
                                                   "at least one", request->file_system_name);
-    if (!valid_letter(request->letter) || (letter && folder) || !valid_fds(request, n_fds) ||
+    if (!valid_letter(request->letter) || (letter && folder) || !valid_made_name(request) ||
         request->clones > WIRE_CLONES_MAX || (request->root_mode & ~07777u))
         return refuse(ret_message, size, -EINVAL, "the request is malformed");
     if (network != (request->prefix[0] != 0))

@@ -234,9 +234,14 @@ static void resolve(struct connection *connection, const struct wire_resolve_pre
         (void)connection_done(connection, serial);
 }
 
-void request_handle(struct connection *connection, const union wire_message *message, int *fds, size_t n_fds) {
+static bool takes_fds(uint16_t type) {
+    return type == WIRE_CREATE_VOLUME || type == WIRE_FUSERMOUNT || type == WIRE_OPEN_BACKING ||
+           type == WIRE_CLOSE_BACKING;
+}
+
+void request_handle(struct connection *connection, const union wire_message *message) {
     uint32_t serial = message->header.serial;
-    if (n_fds > 0 && message->header.type != WIRE_CREATE_VOLUME && message->header.type != WIRE_FUSERMOUNT) {
+    if (connection->carries_fds && !takes_fds(message->header.type)) {
         (void)connection_error(connection, serial, -EINVAL, "this message carries no descriptors");
         return;
     }
@@ -246,10 +251,16 @@ void request_handle(struct connection *connection, const union wire_message *mes
     }
     switch (message->header.type) {
     case WIRE_CREATE_VOLUME:
-        volume_create(connection, &message->create_volume, fds, n_fds);
+        volume_create(connection, &message->create_volume);
         return;
     case WIRE_FUSERMOUNT:
-        fusermount_create(connection, &message->fusermount, fds, n_fds);
+        fusermount_create(connection, &message->fusermount);
+        return;
+    case WIRE_OPEN_BACKING:
+        backing_open(connection, &message->open_backing);
+        return;
+    case WIRE_CLOSE_BACKING:
+        backing_close(connection, &message->close_backing);
         return;
     case WIRE_ATTACH_VOLUME:
         volume_attach(connection, &message->attach_volume);

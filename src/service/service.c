@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "service/monitor.h"
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -165,6 +166,7 @@ int service_new(const struct limits *limits, const char *dist, struct service **
     STEP(copy_all(service), "what is put into containers");
     STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
     STEP(workers_new(service->event, service->run_dir, service->fuse_device, &service->workers), "workers");
+    STEP(reaper_new(&service->reaper), "reaper");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(journal_replay(service), "journal");
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
@@ -179,6 +181,7 @@ void service_free(struct service *service) {
         return;
     monitor_free(service->monitor);
     workers_free(service->workers);
+    reaper_free(service->reaper);
     unc_free(service->unc, service->stopping);
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);

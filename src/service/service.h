@@ -28,6 +28,7 @@
 #include "util/list.h"
 
 struct monitor;
+struct reaper;
 struct unc;
 struct service;
 
@@ -69,6 +70,9 @@ struct connection {
     struct silo *silo;
     bool network; /* came over `net` */
     bool busy; /* an answer is under way: nothing more is read */
+    bool closing_backing; /* the backing job under way is one that drops */
+    bool carries_fds; /* the message at hand is in the queue still, with descriptors: for a worker to receive */
+    uint64_t id;
     int fd;
     sd_event_source *io, *idle;
     struct ucred peer;
@@ -122,12 +126,13 @@ struct service {
     int fusectl;
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
     struct workers *workers;
+    struct reaper *reaper;
     struct monitor *monitor;
     struct unc *unc;
     struct silo *silos; /* hash */
     struct silo *host;
     struct volume *volumes; /* hash */
-    uint64_t next_volume;
+    uint64_t next_volume, next_connection;
     uint64_t injections, failures;
     bool stopping;
     struct connection *stopper; /* waits for the stop to be complete */
@@ -167,14 +172,18 @@ int connection_done(struct connection *connection, uint32_t serial);
 void connection_wait(struct connection *connection, uint32_t serial);
 void connection_ready(struct connection *connection);
 
-/* requests.c: does what a message asks. Takes the fds. */
+struct connection *connection_find(struct service *service, uint64_t id);
+/* Has a worker take the message at hand out of the queue. */
+void connection_discard(struct connection *connection);
+
+/* requests.c: does what a message asks. */
 union wire_message;
-void request_handle(struct connection *connection, const union wire_message *message, int *fds, size_t n_fds);
+void request_handle(struct connection *connection, const union wire_message *message);
 /* Goes on with a list as far as the socket takes it. */
 void request_continue_list(struct connection *connection);
 
 /* volume.c */
-void volume_create(struct connection *connection, const struct wire_create_volume *request, int *fds, size_t n_fds);
+void volume_create(struct connection *connection, const struct wire_create_volume *request);
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request);
 struct volume *volume_find(struct service *service, uint64_t id);
 /* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
@@ -197,13 +206,19 @@ void volume_free(struct volume *volume);
 
 /* fusermount.c: the volumes of unmodified FUSE programs. */
 struct wire_fusermount;
-void fusermount_create(struct connection *connection, const struct wire_fusermount *request, int *fds, size_t n_fds);
+void fusermount_create(struct connection *connection, const struct wire_fusermount *request);
 int fusermount_watch(struct volume *volume);
 void fusermount_forget(struct volume *volume);
 
+/* backing.c */
+struct wire_open_backing;
+struct wire_close_backing;
+void backing_open(struct connection *connection, const struct wire_open_backing *request);
+void backing_close(struct connection *connection, const struct wire_close_backing *request);
+
 /* policy.c: 0, or a negative errno with a message. */
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
-                  const struct wire_create_volume *request, size_t n_fds, char *ret_message, size_t size);
+                  const struct wire_create_volume *request, char *ret_message, size_t size);
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
                       char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);

@@ -228,16 +228,17 @@ static void fill_job(struct job *job, const struct volume *volume, const struct 
     snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
 }
 
-void volume_create(struct connection *connection, const struct wire_create_volume *request, int *fds, size_t n_fds) {
+void volume_create(struct connection *connection, const struct wire_create_volume *request) {
     struct silo *silo = connection->silo;
     struct service *service = silo->service;
     uint32_t serial = request->header.serial;
     char message[WIRE_TEXT_MAX];
-    if (connection->volume) {
-        (void)connection_error(connection, serial, -EBUSY, "this connection has a volume already");
+    if (connection->volume || connection->carries_fds != !!(request->flags & WIRE_CREATE_MOUNT_POINT_FD)) {
+        (void)connection_error(connection, serial, connection->volume ? -EBUSY : -EINVAL,
+                               connection->volume ? "this connection has a volume already" : "the request is malformed");
         return;
     }
-    int r = policy_create(silo, &connection->peer, connection->network, request, n_fds, message, sizeof message);
+    int r = policy_create(silo, &connection->peer, connection->network, request, message, sizeof message);
     if (r < 0) {
         (void)connection_error(connection, serial, r, "%s", message);
         return;
@@ -258,12 +259,14 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     struct job job;
     fill_job(&job, volume, silo, request);
     volume->made.by_service = request->letter[0];
-    int job_fds[3];
+    int job_fds[2];
     size_t n = 0;
     if (!silo->host)
         job_fds[n++] = silo->pidfd;
-    for (size_t i = 0; i < n_fds && n < ARRAY_SIZE(job_fds); i++)
-        job_fds[n++] = fds[i];
+    if (connection->carries_fds) {
+        job.client_fds = job.mount.made_mount_point ? 2 : 1;
+        job_fds[n++] = connection->fd;
+    }
     r = volume_submit(volume, &job, job_fds, n);
     if (r < 0) {
         volume_free(volume);

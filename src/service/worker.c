@@ -16,6 +16,7 @@
 #include "util/list.h"
 #include "util/log.h"
 #include "util/sockets.h"
+#include "wire/codec.h"
 
 #define JOB_TIME_LIMIT_USEC (5 * 1000000ull)
 #define WORKERS_MAX 32
@@ -69,6 +70,11 @@ int job_fail(struct job_result *result, int error, const char *format, ...) {
     return error;
 }
 
+static void close_all(int *fds, size_t n_fds) {
+    for (size_t i = 0; i < n_fds; i++)
+        close_fd(&fds[i]);
+}
+
 /* ---- the worker's side ------------------------------------------------------------------------------------------ */
 
 static void perform(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
@@ -86,6 +92,11 @@ static void perform(const struct job_base *base, const struct job *job, const in
     case JOB_MOUNT:
         mount_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);
         return;
+    case JOB_BACKING:
+        backing_job(base, job, fds, n_fds, result);
+        return;
+    case JOB_DISCARD:
+        return; /* done with its reception */
     case JOB_UNMOUNT:
         unmount_job(base, job, fds, n_fds, result);
         return;
@@ -94,9 +105,22 @@ static void perform(const struct job_base *base, const struct job *job, const in
     }
 }
 
-static void close_all(int *fds, size_t n_fds) {
-    for (size_t i = 0; i < n_fds; i++)
-        close_fd(&fds[i]);
+/* Replaces the client's connection, the last of fds, by the descriptors that its message carries. */
+static void receive_from_client(const struct job *job, int *fds, size_t *n_fds, struct job_result *result) {
+    static union wire_message message;
+    int received[WIRE_FDS_MAX];
+    size_t n = 0;
+    _cleanup_close_ int client = fds[--*n_fds];
+    int r = wire_receive(client, &message, received, &n, NULL);
+    if (r > 0 && n == job->client_fds && *n_fds + n <= JOB_FDS_MAX) {
+        memcpy(fds + *n_fds, received, n * sizeof *received);
+        *n_fds += n;
+        return;
+    }
+    if (r > 0)
+        close_all(received, n);
+    if (job->type != JOB_DISCARD)
+        job_fail(result, -EINVAL, "the request's descriptors are not those it announces");
 }
 
 static bool work_once(int socket, const struct job_base *base) {
@@ -109,7 +133,10 @@ static bool work_once(int socket, const struct job_base *base) {
         return false;
     memset(&result, 0, sizeof result);
     result.ticket = job.ticket;
-    perform(base, &job, fds, n_fds, &result, out_fds, &n_out_fds);
+    if (job.type == JOB_DISCARD || job.client_fds)
+        receive_from_client(&job, fds, &n_fds, &result);
+    if (result.error == 0)
+        perform(base, &job, fds, n_fds, &result, out_fds, &n_out_fds);
     close_all(fds, n_fds);
     if (!result.spent && enter_host(base) < 0)
         result.spent = true;
@@ -266,6 +293,9 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     worker->at_work = queued;
     workers->idle--;
     int r = socket_send(worker->socket, &queued->job, sizeof queued->job, queued->fds, queued->n_fds);
+    /* now, while they are open elsewhere: later ours might be the last of a client's socket, and block (reaper.h) */
+    close_all(queued->fds, queued->n_fds);
+    queued->n_fds = 0;
     if (r >= 0)
         r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, JOB_TIME_LIMIT_USEC, 10000,
                                        on_overdue, worker);

@@ -45,8 +45,8 @@ enum wire_type {
     WIRE_GET_STATUS = 6, /* -> WIRE_STATUS */
     WIRE_STOP = 7, /* host's root only -> WIRE_DONE once all is torn down, or the connection closes */
     WIRE_RESOLVE_PREFIX = 8, /* -> WIRE_VOLUME of the volume under which that prefix or path lies, WIRE_DONE */
-    WIRE_OPEN_BACKING = 9, /* on a life line; fd: the file -> WIRE_BACKING_OPENED */
-    WIRE_CLOSE_BACKING = 10, /* on a life line -> WIRE_DONE */
+    WIRE_OPEN_BACKING = 9, /* on a life line; fds: the fuse fd or a clone of it, the file -> WIRE_BACKING_OPENED */
+    WIRE_CLOSE_BACKING = 10, /* on a life line; fd: the fuse fd or a clone of it -> WIRE_DONE */
     WIRE_FUSERMOUNT = 11, /* the fusermount3 stand-in; fd: the mount point -> WIRE_VOLUME_CREATED with the fuse fd */
     WIRE_SHARE = 12, /* publishes a mount point that exists; fd: it -> WIRE_DONE */
     WIRE_UNSHARE = 13, /* -> WIRE_DONE */

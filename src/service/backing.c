@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Backing files of servers without privileges: reads and writes of a volume's file then go to a file of the server's, in the kernel.
+ *
+ * The kernel has the registering process vouch (CAP_SYS_ADMIN): it will open that file for whatever the volume's file is opened for, with
+ * the registrar's rights, and check nothing. So a container must not get more through it than it could do with the descriptor it sent:
+ *
+ *   - the descriptor is open for reading and writing: whoever has that may do both already;
+ *   - it is a regular file, opened really (not O_PATH, which proves nothing);
+ *   - it is not append-only, immutable or sealed by flag, whose limits a fresh opening as root could pass by: an append-only descriptor could
+ *     only be extended, the backing file could be overwritten;
+ *   - it was not opened with O_APPEND, for the same reason;
+ *   - it is registered with the connection whose descriptor comes with it, which only its own server has: the ioctl goes to that descriptor, after
+ *     it was found to be a FUSE device (10:229).
+ *
+ * What the registered file can do afterwards (mounts made read-only, seals of a memfd, quotas) the kernel goes on checking at each write.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "lib/fuse-abi.h"
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "wire/codec.h"
+
+/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+
+static int check_fuse(int fd, struct job_result *result) {
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISCHR(status.stx_mode) ||
+        status.stx_rdev_major != 10 || status.stx_rdev_minor != 229 || (fcntl(fd, F_GETFL) & O_PATH))
+        return job_fail(result, -EINVAL, "the first descriptor is no FUSE connection");
+    return 0;
+}
+
+static int check_file(int fd, struct job_result *result) {
+    struct statx status;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR || (flags & O_APPEND))
+        return job_fail(result, -EPERM, "a backing file must be open for reading and writing, and not for appending");
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISREG(status.stx_mode))
+        return job_fail(result, -EINVAL, "a backing file must be a regular file");
+    if (status.stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE))
+        return job_fail(result, -EPERM, "a backing file must not be append-only or immutable");
+    return 0;
+}
+
+void backing_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                 struct job_result *result) {
+    uint32_t id = (uint32_t)job->backing.close;
+    if (check_fuse(fds[0], result) < 0)
+        return;
+    if (id) {
+        if (ioctl(fds[0], FUSE_DEV_IOC_BACKING_CLOSE, &id) < 0)
+            job_fail(result, -errno, "the backing file cannot be dropped: %s", strerror(errno));
+        return;
+    }
+    if (check_file(fds[1], result) < 0)
+        return;
+    struct fuse_backing_map map = {.fd = fds[1]};
+    int made = ioctl(fds[0], FUSE_DEV_IOC_BACKING_OPEN, &map);
+    if (made < 0)
+        job_fail(result, -errno, "the kernel refuses the backing file: %s", strerror(errno));
+    result->backing_id = made;
+}
+
+/* ---- in the service ------------------------------------------------------------------------------------------------ */
+
+static void on_backing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct connection *connection = connection_find(context, key);
+    struct wire_backing_opened reply;
+    if (!connection)
+        return;
+    int r;
+    if (result->error < 0) {
+        r = connection_error(connection, connection->serial, result->error, "%s", result->message);
+    } else if (connection->closing_backing) {
+        r = connection_done(connection, connection->serial);
+    } else {
+        wire_begin(&reply, WIRE_BACKING_OPENED, connection->serial);
+        reply.backing_id = result->backing_id;
+        r = connection_send(connection, &reply, NULL, 0);
+    }
+    if (r >= 0)
+        connection_ready(connection);
+}
+
+static void submit(struct connection *connection, uint64_t volume, uint32_t serial, int32_t close) {
+    if (!connection->carries_fds || !connection->volume || connection->volume != volume) {
+        (void)connection_error(connection, serial, -EINVAL, "backing files belong to the connection's own volume");
+        return;
+    }
+    struct job job = {.type = JOB_BACKING, .client_fds = close ? 1 : 2};
+    job.backing.close = close;
+    connection->closing_backing = close != 0;
+    int r = workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
+                           connection->silo->mount_namespace, on_backing, connection->silo->service, connection->id);
+    if (r < 0)
+        (void)connection_error(connection, serial, r, "the service has no worker for this container");
+    else
+        connection_wait(connection, serial);
+}
+
+void backing_open(struct connection *connection, const struct wire_open_backing *request) {
+    submit(connection, request->volume, request->header.serial, 0);
+}
+
+void backing_close(struct connection *connection, const struct wire_close_backing *request) {
+    if (request->backing_id > 0)
+        submit(connection, request->volume, request->header.serial, request->backing_id);
+    else
+        (void)connection_error(connection, request->header.serial, -EINVAL, "there is no such backing file");
+}

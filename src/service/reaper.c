@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/reaper.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/sockets.h"
+
+struct reaper {
+    int socket; /* -1: none is running */
+    pid_t pid;
+};
+
+_Noreturn static void reaper_main(int socket) {
+    prctl(PR_SET_NAME, "linfspd-reaper");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(socket, 3);
+    (void)close_range(4, ~0u, 0);
+    for (;;) {
+        char byte;
+        int fd;
+        size_t n = 0;
+        if (socket_receive(3, &byte, 1, &fd, 1, &n) <= 0)
+            _exit(0);
+        if (n)
+            close(fd);
+    }
+}
+
+static int start(struct reaper *reaper) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid < 0) {
+        int error = -errno;
+        close(pair[0]);
+        close(pair[1]);
+        return error;
+    }
+    if (pid == 0)
+        reaper_main(pair[1]);
+    close(pair[1]);
+    (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    reaper->socket = pair[0];
+    reaper->pid = pid;
+    return 0;
+}
+
+static void end(struct reaper *reaper) {
+    if (reaper->socket < 0)
+        return;
+    kill(reaper->pid, SIGKILL); /* a killed process closes without lingering */
+    close_fd(&reaper->socket);
+}
+
+int reaper_new(struct reaper **ret_reaper) {
+    struct reaper *reaper = calloc(1, sizeof *reaper);
+    if (!reaper)
+        return -ENOMEM;
+    int r = start(reaper);
+    if (r < 0) {
+        free(reaper);
+        return r;
+    }
+    *ret_reaper = reaper;
+    return 0;
+}
+
+void reaper_free(struct reaper *reaper) {
+    if (!reaper)
+        return;
+    end(reaper);
+    free(reaper);
+}
+
+void reaper_close(struct reaper *reaper, int fd) {
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (reaper->socket >= 0 && socket_send(reaper->socket, "", 1, &fd, 1) == 0)
+            break; /* in flight it is open still: ours is not the last */
+        end(reaper); /* its queue is full: it hangs */
+        int r = start(reaper);
+        if (r < 0)
+            log_error("no reaper: %s", strerror(-r));
+    }
+    close(fd);
+}
