@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load: runs one operation against a folder and prints what it saw as a line of JSON. load.h has the model.
+ *
+ *     load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER
+ *     load --serve      the same, one command line after the other from standard input
+ *
+ * Times are from the clock that user space reads without a system call. One reading ends a step and begins the next, so the rate is
+ * that of the steps alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+
+#define THREADS_MAX 64
+#define WARM_UP 0.1 /* of the time, before it counts */
+
+/* Latencies to 1/32: 32 buckets for each power of two of nanoseconds. */
+#define SUB_BITS 5
+#define SUB (1u << SUB_BITS)
+#define BUCKETS ((64 - SUB_BITS) * SUB)
+
+struct histogram {
+    uint64_t counts[BUCKETS];
+    uint64_t total, longest;
+};
+
+struct runner {
+    struct worker worker;
+    const struct operation *operation;
+    struct run *run;
+    pthread_t thread;
+    struct histogram *histogram;
+    uint64_t index, units, steps, busy_ns;
+    int error;
+};
+
+/* What the runners of a run share. */
+struct run {
+    struct load load;
+    pthread_barrier_t barrier;
+    atomic_bool phase_over;
+    atomic_int error;
+    bool counting, last; /* set by runner 0 between two barriers */
+    uint64_t spent_ns, phase_ns;
+};
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ---- latencies --------------------------------------------------------------------------------------------------- */
+
+static unsigned bucket_of(uint64_t ns) {
+    if (ns < SUB)
+        return (unsigned)ns;
+    unsigned power = 63 - (unsigned)__builtin_clzll(ns);
+    return (power - SUB_BITS + 1) * SUB + (unsigned)(ns >> (power - SUB_BITS) & (SUB - 1));
+}
+
+/* The middle of a bucket. */
+static double bucket_ns(unsigned bucket) {
+    unsigned shift = bucket / SUB;
+    if (shift == 0)
+        return bucket;
+    double width = (double)(1ull << (shift - 1));
+    return (double)(SUB + bucket % SUB) * width + width / 2;
+}
+
+static void histogram_add(struct histogram *histogram, uint64_t ns) {
+    histogram->counts[bucket_of(ns)]++;
+    histogram->total++;
+    if (ns > histogram->longest)
+        histogram->longest = ns;
+}
+
+static void histogram_merge(struct histogram *to, const struct histogram *from) {
+    for (unsigned i = 0; i < BUCKETS; i++)
+        to->counts[i] += from->counts[i];
+    to->total += from->total;
+    if (from->longest > to->longest)
+        to->longest = from->longest;
+}
+
+static double percentile_us(const struct histogram *histogram, double share) {
+    uint64_t wanted = (uint64_t)((double)histogram->total * share), seen = 0;
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        seen += histogram->counts[i];
+        if (seen > wanted)
+            return bucket_ns(i) / 1000;
+    }
+    return (double)histogram->longest / 1000;
+}
+
+/* ---- a run ------------------------------------------------------------------------------------------------------- */
+
+/* The timed steps of one phase. limit: at most so many. */
+static int run_steps(struct runner *runner, unsigned limit, uint64_t end_ns) {
+    struct run *run = runner->run;
+    const struct operation *operation = runner->operation;
+    uint64_t begin = now_ns(), before = begin;
+    int64_t done = 0;
+    struct worker *worker = &runner->worker;
+    for (worker->done = 0; worker->done < limit; worker->done++) {
+        done = operation->step(worker, runner->index++);
+        uint64_t after = now_ns();
+        if (done < 0)
+            break;
+        if (run->counting) {
+            histogram_add(runner->histogram, after - before);
+            runner->units += (uint64_t)done;
+            runner->steps++;
+        }
+        before = after;
+        if (after >= end_ns || atomic_load_explicit(&run->phase_over, memory_order_relaxed)) {
+            worker->done++;
+            break;
+        }
+    }
+    atomic_store(&run->phase_over, true);
+    if (run->counting)
+        runner->busy_ns += before - begin;
+    return done < 0 ? (int)done : 0;
+}
+
+/* Between two phases, by runner 0 alone: what the next one is. */
+static void plan_phase(struct runner *runner) {
+    struct run *run = runner->run;
+    const struct load *load = &run->load;
+    uint64_t wanted = (uint64_t)(load->seconds * 1e9);
+    bool warm = run->counting || run->spent_ns >= (uint64_t)(load->seconds * WARM_UP * 1e9) || load->count > 0;
+    if (warm && !run->counting)
+        run->spent_ns = 0;
+    run->counting = warm;
+    run->phase_ns = warm ? wanted - (run->spent_ns < wanted ? run->spent_ns : wanted)
+                         : (uint64_t)((double)wanted * WARM_UP) - run->spent_ns;
+    run->last = load->count > 0 ? runner->steps >= load->count : warm && run->spent_ns >= wanted;
+    run->last |= atomic_load(&run->error) != 0;
+    if (load->count > 0)
+        run->phase_ns = UINT64_MAX / 4;
+    atomic_store(&run->phase_over, false);
+}
+
+static void fail(struct runner *runner, int error) {
+    int none = 0;
+    runner->error = error;
+    atomic_compare_exchange_strong(&runner->run->error, &none, error);
+}
+
+static void run_phase(struct runner *runner) {
+    struct run *run = runner->run;
+    const struct operation *operation = runner->operation;
+    unsigned batch = operation_batch(operation, &run->load), limit = batch ? batch : UINT32_MAX;
+    uint64_t left = run->load.count - runner->steps;
+    if (run->load.count > 0 && left < limit)
+        limit = (unsigned)left;
+    if (batch)
+        runner->index = 0;
+    runner->worker.filled = limit;
+    runner->worker.done = 0;
+    int r = operation->fill ? operation->fill(&runner->worker, limit) : 0;
+    pthread_barrier_wait(&run->barrier);
+    uint64_t begin = now_ns();
+    if (r == 0)
+        r = run_steps(runner, limit, begin + run->phase_ns);
+    uint64_t took = now_ns() - begin;
+    pthread_barrier_wait(&run->barrier);
+    if (runner->worker.number == 0)
+        run->spent_ns += took > 0 ? took : 1;
+    if (r == 0 && operation->drain)
+        r = operation->drain(&runner->worker, runner->worker.done);
+    if (r < 0)
+        fail(runner, r);
+}
+
+static void pin_to(unsigned number) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(number % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+    (void)sched_setaffinity(0, sizeof cpus, &cpus);
+}
+
+static void *runner_main(void *argument) {
+    struct runner *runner = argument;
+    struct run *run = runner->run;
+    if (run->load.pin)
+        pin_to(runner->worker.number);
+    int r = runner->operation->setup ? runner->operation->setup(&runner->worker) : 0;
+    if (r < 0)
+        fail(runner, r);
+    for (;;) {
+        pthread_barrier_wait(&run->barrier);
+        if (runner->worker.number == 0)
+            plan_phase(runner);
+        pthread_barrier_wait(&run->barrier);
+        if (run->last)
+            return NULL;
+        run_phase(runner);
+    }
+}
+
+/* ---- folders ----------------------------------------------------------------------------------------------------- */
+
+static int open_worker(struct worker *worker, int parent) {
+    char name[32];
+    snprintf(name, sizeof name, "load.%u", worker->number);
+    worker->file = worker->directory = -1;
+    worker->random = 88172645463325252ull + worker->number;
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    worker->directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (worker->directory < 0)
+        return -errno;
+    if (posix_memalign((void **)&worker->buffer, 4096, CHUNK) != 0)
+        return -ENOMEM;
+    memset(worker->buffer, 0, CHUNK);
+    return 0;
+}
+
+static void close_worker(struct worker *worker, int parent) {
+    char name[32];
+    snprintf(name, sizeof name, "load.%u", worker->number);
+    if (worker->file >= 0)
+        close(worker->file);
+    if (worker->directory >= 0) {
+        unlinkat(worker->directory, "one", 0);
+        for (unsigned i = 0; i < FILES; i++) {
+            snprintf(name, sizeof name, "f%06u", i);
+            unlinkat(worker->directory, name, 0);
+            name[0] = 'g';
+            unlinkat(worker->directory, name, 0);
+        }
+        close(worker->directory);
+        snprintf(name, sizeof name, "load.%u", worker->number);
+        unlinkat(parent, name, AT_REMOVEDIR);
+    }
+    free(worker->buffer);
+}
+
+/* ---- output ------------------------------------------------------------------------------------------------------ */
+
+static void print_result(const struct run *run, const struct runner *runners) {
+    static struct histogram all;
+    const struct load *load = &run->load;
+    const struct operation *operation = runners->operation;
+    double units = 0, steps = 0, busy = 0;
+    uint64_t total = 0;
+    memset(&all, 0, sizeof all);
+    for (unsigned i = 0; i < load->threads; i++) {
+        double seconds = (double)runners[i].busy_ns / 1e9;
+        histogram_merge(&all, runners[i].histogram);
+        total += runners[i].steps;
+        busy += seconds / load->threads;
+        units += seconds > 0 ? (double)runners[i].units / seconds : 0;
+        steps += seconds > 0 ? (double)runners[i].steps / seconds : 0;
+    }
+    printf("{\"operation\": \"%s\", \"threads\": %u, \"unit\": \"%s\", \"seconds\": %.4f, \"steps\": %llu, "
+           "\"per_second\": %.1f, \"bytes_per_second\": %.0f, \"p50_us\": %.2f, \"p90_us\": %.2f, \"p99_us\": %.2f, "
+           "\"p999_us\": %.2f, \"max_us\": %.2f}\n",
+           operation->name, load->threads, operation->unit, busy, (unsigned long long)total, units,
+           steps * operation->bytes, percentile_us(&all, 0.5), percentile_us(&all, 0.9), percentile_us(&all, 0.99),
+           percentile_us(&all, 0.999), (double)all.longest / 1000);
+}
+
+static int print_error(const struct load *load, int error) {
+    printf("{\"operation\": \"%s\", \"threads\": %u, \"error\": \"%s\"}\n", load->operation ? load->operation : "",
+           load->threads, strerror(-error));
+    return 1;
+}
+
+static int perform(const struct operation *operation, const struct load *load) {
+    static struct runner runners[THREADS_MAX];
+    static struct run run;
+    run = (struct run){.load = *load};
+    int parent = open(load->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = parent < 0 ? -errno : 0;
+    for (unsigned i = 0; i < load->threads; i++) {
+        runners[i] = (struct runner){.operation = operation, .run = &run};
+        runners[i].worker = (struct worker){.load = &run.load, .number = i, .directory = -1, .file = -1};
+        runners[i].histogram = calloc(1, sizeof *runners[i].histogram);
+        if (r == 0)
+            r = runners[i].histogram ? open_worker(&runners[i].worker, parent) : -ENOMEM;
+    }
+    pthread_barrier_init(&run.barrier, NULL, load->threads);
+    if (r == 0) {
+        for (unsigned i = 1; i < load->threads; i++)
+            if (pthread_create(&runners[i].thread, NULL, runner_main, &runners[i]) != 0)
+                abort(); /* the others would wait for it */
+        cpu_set_t cpus;
+        sched_getaffinity(0, sizeof cpus, &cpus);
+        runner_main(&runners[0]);
+        sched_setaffinity(0, sizeof cpus, &cpus);
+        for (unsigned i = 1; i < load->threads; i++)
+            pthread_join(runners[i].thread, NULL);
+        r = atomic_load(&run.error);
+    }
+    for (unsigned i = 0; i < load->threads; i++)
+        close_worker(&runners[i].worker, parent);
+    if (parent >= 0)
+        close(parent);
+    if (r < 0)
+        print_error(load, r);
+    else
+        print_result(&run, runners);
+    for (unsigned i = 0; i < load->threads; i++)
+        free(runners[i].histogram);
+    pthread_barrier_destroy(&run.barrier);
+    return r < 0 ? 1 : 0;
+}
+
+/* ---- command lines ------------------------------------------------------------------------------------------------- */
+
+static int usage(void) {
+    fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
+          "       load --serve\noperations:",
+          stderr);
+    for (size_t i = 0; i < n_operations; i++)
+        fprintf(stderr, " %s", operations[i].name);
+    fputs("\n", stderr);
+    return 2;
+}
+
+/* 0, or 2 after having said what is wrong; *ret_serve: command lines come from standard input. */
+static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) {
+    static const struct option known[] = {{"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+                                          {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 'z'},
+                                          {"entries", required_argument, NULL, 'e'}, {"pin", no_argument, NULL, 'p'},
+                                          {"serve", no_argument, NULL, 'S'},         {0}};
+    struct load load = {.threads = 1, .seconds = 0.5, .size = 64 << 20, .entries = 10000};
+    bool serve = false;
+    optind = 0; /* also starts getopt anew */
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (c) {
+        case 't':
+            load.threads = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            load.seconds = strtod(optarg, NULL);
+            break;
+        case 'c':
+            load.count = strtoull(optarg, NULL, 10);
+            break;
+        case 'z':
+            load.size = strtoull(optarg, NULL, 10) / CHUNK * CHUNK;
+            break;
+        case 'e':
+            load.entries = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'p':
+            load.pin = 1;
+            break;
+        case 'S':
+            serve = true;
+            break;
+        default:
+            return usage();
+        }
+    }
+    load.operation = optind < argc ? argv[optind] : NULL;
+    load.folder = optind + 1 < argc ? argv[optind + 1] : NULL;
+    bool complete = load.folder && optind + 2 == argc;
+    if (load.threads < 1 || load.threads > THREADS_MAX || load.size < CHUNK || load.entries < 1 || load.seconds <= 0 ||
+        complete == serve)
+        return usage();
+    *ret_load = load;
+    *ret_serve = serve;
+    return 0;
+}
+
+static int run_command(const struct load *load) {
+    for (size_t i = 0; i < n_operations; i++)
+        if (strcmp(operations[i].name, load->operation) == 0)
+            return perform(&operations[i], load);
+    return print_error(load, -ENOSYS);
+}
+
+static int serve(void) {
+    char line[4096], *arguments[32] = {(char *)(uintptr_t) "load"};
+    while (fgets(line, sizeof line, stdin)) {
+        int count = 1;
+        for (char *word = strtok(line, " \n"); word && count < 31; word = strtok(NULL, " \n"))
+            arguments[count++] = word;
+        arguments[count] = NULL;
+        struct load load;
+        bool nested;
+        if (parse(count, arguments, &load, &nested) != 0 || nested)
+            puts("{\"error\": \"a command line that load does not know\"}");
+        else
+            run_command(&load);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct load load;
+    bool from_input;
+    int r = parse(argc, argv, &load, &from_input);
+    if (r != 0)
+        return r;
+    return from_input ? serve() : run_command(&load);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * volume-create: what mount-peer does, as an ordinary program does it: by the service, with liblinfsp.
+ *
+ *     volume-create [--count=N] [--prefix='\server\share'] [--hold] [MOUNTPOINT]
+ *
+ * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With --hold it waits for a
+ * line on standard input before it destroys.
+ */
+#include <err.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <linfsp/linfsp.h>
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int get_attributes(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct stat attributes = {.st_ino = inode, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
+    return linfsp_reply_attributes(request, &attributes, 0);
+}
+
+static const struct linfsp_operations operations = {.size = sizeof operations, .getattr = get_attributes};
+
+static void *serve(void *argument) {
+    linfsp_volume_run(argument);
+    return NULL;
+}
+
+static void once(const struct linfsp_volume_options *options, bool hold) {
+    linfsp_volume *volume;
+    struct linfsp_error error;
+    pthread_t thread;
+    struct stat attributes;
+    uint64_t begin = now_ns();
+    if (linfsp_volume_create(options, &operations, NULL, &volume, &error) < 0)
+        errx(1, "%s", error.message);
+    uint64_t created = now_ns();
+    if (pthread_create(&thread, NULL, serve, volume) != 0)
+        errx(1, "cannot make a thread");
+    const char *path = linfsp_volume_mount_point(volume);
+    if (!path)
+        path = linfsp_volume_unc_path(volume);
+    if (stat(path, &attributes) < 0)
+        err(1, "%s", path);
+    uint64_t seen = now_ns();
+    printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, ", (double)(created - begin) / 1000, (double)(seen - begin) / 1000);
+    if (hold) {
+        fflush(stdout);
+        (void)getchar();
+    }
+    uint64_t ending = now_ns();
+    linfsp_volume_stop(volume);
+    pthread_join(thread, NULL);
+    linfsp_volume_destroy(volume);
+    printf("\"destroy_us\": %.1f}\n", (double)(now_ns() - ending) / 1000);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+    static const struct option known[] = {
+        {"count", required_argument, NULL, 'c'}, {"prefix", required_argument, NULL, 'p'}, {"hold", no_argument, NULL, 'h'}, {0}};
+    struct linfsp_volume_options options = {.size = sizeof options, .file_system_name = "bench", .threads = 1};
+    long count = 1;
+    bool hold = false;
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 'c')
+            count = strtol(optarg, NULL, 10);
+        else if (c == 'p')
+            options.prefix = optarg;
+        else if (c == 'h')
+            hold = true;
+        else
+            return 2;
+    }
+    options.mount_point = optind < argc ? argv[optind] : NULL;
+    if (!options.mount_point && !options.prefix)
+        errx(2, "usage: volume-create [--count=N] [--prefix=PREFIX] [--hold] [MOUNTPOINT]");
+    for (; count > 0; count--)
+        once(&options, hold);
+    return 0;
+}
