@@ -156,8 +156,11 @@ static int on_events(sd_event_source *source, int fd, uint32_t events, void *use
              header = NLMSG_NEXT(header, size)) {
             const struct cn_msg *message = NLMSG_DATA(header);
             if (header->nlmsg_len >= NLMSG_LENGTH(sizeof *message + sizeof(struct proc_event)) &&
-                message->id.idx == CN_IDX_PROC && message->id.val == CN_VAL_PROC)
-                handle_event(monitor, (const struct proc_event *)message->data);
+                message->id.idx == CN_IDX_PROC && message->id.val == CN_VAL_PROC) {
+                struct proc_event event; /* netlink aligns to 4 */
+                memcpy(&event, message->data, sizeof event);
+                handle_event(monitor, &event);
+            }
         }
     }
     return 0;
