@@ -187,9 +187,8 @@ static int run(const struct verb *verb, int argc, char **argv) {
         return verb_usage(verb);
     }
     if (wire_in_container())
-        return verb_fail(
-            verb, "this is a container, and the LinFsp service runs on its host. Start it there, as root, by: %s",
-            LINFSP_START_COMMAND);
+        return verb_fail(verb, "this is a container; the LinFsp service is started on the host, as root, by: %s",
+                         LINFSP_START_COMMAND);
     int status;
     if (runs_already(verb, &status))
         return status;

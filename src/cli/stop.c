@@ -45,9 +45,8 @@ static int run(const struct verb *verb, int argc, char **argv) {
     _cleanup_close_ int socket = -1, pidfd = -1;
     int result = client_open_quietly(&socket);
     if (wire_in_container())
-        return verb_fail(
-            verb, "this is a container, and the LinFsp service runs on its host: it is stopped there, as root, by: "
-                  "linfsp stop");
+        return verb_fail(verb,
+                         "this is a container; the LinFsp service is stopped on the host, as root, by: linfsp stop");
     if (result == -ENODEV) {
         printf("the service is not running\n");
         return 0;
