@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fusermount3, the helper that libfuse, go-fuse, fuser and others run where they may not mount: the same arguments,
+ * words, exit statuses and socket protocol, but no rights of its own. It holds the mount point by a descriptor, asks
+ * linfspd to mount on it, and sends the fuse descriptor that comes back on to its caller. With auto_unmount it stays as
+ * the volume's life line until its caller is gone.
+ *
+ * What is allowed is the service's to decide; what is checked here is checked to say it in the words that programs
+ * know. Where the caller may mount by itself (a privileged container) it is done so, as if LinFsp were not there.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "fusermount/comm.h"
+#include "fusermount/direct.h"
+#include "fusermount/mount-point.h"
+#include "fusermount/options.h"
+#include "fusermount/report.h"
+#include "fusermount/service.h"
+#include "util/cleanup.h"
+#include "wire/connect.h"
+
+/* That of the libfuse whose helper this one is measured by; programs look for a number here. */
+#define SPOKEN_VERSION "3.14.0"
+#define DEVICE "disk"
+#define CONFIGURATION "/etc/fuse.conf"
+#define MOUNT_TABLE "/etc/mtab"
+#define RECONNECT_MS 200
+
+struct call {
+    const char *options;
+    const char *comm; /* --comm-fd */
+    const char *mount_point;
+    bool unmount, lazy, quiet, wait_only;
+};
+
+/* A mount made, and how to end it. */
+struct mounted {
+    int fuse;
+    int service; /* its life line; -1: mounted with our own rights */
+    struct service_volume volume;
+    char path[PATH_MAX];
+};
+
+/* ---- arguments
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void show_help(void) {
+    printf("%s: [options] mountpoint\n"
+           "Options:\n"
+           " -h\t\t    print help\n"
+           " -V\t\t    print version\n"
+           " -o opt[,opt...]    mount options\n"
+           " -u\t\t    unmount\n"
+           " -q\t\t    quiet\n"
+           " -z\t\t    lazy unmount\n",
+           report_name);
+}
+
+static void show_version(void) {
+    printf("fusermount3 version: %s (LinFsp %s)\n", SPOKEN_VERSION, LINFSP_VERSION);
+}
+
+/* Exits where the arguments end the run by themselves. An option that is not known here, such as --sync-init of
+ * libfuse 3.18, is refused like any other: libfuse then goes back to the protocol that has always been. */
+static void parse_options(int argc, char **argv, struct call *call) {
+    static const struct option options[] = {{"unmount", no_argument, NULL, 'u'},
+                                            {"lazy", no_argument, NULL, 'z'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"options", required_argument, NULL, 'o'},
+                                            {"auto-unmount", no_argument, NULL, 'U'},
+                                            {"comm-fd", required_argument, NULL, 'c'},
+                                            {0}};
+    for (int c; (c = getopt_long(argc, argv, "hVo:uzq", options, NULL)) != -1;)
+        switch (c) {
+        case 'h':
+            show_help();
+            exit(EXIT_FAILURE); /* so does libfuse's */
+        case 'V':
+            show_version();
+            exit(EXIT_SUCCESS);
+        case 'o':
+            call->options = optarg;
+            break;
+        case 'u':
+            call->unmount = true;
+            break;
+        case 'z':
+            call->lazy = true;
+            break;
+        case 'q':
+            call->quiet = true;
+            break;
+        case 'U':
+            call->unmount = call->wait_only = true;
+            break;
+        case 'c':
+            call->comm = optarg;
+            break;
+        default:
+            exit(EXIT_FAILURE);
+        }
+}
+
+static bool parse(int argc, char **argv, struct call *ret_call) {
+    struct call call = {.options = ""};
+    parse_options(argc, argv, &call);
+    if (call.lazy && !call.unmount)
+        report("-z can only be used with -u");
+    else if (optind >= argc)
+        report("missing mountpoint argument");
+    else if (argc > optind + 1)
+        report("extra arguments after the mountpoint");
+    else {
+        call.mount_point = argv[optind];
+        *ret_call = call;
+        return true;
+    }
+    return false;
+}
+
+/* ---- mount
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static bool check_options(const struct options *options, bool by_ourselves) {
+    bool root = getuid() == 0;
+    if (options->set_user_id && !(root && by_ourselves))
+        report("unsafe option suid ignored");
+    if (options->devices && !(root && by_ourselves))
+        report("unsafe option dev ignored");
+    if (options->block_device && !root) {
+        report("option blkdev is privileged");
+        return false;
+    }
+    return true;
+}
+
+static void report_no_connection(int error) {
+    char text[512];
+    if (error == -ENODEV)
+        wire_no_service_message(text, sizeof text);
+    else
+        snprintf(text, sizeof text, "cannot connect to the LinFsp service: %s",
+                 error == -EAGAIN ? "it has too many connections; try again" : strerror(-error));
+    report("%s", text);
+}
+
+static int mount_by_service(int mount_point, const struct call *call, bool auto_unmount, struct mounted *mounted) {
+    char message[WIRE_TEXT_MAX];
+    int result = wire_connect(DEVICE, -1, &mounted->service);
+    if (result < 0) {
+        report_no_connection(result);
+        return result;
+    }
+    result = service_mount(mounted->service, mount_point, mounted->path, call->options, auto_unmount, &mounted->volume,
+                           message);
+    if (result < 0)
+        report("%s", message);
+    else
+        mounted->fuse = result;
+    return result < 0 ? result : 0;
+}
+
+/* 1 where the service is to be asked instead. */
+static int mount_by_ourselves(int mount_point, mode_t type, const struct options *options, struct mounted *mounted) {
+    int fuse = direct_mount(mount_point, type, options);
+    if (fuse == -ENXIO || fuse == -EPERM || fuse == -EACCES)
+        return 1; /* no device, or an LSM or seccomp is against it */
+    if (fuse < 0)
+        report("mount failed: %s", strerror(-fuse));
+    mounted->fuse = fuse;
+    return fuse < 0 ? fuse : 0;
+}
+
+static int make_mount(const struct call *call, const struct options *options, struct mounted *mounted) {
+    mode_t type;
+    _cleanup_close_ int mount_point = mount_point_pin(mounted->path, &type);
+    if (mount_point < 0)
+        return mount_point;
+    bool privileged = direct_is_privileged() && !options->shared;
+    if (!check_options(options, privileged))
+        return -EPERM;
+    if (privileged && options->unknown) {
+        report("unknown option '%s'", options->unknown);
+        return -EINVAL;
+    }
+    int result = privileged ? mount_by_ourselves(mount_point, type, options, mounted) : 1;
+    return result == 1 ? mount_by_service(mount_point, call, options->auto_unmount, mounted) : result;
+}
+
+/* ---- auto_unmount
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* Whether the caller's end of comm is closed. */
+static bool has_hung_up(int comm) {
+    char bytes[64];
+    ssize_t size = recv(comm, bytes, sizeof bytes, MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* The service is gone, and with it the life line: looks for the next one. 1: the volume has ended; 0: go on. */
+static int find_next_service(struct mounted *mounted) {
+    close_fd(&mounted->service);
+    if (wire_connect(DEVICE, 0, &mounted->service) < 0)
+        return 0;
+    int result = service_attach(mounted->service, &mounted->volume);
+    if (result < 0)
+        close_fd(&mounted->service);
+    return result == -ENOENT;
+}
+
+static void wait_on_life_line(int comm, struct mounted *mounted) {
+    for (;;) {
+        struct pollfd wait[2] = {{.fd = comm, .events = POLLIN}, {.fd = mounted->service, .events = POLLIN}};
+        (void)poll(wait, 2, mounted->service < 0 ? RECONNECT_MS : -1);
+        if (wait[0].revents && has_hung_up(comm))
+            break;
+        int heard = wait[1].revents ? service_listen(mounted->service, &mounted->volume) : 0;
+        if (heard == 1 || ((heard < 0 || mounted->service < 0) && find_next_service(mounted) == 1))
+            return;
+    }
+    char message[WIRE_TEXT_MAX];
+    if (mounted->service >= 0)
+        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, message);
+}
+
+/* The file system may have ended in good order, and somebody else's may be mounted there by now: only a dead one is
+ * ours to remove. */
+static bool is_dead(const char *path) {
+    if (!mount_point_is_fuse(path))
+        return false;
+    struct stat status;
+    return stat(path, &status) < 0 && errno == ENOTCONN;
+}
+
+static int unmount(const char *path, bool lazy, bool quiet);
+
+static void wait_for_death(int comm, const char *path) {
+    struct pollfd wait = {.fd = comm, .events = POLLIN};
+    do
+        (void)poll(&wait, 1, -1);
+    while (!has_hung_up(comm));
+    if (is_dead(path))
+        (void)unmount(path, true, true);
+}
+
+static int open_comm(const struct call *call) {
+    const char *text = call->comm ? call->comm : getenv(COMM_VARIABLE);
+    if (text)
+        return comm_open(text);
+    report("old style mounting not supported");
+    return -EINVAL;
+}
+
+static void undo(struct mounted *mounted) {
+    char message[WIRE_TEXT_MAX];
+    close_fd(&mounted->fuse);
+    if (mounted->service >= 0)
+        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, message);
+    else
+        (void)mount_point_unmount(mounted->path, true);
+}
+
+static int mount_and_send(const struct call *call, const struct options *options, int comm, struct mounted *mounted) {
+    int result = make_mount(call, options, mounted);
+    if (result < 0)
+        return result;
+    result = comm_send(comm, mounted->fuse);
+    if (result < 0) {
+        undo(mounted);
+        return result;
+    }
+    close_fd(&mounted->fuse); /* a copy kept here would hide the caller's death */
+    if (!options->auto_unmount)
+        return 0;
+    comm_stay_behind(comm, mounted->service);
+    if (mounted->service >= 0)
+        wait_on_life_line(comm, mounted);
+    else
+        wait_for_death(comm, mounted->path);
+    return 0;
+}
+
+static int run_mount(const struct call *call, const char *path) {
+    struct mounted mounted = {.fuse = -1, .service = -1};
+    struct options options;
+    int comm = open_comm(call);
+    if (comm < 0)
+        return comm;
+    if (options_parse(call->options, &options) < 0) {
+        report("failed to allocate memory");
+        return -ENOMEM;
+    }
+    snprintf(mounted.path, sizeof mounted.path, "%s", path);
+    int result = mount_and_send(call, &options, comm, &mounted);
+    close_fd(&mounted.fuse);
+    close_fd(&mounted.service);
+    options_done(&options);
+    return result;
+}
+
+/* ---- unmount
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int report_unmount(const char *path, int error, const char *message, bool quiet) {
+    if (quiet)
+        return error;
+    if (error == -ENOENT && getuid() != 0)
+        report("entry for %s not found in %s", path, MOUNT_TABLE);
+    else
+        report("failed to unmount %s: %s", path, message ? message : strerror(-error));
+    return error;
+}
+
+/* No volume of the service's: with whatever rights the caller has, the kernel decides. */
+static int unmount_by_ourselves(const char *path, bool lazy, bool quiet) {
+    if (getuid() != 0 && !direct_is_privileged())
+        return report_unmount(path, -ENOENT, NULL, quiet);
+    int result = mount_point_unmount(path, lazy);
+    /* What is missing is said before who may not. */
+    if (result == -EPERM && !mount_point_is_fuse(path))
+        result = -EINVAL;
+    return result < 0 ? report_unmount(path, result, NULL, quiet) : 0;
+}
+
+static int unmount(const char *path, bool lazy, bool quiet) {
+    char message[WIRE_TEXT_MAX];
+    _cleanup_close_ int service = -1;
+    if (strcmp(path, "/") == 0)
+        return report_unmount(path, -EINVAL, NULL, quiet);
+    int result = wire_connect(DEVICE, direct_is_privileged() ? 0 : -1, &service);
+    if (result == 0)
+        result = service_unmount(service, 0, path, lazy, message);
+    else if (result == -ENODEV && !(mount_point_is_fuse(path) && !direct_is_privileged()))
+        result = -ENOENT;
+    else {
+        if (!quiet)
+            report_no_connection(result);
+        return result;
+    }
+    if (result == -ENOENT)
+        return unmount_by_ourselves(path, lazy, quiet);
+    if (result == -EPERM) /* another user's: not a mount of the caller's */
+        return report_unmount(path, -ENOENT, NULL, quiet);
+    return result < 0 ? report_unmount(path, result, result == -EBUSY ? NULL : message, quiet) : 0;
+}
+
+/* ---- the run
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static int run_wait(const struct call *call, const char *path) {
+    int comm = open_comm(call);
+    if (comm < 0)
+        return comm;
+    comm_stay_behind(comm, -1);
+    wait_for_death(comm, path);
+    return 0;
+}
+
+/* The service knows us by our effective ids; installed set-user-id they would not be the caller's. */
+static bool drop_rights(void) {
+    return !getauxval(AT_SECURE) ||
+           (setresgid(getgid(), getgid(), getgid()) == 0 && setresuid(getuid(), getuid(), getuid()) == 0);
+}
+
+int main(int argc, char **argv) {
+    struct call call;
+    char path[PATH_MAX];
+    if (argc > 0)
+        report_name = argv[0];
+    if (!drop_rights() || !parse(argc, argv, &call) || mount_point_resolve(call.mount_point, path) < 0)
+        return EXIT_FAILURE;
+    if (chdir("/") < 0) {
+        report("failed to chdir to '/'");
+        return EXIT_FAILURE;
+    }
+    int result = call.wait_only ? run_wait(&call, path)
+                 : call.unmount ? unmount(path, call.lazy, call.quiet)
+                                : run_mount(&call, path);
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "fusermount/mount-point.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "fusermount/report.h"
+#include "util/cleanup.h"
+
+/* ---- names
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int bad(const char *text) {
+    int error = errno;
+    report("bad mount point %s: %s", text, strerror(error));
+    return -error;
+}
+
+int mount_point_resolve(const char *text, char ret_path[PATH_MAX]) {
+    char copy[PATH_MAX], folder[PATH_MAX];
+    if (!text[0]) {
+        report("invalid mountpoint '%s'", text);
+        return -EINVAL;
+    }
+    if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy) {
+        errno = ENAMETOOLONG;
+        return bad(text);
+    }
+    for (size_t length = strlen(copy); length > 1 && copy[length - 1] == '/'; length--)
+        copy[length - 1] = '\0';
+    char *slash = strrchr(copy, '/');
+    const char *last = slash ? slash + 1 : copy;
+    if (!last[0] || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+        return realpath(copy, ret_path) ? 0 : bad(text);
+    if (slash)
+        *slash = '\0';
+    if (!realpath(!slash ? "." : slash == copy ? "/" : copy, folder))
+        return bad(text);
+    if (snprintf(ret_path, PATH_MAX, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, last) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return bad(text);
+    }
+    return 0;
+}
+
+/* ---- holding it
+ * --------------------------------------------------------------------------------------------------------- */
+
+static int check_folder(int fd, const struct stat *status, const char *path) {
+    if ((status->st_mode & S_ISVTX) && status->st_uid != getuid()) {
+        report("mountpoint %s not owned by user", path);
+        return -EPERM;
+    }
+    if (faccessat(fd, ".", W_OK, 0) < 0) {
+        report("user has no write access to mountpoint %s", path);
+        return -EACCES;
+    }
+    return 0;
+}
+
+/* A file may be mounted on by who may write to it. Opened by its path: at worst the answer is about another file of the
+ * caller's. */
+static int check_file(const char *path) {
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        return 0;
+    int error = errno;
+    report("failed to open %s: %s", path, strerror(error));
+    return -error;
+}
+
+int mount_point_pin(const char *path, mode_t *ret_type) {
+    struct stat status;
+    _cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        int error = errno;
+        report("failed to access mountpoint %s: %s", path, strerror(error));
+        return -error;
+    }
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
+        report("mountpoint %s is not a directory or a regular file", path);
+        return -ENOTDIR;
+    }
+    int result = 0;
+    if (getuid() != 0)
+        result = S_ISDIR(status.st_mode) ? check_folder(fd, &status, path) : check_file(path);
+    if (result < 0)
+        return result;
+    *ret_type = status.st_mode & S_IFMT;
+    return steal_fd(&fd);
+}
+
+/* ---- the mount table
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The kernel writes space, tab, newline and backslash as \ooo. */
+static void unescape(char *text) {
+    char *to = text;
+    for (const char *from = text; *from; to++) {
+        unsigned value;
+        if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1 && strlen(from) >= 4) {
+            *to = (char)value;
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = '\0';
+}
+
+static bool is_fuse_type(const char *type) {
+    return strcmp(type, "fuse") == 0 || strcmp(type, "fuseblk") == 0 || strncmp(type, "fuse.", 5) == 0 ||
+           strncmp(type, "fuseblk.", 8) == 0;
+}
+
+bool mount_point_is_fuse(const char *path) {
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    while (table && getline(&line, &size, table) > 0) {
+        char point[PATH_MAX * 4], type[128];
+        const char *rest = strstr(line, " - ");
+        if (!rest || sscanf(line, "%*s %*s %*s %*s %16383s", point) != 1 || sscanf(rest, " - %127s", type) != 1)
+            continue;
+        unescape(point);
+        if (strcmp(point, path) == 0)
+            found = is_fuse_type(type); /* the last one at a path lies on top */
+    }
+    return found;
+}
+
+int mount_point_unmount(const char *path, bool lazy) {
+    char folder[PATH_MAX], here[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (!slash || !slash[1])
+        return -EINVAL;
+    const char *last = path + (slash - folder) + 1;
+    slash[slash == folder] = '\0';
+    if (chdir(folder) < 0 || !getcwd(here, sizeof here))
+        return -errno;
+    if (strcmp(here, folder) != 0)
+        return -EAGAIN; /* it was moved away since the path was resolved */
+    int result = umount2(last, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno : 0;
+    return chdir("/") < 0 ? -errno : result;
+}
