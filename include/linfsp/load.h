@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * Finding liblinfsp at run time. Included by linfsp.h where LINFSP_LOAD is defined; nothing has to be linked but, with an old C
- * library, -ldl.
+ * Finding liblinfsp at run time. Included by linfsp.h where LINFSP_LOAD is defined; nothing has to be linked but, with
+ * an old C library, -ldl.
  *
  *     #define LINFSP_LOAD
  *     #include <linfsp/linfsp.h>
@@ -10,8 +10,8 @@
  *     if (fsp_load(&error) < 0)
  *         errx(1, "%s", error.message);
  *
- * A program built like this, once, runs on the host and in any container whose image knows nothing of LinFsp: the service
- * brings the library into each container.
+ * A program built like this, once, runs on the host and in any container whose image knows nothing of LinFsp: the
+ * service brings the library into each container.
  */
 #ifndef LINFSP_LOAD_H
 #define LINFSP_LOAD_H
@@ -19,45 +19,45 @@
 #include <linfsp/linfsp.h>
 
 /** All functions of linfsp.h, by name. New ones are added at the end. */
-#define LINFSP_API_FUNCTIONS(FUNCTION)                                                                                \
-    FUNCTION(reply_error)                                                                                             \
-    FUNCTION(reply_done)                                                                                              \
-    FUNCTION(reply_entry)                                                                                             \
-    FUNCTION(reply_attributes)                                                                                        \
-    FUNCTION(reply_open)                                                                                              \
-    FUNCTION(reply_create)                                                                                            \
-    FUNCTION(reply_data)                                                                                              \
-    FUNCTION(reply_vector)                                                                                            \
-    FUNCTION(reply_written)                                                                                           \
-    FUNCTION(reply_size)                                                                                              \
-    FUNCTION(reply_offset)                                                                                            \
-    FUNCTION(reply_statfs)                                                                                            \
-    FUNCTION(reply_ioctl)                                                                                             \
-    FUNCTION(add_entry)                                                                                               \
-    FUNCTION(add_entry_plus)                                                                                          \
-    FUNCTION(reply_directory)                                                                                         \
-    FUNCTION(request_context)                                                                                         \
-    FUNCTION(request_volume)                                                                                          \
-    FUNCTION(request_caller)                                                                                          \
-    FUNCTION(request_buffer)                                                                                          \
-    FUNCTION(request_interrupted)                                                                                     \
-    FUNCTION(volume_create)                                                                                           \
-    FUNCTION(volume_run)                                                                                              \
-    FUNCTION(volume_stop)                                                                                             \
-    FUNCTION(volume_destroy)                                                                                          \
-    FUNCTION(volume_mount_point)                                                                                      \
-    FUNCTION(volume_unc_path)                                                                                         \
-    FUNCTION(volume_granted)                                                                                          \
-    FUNCTION(volume_owner_uid)                                                                                        \
-    FUNCTION(volume_owner_gid)                                                                                        \
-    FUNCTION(volume_transport)                                                                                        \
-    FUNCTION(volume_kind)                                                                                             \
-    FUNCTION(notify_inode)                                                                                            \
-    FUNCTION(notify_entry)                                                                                            \
-    FUNCTION(notify_delete)                                                                                           \
-    FUNCTION(backing_open)                                                                                            \
-    FUNCTION(backing_close)                                                                                           \
-    FUNCTION(version)                                                                                                 \
+#define LINFSP_API_FUNCTIONS(FUNCTION)                                                                                 \
+    FUNCTION(reply_error)                                                                                              \
+    FUNCTION(reply_done)                                                                                               \
+    FUNCTION(reply_entry)                                                                                              \
+    FUNCTION(reply_attributes)                                                                                         \
+    FUNCTION(reply_open)                                                                                               \
+    FUNCTION(reply_create)                                                                                             \
+    FUNCTION(reply_data)                                                                                               \
+    FUNCTION(reply_vector)                                                                                             \
+    FUNCTION(reply_written)                                                                                            \
+    FUNCTION(reply_size)                                                                                               \
+    FUNCTION(reply_offset)                                                                                             \
+    FUNCTION(reply_statfs)                                                                                             \
+    FUNCTION(reply_ioctl)                                                                                              \
+    FUNCTION(add_entry)                                                                                                \
+    FUNCTION(add_entry_plus)                                                                                           \
+    FUNCTION(reply_directory)                                                                                          \
+    FUNCTION(request_context)                                                                                          \
+    FUNCTION(request_volume)                                                                                           \
+    FUNCTION(request_caller)                                                                                           \
+    FUNCTION(request_buffer)                                                                                           \
+    FUNCTION(request_interrupted)                                                                                      \
+    FUNCTION(volume_create)                                                                                            \
+    FUNCTION(volume_run)                                                                                               \
+    FUNCTION(volume_stop)                                                                                              \
+    FUNCTION(volume_destroy)                                                                                           \
+    FUNCTION(volume_mount_point)                                                                                       \
+    FUNCTION(volume_unc_path)                                                                                          \
+    FUNCTION(volume_granted)                                                                                           \
+    FUNCTION(volume_owner_uid)                                                                                         \
+    FUNCTION(volume_owner_gid)                                                                                         \
+    FUNCTION(volume_transport)                                                                                         \
+    FUNCTION(volume_kind)                                                                                              \
+    FUNCTION(notify_inode)                                                                                             \
+    FUNCTION(notify_entry)                                                                                             \
+    FUNCTION(notify_delete)                                                                                            \
+    FUNCTION(backing_open)                                                                                             \
+    FUNCTION(backing_close)                                                                                            \
+    FUNCTION(version)                                                                                                  \
     FUNCTION(prefix_to_path)
 
 struct linfsp_api {
@@ -168,9 +168,10 @@ static inline int linfsp_load_default(char *text, size_t size) {
 }
 
 /**
- * Loads liblinfsp: in a container the one that the service brought; else the file that LINFSP_LIBRARY in the environment names; else from
- * the directory in /etc/linfsp/library-path; else from the default place. Must succeed before any other function is
- * called; calling it again does nothing. -ENOENT: there is none, and the message says where it was looked for.
+ * Loads liblinfsp: in a container the one that the service brought; else the file that LINFSP_LIBRARY in the
+ * environment names; else from the directory in /etc/linfsp/library-path; else from the default place. Must succeed
+ * before any other function is called; calling it again does nothing. -ENOENT: there is none, and the message says
+ * where it was looked for.
  */
 static inline int fsp_load(struct linfsp_error *ret_error) {
     char text[sizeof ret_error->message] = "liblinfsp was not found";

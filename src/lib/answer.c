@@ -2,9 +2,9 @@
 /*
  * Answers: what linfsp_reply_... sends to the kernel.
  *
- * Model. Each answer is one write that begins with struct fuse_out_header. A small one is put together in request->answer; data is sent
- * from where the file system has it. An answer the kernel has no room for becomes EIO: it would otherwise refuse the message
- * and leave the caller waiting.
+ * Model. Each answer is one write that begins with struct fuse_out_header. A small one is put together in
+ * request->answer; data is sent from where the file system has it. An answer the kernel has no room for becomes EIO: it
+ * would otherwise refuse the message and leave the caller waiting.
  */
 #include <errno.h>
 #include <limits.h>
@@ -34,7 +34,7 @@ static int send_vector(struct linfsp_request *request, int error, struct iovec *
 
 /* The first body bytes of request->answer's payload. */
 static int send_small(struct linfsp_request *request, int error, size_t body) {
-    struct iovec vector = { &request->answer, sizeof(struct fuse_out_header) + body };
+    struct iovec vector = {&request->answer, sizeof(struct fuse_out_header) + body};
     return send_vector(request, error, &vector, 1, body);
 }
 
@@ -183,7 +183,7 @@ int linfsp_reply_data(linfsp_request *request, const void *data, size_t size) {
             memmove(request->answer.bytes, data, size);
         return send_small(request, 0, size);
     }
-    struct iovec vector[2] = { { &request->answer, sizeof(struct fuse_out_header) }, { (void *)(uintptr_t)data, size } };
+    struct iovec vector[2] = {{&request->answer, sizeof(struct fuse_out_header)}, {(void *)(uintptr_t)data, size}};
     return send_vector(request, 0, vector, 2, size);
 }
 
@@ -199,7 +199,7 @@ int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int
     }
     if (!fits)
         return refuse_size(request);
-    all[0] = (struct iovec){ &request->answer, sizeof(struct fuse_out_header) };
+    all[0] = (struct iovec){&request->answer, sizeof(struct fuse_out_header)};
     if (count > 0)
         memcpy(all + 1, vector, (size_t)count * sizeof *vector);
     return send_vector(request, 0, all, count + 1, size);
@@ -209,10 +209,10 @@ int linfsp_reply_written(linfsp_request *request, size_t size) {
     if (already_answered(request))
         return -EALREADY;
     if (request->opcode == FUSE_COPY_FILE_RANGE_64) {
-        request->answer.copied = (struct fuse_copy_file_range_out){ .bytes_copied = size };
+        request->answer.copied = (struct fuse_copy_file_range_out){.bytes_copied = size};
         return send_small(request, 0, sizeof request->answer.copied);
     }
-    request->answer.written = (struct fuse_write_out){ .size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size };
+    request->answer.written = (struct fuse_write_out){.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size};
     return send_small(request, 0, sizeof request->answer.written);
 }
 
@@ -221,14 +221,14 @@ int linfsp_reply_size(linfsp_request *request, size_t size) {
         return -EALREADY;
     if (!wants_size(request))
         return linfsp_reply_error(request, -EIO);
-    request->answer.size = (struct fuse_getxattr_out){ .size = (uint32_t)size };
+    request->answer.size = (struct fuse_getxattr_out){.size = (uint32_t)size};
     return send_small(request, 0, sizeof request->answer.size);
 }
 
 int linfsp_reply_offset(linfsp_request *request, off_t offset) {
     if (already_answered(request))
         return -EALREADY;
-    request->answer.offset = (struct fuse_lseek_out){ .offset = (uint64_t)offset };
+    request->answer.offset = (struct fuse_lseek_out){.offset = (uint64_t)offset};
     return send_small(request, 0, sizeof request->answer.offset);
 }
 
@@ -253,10 +253,10 @@ int linfsp_reply_ioctl(linfsp_request *request, int result, const void *out, siz
         return -EALREADY;
     if (size > request->answer_max)
         return refuse_size(request);
-    request->answer.ioctl = (struct fuse_ioctl_out){ .result = result };
+    request->answer.ioctl = (struct fuse_ioctl_out){.result = result};
     struct iovec vector[2] = {
-        { &request->answer, sizeof(struct fuse_out_header) + sizeof(struct fuse_ioctl_out) },
-        { (void *)(uintptr_t)out, size },
+        {&request->answer, sizeof(struct fuse_out_header) + sizeof(struct fuse_ioctl_out)},
+        {(void *)(uintptr_t)out, size},
     };
     return send_vector(request, 0, vector, size > 0 ? 2 : 1, sizeof(struct fuse_ioctl_out) + size);
 }
@@ -285,7 +285,7 @@ static void set_dirent(struct fuse_dirent *out, const char *name, size_t name_si
 
 int linfsp_add_entry(linfsp_request *request, const char *name, uint64_t inode, mode_t type, off_t next_offset) {
     if (request->opcode == FUSE_READDIRPLUS) {
-        struct linfsp_entry entry = { .attributes = { .st_ino = inode, .st_mode = type } };
+        struct linfsp_entry entry = {.attributes = {.st_ino = inode, .st_mode = type}};
         return linfsp_add_entry_plus(request, name, &entry, next_offset);
     }
     size_t name_size = strlen(name);

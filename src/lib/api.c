@@ -3,10 +3,9 @@
 #include <linfsp/load.h>
 
 const struct linfsp_api *linfsp_get_api(unsigned version) {
-    static const struct linfsp_api api = {
-        .size = sizeof api,
+    static const struct linfsp_api api = {.size = sizeof api,
 #define MEMBER(name) .name = linfsp_##name,
-        LINFSP_API_FUNCTIONS(MEMBER)
+                                          LINFSP_API_FUNCTIONS(MEMBER)
 #undef MEMBER
     };
     return version >= 1 && version <= LINFSP_API_VERSION ? &api : NULL;

@@ -2,8 +2,9 @@
 /*
  * Creating a volume.
  *
- * Model. The options are checked and the mount point is pinned by an fd before the service is asked; the service mounts, answers the
- * kernel's FUSE_INIT itself, and hands the connection's fds over. Whatever was made here until then goes away on failure.
+ * Model. The options are checked and the mount point is pinned by an fd before the service is asked; the service
+ * mounts, answers the kernel's FUSE_INIT itself, and hands the connection's fds over. Whatever was made here until then
+ * goes away on failure.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -33,7 +34,8 @@ static int check_name(const char *name, struct linfsp_error *ret_error) {
     if (!name || !*name)
         return fsp_fail(ret_error, EINVAL, "the file system has no name");
     if (strlen(name) >= WIRE_NAME_MAX)
-        return fsp_fail(ret_error, EINVAL, "file system name \"%.20s...\" is longer than %d bytes", name, WIRE_NAME_MAX - 1);
+        return fsp_fail(ret_error, EINVAL, "file system name \"%.20s...\" is longer than %d bytes", name,
+                        WIRE_NAME_MAX - 1);
     for (const char *c = name; *c; c++)
         if (!(isascii((unsigned char)*c) && isalnum((unsigned char)*c)) && !strchr(".-_", *c))
             return fsp_fail(ret_error, EINVAL,
@@ -49,15 +51,18 @@ static int check_prefix(const char *prefix, struct linfsp_error *ret_error) {
     int r = prefix_parse(prefix, canonical, &why);
     if (r < 0)
         return fsp_fail(ret_error, -r, "prefix \"%.300s\": %s", prefix, why);
-    return strlen(prefix) < WIRE_PREFIX_MAX ? 0 : fsp_fail(ret_error, ENAMETOOLONG, "prefix \"%.300s...\" is too long", prefix);
+    return strlen(prefix) < WIRE_PREFIX_MAX
+               ? 0
+               : fsp_fail(ret_error, ENAMETOOLONG, "prefix \"%.300s...\" is too long", prefix);
 }
 
-/* A program built with another header has a struct of another size: what it does not know of is zero, what we do not is not
- * looked at. */
+/* A program built with another header has a struct of another size: what it does not know of is zero, what we do not is
+ * not looked at. */
 static int take_options(const struct linfsp_volume_options *given, struct linfsp_volume_options *ret_options,
                         struct linfsp_error *ret_error) {
-    struct linfsp_volume_options options = { 0 };
-    const uint32_t known = LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START | LINFSP_VOLUME_NOEXEC;
+    struct linfsp_volume_options options = {0};
+    const uint32_t known =
+        LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START | LINFSP_VOLUME_NOEXEC;
     if (!given || given->size < offsetof(struct linfsp_volume_options, want))
         return fsp_fail(ret_error, EINVAL, "the volume's options have no size member");
     memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
@@ -73,11 +78,13 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
     if (options.max_write == 0)
         options.max_write = MAX_WRITE_DEFAULT;
     if (options.max_write < 4096 || options.max_write > MAX_WRITE_DEFAULT)
-        return fsp_fail(ret_error, EINVAL, "max_write is %u, it must be 4096 to %u", options.max_write, MAX_WRITE_DEFAULT);
+        return fsp_fail(ret_error, EINVAL, "max_write is %u, it must be 4096 to %u", options.max_write,
+                        MAX_WRITE_DEFAULT);
     if (options.max_background == 0)
         options.max_background = MAX_BACKGROUND_DEFAULT;
     if (options.max_background > UINT16_MAX)
-        return fsp_fail(ret_error, EINVAL, "max_background is %u, it must be at most %d", options.max_background, UINT16_MAX);
+        return fsp_fail(ret_error, EINVAL, "max_background is %u, it must be at most %d", options.max_background,
+                        UINT16_MAX);
     if (options.source && strlen(options.source) >= WIRE_SOURCE_MAX)
         return fsp_fail(ret_error, ENAMETOOLONG, "source \"%.64s...\" is too long", options.source);
     *ret_options = options;
@@ -131,8 +138,9 @@ static void describe_request(const struct linfsp_volume_options *options, const 
         WIRE_SET(request->made_name, point->name);
 }
 
-static int receive_within(int socket, int timeout_ms, union wire_message *ret_message, int *ret_fds, size_t *ret_n_fds) {
-    struct pollfd item = { .fd = socket, .events = POLLIN };
+static int receive_within(int socket, int timeout_ms, union wire_message *ret_message, int *ret_fds,
+                          size_t *ret_n_fds) {
+    struct pollfd item = {.fd = socket, .events = POLLIN};
     int n;
     do
         n = poll(&item, 1, timeout_ms);
@@ -145,7 +153,8 @@ static int receive_within(int socket, int timeout_ms, union wire_message *ret_me
 
 /* Sends the request and takes its answer: fds are the caller's on success. */
 static int ask_for_volume(int socket, const struct wire_create_volume *request, const struct fsp_mount_point *point,
-                          union wire_message *ret_answer, int *ret_fds, size_t *ret_n_fds, struct linfsp_error *ret_error) {
+                          union wire_message *ret_answer, int *ret_fds, size_t *ret_n_fds,
+                          struct linfsp_error *ret_error) {
     int fds[2];
     size_t n = 0;
     if (point->fd >= 0)
@@ -168,7 +177,8 @@ static int ask_for_volume(int socket, const struct wire_create_volume *request, 
     for (size_t i = 0; i < *ret_n_fds; i++)
         close(ret_fds[i]);
     if (ret_answer->header.type == WIRE_ERROR)
-        return fsp_fail(ret_error, ret_answer->error.error > 0 ? ret_answer->error.error : EIO, "%s", ret_answer->error.message);
+        return fsp_fail(ret_error, ret_answer->error.error > 0 ? ret_answer->error.error : EIO, "%s",
+                        ret_answer->error.message);
     return fsp_fail(ret_error, EPROTO, "the LinFsp service gave an answer that makes no sense (%s)",
                     wire_type_name(ret_answer->header.type));
 }
@@ -225,9 +235,9 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     return 0;
 }
 
-static int create_on(int socket, const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
-                     void *context, const struct fsp_mount_point *point, struct linfsp_volume *volume,
-                     struct linfsp_error *ret_error) {
+static int create_on(int socket, const struct linfsp_volume_options *options,
+                     const struct linfsp_operations *operations, void *context, const struct fsp_mount_point *point,
+                     struct linfsp_volume *volume, struct linfsp_error *ret_error) {
     struct wire_create_volume request;
     union wire_message answer;
     int fds[WIRE_FDS_MAX];
@@ -244,7 +254,7 @@ static int create_on(int socket, const struct linfsp_volume_options *options, co
 
 int linfsp_volume_create(const struct linfsp_volume_options *given, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
-    struct linfsp_volume_options options = { 0 };
+    struct linfsp_volume_options options = {0};
     struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
     int r = take_options(given, &options, ret_error);
     if (r < 0)

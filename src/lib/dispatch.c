@@ -2,10 +2,10 @@
 /*
  * From the kernel's request to the operation.
  *
- * Model. A table says for each opcode how long its argument struct is and which function here takes it apart. That the struct is
- * whole has been seen to before; what follows it (names, data) is checked here: every length against what came, every name for
- * its NUL. What a file system leaves out is answered as linfsp.h promises: ENOSYS where the kernel then stops asking, success
- * where there is nothing to do.
+ * Model. A table says for each opcode how long its argument struct is and which function here takes it apart. That the
+ * struct is whole has been seen to before; what follows it (names, data) is checked here: every length against what
+ * came, every name for its NUL. What a file system leaves out is answered as linfsp.h promises: ENOSYS where the kernel
+ * then stops asking, success where there is nothing to do.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -66,7 +66,7 @@ static dev_t decode_device(uint32_t device) {
 }
 
 static struct linfsp_file file_of(uint64_t handle, uint32_t flags) {
-    return (struct linfsp_file){ .handle = handle, .flags = flags };
+    return (struct linfsp_file){.handle = handle, .flags = flags};
 }
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
@@ -199,8 +199,8 @@ static_assert(LINFSP_SET_MODE == FATTR_MODE && LINFSP_SET_UID == FATTR_UID && LI
                   LINFSP_SET_CTIME == FATTR_CTIME && LINFSP_SET_KILL_SUIDGID == FATTR_KILL_SUIDGID,
               "LINFSP_SET_* are FATTR_*");
 
-#define SET_KNOWN                                                                                                     \
-    (LINFSP_SET_MODE | LINFSP_SET_UID | LINFSP_SET_GID | LINFSP_SET_SIZE | LINFSP_SET_ATIME | LINFSP_SET_MTIME |      \
+#define SET_KNOWN                                                                                                      \
+    (LINFSP_SET_MODE | LINFSP_SET_UID | LINFSP_SET_GID | LINFSP_SET_SIZE | LINFSP_SET_ATIME | LINFSP_SET_MTIME |       \
      LINFSP_SET_ATIME_NOW | LINFSP_SET_MTIME_NOW | LINFSP_SET_CTIME | LINFSP_SET_KILL_SUIDGID)
 
 static int handle_setattr(struct linfsp_request *request, const void *head, struct rest rest _unused_) {
@@ -211,9 +211,9 @@ static int handle_setattr(struct linfsp_request *request, const void *head, stru
         .st_uid = in->uid,
         .st_gid = in->gid,
         .st_size = (off_t)in->size,
-        .st_atim = { (time_t)in->atime, (long)in->atimensec },
-        .st_mtim = { (time_t)in->mtime, (long)in->mtimensec },
-        .st_ctim = { (time_t)in->ctime, (long)in->ctimensec },
+        .st_atim = {(time_t)in->atime, (long)in->atimensec},
+        .st_mtim = {(time_t)in->mtime, (long)in->mtimensec},
+        .st_ctim = {(time_t)in->ctime, (long)in->ctimensec},
     };
     if (!OPERATION(request, setattr))
         return -ENOSYS;
@@ -233,14 +233,14 @@ static int handle_access(struct linfsp_request *request, const void *head, struc
 static int handle_statfs(struct linfsp_request *request, const void *head _unused_, struct rest rest _unused_) {
     if (OPERATION(request, statfs))
         return OPERATION(request, statfs)(request, request->inode);
-    struct statvfs nothing = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = FSP_NAME_MAX };
+    struct statvfs nothing = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = FSP_NAME_MAX};
     return linfsp_reply_statfs(request, &nothing), 0;
 }
 
 /* ---- extended attributes --------------------------------------------------------------------------------------- */
 
 static int handle_setxattr(struct linfsp_request *request, const void *head, struct rest rest) {
-    struct fuse_setxattr_in in = { 0 };
+    struct fuse_setxattr_in in = {0};
     bool extended = request->session->flags & FUSE_SETXATTR_EXT;
     const char *name;
     memcpy(&in, head, extended ? sizeof in : FUSE_COMPAT_SETXATTR_IN_SIZE);
@@ -262,7 +262,8 @@ static int handle_getxattr(struct linfsp_request *request, const void *head, str
     if (r < 0)
         return r;
     request->answer_max = in->size;
-    return OPERATION(request, getxattr) ? OPERATION(request, getxattr)(request, request->inode, name, in->size) : -ENOSYS;
+    return OPERATION(request, getxattr) ? OPERATION(request, getxattr)(request, request->inode, name, in->size)
+                                        : -ENOSYS;
 }
 
 static int handle_listxattr(struct linfsp_request *request, const void *head, struct rest rest _unused_) {
@@ -318,7 +319,8 @@ static int handle_tmpfile(struct linfsp_request *request, const void *head, stru
     const struct fuse_create_in *in = head;
     struct linfsp_file file = file_of(0, in->flags);
     request->umask = in->umask;
-    return OPERATION(request, tmpfile) ? OPERATION(request, tmpfile)(request, request->inode, in->mode, &file) : -ENOSYS;
+    return OPERATION(request, tmpfile) ? OPERATION(request, tmpfile)(request, request->inode, in->mode, &file)
+                                       : -ENOSYS;
 }
 
 static int handle_read(struct linfsp_request *request, const void *head, struct rest rest _unused_) {
@@ -454,7 +456,8 @@ static int handle_destroy(struct linfsp_request *request, const void *head _unus
     return linfsp_reply_done(request), 0;
 }
 
-static int handle_nothing(struct linfsp_request *request _unused_, const void *head _unused_, struct rest rest _unused_) {
+static int handle_nothing(struct linfsp_request *request _unused_, const void *head _unused_,
+                          struct rest rest _unused_) {
     return 0;
 }
 
@@ -464,60 +467,60 @@ struct operation {
     const char *name;
     size_t head_size;
     handler *handle; /* NULL: ENOSYS */
-    bool silent; /* has no answer */
+    bool silent;     /* has no answer */
 };
 
 #define WITH(type) sizeof(struct fuse_##type)
 static const struct operation operations[FUSE_OPCODE_MAX + 1] = {
-    [FUSE_LOOKUP] = { "LOOKUP", 0, handle_lookup },
-    [FUSE_FORGET] = { "FORGET", WITH(forget_in), handle_forget, true },
-    [FUSE_GETATTR] = { "GETATTR", WITH(getattr_in), handle_getattr },
-    [FUSE_SETATTR] = { "SETATTR", WITH(setattr_in), handle_setattr },
-    [FUSE_READLINK] = { "READLINK", 0, handle_readlink },
-    [FUSE_SYMLINK] = { "SYMLINK", 0, handle_symlink },
-    [FUSE_MKNOD] = { "MKNOD", WITH(mknod_in), handle_mknod },
-    [FUSE_MKDIR] = { "MKDIR", WITH(mkdir_in), handle_mkdir },
-    [FUSE_UNLINK] = { "UNLINK", 0, handle_unlink },
-    [FUSE_RMDIR] = { "RMDIR", 0, handle_rmdir },
-    [FUSE_RENAME] = { "RENAME", WITH(rename_in), handle_rename },
-    [FUSE_LINK] = { "LINK", WITH(link_in), handle_link },
-    [FUSE_OPEN] = { "OPEN", WITH(open_in), handle_open },
-    [FUSE_READ] = { "READ", WITH(read_in), handle_read },
-    [FUSE_WRITE] = { "WRITE", WITH(write_in), handle_write },
-    [FUSE_STATFS] = { "STATFS", 0, handle_statfs },
-    [FUSE_RELEASE] = { "RELEASE", WITH(release_in), handle_release },
-    [FUSE_FSYNC] = { "FSYNC", WITH(fsync_in), handle_fsync },
-    [FUSE_SETXATTR] = { "SETXATTR", WITH(setxattr_in), handle_setxattr },
-    [FUSE_GETXATTR] = { "GETXATTR", WITH(getxattr_in), handle_getxattr },
-    [FUSE_LISTXATTR] = { "LISTXATTR", WITH(getxattr_in), handle_listxattr },
-    [FUSE_REMOVEXATTR] = { "REMOVEXATTR", 0, handle_removexattr },
-    [FUSE_FLUSH] = { "FLUSH", WITH(flush_in), handle_flush },
-    [FUSE_INIT] = { "INIT", WITH(init_in), NULL },
-    [FUSE_OPENDIR] = { "OPENDIR", WITH(open_in), handle_opendir },
-    [FUSE_READDIR] = { "READDIR", WITH(read_in), handle_readdir },
-    [FUSE_RELEASEDIR] = { "RELEASEDIR", WITH(release_in), handle_release },
-    [FUSE_FSYNCDIR] = { "FSYNCDIR", WITH(fsync_in), handle_fsync },
-    [FUSE_GETLK] = { "GETLK", WITH(lk_in), NULL },
-    [FUSE_SETLK] = { "SETLK", WITH(lk_in), NULL },
-    [FUSE_SETLKW] = { "SETLKW", WITH(lk_in), NULL },
-    [FUSE_ACCESS] = { "ACCESS", WITH(access_in), handle_access },
-    [FUSE_CREATE] = { "CREATE", WITH(create_in), handle_create },
-    [FUSE_INTERRUPT] = { "INTERRUPT", WITH(interrupt_in), handle_interrupt, true },
-    [FUSE_BMAP] = { "BMAP", WITH(bmap_in), NULL },
-    [FUSE_DESTROY] = { "DESTROY", 0, handle_destroy },
-    [FUSE_IOCTL] = { "IOCTL", WITH(ioctl_in), handle_ioctl },
-    [FUSE_POLL] = { "POLL", WITH(poll_in), NULL },
-    [FUSE_NOTIFY_REPLY] = { "NOTIFY_REPLY", 0, handle_nothing, true },
-    [FUSE_BATCH_FORGET] = { "BATCH_FORGET", WITH(batch_forget_in), handle_batch_forget, true },
-    [FUSE_FALLOCATE] = { "FALLOCATE", WITH(fallocate_in), handle_fallocate },
-    [FUSE_READDIRPLUS] = { "READDIRPLUS", WITH(read_in), handle_readdir },
-    [FUSE_RENAME2] = { "RENAME2", WITH(rename2_in), handle_rename2 },
-    [FUSE_LSEEK] = { "LSEEK", WITH(lseek_in), handle_lseek },
-    [FUSE_COPY_FILE_RANGE] = { "COPY_FILE_RANGE", WITH(copy_file_range_in), handle_copy_file_range },
-    [FUSE_SYNCFS] = { "SYNCFS", WITH(syncfs_in), handle_syncfs },
-    [FUSE_TMPFILE] = { "TMPFILE", WITH(create_in), handle_tmpfile },
-    [FUSE_STATX] = { "STATX", WITH(statx_in), NULL },
-    [FUSE_COPY_FILE_RANGE_64] = { "COPY_FILE_RANGE_64", WITH(copy_file_range_in), handle_copy_file_range },
+    [FUSE_LOOKUP] = {"LOOKUP", 0, handle_lookup},
+    [FUSE_FORGET] = {"FORGET", WITH(forget_in), handle_forget, true},
+    [FUSE_GETATTR] = {"GETATTR", WITH(getattr_in), handle_getattr},
+    [FUSE_SETATTR] = {"SETATTR", WITH(setattr_in), handle_setattr},
+    [FUSE_READLINK] = {"READLINK", 0, handle_readlink},
+    [FUSE_SYMLINK] = {"SYMLINK", 0, handle_symlink},
+    [FUSE_MKNOD] = {"MKNOD", WITH(mknod_in), handle_mknod},
+    [FUSE_MKDIR] = {"MKDIR", WITH(mkdir_in), handle_mkdir},
+    [FUSE_UNLINK] = {"UNLINK", 0, handle_unlink},
+    [FUSE_RMDIR] = {"RMDIR", 0, handle_rmdir},
+    [FUSE_RENAME] = {"RENAME", WITH(rename_in), handle_rename},
+    [FUSE_LINK] = {"LINK", WITH(link_in), handle_link},
+    [FUSE_OPEN] = {"OPEN", WITH(open_in), handle_open},
+    [FUSE_READ] = {"READ", WITH(read_in), handle_read},
+    [FUSE_WRITE] = {"WRITE", WITH(write_in), handle_write},
+    [FUSE_STATFS] = {"STATFS", 0, handle_statfs},
+    [FUSE_RELEASE] = {"RELEASE", WITH(release_in), handle_release},
+    [FUSE_FSYNC] = {"FSYNC", WITH(fsync_in), handle_fsync},
+    [FUSE_SETXATTR] = {"SETXATTR", WITH(setxattr_in), handle_setxattr},
+    [FUSE_GETXATTR] = {"GETXATTR", WITH(getxattr_in), handle_getxattr},
+    [FUSE_LISTXATTR] = {"LISTXATTR", WITH(getxattr_in), handle_listxattr},
+    [FUSE_REMOVEXATTR] = {"REMOVEXATTR", 0, handle_removexattr},
+    [FUSE_FLUSH] = {"FLUSH", WITH(flush_in), handle_flush},
+    [FUSE_INIT] = {"INIT", WITH(init_in), NULL},
+    [FUSE_OPENDIR] = {"OPENDIR", WITH(open_in), handle_opendir},
+    [FUSE_READDIR] = {"READDIR", WITH(read_in), handle_readdir},
+    [FUSE_RELEASEDIR] = {"RELEASEDIR", WITH(release_in), handle_release},
+    [FUSE_FSYNCDIR] = {"FSYNCDIR", WITH(fsync_in), handle_fsync},
+    [FUSE_GETLK] = {"GETLK", WITH(lk_in), NULL},
+    [FUSE_SETLK] = {"SETLK", WITH(lk_in), NULL},
+    [FUSE_SETLKW] = {"SETLKW", WITH(lk_in), NULL},
+    [FUSE_ACCESS] = {"ACCESS", WITH(access_in), handle_access},
+    [FUSE_CREATE] = {"CREATE", WITH(create_in), handle_create},
+    [FUSE_INTERRUPT] = {"INTERRUPT", WITH(interrupt_in), handle_interrupt, true},
+    [FUSE_BMAP] = {"BMAP", WITH(bmap_in), NULL},
+    [FUSE_DESTROY] = {"DESTROY", 0, handle_destroy},
+    [FUSE_IOCTL] = {"IOCTL", WITH(ioctl_in), handle_ioctl},
+    [FUSE_POLL] = {"POLL", WITH(poll_in), NULL},
+    [FUSE_NOTIFY_REPLY] = {"NOTIFY_REPLY", 0, handle_nothing, true},
+    [FUSE_BATCH_FORGET] = {"BATCH_FORGET", WITH(batch_forget_in), handle_batch_forget, true},
+    [FUSE_FALLOCATE] = {"FALLOCATE", WITH(fallocate_in), handle_fallocate},
+    [FUSE_READDIRPLUS] = {"READDIRPLUS", WITH(read_in), handle_readdir},
+    [FUSE_RENAME2] = {"RENAME2", WITH(rename2_in), handle_rename2},
+    [FUSE_LSEEK] = {"LSEEK", WITH(lseek_in), handle_lseek},
+    [FUSE_COPY_FILE_RANGE] = {"COPY_FILE_RANGE", WITH(copy_file_range_in), handle_copy_file_range},
+    [FUSE_SYNCFS] = {"SYNCFS", WITH(syncfs_in), handle_syncfs},
+    [FUSE_TMPFILE] = {"TMPFILE", WITH(create_in), handle_tmpfile},
+    [FUSE_STATX] = {"STATX", WITH(statx_in), NULL},
+    [FUSE_COPY_FILE_RANGE_64] = {"COPY_FILE_RANGE_64", WITH(copy_file_range_in), handle_copy_file_range},
 };
 
 static const struct operation *operation_of(uint32_t opcode) {
@@ -544,5 +547,5 @@ int fsp_dispatch(struct linfsp_request *request, const void *head, const char *r
     *ret_silent = operation && operation->silent;
     if (!operation || !operation->handle)
         return -ENOSYS;
-    return operation->handle(request, head, (struct rest){ rest, rest_size });
+    return operation->handle(request, head, (struct rest){rest, rest_size});
 }

@@ -3,12 +3,12 @@
  * The kernel's FUSE protocol, version 7.45, as far as LinFsp speaks it.
  *
  * Model. The kernel and a server exchange messages over /dev/fuse. A request is struct fuse_in_header, the operation's
- * argument struct, then its names (each with its NUL) or data; an answer is struct fuse_out_header, then the operation's result
- * struct or data. An answer whose unique is 0 is a notification, its error member the notification's code. What both ends can do
- * is settled once, by FUSE_INIT.
+ * argument struct, then its names (each with its NUL) or data; an answer is struct fuse_out_header, then the
+ * operation's result struct or data. An answer whose unique is 0 is a notification, its error member the notification's
+ * code. What both ends can do is settled once, by FUSE_INIT.
  *
- * Names and layouts are the kernel's ABI (linux/fuse.h); Debian 12's header stops at 7.38, so the ABI is declared here, and the
- * two must not be included together. Sizes are checked at the end.
+ * Names and layouts are the kernel's ABI (linux/fuse.h); Debian 12's header stops at 7.38, so the ABI is declared here,
+ * and the two must not be included together. Sizes are checked at the end.
  */
 #ifndef LINFSP_LIB_FUSE_ABI_H
 #define LINFSP_LIB_FUSE_ABI_H
@@ -26,7 +26,8 @@
 #define FUSE_MIN_READ_BUFFER 8192
 /* In a request's unique: it was taken once already by a server that has gone. */
 #define FUSE_UNIQUE_RESEND (UINT64_C(1) << 63)
-/* Requests other than notifications count in even steps; an interrupt's own unique is the odd one behind its subject's. */
+/* Requests other than notifications count in even steps; an interrupt's own unique is the odd one behind its subject's.
+ */
 #define FUSE_INT_REQ_BIT UINT64_C(1)
 /* A caller's id that the volume's user namespace does not know. */
 #define FUSE_INVALID_UIDGID UINT32_MAX
@@ -93,9 +94,9 @@ enum fuse_notify_code {
     FUSE_NOTIFY_STORE = 4,
     FUSE_NOTIFY_RETRIEVE = 5,
     FUSE_NOTIFY_DELETE = 6,
-    FUSE_NOTIFY_RESEND = 7, /* 7.40 */
+    FUSE_NOTIFY_RESEND = 7,    /* 7.40 */
     FUSE_NOTIFY_INC_EPOCH = 8, /* 7.44 */
-    FUSE_NOTIFY_PRUNE = 9, /* 7.45 */
+    FUSE_NOTIFY_PRUNE = 9,     /* 7.45 */
 };
 
 /* ---- FUSE_INIT: flags ---------------------------------------------------------------------------------------- */
@@ -137,12 +138,12 @@ enum fuse_notify_code {
 #define FUSE_CREATE_SUPP_GROUP (UINT64_C(1) << 34)
 #define FUSE_HAS_EXPIRE_ONLY (UINT64_C(1) << 35)
 #define FUSE_DIRECT_IO_ALLOW_MMAP (UINT64_C(1) << 36) /* 7.39 */
-#define FUSE_PASSTHROUGH (UINT64_C(1) << 37) /* 7.40; with max_stack_depth */
-#define FUSE_NO_EXPORT_SUPPORT (UINT64_C(1) << 38) /* 7.40 */
-#define FUSE_HAS_RESEND (UINT64_C(1) << 39) /* 7.40 */
-#define FUSE_ALLOW_IDMAP (UINT64_C(1) << 40) /* 7.41 */
-#define FUSE_OVER_IO_URING (UINT64_C(1) << 41) /* 7.42 */
-#define FUSE_REQUEST_TIMEOUT (UINT64_C(1) << 42) /* 7.43; with request_timeout */
+#define FUSE_PASSTHROUGH (UINT64_C(1) << 37)          /* 7.40; with max_stack_depth */
+#define FUSE_NO_EXPORT_SUPPORT (UINT64_C(1) << 38)    /* 7.40 */
+#define FUSE_HAS_RESEND (UINT64_C(1) << 39)           /* 7.40 */
+#define FUSE_ALLOW_IDMAP (UINT64_C(1) << 40)          /* 7.41 */
+#define FUSE_OVER_IO_URING (UINT64_C(1) << 41)        /* 7.42 */
+#define FUSE_REQUEST_TIMEOUT (UINT64_C(1) << 42)      /* 7.43; with request_timeout */
 
 struct fuse_init_in {
     uint32_t major;
@@ -377,7 +378,7 @@ struct fuse_create_in {
 struct fuse_open_out {
     uint64_t fh;
     uint32_t open_flags; /* FOPEN_* */
-    int32_t backing_id; /* 7.40 */
+    int32_t backing_id;  /* 7.40 */
 };
 #define FOPEN_DIRECT_IO (1u << 0)
 #define FOPEN_KEEP_CACHE (1u << 1)
@@ -605,7 +606,8 @@ struct fuse_syncfs_in {
     uint64_t padding;
 };
 
-/* What may follow a request's arguments (FUSE_SECURITY_CTX, FUSE_CREATE_SUPP_GROUP): struct fuse_ext_header, then its data. */
+/* What may follow a request's arguments (FUSE_SECURITY_CTX, FUSE_CREATE_SUPP_GROUP): struct fuse_ext_header, then its
+ * data. */
 struct fuse_ext_header {
     uint32_t size;
     uint32_t type;
@@ -623,7 +625,7 @@ struct fuse_notify_inval_inode_out {
 struct fuse_notify_inval_entry_out {
     uint64_t parent;
     uint32_t namelen; /* the name and its NUL follow */
-    uint32_t flags; /* FUSE_EXPIRE_ONLY */
+    uint32_t flags;   /* FUSE_EXPIRE_ONLY */
 };
 #define FUSE_EXPIRE_ONLY (1u << 0)
 
@@ -654,7 +656,7 @@ struct fuse_notify_prune_out {
 /* ---- ioctls on /dev/fuse ------------------------------------------------------------------------------------- */
 struct fuse_backing_map {
     int32_t fd;
-    uint32_t flags; /* 0 */
+    uint32_t flags;   /* 0 */
     uint64_t padding; /* 0 */
 };
 
@@ -672,7 +674,7 @@ struct fuse_backing_map {
 
 enum fuse_uring_cmd {
     FUSE_IO_URING_CMD_INVALID = 0,
-    FUSE_IO_URING_CMD_REGISTER = 1, /* hand a buffer in and wait for a request */
+    FUSE_IO_URING_CMD_REGISTER = 1,         /* hand a buffer in and wait for a request */
     FUSE_IO_URING_CMD_COMMIT_AND_FETCH = 2, /* answer, and wait for the next */
 };
 
@@ -680,7 +682,7 @@ enum fuse_uring_cmd {
 struct fuse_uring_cmd_req {
     uint64_t flags;
     uint64_t commit_id; /* of the request answered, from fuse_uring_ent_in_out */
-    uint16_t qid; /* the queue: a CPU's number */
+    uint16_t qid;       /* the queue: a CPU's number */
     uint8_t padding[6];
 };
 
@@ -695,7 +697,7 @@ struct fuse_uring_ent_in_out {
 /* The first of the two buffers of a ring entry; the other is the payload. */
 struct fuse_uring_req_header {
     char in_out[FUSE_URING_IN_OUT_HEADER_SZ]; /* fuse_in_header, fuse_out_header */
-    char op_in[FUSE_URING_OP_IN_OUT_SZ]; /* the operation's argument struct */
+    char op_in[FUSE_URING_OP_IN_OUT_SZ];      /* the operation's argument struct */
     struct fuse_uring_ent_in_out ring_ent_in_out;
 };
 

@@ -2,11 +2,12 @@
 /*
  * How many channels fetch requests at a time.
  *
- * Model. The kernel hands requests to its waiting readers in turn. With two readers and one caller each request goes to another
- * thread, mostly on another core, and waking a core costs more than the request does: one reader answers a lone caller twice as fast
- * as two. So the channels beyond session->active stand at a gate, and the thread that runs the volume opens and closes it: one
- * more channel when those that fetch use up their cores, or when one is held up in an operation; one fewer when they have little
- * to do. It looks every TICK_MS while there are requests and sleeps when there are none: begin_request() wakes it.
+ * Model. The kernel hands requests to its waiting readers in turn. With two readers and one caller each request goes to
+ * another thread, mostly on another core, and waking a core costs more than the request does: one reader answers a lone
+ * caller twice as fast as two. So the channels beyond session->active stand at a gate, and the thread that runs the
+ * volume opens and closes it: one more channel when those that fetch use up their cores, or when one is held up in an
+ * operation; one fewer when they have little to do. It looks every TICK_MS while there are requests and sleeps when
+ * there are none: begin_request() wakes it.
  */
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -71,13 +72,13 @@ static int64_t cpu_time(const struct fsp_channel *channel) {
 }
 
 struct load {
-    unsigned used; /* thousandths of a core */
+    unsigned used;  /* thousandths of a core */
     unsigned stuck; /* channels in the same operation as a tick ago */
-    bool any; /* requests came */
+    bool any;       /* requests came */
 };
 
 static struct load measure(struct fsp_session *session, int64_t elapsed) {
-    struct load load = { 0 };
+    struct load load = {0};
     int64_t used = 0;
     for (unsigned i = 0; i < session->n_channels; i++) {
         struct fsp_channel *channel = &session->channels[i];
@@ -111,8 +112,8 @@ static void adjust(struct fsp_session *session, struct load load) {
         session->shrink_ticks = 0;
 }
 
-/* Whether the keeper may sleep until it is woken. It says so first and looks once more a tick later: a request that began in
- * between, and did not see that it had to wake anyone, is not overlooked. */
+/* Whether the keeper may sleep until it is woken. It says so first and looks once more a tick later: a request that
+ * began in between, and did not see that it had to wake anyone, is not overlooked. */
 static bool falls_asleep(struct fsp_session *session, struct load load) {
     if (load.any || load.stuck) {
         session->idle_ticks = 0;

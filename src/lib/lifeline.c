@@ -152,7 +152,7 @@ static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wir
         int64_t left = end - now_ms();
         if (left <= 0)
             return -ETIMEDOUT;
-        struct pollfd item = { .fd = line->socket, .events = POLLIN };
+        struct pollfd item = {.fd = line->socket, .events = POLLIN};
         poll(&item, 1, (int)left);
     }
 }

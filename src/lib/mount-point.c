@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a volume is to be mounted: a letter, or a directory that is resolved here, once, with the program's own rights, to an fd.
+ * Where a volume is to be mounted: a letter, or a directory that is resolved here, once, with the program's own rights,
+ * to an fd.
  *
- * Model. The parent of a directory is followed wherever its path leads; its last component is not, so that a symbolic link is
- * never mounted on by mistake. A directory that is missing is made; who made it (point->made) has it removed again.
+ * Model. The parent of a directory is followed wherever its path leads; its last component is not, so that a symbolic
+ * link is never mounted on by mistake. A directory that is missing is made; who made it (point->made) has it removed
+ * again.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -20,7 +22,8 @@ static bool is_letter(const char *text) {
     return isascii((unsigned char)text[0]) && isalpha((unsigned char)text[0]) && text[1] == ':' && !text[2];
 }
 
-/* Splits "/a/b//" into "/a" and "b". name is "" where the path ends in "/", "." or "..": there is no parent to speak of. */
+/* Splits "/a/b//" into "/a" and "b". name is "" where the path ends in "/", "." or "..": there is no parent to speak
+ * of. */
 static int split(const char *path, char parent[WIRE_PATH_MAX], char name[WIRE_COMPONENT_MAX]) {
     size_t length = strlen(path);
     if (length >= WIRE_PATH_MAX - 2)
@@ -67,8 +70,8 @@ static void describe(int fd, const char *text, char ret_path[WIRE_PATH_MAX]) {
 static int check_empty(int fd, const char *text, struct linfsp_error *ret_error) {
     int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (again < 0 && errno == ENOTCONN)
-        return fsp_fail(ret_error, ENOTCONN, "mount point %s is a mount whose file system is gone; unmount it first: umount %s",
-                        text, text);
+        return fsp_fail(ret_error, ENOTCONN,
+                        "mount point %s is a mount whose file system is gone; unmount it first: umount %s", text, text);
     if (again < 0)
         return 0; /* a directory that we may not read may still be ours to mount on: the service decides */
     _cleanup_closedir_ DIR *directory = fdopendir(again);
@@ -91,8 +94,8 @@ static int refuse(int parent, const char *name, const char *text, int error, str
         return fsp_fail(ret_error, ENOTDIR, "mount point %s is not a directory", text);
     }
     if (error == ENOTCONN)
-        return fsp_fail(ret_error, ENOTCONN, "mount point %s is a mount whose file system is gone; unmount it first: umount %s",
-                        text, text);
+        return fsp_fail(ret_error, ENOTCONN,
+                        "mount point %s is a mount whose file system is gone; unmount it first: umount %s", text, text);
     return fsp_fail(ret_error, error, "mount point %s: %s", text, strerror(error));
 }
 
@@ -104,7 +107,8 @@ static int open_or_make(struct fsp_mount_point *point, const char *text, struct 
         if (mkdirat(point->parent, point->name, 0755) == 0)
             point->made = true;
         else if (errno != EEXIST)
-            return fsp_fail(ret_error, errno, "mount point %s does not exist and cannot be made: %s", text, strerror(errno));
+            return fsp_fail(ret_error, errno, "mount point %s does not exist and cannot be made: %s", text,
+                            strerror(errno));
         point->fd = openat(point->parent, point->name, OPEN_FLAGS);
     }
     if (point->fd < 0)
@@ -112,14 +116,15 @@ static int open_or_make(struct fsp_mount_point *point, const char *text, struct 
     return 0;
 }
 
-static int open_directory(struct fsp_mount_point *point, const char *text, bool nonempty, struct linfsp_error *ret_error) {
+static int open_directory(struct fsp_mount_point *point, const char *text, bool nonempty,
+                          struct linfsp_error *ret_error) {
     char parent[WIRE_PATH_MAX];
     if (split(text, parent, point->name) < 0)
         return fsp_fail(ret_error, ENAMETOOLONG, "mount point %.64s...: the name is too long", text);
     point->parent = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (point->parent < 0 && errno == ENOENT)
-        return fsp_fail(ret_error, ENOENT, "mount point %s: the directory %s, in which it would be made, does not exist", text,
-                        parent);
+        return fsp_fail(ret_error, ENOENT,
+                        "mount point %s: the directory %s, in which it would be made, does not exist", text, parent);
     if (point->parent < 0)
         return fsp_fail(ret_error, errno, "mount point %s: %s: %s", text, parent, strerror(errno));
     int r = 0;
@@ -146,8 +151,8 @@ int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point
     if (!*text)
         return fsp_fail(ret_error, EINVAL, "the mount point is empty; give a letter (Z:), * or a directory");
     if (!is_letter(text) && !strchr(text, '/') && text[strlen(text) - 1] == ':')
-        return fsp_fail(ret_error, EINVAL, "mount point %s: a letter is one of A: to Z: (for a directory of that name: ./%s)", text,
-                        text);
+        return fsp_fail(ret_error, EINVAL,
+                        "mount point %s: a letter is one of A: to Z: (for a directory of that name: ./%s)", text, text);
     if (is_letter(text))
         point.letter[0] = (char)tolower((unsigned char)text[0]);
     else if (!strcmp(text, "*"))

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* LINFSP_WANT_* and the kernel's FUSE_INIT flags, to and fro. The service sends FUSE_INIT's answer; this says what goes into it. */
+/* LINFSP_WANT_* and the kernel's FUSE_INIT flags, to and fro. The service sends FUSE_INIT's answer; this says what goes
+ * into it. */
 #include "lib/volume.h"
 
 /* One page of messages each; the kernel's own limit is 256 unless root raised it. */
 #define PAGE_SIZE_KERNEL 4096u
 
 /* The volume has these in any case, where the kernel has them. */
-#define ALWAYS                                                                                                        \
-    (FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_ASYNC_DIO | FUSE_MAX_PAGES | FUSE_SETXATTR_EXT | FUSE_INIT_EXT |        \
+#define ALWAYS                                                                                                         \
+    (FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_ASYNC_DIO | FUSE_MAX_PAGES | FUSE_SETXATTR_EXT | FUSE_INIT_EXT |         \
      FUSE_HAS_IOCTL_DIR)
 
 static const struct {
     uint64_t want;
     uint64_t flags;
 } pairs[] = {
-    { LINFSP_WANT_WRITEBACK, FUSE_WRITEBACK_CACHE },
-    { LINFSP_WANT_READDIRPLUS, FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO },
-    { LINFSP_WANT_PARALLEL_DIRECTORY, FUSE_PARALLEL_DIROPS },
-    { LINFSP_WANT_POSIX_ACL, FUSE_POSIX_ACL },
-    { LINFSP_WANT_HANDLE_KILLPRIV, FUSE_HANDLE_KILLPRIV_V2 },
-    { LINFSP_WANT_NO_OPEN, FUSE_NO_OPEN_SUPPORT },
-    { LINFSP_WANT_NO_OPENDIR, FUSE_NO_OPENDIR_SUPPORT },
-    { LINFSP_WANT_PASSTHROUGH, FUSE_PASSTHROUGH },
-    { LINFSP_WANT_DONT_MASK, FUSE_DONT_MASK },
-    { LINFSP_WANT_ATOMIC_TRUNCATE, FUSE_ATOMIC_O_TRUNC },
-    { LINFSP_WANT_CACHE_SYMLINKS, FUSE_CACHE_SYMLINKS },
-    { LINFSP_WANT_EXPORT, FUSE_EXPORT_SUPPORT },
-    { LINFSP_WANT_AUTO_INVALIDATE, FUSE_AUTO_INVAL_DATA },
-    { LINFSP_WANT_DIRECT_IO_MMAP, FUSE_DIRECT_IO_ALLOW_MMAP },
+    {LINFSP_WANT_WRITEBACK, FUSE_WRITEBACK_CACHE},
+    {LINFSP_WANT_READDIRPLUS, FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO},
+    {LINFSP_WANT_PARALLEL_DIRECTORY, FUSE_PARALLEL_DIROPS},
+    {LINFSP_WANT_POSIX_ACL, FUSE_POSIX_ACL},
+    {LINFSP_WANT_HANDLE_KILLPRIV, FUSE_HANDLE_KILLPRIV_V2},
+    {LINFSP_WANT_NO_OPEN, FUSE_NO_OPEN_SUPPORT},
+    {LINFSP_WANT_NO_OPENDIR, FUSE_NO_OPENDIR_SUPPORT},
+    {LINFSP_WANT_PASSTHROUGH, FUSE_PASSTHROUGH},
+    {LINFSP_WANT_DONT_MASK, FUSE_DONT_MASK},
+    {LINFSP_WANT_ATOMIC_TRUNCATE, FUSE_ATOMIC_O_TRUNC},
+    {LINFSP_WANT_CACHE_SYMLINKS, FUSE_CACHE_SYMLINKS},
+    {LINFSP_WANT_EXPORT, FUSE_EXPORT_SUPPORT},
+    {LINFSP_WANT_AUTO_INVALIDATE, FUSE_AUTO_INVAL_DATA},
+    {LINFSP_WANT_DIRECT_IO_MMAP, FUSE_DIRECT_IO_ALLOW_MMAP},
     /* LINFSP_WANT_POSIX_LOCKS and LINFSP_WANT_FLOCK_LOCKS: there are no operations for locks, the kernel keeps them */
 };
 

@@ -15,9 +15,9 @@ static int notify(struct linfsp_volume *volume, enum fuse_notify_code code, cons
         .error = (int32_t)code,
     };
     struct iovec vector[3] = {
-        { &header, sizeof header },
-        { (void *)(uintptr_t)head, head_size },
-        { (void *)(uintptr_t)name, name_size },
+        {&header, sizeof header},
+        {(void *)(uintptr_t)head, head_size},
+        {(void *)(uintptr_t)name, name_size},
     };
     if (name_size > FSP_NAME_MAX + 1)
         return -ENAMETOOLONG;
@@ -26,17 +26,17 @@ static int notify(struct linfsp_volume *volume, enum fuse_notify_code code, cons
 }
 
 int linfsp_notify_inode(linfsp_volume *volume, uint64_t inode, off_t offset, off_t length) {
-    struct fuse_notify_inval_inode_out out = { .ino = inode, .off = offset, .len = length };
+    struct fuse_notify_inval_inode_out out = {.ino = inode, .off = offset, .len = length};
     return notify(volume, FUSE_NOTIFY_INVAL_INODE, &out, sizeof out, NULL);
 }
 
 int linfsp_notify_entry(linfsp_volume *volume, uint64_t parent, const char *name) {
-    struct fuse_notify_inval_entry_out out = { .parent = parent, .namelen = (uint32_t)strlen(name) };
+    struct fuse_notify_inval_entry_out out = {.parent = parent, .namelen = (uint32_t)strlen(name)};
     return notify(volume, FUSE_NOTIFY_INVAL_ENTRY, &out, sizeof out, name);
 }
 
 int linfsp_notify_delete(linfsp_volume *volume, uint64_t parent, uint64_t child, const char *name) {
-    struct fuse_notify_delete_out out = { .parent = parent, .child = child, .namelen = (uint32_t)strlen(name) };
+    struct fuse_notify_delete_out out = {.parent = parent, .child = child, .namelen = (uint32_t)strlen(name)};
     return notify(volume, FUSE_NOTIFY_DELETE, &out, sizeof out, name);
 }
 

@@ -2,11 +2,11 @@
 /*
  * Running a volume.
  *
- * Model. The caller's thread starts the session's channels and then only watches: the life line, the request to stop, and
- * whether the channels still run. A volume ends in one of three ways: it was unmounted (the channels see it), linfsp_volume_stop asked
- * for that, or the service ended it. Stopping goes on serving, because what is still under way must be answered before
- * the unmount can come to its end, but not for longer than END_TIMEOUT_MS: then the connection is cut, and the kernel
- * answers whoever still waits.
+ * Model. The caller's thread starts the session's channels and then only watches: the life line, the request to stop,
+ * and whether the channels still run. A volume ends in one of three ways: it was unmounted (the channels see it),
+ * linfsp_volume_stop asked for that, or the service ended it. Stopping goes on serving, because what is still under way
+ * must be answered before the unmount can come to its end, but not for longer than END_TIMEOUT_MS: then the connection
+ * is cut, and the kernel answers whoever still waits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +36,7 @@ struct view {
 
 static struct view look(struct fsp_lifeline *line) {
     pthread_mutex_lock(&line->lock);
-    struct view view = { line->socket, line->ended, line->unmount_answered, line->unmount_refused };
+    struct view view = {line->socket, line->ended, line->unmount_answered, line->unmount_refused};
     pthread_mutex_unlock(&line->lock);
     return view;
 }
@@ -44,17 +44,17 @@ static struct view look(struct fsp_lifeline *line) {
 /* What happened: EVENT_*. */
 static unsigned wait_for_events(struct linfsp_volume *volume, int socket, bool stopping, int64_t until_ns) {
     struct pollfd items[] = {
-        { .fd = volume->session.ended_event, .events = POLLIN },
-        { .fd = volume->session.activity_event, .events = POLLIN },
-        { .fd = stopping ? -1 : volume->stop_event, .events = POLLIN },
-        { .fd = volume->lifeline.event, .events = POLLIN },
-        { .fd = socket, .events = POLLIN },
+        {.fd = volume->session.ended_event, .events = POLLIN},
+        {.fd = volume->session.activity_event, .events = POLLIN},
+        {.fd = stopping ? -1 : volume->stop_event, .events = POLLIN},
+        {.fd = volume->lifeline.event, .events = POLLIN},
+        {.fd = socket, .events = POLLIN},
     };
     int64_t left = until_ns < 0 ? -1 : until_ns - fsp_now_ns();
-    struct timespec timeout = { .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
+    struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
     eventfd_t value;
     if (until_ns >= 0 && left < 0)
-        timeout = (struct timespec){ 0 };
+        timeout = (struct timespec){0};
     if (ppoll(items, ARRAY_SIZE(items), until_ns < 0 ? NULL : &timeout, NULL) <= 0)
         return 0;
     if (items[0].revents)
@@ -103,8 +103,8 @@ static bool watch(struct linfsp_volume *volume) {
     return true;
 }
 
-/* The channels have ended. The service still has directories to remove and to unmount the volume elsewhere: whoever runs us again
- * at once should find all that done. */
+/* The channels have ended. The service still has directories to remove and to unmount the volume elsewhere: whoever
+ * runs us again at once should find all that done. */
 void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
     struct fsp_lifeline *line = &volume->lifeline;
     int64_t deadline = now_ms() + (wait ? END_TIMEOUT_MS : 0);
@@ -113,7 +113,7 @@ void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
         struct view view = look(line);
         if (view.socket < 0 || view.ended || view.unmount_answered || now_ms() >= deadline)
             break;
-        struct pollfd item = { .fd = view.socket, .events = POLLIN };
+        struct pollfd item = {.fd = view.socket, .events = POLLIN};
         poll(&item, 1, (int)(deadline - now_ms()));
         fsp_lifeline_process(line);
     }

@@ -185,8 +185,8 @@ void fsp_session_serve_message(struct fsp_channel *channel, size_t size) {
     fsp_session_serve(channel, &header, message + sizeof header, rest, body - (size_t)head_size - extensions);
 }
 
-/* A request is looked for among those detached, then in the other channels' hands. One that was read but is not under way yet
- * is in neither: the kernel is told to ask again, on whichever fd the request was read from. */
+/* A request is looked for among those detached, then in the other channels' hands. One that was read but is not under
+ * way yet is in neither: the kernel is told to ask again, on whichever fd the request was read from. */
 void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
     struct fsp_session *session = channel->session;
     bool found = false;
@@ -204,7 +204,7 @@ void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
     pthread_mutex_unlock(&session->lock);
     if (found)
         return;
-    struct fuse_out_header again = { .len = sizeof again, .error = -EAGAIN, .unique = unique | FUSE_INT_REQ_BIT };
+    struct fuse_out_header again = {.len = sizeof again, .error = -EAGAIN, .unique = unique | FUSE_INT_REQ_BIT};
     for (unsigned i = 0; i < session->n_fds; i++)
         if (write(session->fds[i], &again, sizeof again) == (ssize_t)sizeof again)
             return;
@@ -283,8 +283,8 @@ bool fsp_session_ended(struct fsp_session *session) {
     return true;
 }
 
-/* Puts the end of an empty pipe in the place of each fd: reads there see the end, writes fail, and the number is not given
- * to another file while a thread still knows it. */
+/* Puts the end of an empty pipe in the place of each fd: reads there see the end, writes fail, and the number is not
+ * given to another file while a thread still knows it. */
 void fsp_session_cut(struct fsp_session *session) {
     if (atomic_exchange(&session->cut, true))
         return;
@@ -298,7 +298,7 @@ static void wake(int signal _unused_) {
 
 /* A thread that was in read when the fds were cut stays there, and keeps the connection: it has to be woken. */
 static void wake_until_ended(struct fsp_session *session) {
-    struct sigaction action = { .sa_handler = wake }, before;
+    struct sigaction action = {.sa_handler = wake}, before;
     sigemptyset(&action.sa_mask);
     sigaction(WAKE_SIGNAL, &action, &before);
     while (!fsp_session_ended(session)) {

@@ -2,14 +2,15 @@
 /*
  * A session: a FUSE connection being served.
  *
- * Model. Each channel is a thread with an fd of the connection (a clone of its own where there is one) and a request object. A
- * request object is one mapping: this struct and, right behind it, the room that the kernel's message is read into, so that the
- * data of a write begins on a page; then scratch memory for the answer. The thread fetches, dispatches to the operation, and
- * normally finds the request answered when the operation returns: the object is used again, nothing is allocated or locked.
+ * Model. Each channel is a thread with an fd of the connection (a clone of its own where there is one) and a request
+ * object. A request object is one mapping: this struct and, right behind it, the room that the kernel's message is read
+ * into, so that the data of a write begins on a page; then scratch memory for the answer. The thread fetches,
+ * dispatches to the operation, and normally finds the request answered when the operation returns: the object is used
+ * again, nothing is allocated or locked.
  *
- * When an operation returns without an answer the request is detached: it stands in session->detached until whichever thread
- * answers it, and the channel goes on with another object. Which of the two, operation's return and answer, comes last is
- * settled by request->state alone.
+ * When an operation returns without an answer the request is detached: it stands in session->detached until whichever
+ * thread answers it, and the channel goes on with another object. Which of the two, operation's return and answer,
+ * comes last is settled by request->state alone.
  */
 #ifndef LINFSP_LIB_SESSION_H
 #define LINFSP_LIB_SESSION_H
@@ -67,9 +68,9 @@ struct linfsp_request {
     gid_t gid;
     pid_t pid;
     mode_t umask;
-    uint32_t answer_max; /* bytes that the kernel has room for, behind the header */
-    _Atomic int state; /* FSP_REQUEST_* */
-    atomic_bool interrupted; /* once detached */
+    uint32_t answer_max;         /* bytes that the kernel has room for, behind the header */
+    _Atomic int state;           /* FSP_REQUEST_* */
+    atomic_bool interrupted;     /* once detached */
     struct linfsp_request *next; /* in session->detached or session->free_requests */
     size_t mapping_size;
 
@@ -95,11 +96,11 @@ struct fsp_channel {
     bool started;
     atomic_bool ended;
     int result;
-    _Atomic uint64_t serving; /* the unique under way, or 0 */
+    _Atomic uint64_t serving;     /* the unique under way, or 0 */
     _Atomic uint64_t interrupted; /* a unique */
-    _Atomic uint64_t begun; /* requests */
-    uint64_t seen_begun; /* by the gate's keeper, as the next */
-    int64_t seen_cpu; /* ns */
+    _Atomic uint64_t begun;       /* requests */
+    uint64_t seen_begun;          /* by the gate's keeper, as the next */
+    int64_t seen_cpu;             /* ns */
 };
 
 struct fsp_session {
@@ -107,8 +108,8 @@ struct fsp_session {
     struct linfsp_operations operations;
     void *context;
     void (*trace)(void *context, const char *line);
-    uint64_t flags; /* FUSE_INIT's, in force */
-    uint64_t granted; /* LINFSP_WANT_* */
+    uint64_t flags;         /* FUSE_INIT's, in force */
+    uint64_t granted;       /* LINFSP_WANT_* */
     size_t input_data_size; /* room for what follows FSP_HEADROOM */
     size_t scratch_size;
 
@@ -117,13 +118,13 @@ struct fsp_session {
     int fds[FSP_CHANNELS_MAX]; /* the connection's, the first is not a clone */
     unsigned n_fds;
     int ended_event; /* eventfd: a channel has ended */
-    int empty_pipe; /* the read end of a pipe that nobody writes to: what the fds become when cut */
+    int empty_pipe;  /* the read end of a pipe that nobody writes to: what the fds become when cut */
     atomic_bool cut;
 
     /* gate.c */
     _Atomic unsigned active; /* channels with a lower index fetch */
-    atomic_bool asleep; /* the keeper of the gate: to be woken by a request */
-    int activity_event; /* eventfd, to wake it by */
+    atomic_bool asleep;      /* the keeper of the gate: to be woken by a request */
+    int activity_event;      /* eventfd, to wake it by */
     pthread_mutex_t gate_lock;
     pthread_cond_t gate;
     bool gate_open; /* for good */
@@ -139,15 +140,16 @@ struct fsp_session {
 
 /* ---- session.c ------------------------------------------------------------------------------------------------ */
 
-/* Takes fds over (1 to FSP_CHANNELS_MAX). operations may come from an older program: its size member counts. On failure fds are
- * the caller's still. */
+/* Takes fds over (1 to FSP_CHANNELS_MAX). operations may come from an older program: its size member counts. On failure
+ * fds are the caller's still. */
 int fsp_session_init(struct fsp_session *session, const struct linfsp_operations *operations, void *context,
                      const int *fds, unsigned n_fds, uint32_t max_write);
 /* No channel may run. Takes a zeroed session. */
 void fsp_session_destroy(struct fsp_session *session);
 /* How many channels there are when n are asked for; 0: as many as suit this machine. */
 unsigned fsp_channel_count(unsigned n);
-/* Starts the channels' threads. adaptive: as many of them fetch as fsp_gate_tick finds right, which then must be called. */
+/* Starts the channels' threads. adaptive: as many of them fetch as fsp_gate_tick finds right, which then must be
+ * called. */
 int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive);
 /* True once every channel has ended. */
 bool fsp_session_ended(struct fsp_session *session);
@@ -176,7 +178,8 @@ void fsp_gate_wait(struct fsp_channel *channel);
 void fsp_gate_open(struct fsp_session *session);
 /* A request came while the keeper slept. */
 void fsp_gate_activity(struct fsp_session *session);
-/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1: when activity_event says so. */
+/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1: when activity_event says so.
+ */
 int64_t fsp_gate_tick(struct fsp_session *session);
 
 static inline bool fsp_gate_closed(const struct fsp_channel *channel) {
@@ -189,7 +192,8 @@ static inline bool fsp_gate_closed(const struct fsp_channel *channel) {
 int fsp_head_size(const struct fsp_session *session, uint32_t opcode);
 /* Never NULL. */
 const char *fsp_opcode_name(uint32_t opcode);
-/* Calls the operation. 0: answered, or will be; else the negative errno to answer. *ret_silent: the protocol has no answer. */
+/* Calls the operation. 0: answered, or will be; else the negative errno to answer. *ret_silent: the protocol has no
+ * answer. */
 int fsp_dispatch(struct linfsp_request *request, const void *head, const char *rest, size_t rest_size,
                  bool *ret_silent);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* On the host a file system brings the service up by itself, as WinFsp's library does: `linfsp start`, where root asks. */
+/* On the host a file system brings the service up by itself, as WinFsp's library does: `linfsp start`, where root asks.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -25,7 +26,7 @@ static bool runs(const char *path) {
 
 /* Beside this program, as in a build or an installation by hand. */
 static bool find_beside(char *ret_path, size_t size) {
-    static const char *const places[] = { "", "../sbin/", "../bin/" };
+    static const char *const places[] = {"", "../sbin/", "../bin/"};
     char own[4096];
     ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
     if (n <= 0)
@@ -68,7 +69,7 @@ int fsp_start_service(struct linfsp_error *ret_error) {
         wire_no_service_message(text, sizeof text);
         return fsp_fail(ret_error, ENODEV, "%s (the command linfsp was not found, to start it from here)", text);
     }
-    char *arguments[] = { command, "start", NULL };
+    char *arguments[] = {command, "start", NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

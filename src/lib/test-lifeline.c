@@ -117,7 +117,7 @@ static int ask(enum behaviour behaviour) {
 }
 
 static bool watcher_is_told(void) {
-    struct pollfd item = { .fd = line->event, .events = POLLIN };
+    struct pollfd item = {.fd = line->event, .events = POLLIN};
     return poll(&item, 1, 0) == 1;
 }
 
@@ -217,16 +217,11 @@ static void test_attach_answers(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),
-        TEST(test_event_in_between),
-        TEST(test_service_dies),
-        TEST(test_nonsense_breaks_the_line),
-        TEST(test_not_granted),
-        TEST(test_close_does_not_wait),
-        TEST(test_events),
-        TEST(test_unmount_is_asked_for_once),
-        TEST(test_unmount_refused),
-        TEST(test_attach_answers),
+        TEST(test_answers),         TEST(test_event_in_between),
+        TEST(test_service_dies),    TEST(test_nonsense_breaks_the_line),
+        TEST(test_not_granted),     TEST(test_close_does_not_wait),
+        TEST(test_events),          TEST(test_unmount_is_asked_for_once),
+        TEST(test_unmount_refused), TEST(test_attach_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

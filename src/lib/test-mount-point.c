@@ -21,7 +21,8 @@ static struct linfsp_error error;
 
 static int set_up(void **state) {
     return !mkdtemp(folder) || chdir(folder) < 0 || mkdir("empty", 0755) < 0 || mkdir("full", 0755) < 0 ||
-           mkdir("full/of", 0755) < 0 || symlink("empty", "link") < 0 || symlink("full", "through") < 0 || mknod("file", 0644, 0) < 0;
+           mkdir("full/of", 0755) < 0 || symlink("empty", "link") < 0 || symlink("full", "through") < 0 ||
+           mknod("file", 0644, 0) < 0;
 }
 
 static int tear_down(void **state) {
@@ -152,14 +153,9 @@ static void test_pinned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_letters),
-        cmocka_unit_test(test_directories),
-        cmocka_unit_test(test_made),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_nonempty_wanted),
-        cmocka_unit_test(test_cannot_be_made),
-        cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_none),           cmocka_unit_test(test_letters), cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_made),           cmocka_unit_test(test_refused), cmocka_unit_test(test_nonempty_wanted),
+        cmocka_unit_test(test_cannot_be_made), cmocka_unit_test(test_pinned),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

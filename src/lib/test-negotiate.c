@@ -16,7 +16,8 @@ static struct wire_init negotiate(uint64_t want) {
 
 static void test_always(void **state) {
     struct wire_init init = negotiate(0);
-    uint64_t always = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_MAX_PAGES | FUSE_ASYNC_DIO | FUSE_SETXATTR_EXT | FUSE_INIT_EXT;
+    uint64_t always =
+        FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_MAX_PAGES | FUSE_ASYNC_DIO | FUSE_SETXATTR_EXT | FUSE_INIT_EXT;
     assert_true((init.flags & always) == always);
     assert_true(init.flags & FUSE_EXPLICIT_INVAL_DATA);
     assert_false(init.flags & (FUSE_AUTO_INVAL_DATA | FUSE_ABORT_ERROR | FUSE_CREATE_SUPP_GROUP | FUSE_HAS_INODE_DAX));

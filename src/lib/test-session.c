@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A session served over a socket in the place of /dev/fuse: what it makes of requests, whole and broken, and what it answers. */
+/* A session served over a socket in the place of /dev/fuse: what it makes of requests, whole and broken, and what it
+ * answers. */
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -67,8 +68,10 @@ static int op_lookup(linfsp_request *request, uint64_t parent, const char *name)
         return -100000;
     if (!strcmp(name, "positive-error"))
         return linfsp_reply_error(request, EACCES);
-    struct linfsp_entry entry = { .inode = strcmp(name, "missing") ? 77 : 0, .generation = 3, .entry_timeout = 1500,
-                                  .attributes_timeout = LINFSP_TIMEOUT_INFINITE };
+    struct linfsp_entry entry = {.inode = strcmp(name, "missing") ? 77 : 0,
+                                 .generation = 3,
+                                 .entry_timeout = 1500,
+                                 .attributes_timeout = LINFSP_TIMEOUT_INFINITE};
     entry.attributes.st_ino = 770;
     entry.attributes.st_mode = S_IFBLK | 0640;
     entry.attributes.st_rdev = makedev(0x103, 0x12345);
@@ -88,7 +91,7 @@ static int op_getattr(linfsp_request *request, uint64_t inode, struct linfsp_fil
     linfsp_request_caller(request, &caller);
     seen.has_file = file != NULL;
     seen.handle = file ? file->handle : 0;
-    struct stat attributes = { .st_ino = inode, .st_uid = caller.uid, .st_gid = caller.gid, .st_size = caller.pid };
+    struct stat attributes = {.st_ino = inode, .st_uid = caller.uid, .st_gid = caller.gid, .st_size = caller.pid};
     return linfsp_reply_attributes(request, &attributes, 2001);
 }
 
@@ -107,7 +110,7 @@ static int op_mknod(linfsp_request *request, uint64_t parent, const char *name, 
     seen.mode = mode;
     seen.umask = caller.umask;
     seen.device = device;
-    struct linfsp_entry entry = { .inode = 9 };
+    struct linfsp_entry entry = {.inode = 9};
     return linfsp_reply_entry(request, &entry);
 }
 
@@ -117,8 +120,8 @@ static int op_symlink(linfsp_request *request, uint64_t parent, const char *name
     return -EROFS;
 }
 
-static int op_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
-                     uint32_t flags) {
+static int op_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent,
+                     const char *new_name, uint32_t flags) {
     seen.calls++;
     snprintf(seen.name, sizeof seen.name, "%s", name);
     snprintf(seen.other, sizeof seen.other, "%s", new_name);
@@ -128,8 +131,9 @@ static int op_rename(linfsp_request *request, uint64_t parent, const char *name,
     return linfsp_reply_done(request);
 }
 
-static int op_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
-    struct linfsp_entry entry = { .inode = 12 };
+static int op_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode,
+                     struct linfsp_file *file) {
+    struct linfsp_entry entry = {.inode = 12};
     snprintf(seen.name, sizeof seen.name, "%s", name);
     file->handle = 0x1122334455667788;
     file->open_flags = LINFSP_OPEN_DIRECT_IO;
@@ -144,12 +148,12 @@ static int op_open(linfsp_request *request, uint64_t inode, struct linfsp_file *
 static int op_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
     seen.handle = file->handle;
     if (offset == 1) /* more than was asked for */
-        return linfsp_reply_vector(request, &(struct iovec){ answer, size + 1 }, 1), 0;
+        return linfsp_reply_vector(request, &(struct iovec){answer, size + 1}, 1), 0;
     if (offset == 2) { /* in pieces */
         char *buffer = linfsp_request_buffer(request, size);
         assert_non_null(buffer);
         memset(buffer, 'b', size);
-        struct iovec pieces[3] = { { buffer, 10 }, { NULL, 0 }, { buffer, size - 10 } };
+        struct iovec pieces[3] = {{buffer, 10}, {NULL, 0}, {buffer, size - 10}};
         return linfsp_reply_vector(request, pieces, 3);
     }
     assert_null(linfsp_request_buffer(request, SIZE_MAX));
@@ -171,7 +175,7 @@ static int op_write(linfsp_request *request, uint64_t inode, struct linfsp_file 
 
 static int op_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
                       bool plus) {
-    struct linfsp_entry entry = { .inode = 5, .attributes = { .st_ino = 50, .st_mode = S_IFDIR | 0755 } };
+    struct linfsp_entry entry = {.inode = 5, .attributes = {.st_ino = 50, .st_mode = S_IFDIR | 0755}};
     seen.plus = plus;
     seen.count = 0;
     memset(linfsp_request_buffer(request, 64), 0xff, 64); /* is not where the entries are */
@@ -180,8 +184,8 @@ static int op_readdir(linfsp_request *request, uint64_t inode, struct linfsp_fil
     return linfsp_reply_directory(request);
 }
 
-static int op_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size, int flags,
-                       bool kill_sgid) {
+static int op_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size,
+                       int flags, bool kill_sgid) {
     seen.calls++;
     snprintf(seen.name, sizeof seen.name, "%s", name);
     memcpy(seen.other, value, size < 16 ? size : 16);
@@ -212,8 +216,8 @@ static int op_copy(linfsp_request *request, uint64_t inode_in, struct linfsp_fil
     return linfsp_reply_written(request, length);
 }
 
-static int op_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command, uint64_t argument,
-                    uint32_t flags, const void *in, size_t in_size, size_t out_size) {
+static int op_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
+                    uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size) {
     if (command == 2)
         return linfsp_reply_ioctl(request, 0, "too long", 9), 0;
     memcpy(seen.name, in, in_size < 8 ? in_size : 8);
@@ -252,8 +256,13 @@ static void trace(void *context, const char *line) {
 static void send_request(uint32_t opcode, uint64_t unique, const void *head, size_t head_size, const void *rest,
                          size_t rest_size) {
     static unsigned char message[MAX_WRITE * 2];
-    struct fuse_in_header header = { .len = (uint32_t)(sizeof header + head_size + rest_size), .opcode = opcode, .unique = unique,
-                                     .nodeid = 42, .uid = 1000, .gid = 100, .pid = 4711 };
+    struct fuse_in_header header = {.len = (uint32_t)(sizeof header + head_size + rest_size),
+                                    .opcode = opcode,
+                                    .unique = unique,
+                                    .nodeid = 42,
+                                    .uid = 1000,
+                                    .gid = 100,
+                                    .pid = 4711};
     memcpy(message, &header, sizeof header);
     if (head_size)
         memcpy(message + sizeof header, head, head_size);
@@ -278,7 +287,8 @@ static uint64_t next_unique(void) {
     return unique += 2;
 }
 
-static int ask(uint32_t opcode, const void *head, size_t head_size, const void *rest, size_t rest_size, size_t *ret_size) {
+static int ask(uint32_t opcode, const void *head, size_t head_size, const void *rest, size_t rest_size,
+               size_t *ret_size) {
     int error = 0;
     uint64_t unique = next_unique();
     send_request(opcode, unique, head, head_size, rest, rest_size);
@@ -286,7 +296,8 @@ static int ask(uint32_t opcode, const void *head, size_t head_size, const void *
     return error;
 }
 
-#define ASK(opcode, head, rest, rest_size, ret_size) ask((opcode), (head), sizeof *(head), (rest), (rest_size), (ret_size))
+#define ASK(opcode, head, rest, rest_size, ret_size)                                                                   \
+    ask((opcode), (head), sizeof *(head), (rest), (rest_size), (ret_size))
 
 static int start(uint64_t flags, uint64_t granted, unsigned threads, bool adaptive) {
     int pair[2], size = 1 << 20;
@@ -294,7 +305,7 @@ static int start(uint64_t flags, uint64_t granted, unsigned threads, bool adapti
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     kernel = pair[0];
-    struct timeval limit = { .tv_sec = 20 };
+    struct timeval limit = {.tv_sec = 20};
     setsockopt(kernel, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     memset(&seen, 0, sizeof seen);
     assert_int_equal(fsp_session_init(&session, &operations, &seen, &pair[1], 1, MAX_WRITE), 0);
@@ -368,13 +379,13 @@ static void test_bad_names(void **state) {
     assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "", 1, &size), -EIO);
     assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "", 0, &size), -EIO);
     assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "a/b", 4, &size), -EIO);
-    assert_int_equal(ask(FUSE_MKNOD, &(struct fuse_mknod_in){ 0 }, 16, "..", 3, &size), -EIO);
+    assert_int_equal(ask(FUSE_MKNOD, &(struct fuse_mknod_in){0}, 16, "..", 3, &size), -EIO);
     assert_int_equal(seen.calls, 1);
 }
 
 static void test_rename(void **state) {
-    struct fuse_rename2_in in = { .newdir = 43, .flags = 2 };
-    struct fuse_rename_in old = { .newdir = 44 };
+    struct fuse_rename2_in in = {.newdir = 43, .flags = 2};
+    struct fuse_rename_in old = {.newdir = 44};
     size_t size;
     assert_int_equal(ASK(FUSE_RENAME2, &in, "one\0two", 8, &size), 0);
     assert_string_equal(seen.name, "one");
@@ -402,7 +413,7 @@ static void test_symlink(void **state) {
 }
 
 static void test_mknod(void **state) {
-    struct fuse_mknod_in in = { .mode = S_IFCHR | 0600, .umask = 022, .rdev = 0x12310345 };
+    struct fuse_mknod_in in = {.mode = S_IFCHR | 0600, .umask = 022, .rdev = 0x12310345};
     size_t size;
     assert_int_equal(ASK(FUSE_MKNOD, &in, "node", 5, &size), 0);
     assert_int_equal(major(seen.device), 0x103);
@@ -412,9 +423,9 @@ static void test_mknod(void **state) {
 }
 
 static void test_attributes(void **state) {
-    struct fuse_getattr_in get = { .getattr_flags = FUSE_GETATTR_FH, .fh = 8 };
-    struct fuse_setattr_in set = { .valid = FATTR_SIZE | FATTR_MTIME | FATTR_FH | FATTR_LOCKOWNER, .size = 5, .mtime = 7,
-                                   .mtimensec = 999 };
+    struct fuse_getattr_in get = {.getattr_flags = FUSE_GETATTR_FH, .fh = 8};
+    struct fuse_setattr_in set = {
+        .valid = FATTR_SIZE | FATTR_MTIME | FATTR_FH | FATTR_LOCKOWNER, .size = 5, .mtime = 7, .mtimensec = 999};
     size_t size;
     assert_int_equal(ASK(FUSE_GETATTR, &get, NULL, 0, &size), 0);
     assert_int_equal(size, sizeof(struct fuse_attr_out));
@@ -438,11 +449,12 @@ static void test_attributes(void **state) {
 }
 
 static void test_create(void **state) {
-    struct fuse_create_in in = { .mode = S_IFREG | 0600 };
+    struct fuse_create_in in = {.mode = S_IFREG | 0600};
     size_t size;
     assert_int_equal(ASK(FUSE_CREATE, &in, "new", 4, &size), 0);
     assert_int_equal(size, sizeof(struct fuse_entry_out) + sizeof(struct fuse_open_out));
-    struct fuse_open_out *out = (struct fuse_open_out *)(void *)(answer + sizeof(struct fuse_out_header) + sizeof(struct fuse_entry_out));
+    struct fuse_open_out *out =
+        (struct fuse_open_out *)(void *)(answer + sizeof(struct fuse_out_header) + sizeof(struct fuse_entry_out));
     assert_true(out->fh == 0x1122334455667788);
     assert_int_equal(out->open_flags, FOPEN_DIRECT_IO);
     assert_int_equal(out->backing_id, 0);
@@ -450,7 +462,7 @@ static void test_create(void **state) {
 
 /* ENOSYS to OPEN would switch opening off for the whole volume. */
 static void test_open_enosys(void **state) {
-    struct fuse_open_in in = { 0 };
+    struct fuse_open_in in = {0};
     size_t size;
     assert_int_equal(ASK(FUSE_OPEN, &in, NULL, 0, &size), -EOPNOTSUPP);
     assert_int_equal(ASK(FUSE_OPENDIR, &in, NULL, 0, &size), 0);
@@ -458,7 +470,7 @@ static void test_open_enosys(void **state) {
 }
 
 static void test_open_enosys_wanted(void **state) {
-    struct fuse_open_in in = { 0 };
+    struct fuse_open_in in = {0};
     size_t size;
     assert_int_equal(ASK(FUSE_OPEN, &in, NULL, 0, &size), -ENOSYS);
     assert_int_equal(ASK(FUSE_OPENDIR, &in, NULL, 0, &size), 0);
@@ -466,22 +478,28 @@ static void test_open_enosys_wanted(void **state) {
 
 static void test_defaults(void **state) {
     size_t size;
-    assert_int_equal(ask(FUSE_FLUSH, &(struct fuse_flush_in){ 0 }, sizeof(struct fuse_flush_in), NULL, 0, &size), -ENOSYS);
-    assert_int_equal(ask(FUSE_FSYNC, &(struct fuse_fsync_in){ 0 }, sizeof(struct fuse_fsync_in), NULL, 0, &size), -ENOSYS);
-    assert_int_equal(ask(FUSE_ACCESS, &(struct fuse_access_in){ 0 }, sizeof(struct fuse_access_in), NULL, 0, &size), -ENOSYS);
-    assert_int_equal(ask(FUSE_RELEASE, &(struct fuse_release_in){ 0 }, sizeof(struct fuse_release_in), NULL, 0, &size), 0);
-    assert_int_equal(ask(FUSE_RELEASEDIR, &(struct fuse_release_in){ 0 }, sizeof(struct fuse_release_in), NULL, 0, &size), 0);
+    assert_int_equal(ask(FUSE_FLUSH, &(struct fuse_flush_in){0}, sizeof(struct fuse_flush_in), NULL, 0, &size),
+                     -ENOSYS);
+    assert_int_equal(ask(FUSE_FSYNC, &(struct fuse_fsync_in){0}, sizeof(struct fuse_fsync_in), NULL, 0, &size),
+                     -ENOSYS);
+    assert_int_equal(ask(FUSE_ACCESS, &(struct fuse_access_in){0}, sizeof(struct fuse_access_in), NULL, 0, &size),
+                     -ENOSYS);
+    assert_int_equal(ask(FUSE_RELEASE, &(struct fuse_release_in){0}, sizeof(struct fuse_release_in), NULL, 0, &size),
+                     0);
+    assert_int_equal(ask(FUSE_RELEASEDIR, &(struct fuse_release_in){0}, sizeof(struct fuse_release_in), NULL, 0, &size),
+                     0);
     assert_int_equal(ask(FUSE_UNLINK, NULL, 0, "x", 2, &size), -ENOSYS);
     assert_int_equal(ask(FUSE_DESTROY, NULL, 0, NULL, 0, &size), 0);
-    assert_int_equal(ask(FUSE_STATX, &(struct fuse_statx_in){ 0 }, sizeof(struct fuse_statx_in), NULL, 0, &size), -ENOSYS);
-    assert_int_equal(ask(FUSE_INIT, &(struct fuse_init_in){ 0 }, sizeof(struct fuse_init_in), NULL, 0, &size), -ENOSYS);
+    assert_int_equal(ask(FUSE_STATX, &(struct fuse_statx_in){0}, sizeof(struct fuse_statx_in), NULL, 0, &size),
+                     -ENOSYS);
+    assert_int_equal(ask(FUSE_INIT, &(struct fuse_init_in){0}, sizeof(struct fuse_init_in), NULL, 0, &size), -ENOSYS);
     assert_int_equal(ask(9999, NULL, 0, "whatever", 8, &size), -ENOSYS);
     assert_int_equal(ask(7, NULL, 0, NULL, 0, &size), -ENOSYS);
     assert_int_equal(ask(UINT32_MAX, NULL, 0, NULL, 0, &size), -ENOSYS);
 }
 
 static void test_read(void **state) {
-    struct fuse_read_in in = { .size = 4096, .fh = 3 };
+    struct fuse_read_in in = {.size = 4096, .fh = 3};
     size_t size;
     assert_int_equal(ASK(FUSE_READ, &in, NULL, 0, &size), 0);
     assert_int_equal(size, 4);
@@ -499,7 +517,8 @@ static void test_read(void **state) {
 
 static void test_write(void **state) {
     static char data[MAX_WRITE];
-    struct fuse_write_in in = { .size = sizeof data, .offset = 7, .write_flags = FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_LOCKOWNER };
+    struct fuse_write_in in = {
+        .size = sizeof data, .offset = 7, .write_flags = FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_LOCKOWNER};
     size_t size;
     memcpy(data, "abcdefg", 8);
     assert_int_equal(ASK(FUSE_WRITE, &in, data, sizeof data, &size), 0);
@@ -519,7 +538,7 @@ static void test_write(void **state) {
 }
 
 static void test_directory(void **state) {
-    struct fuse_read_in in = { .size = 4096 };
+    struct fuse_read_in in = {.size = 4096};
     size_t size, record = FUSE_REC_ALIGN(FUSE_NAME_OFFSET + 9);
     assert_int_equal(ASK(FUSE_READDIR, &in, NULL, 0, &size), 0);
     assert_false(seen.plus);
@@ -544,8 +563,8 @@ static void test_directory(void **state) {
 }
 
 static void test_xattr(void **state) {
-    struct fuse_setxattr_in set = { .size = 5, .setxattr_flags = FUSE_SETXATTR_ACL_KILL_SGID };
-    struct fuse_getxattr_in get = { .size = 0 };
+    struct fuse_setxattr_in set = {.size = 5, .setxattr_flags = FUSE_SETXATTR_ACL_KILL_SGID};
+    struct fuse_getxattr_in get = {.size = 0};
     size_t size;
     assert_int_equal(ASK(FUSE_SETXATTR, &set, "user.x\0value", 12, &size), 0);
     assert_string_equal(seen.name, "user.x");
@@ -566,7 +585,7 @@ static void test_xattr(void **state) {
 
 /* The older form of the argument struct, where the kernel was not told that we know the newer. */
 static void test_old_setxattr(void **state) {
-    struct fuse_setxattr_in set = { .size = 5, .flags = 1 };
+    struct fuse_setxattr_in set = {.size = 5, .flags = 1};
     size_t size;
     assert_int_equal(ask(FUSE_SETXATTR, &set, FUSE_COMPAT_SETXATTR_IN_SIZE, "user.x\0value", 12, &size), 0);
     assert_string_equal(seen.name, "user.x");
@@ -575,7 +594,7 @@ static void test_old_setxattr(void **state) {
 }
 
 static void test_copy(void **state) {
-    struct fuse_copy_file_range_in in = { .len = UINT64_MAX };
+    struct fuse_copy_file_range_in in = {.len = UINT64_MAX};
     size_t size;
     assert_int_equal(ASK(FUSE_COPY_FILE_RANGE, &in, NULL, 0, &size), 0);
     assert_int_equal(seen.size, 0x7ffff000);
@@ -586,7 +605,7 @@ static void test_copy(void **state) {
 }
 
 static void test_ioctl(void **state) {
-    struct fuse_ioctl_in in = { .cmd = 1, .in_size = 4, .out_size = 8 };
+    struct fuse_ioctl_in in = {.cmd = 1, .in_size = 4, .out_size = 8};
     size_t size;
     assert_int_equal(ASK(FUSE_IOCTL, &in, "in!", 4, &size), 0);
     assert_string_equal(seen.name, "in!");
@@ -598,11 +617,11 @@ static void test_ioctl(void **state) {
 }
 
 static void test_forget(void **state) {
-    struct fuse_forget_in one = { .nlookup = 3 };
+    struct fuse_forget_in one = {.nlookup = 3};
     struct {
         struct fuse_batch_forget_in in;
         struct fuse_forget_one items[2];
-    } batch = { { .count = 2 }, { { 50, 10 }, { 51, 20 } } };
+    } batch = {{.count = 2}, {{50, 10}, {51, 20}}};
     size_t size;
     send_request(FUSE_FORGET, next_unique(), &one, sizeof one, NULL, 0);
     send_request(FUSE_BATCH_FORGET, next_unique(), &batch, sizeof batch, NULL, 0);
@@ -615,7 +634,7 @@ static void test_forget(void **state) {
 
 /* Whatever comes, there is an answer or none, and the session goes on. */
 static void test_truncated(void **state) {
-    unsigned char nothing[sizeof(struct fuse_in_header)] = { 0 };
+    unsigned char nothing[sizeof(struct fuse_in_header)] = {0};
     size_t size;
     for (uint32_t opcode = 0; opcode <= FUSE_OPCODE_MAX + 2; opcode++) {
         int head_size = fsp_head_size(&session, opcode);
@@ -637,9 +656,10 @@ static void test_lying_length(void **state) {
     struct {
         struct fuse_in_header header;
         char name[8];
-    } message = { { .opcode = FUSE_LOOKUP, .unique = next_unique() }, "name" };
+    } message = {{.opcode = FUSE_LOOKUP, .unique = next_unique()}, "name"};
     int error;
-    static const uint32_t lengths[] = { 0, 1, sizeof(struct fuse_in_header), sizeof message - 1, sizeof message + 1, UINT32_MAX };
+    static const uint32_t lengths[] = {
+        0, 1, sizeof(struct fuse_in_header), sizeof message - 1, sizeof message + 1, UINT32_MAX};
     for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
         message.header.len = lengths[i];
         assert_int_equal(send(kernel, &message, sizeof message, 0), sizeof message);
@@ -658,7 +678,9 @@ static void test_extensions_are_left_out(void **state) {
         struct fuse_in_header header;
         char name[8];
         struct fuse_ext_header extension;
-    } message = { { .opcode = FUSE_LOOKUP, .unique = next_unique(), .total_extlen = 1, .len = sizeof message }, "name", { 8, FUSE_EXT_GROUPS } };
+    } message = {{.opcode = FUSE_LOOKUP, .unique = next_unique(), .total_extlen = 1, .len = sizeof message},
+                 "name",
+                 {8, FUSE_EXT_GROUPS}};
     int error;
     assert_int_equal(send(kernel, &message, sizeof message, 0), sizeof message);
     receive_answer(message.header.unique, &error);
@@ -681,7 +703,8 @@ static void test_garbage(void **state) {
             body[i] = (unsigned char)(random >> 24) % 3 ? (unsigned char)(random >> 16) : 0;
         }
         bool later = opcode == FUSE_STATFS || opcode == FUSE_LSEEK;
-        bool silent = opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT || opcode == FUSE_NOTIFY_REPLY;
+        bool silent = opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
+                      opcode == FUSE_NOTIFY_REPLY;
         if (later || silent)
             continue;
         ask(opcode, body, length, NULL, 0, &size);
@@ -690,7 +713,7 @@ static void test_garbage(void **state) {
 }
 
 static void *answer_later(void *request) {
-    struct statvfs statistics = { .f_blocks = 123, .f_namemax = 255 };
+    struct statvfs statistics = {.f_blocks = 123, .f_namemax = 255};
     usleep(20000);
     assert_int_equal(linfsp_reply_statfs(request, &statistics), 0);
     return NULL;
@@ -710,7 +733,7 @@ static void test_later(void **state) {
         assert_non_null(seen.kept);
         assert_int_equal(pthread_create(&threads[i], NULL, answer_later, seen.kept), 0);
     }
-    bool got[40] = { false };
+    bool got[40] = {false};
     for (size_t n = 0; n < ARRAY_SIZE(threads); n++) {
         ssize_t length = recv(kernel, answer, sizeof answer, 0);
         assert_int_equal(length, sizeof(struct fuse_out_header) + sizeof(struct fuse_statfs_out));
@@ -738,7 +761,7 @@ static void test_never_answered(void **state) {
 
 static void test_interrupt_detached(void **state) {
     uint64_t unique = next_unique();
-    struct fuse_interrupt_in in = { .unique = unique };
+    struct fuse_interrupt_in in = {.unique = unique};
     size_t size;
     int error;
     send_request(FUSE_STATFS, unique, NULL, 0, NULL, 0);
@@ -753,9 +776,9 @@ static void test_interrupt_detached(void **state) {
 }
 
 static void test_interrupt_under_way(void **state) {
-    struct fuse_lseek_in seek = { 0 };
+    struct fuse_lseek_in seek = {0};
     uint64_t unique = next_unique();
-    struct fuse_interrupt_in in = { .unique = unique };
+    struct fuse_interrupt_in in = {.unique = unique};
     int error;
     send_request(FUSE_LSEEK, unique, &seek, sizeof seek, NULL, 0);
     /* EAGAIN as long as no thread has begun with it: the kernel asks again, and so do we */
@@ -773,7 +796,7 @@ static void test_interrupt_under_way(void **state) {
 }
 
 static void test_interrupt_of_nothing(void **state) {
-    struct fuse_interrupt_in in = { .unique = 0xabcdef0 };
+    struct fuse_interrupt_in in = {.unique = 0xabcdef0};
     int error;
     send_request(FUSE_INTERRUPT, in.unique | FUSE_INT_REQ_BIT, &in, sizeof in, NULL, 0);
     receive_answer(in.unique | FUSE_INT_REQ_BIT, &error);
@@ -812,7 +835,7 @@ static void *keep_gate(void *stop) {
 
 /* Operations that block, all at once but the last: each time another channel is let through. */
 static void test_gate_opens_for_blocked_operations(void **state) {
-    struct fuse_lseek_in seek = { 0 };
+    struct fuse_lseek_in seek = {0};
     uint64_t uniques[3];
     size_t size;
     int error;
@@ -827,7 +850,7 @@ static void test_gate_opens_for_blocked_operations(void **state) {
     assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0); /* before any of them is answered */
     assert_int_equal(atomic_load(&session.active), 4);
     for (size_t i = 0; i < ARRAY_SIZE(uniques); i++) {
-        struct fuse_interrupt_in in = { .unique = uniques[i] };
+        struct fuse_interrupt_in in = {.unique = uniques[i]};
         send_request(FUSE_INTERRUPT, uniques[i] | FUSE_INT_REQ_BIT, &in, sizeof in, NULL, 0);
         receive_answer(uniques[i], &error);
         assert_int_equal(error, -EINTR);
@@ -852,7 +875,7 @@ static void test_gate_keeper_sleeps(void **state) {
 
 static void test_trace(void **state) {
     size_t size;
-    struct fuse_rename_in in = { .newdir = 44 };
+    struct fuse_rename_in in = {.newdir = 44};
     session.trace = trace;
     ASK(FUSE_RENAME, &in, "one\0two\n", 9, &size);
     ask(FUSE_LOOKUP, NULL, 0, "error", 6, &size);

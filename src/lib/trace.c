@@ -64,7 +64,8 @@ void fsp_trace_request(const struct linfsp_request *request, const void *head, c
         bool two = request->opcode == FUSE_RENAME || request->opcode == FUSE_RENAME2 || request->opcode == FUSE_SYMLINK;
         if (two && length < rest_size) {
             new_name[0] = ' ';
-            quote(new_name + 1, sizeof new_name - 1, rest + length + 1, strnlen(rest + length + 1, rest_size - length - 1));
+            quote(new_name + 1, sizeof new_name - 1, rest + length + 1,
+                  strnlen(rest + length + 1, rest_size - length - 1));
         }
     }
     read_range(request, head, range, sizeof range);

@@ -2,9 +2,10 @@
 /*
  * A volume: a session (session.h) and the life line that ties it to the service.
  *
- * Model. The life line is the connection on which the volume was made. The thread that runs the volume watches it; any thread
- * may ask the service something on it (backing files) under its lock, and then takes whatever else arrives as well. When it
- * breaks without WIRE_VOLUME_ENDED the service has died: the session goes on, and the next service gets the cookie.
+ * Model. The life line is the connection on which the volume was made. The thread that runs the volume watches it; any
+ * thread may ask the service something on it (backing files) under its lock, and then takes whatever else arrives as
+ * well. When it breaks without WIRE_VOLUME_ENDED the service has died: the session goes on, and the next service gets
+ * the cookie.
  */
 #ifndef LINFSP_LIB_VOLUME_H
 #define LINFSP_LIB_VOLUME_H
@@ -24,9 +25,9 @@ struct fsp_lifeline {
     uint8_t cookie[WIRE_COOKIE_SIZE];
     int event; /* eventfd: another thread took something off the socket that concerns the watcher */
 
-    pthread_mutex_t lock; /* all below */
-    int socket; /* -1: no service */
-    uint32_t serial; /* of the last request */
+    pthread_mutex_t lock;   /* all below */
+    int socket;             /* -1: no service */
+    uint32_t serial;        /* of the last request */
     uint32_t attach_serial; /* not 0: sent, not answered yet */
     uint32_t unmount_serial;
     bool ended; /* the service has unmounted the volume, or knows nothing of it */
@@ -56,15 +57,16 @@ int fsp_lifeline_tell(struct fsp_lifeline *line, void *message);
 
 struct fsp_mount_point {
     char letter[4]; /* "z", "*" or "" */
-    int fd; /* O_PATH, -1 with a letter */
-    int parent; /* O_PATH, where we made the directory */
+    int fd;         /* O_PATH, -1 with a letter */
+    int parent;     /* O_PATH, where we made the directory */
     bool made;
     char name[WIRE_COMPONENT_MAX]; /* in parent */
-    char path[WIRE_PATH_MAX]; /* for people */
+    char path[WIRE_PATH_MAX];      /* for people */
 };
-#define FSP_MOUNT_POINT_NONE ((struct fsp_mount_point){ .fd = -1, .parent = -1 })
+#define FSP_MOUNT_POINT_NONE ((struct fsp_mount_point){.fd = -1, .parent = -1})
 
-/* Makes the directory where it is missing. text NULL: none. On failure nothing is left behind, and ret_error says why. */
+/* Makes the directory where it is missing. text NULL: none. On failure nothing is left behind, and ret_error says why.
+ */
 int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point *ret_point,
                          struct linfsp_error *ret_error);
 /* Removes the directory again where we made it and keep is false. */
@@ -97,13 +99,14 @@ struct linfsp_volume {
     bool network;
     uid_t owner_uid;
     gid_t owner_gid;
-    char mount_point[WIRE_PATH_MAX]; /* "": none */
+    char mount_point[WIRE_PATH_MAX];    /* "": none */
     char unc_path[WIRE_PREFIX_MAX + 8]; /* "": none */
 };
 
 /* ---- run.c ---------------------------------------------------------------------------------------------------- */
 
-/* Nothing is served any more: has the service unmount the volume everywhere, waits for that if wait, and closes the life line. */
+/* Nothing is served any more: has the service unmount the volume everywhere, waits for that if wait, and closes the
+ * life line. */
 void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait);
 
 #endif
