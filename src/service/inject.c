@@ -128,6 +128,15 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;
     }
+    if (job->inject.rootfs[0]) {
+        /* a path of the runtime's own, in which nothing of the container has run yet */
+        close_fd(&root);
+        root = open(job->inject.rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0) {
+            job_fail(result, -errno, "%s: %s", job->inject.rootfs, strerror(errno));
+            return;
+        }
+    }
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
     if (job->inject.early && (dev < 0 || fd_is_mount_root(dev) != 1)) {
         result->inject.not_yet = true;

@@ -206,6 +206,22 @@ static void stop(struct connection *connection, uint32_t serial) {
     service_stop(connection->silo->service);
 }
 
+static void prepare(struct connection *connection, const struct wire_prepare_silo *request) {
+    uint32_t serial = request->header.serial;
+    if (!connection->silo->host || connection->peer.uid != 0) {
+        (void)connection_error(connection, serial, -EPERM, "only root of the host may prepare containers");
+        return;
+    }
+    connection_wait(connection, serial);
+    int r = silo_prepare(connection, (pid_t)request->pid, request->rootfs);
+    if (r > 0)
+        return;
+    r = r < 0 ? connection_error(connection, serial, r, "process %u: %s", request->pid, strerror(-r))
+              : connection_done(connection, serial);
+    if (r >= 0)
+        connection_ready(connection);
+}
+
 static void resolve(struct connection *connection, const struct wire_resolve_prefix *request) {
     struct service *service = connection->silo->service;
     char canonical[WIRE_PATH_MAX];
@@ -277,6 +293,9 @@ void request_handle(struct connection *connection, const union wire_message *mes
         return;
     case WIRE_STOP:
         stop(connection, serial);
+        return;
+    case WIRE_PREPARE_SILO:
+        prepare(connection, &message->prepare_silo);
         return;
     case WIRE_RESOLVE_PREFIX:
         resolve(connection, &message->resolve_prefix);

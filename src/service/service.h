@@ -60,6 +60,7 @@ struct silo {
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     struct list_node connection_list;
+    uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
     bool retried, was_early;
     bool described;
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
@@ -151,6 +152,9 @@ struct silo *silo_find(struct service *service, uint64_t mount_namespace);
 /* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns 1 when it is (now) known as
  * one, 0 when it is not in a silo (yet), or a negative errno. */
 int silo_consider(struct service *service, pid_t pid, bool early);
+/* For a runtime's hook: sets the silo of this process up. 1 when the connection is answered later, 0 when it is set up already, or a negative
+ * errno. */
+int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs);
 int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since);
 int silo_make_host(struct service *service);
 /* For all of a stop: takes the folder out of the silo, then forgets it. */

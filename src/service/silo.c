@@ -288,9 +288,23 @@ static void watch_programs(struct silo *silo, int folder) {
         log_debug("silo %llu: programs installed later are not noticed", (unsigned long long)silo->mount_namespace);
 }
 
+/* A runtime's hook waits: whatever came of it, the container is to go on. */
+static void answer_preparer(struct silo *silo, const struct job_result *result) {
+    struct connection *connection = silo->preparer ? connection_find(silo->service, silo->preparer) : NULL;
+    silo->preparer = 0;
+    if (!connection)
+        return;
+    int r = result->error < 0 ? connection_error(connection, connection->serial, result->error, "%s", result->message)
+                              : connection_done(connection, connection->serial);
+    if (r >= 0)
+        connection_ready(connection);
+}
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
+    if (silo)
+        answer_preparer(silo, result);
     if (silo && silo->dead && !silo_in_use(silo)) {
         silo_free(silo);
         silo = NULL;
@@ -320,8 +334,9 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         silo_eject(silo);
 }
 
-static int start_injection(struct silo *silo, bool early) {
+static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     struct job job = {.type = JOB_INJECT, .target = silo->target};
+    snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
     job.inject.may_mount = process_may_mount(silo->target.init_pid);
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
@@ -331,13 +346,27 @@ static int start_injection(struct silo *silo, bool early) {
                           silo->service, silo->mount_namespace);
 }
 
-static int furnish(struct silo *silo, bool early) {
+static int furnish(struct silo *silo, bool early, const char *rootfs) {
     int r = make_folder(silo);
     for (size_t i = 0; i < 2 && r >= 0; i++)
         r = bind_socket(silo, i);
     if (r >= 0)
-        r = start_injection(silo, early);
+        r = start_injection(silo, early, rootfs);
     return r;
+}
+
+static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid, bool early, const char *rootfs) {
+    struct silo *silo = silo_new(service, mount_namespace);
+    if (!silo)
+        return -ENOMEM;
+    int r = watch_anchor(silo, find_anchor(mount_namespace, pid));
+    if (r < 0) {
+        silo_free(silo); /* gone already */
+        return r;
+    }
+    if ((r = furnish(silo, early, rootfs)) < 0)
+        fail_silo(silo, "%s", strerror(-r));
+    return 1;
 }
 
 int silo_consider(struct service *service, pid_t pid, bool early) {
@@ -350,7 +379,7 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
             silo->retried = true;
-            return start_injection(silo, false);
+            return start_injection(silo, false, "");
         }
         return 1;
     }
@@ -361,17 +390,26 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         return 0; /* devtmpfs's own thread has a mount namespace and a root of its own */
     if (device == service->host_root_device && inode == service->host_root_inode)
         return 0;
-    silo = silo_new(service, mount_namespace);
-    if (!silo)
-        return -ENOMEM;
-    r = watch_anchor(silo, find_anchor(mount_namespace, pid));
-    if (r < 0) {
-        silo_free(silo); /* gone already */
-        return r;
+    return take_in(service, mount_namespace, pid, early, "");
+}
+
+int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
+    struct service *service = connection->silo->service;
+    uint64_t mount_namespace;
+    int r = process_namespace(pid, "mnt", &mount_namespace);
+    if (r < 0 || mount_namespace == service->host_mount_namespace)
+        return r < 0 ? r : -EINVAL;
+    struct silo *silo = silo_find(service, mount_namespace);
+    if (!silo) {
+        if ((r = take_in(service, mount_namespace, pid, false, rootfs)) < 0)
+            return r;
+        silo = silo_find(service, mount_namespace);
     }
-    if ((r = furnish(silo, early)) < 0)
-        fail_silo(silo, "%s", strerror(-r));
-    return 1;
+    if (silo && silo->state == SILO_NEW) {
+        silo->preparer = connection->id;
+        return 1;
+    }
+    return silo && silo->state == SILO_READY ? 0 : -EIO;
 }
 
 int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since) {

@@ -94,6 +94,12 @@ static const struct member fusermount[] = {
     END,
 };
 static const struct member share[] = {STRING(wire_share, prefix), STRING(wire_share, mount_point), END};
+static const struct member prepare_silo[] = {
+    MEMBER(wire_prepare_silo, pid, KIND_AT_MOST, INT_MAX),
+    ZERO(wire_prepare_silo, reserved),
+    STRING(wire_prepare_silo, rootfs),
+    END,
+};
 static const struct member error[] = {
     MEMBER(wire_error, error, KIND_ERRNO, 4095),
     ZERO(wire_error, reserved),
@@ -145,6 +151,7 @@ static const struct layout layouts[] = {
     [WIRE_FUSERMOUNT] = {"fusermount", sizeof(struct wire_fusermount), 1, 1, fusermount},
     [WIRE_SHARE] = {"share", sizeof(struct wire_share), 1, 1, share},
     [WIRE_UNSHARE] = {"unshare", sizeof(struct wire_share), 0, 0, share},
+    [WIRE_PREPARE_SILO] = {"prepare_silo", sizeof(struct wire_prepare_silo), 0, 0, prepare_silo},
     [WIRE_ERROR] = {"error", sizeof(struct wire_error), 0, 0, error},
     [WIRE_DONE] = {"done", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_VOLUME_CREATED] = {"volume_created", sizeof(struct wire_volume_created), 1, 1 + WIRE_CLONES_MAX,

@@ -22,6 +22,7 @@ union wire_message {
     struct wire_close_backing close_backing;
     struct wire_fusermount fusermount;
     struct wire_share share;
+    struct wire_prepare_silo prepare_silo;
     struct wire_error error;
     struct wire_volume volume;
     struct wire_silo silo;

@@ -50,6 +50,7 @@ enum wire_type {
     WIRE_FUSERMOUNT = 11, /* the fusermount3 stand-in; fd: the mount point -> WIRE_VOLUME_CREATED with the fuse fd */
     WIRE_SHARE = 12, /* publishes a mount point that exists; fd: it -> WIRE_DONE */
     WIRE_UNSHARE = 13, /* -> WIRE_DONE */
+    WIRE_PREPARE_SILO = 14, /* host's root only: a runtime's hook -> WIRE_DONE once the silo is set up */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -179,6 +180,15 @@ struct wire_share {
     struct wire_header header;
     char prefix[WIRE_PREFIX_MAX]; /* for WIRE_UNSHARE too */
     char mount_point[WIRE_PATH_MAX];
+};
+
+/* pid: of a container's first process, in its mount namespace, as the host counts. rootfs: where its root is there, as long as it has not been made its
+ * root yet; else "". */
+struct wire_prepare_silo {
+    struct wire_header header;
+    uint32_t pid;
+    uint32_t reserved;
+    char rootfs[WIRE_PATH_MAX];
 };
 
 struct wire_error {
