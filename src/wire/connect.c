@@ -42,8 +42,9 @@ static bool is_initial(const char *namespace, ino_t initial) {
 }
 
 bool wire_in_container(void) {
-    if (!is_initial("pid", INITIAL_PID_NAMESPACE) || exists(LINFSP_DEVICE_DIR) || exists("/run/.containerenv") ||
-        getenv("container"))
+    /* the folder alone proves nothing: a container that has the host's own /dev leaves it there */
+    if (!is_initial("pid", INITIAL_PID_NAMESPACE) || exists(LINFSP_DEVICE_DIR "/disk") ||
+        exists("/run/.containerenv") || getenv("container"))
         return true;
     /* A virtual machine whose disk was made from an image has this file too, but all of the host's namespaces. */
     return exists("/.dockerenv") &&
