@@ -177,13 +177,13 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
     return r;
 }
 
-int fsp_lifeline_tell(struct fsp_lifeline *line, void *message) {
+int fsp_lifeline_tell(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds) {
     struct wire_header *header = message;
     pthread_mutex_lock(&line->lock);
     int r = -ENOTCONN;
     if (line->socket >= 0 && !line->attach_serial && !line->ended) {
         header->serial = next_serial(line);
-        r = wire_send(line->socket, message, NULL, 0);
+        r = wire_send(line->socket, message, fds, n_fds);
     }
     pthread_mutex_unlock(&line->lock);
     return r;

@@ -62,6 +62,5 @@ int linfsp_backing_close(linfsp_volume *volume, int backing_id) {
     wire_begin(&request, WIRE_CLOSE_BACKING, 0);
     request.volume = volume->lifeline.volume;
     request.backing_id = backing_id;
-    union wire_message answer;
-    return fsp_lifeline_ask(&volume->lifeline, &request, &volume->session.fds[0], 1, &answer);
+    return fsp_lifeline_tell(&volume->lifeline, &request, &volume->session.fds[0], 1);
 }

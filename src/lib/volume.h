@@ -51,7 +51,7 @@ void fsp_lifeline_close(struct fsp_lifeline *line);
 int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds,
                      union wire_message *ret_answer);
 /* Sends a request whose answer does not matter. */
-int fsp_lifeline_tell(struct fsp_lifeline *line, void *message);
+int fsp_lifeline_tell(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds);
 
 /* ---- mount-point.c -------------------------------------------------------------------------------------------- */
 
