@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sddl.h"
 #include "util/cleanup.h"
+#include "util/utf8.h"
 #include "wire/prefix.h"
 
 #define NAME_MAX_BYTES 63 /* of a file system's type, as liblinfsp has it */
@@ -74,10 +76,12 @@ static const char short_options[] = ":d:D:fF:im:M:n:P:R:s:S:t:u:bhV";
 
 static int fail(struct options_error *ret_error, const char *format, ...) _printf_(2, 3);
 static int fail(struct options_error *ret_error, const char *format, ...) {
+    char message[sizeof ret_error->message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(ret_error->message, sizeof ret_error->message, format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    utf8_printable(message, ret_error->message, sizeof ret_error->message);
     return -EINVAL;
 }
 
