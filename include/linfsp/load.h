@@ -140,21 +140,18 @@ static inline int linfsp_load_configured(char *text, size_t size) {
     return linfsp_load_from(path, text, size);
 }
 
-/* By name, which also obeys ld.so's configuration, then where an installation from source goes. */
+/* By name, which also obeys ld.so's configuration, then where installations keep what the service brings to containers.
+ */
 static inline int linfsp_load_default(char *text, size_t size) {
     static const char *const places[] = {
-        LINFSP_SONAME,
 #ifdef __GLIBC__
-#if defined(__x86_64__)
-        "/usr/local/lib/x86_64-linux-gnu/" LINFSP_SONAME,
-#elif defined(__aarch64__)
-        "/usr/local/lib/aarch64-linux-gnu/" LINFSP_SONAME,
-#endif
-        "/usr/local/lib64/" LINFSP_SONAME,
-        "/usr/local/lib/" LINFSP_SONAME,
+        LINFSP_SONAME,
+        "/usr/local/lib/linfsp/lib/" LINFSP_SONAME,
+        "/usr/lib/linfsp/lib/" LINFSP_SONAME,
 #else
-        "/usr/local/lib/musl/" LINFSP_SONAME,
-        "/usr/lib/musl/" LINFSP_SONAME,
+        LINFSP_SONAME,
+        "/usr/local/lib/linfsp/lib/musl/" LINFSP_SONAME,
+        "/usr/lib/linfsp/lib/musl/" LINFSP_SONAME,
 #endif
     };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
