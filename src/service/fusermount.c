@@ -63,7 +63,7 @@ static int make_node(struct volume *volume) {
     return fd < 0 ? -errno : fd;
 }
 
-static void fill_job(struct job *job, const struct volume *volume, const struct silo *silo,
+static void fill_job(struct job *job, struct volume *volume, const struct silo *silo,
                      const struct mount_options *options) {
     *job = (struct job){.type = JOB_MOUNT, .target = silo->target};
     struct job_mount *mount = &job->mount;
@@ -73,6 +73,7 @@ static void fill_job(struct job *job, const struct volume *volume, const struct 
     mount->read_only = options->read_only;
     mount->noexec = options->noexec;
     mount->allow_other = options->allow_other || mount->network;
+    volume->allow_other = mount->allow_other;
     mount->no_default_permissions = !options->default_permissions;
     mount->synchronous = options->synchronous;
     mount->directory_synchronous = options->directory_synchronous;

@@ -24,6 +24,7 @@ enum job_type {
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
+    JOB_SHARE, /* mount a volume (unmount.mount_id) at its unc_path, too; without mount_id: unmount it there */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
 
@@ -161,6 +162,9 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
 
 void backing_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result);
+
+void share_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result);
 
 /* Puts an outcome into a result: a negative errno and a sentence. Returns error. */
 int job_fail(struct job_result *result, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -87,6 +87,21 @@ int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool al
     return 0;
 }
 
+int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size) {
+    if (!silo->host && !silo->service->limits.network_volumes)
+        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
+                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+    if (volume->prefix[0])
+        return refuse(ret_message, size, -EEXIST, "it is shared already, at %s", volume->unc_path);
+    if (silo->target.user_namespace)
+        return refuse(ret_message, size, -EPERM, "mounted as a disk in a user namespace, which the host may not look "
+                                                 "into: mount it with its prefix from the start (-o unc=, memfs -u)");
+    if (!volume->allow_other)
+        return refuse(ret_message, size, -EPERM, "only the user who mounted it may look into it: mount it with "
+                                                 "-o allow_other");
+    return 0;
+}
+
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network) {
     /* on the host other users, root first, are to be safe from an ordinary user's file system */
     return !silo->host || network || is_silo_root(silo, peer);

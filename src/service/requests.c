@@ -294,6 +294,12 @@ void request_handle(struct connection *connection, const union wire_message *mes
     case WIRE_STOP:
         stop(connection, serial);
         return;
+    case WIRE_SHARE:
+        share_create(connection, &message->share);
+        return;
+    case WIRE_UNSHARE:
+        share_remove(connection, &message->share);
+        return;
     case WIRE_PREPARE_SILO:
         prepare(connection, &message->prepare_silo);
         return;

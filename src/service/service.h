@@ -111,6 +111,9 @@ struct volume {
     char prefix[PREFIX_MAX]; /* canonical, or "" */
     char unc_path[WIRE_PREFIX_MAX + 8];
     char end_reason[128];
+    bool allow_other;
+    uint64_t sharer; /* the connection that has it shared or unshared just now; 0: none */
+    bool unsharing;
     sd_event_source *orphan_timer; /* after a restart: how long the server has to come back */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;
@@ -197,6 +200,7 @@ void volume_end_unless_busy(struct volume *volume, const char *reason);
 void volume_abort(struct volume *volume);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
+struct volume *volume_by_sharer(struct service *service, uint64_t connection);
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
 /* Enters a new volume into the tables. */
 void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
@@ -220,11 +224,17 @@ struct wire_close_backing;
 void backing_open(struct connection *connection, const struct wire_open_backing *request);
 void backing_close(struct connection *connection, const struct wire_close_backing *request);
 
+/* share.c */
+struct wire_share;
+void share_create(struct connection *connection, const struct wire_share *request);
+void share_remove(struct connection *connection, const struct wire_share *request);
+
 /* policy.c: 0, or a negative errno with a message. */
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, char *ret_message, size_t size);
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
                       char *ret_message, size_t size);
+int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume);
 

@@ -201,7 +201,7 @@ int volume_submit(struct volume *volume, const struct job *job, const int *fds, 
     return workers_submit(service->workers, job, fds, n_fds, volume->silo, on_mounted, service, volume->id);
 }
 
-static void fill_job(struct job *job, const struct volume *volume, const struct silo *silo,
+static void fill_job(struct job *job, struct volume *volume, const struct silo *silo,
                      const struct wire_create_volume *request) {
     *job = (struct job){.type = JOB_MOUNT, .target = silo->target};
     struct job_mount *mount = &job->mount;
@@ -209,6 +209,7 @@ static void fill_job(struct job *job, const struct volume *volume, const struct 
     mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;
     mount->noexec = request->flags & WIRE_CREATE_NOEXEC;
     mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
+    volume->allow_other = mount->allow_other;
     mount->has_mount_point = request->letter[0] || (request->flags & WIRE_CREATE_MOUNT_POINT_FD);
     mount->made_mount_point = request->flags & WIRE_CREATE_MADE_MOUNT_POINT;
     memcpy(mount->letter, request->letter, sizeof mount->letter);
@@ -393,6 +394,12 @@ void volume_lost_connection(struct volume *volume) {
     volume->connection = NULL;
     volume->server_gone = true;
     volume_end(volume, "its server has ended", true);
+}
+
+struct volume *volume_by_sharer(struct service *service, uint64_t connection) {
+    struct volume *volume, *next;
+    HASH_ITER(hash, service->volumes, volume, next) if (volume->sharer == connection) return volume;
+    return NULL;
 }
 
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target) {

@@ -95,6 +95,9 @@ static void perform(const struct job_base *base, const struct job *job, const in
     case JOB_BACKING:
         backing_job(base, job, fds, n_fds, result);
         return;
+    case JOB_SHARE:
+        share_job(base, job, fds, n_fds, result);
+        return;
     case JOB_DISCARD:
         return; /* done with its reception */
     case JOB_UNMOUNT:

@@ -48,8 +48,8 @@ enum wire_type {
     WIRE_OPEN_BACKING = 9, /* on a life line; fds: the fuse fd or a clone of it, the file -> WIRE_BACKING_OPENED */
     WIRE_CLOSE_BACKING = 10, /* on a life line; fd: the fuse fd or a clone of it -> WIRE_DONE */
     WIRE_FUSERMOUNT = 11, /* the fusermount3 stand-in; fd: the mount point -> WIRE_VOLUME_CREATED with the fuse fd */
-    WIRE_SHARE = 12, /* publishes a mount point that exists; fd: it -> WIRE_DONE */
-    WIRE_UNSHARE = 13, /* -> WIRE_DONE */
+    WIRE_SHARE = 12, /* publishes a volume that is mounted -> WIRE_DONE */
+    WIRE_UNSHARE = 13, /* by mount point, or where that is "" by prefix -> WIRE_DONE */
     WIRE_PREPARE_SILO = 14, /* host's root only: a runtime's hook -> WIRE_DONE once the silo is set up */
 
     /* replies */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Publishing a volume that is mounted already, and taking it back: for programs that know nothing of prefixes.
+ *
+ * The superblock must be one that the host may look into: of the initial user namespace, and open to other users (allow_other). What a
+ * container with a user namespace of its own has mounted as a disk is not; it has to be mounted with its prefix from the start.
+ */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "service/enter.h"
+#include "service/service.h"
+#include "service/unc.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "wire/codec.h"
+
+/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+
+static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
+    _cleanup_close_ int mount = -1;
+    int r = open_mount_by_id(base, job->unmount.mount_id, &mount);
+    if (r < 0)
+        return job_fail(result, r, "the volume is not mounted any more");
+    _cleanup_close_ int tree = open_tree(mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                                    .propagation = MS_PRIVATE};
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return job_fail(result, -errno, "cannot mount a second time: %s", strerror(errno));
+    return steal_fd(&tree);
+}
+
+void share_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+               struct job_result *result) {
+    const char *path = job->unmount.unc_path;
+    if (job->unmount.mount_id == 0) { /* to be taken back */
+        if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+            job_fail(result, -errno, "cannot unmount %s: %s", path, strerror(errno));
+        return;
+    }
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    if (!job->target.host && (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
+                              enter_mount_namespace(mount_namespace, root) < 0)) {
+        job_fail(result, -ESRCH, "the container is gone");
+        return;
+    }
+    _cleanup_close_ int tree = clone_mount(base, job, result);
+    if (tree < 0)
+        return;
+    if (!job->target.host && enter_host(base) < 0) {
+        job_fail(result, -errno, "cannot go back to the host: %s", strerror(errno));
+        return;
+    }
+    _cleanup_close_ int target = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (target < 0 || move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        job_fail(result, -errno, "cannot mount at %s: %s", path, strerror(errno));
+}
+
+/* ---- in the service ------------------------------------------------------------------------------------------------ */
+
+static void drop_prefix(struct volume *volume) {
+    unc_release(volume->service->unc, volume->id);
+    volume->prefix[0] = volume->unc_path[0] = 0;
+    journal_put_volume(volume);
+}
+
+static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct connection *connection = connection_find(service, key);
+    struct volume *volume = volume_by_sharer(service, key);
+    if (volume) {
+        volume->sharer = 0;
+        bool taken_back = volume->unsharing && result->error == 0, failed = !volume->unsharing && result->error < 0;
+        if (taken_back || failed)
+            drop_prefix(volume);
+        else
+            journal_put_volume(volume);
+    }
+    if (!connection)
+        return;
+    int r = result->error < 0 ? connection_error(connection, connection->serial, result->error, "%s", result->message)
+                              : connection_done(connection, connection->serial);
+    if (r >= 0)
+        connection_ready(connection);
+}
+
+static int submit(struct connection *connection, struct volume *volume, bool unshare) {
+    struct silo *silo = connection->silo;
+    struct job job = {.type = JOB_SHARE, .target = silo->target};
+    job.unmount.mount_id = unshare ? 0 : volume->mount_id;
+    snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
+    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1, silo->mount_namespace, on_done,
+                           silo->service, connection->id);
+    if (r < 0)
+        return r;
+    volume->sharer = connection->id;
+    volume->unsharing = unshare;
+    return 0;
+}
+
+/* A volume of the asker's own silo that it may dispose of; NULL after having told it why not. */
+static struct volume *find_own(struct connection *connection, const char *target, uint32_t serial) {
+    struct silo *silo = connection->silo;
+    struct volume *volume = volume_by_target(silo->service, silo, target);
+    if (!volume || volume->silo != silo->mount_namespace || volume->state != VOLUME_LIVE)
+        (void)connection_error(connection, serial, -ENOENT, "%s is no volume here: linfsp volumes shows them", target);
+    else if (!policy_may_end(silo, &connection->peer, volume))
+        (void)connection_error(connection, serial, -EPERM, "%s is another user's volume", target);
+    else if (volume->sharer)
+        (void)connection_error(connection, serial, -EBUSY, "%s is being shared or unshared already", target);
+    else
+        return volume;
+    return NULL;
+}
+
+void share_create(struct connection *connection, const struct wire_share *request) {
+    uint32_t serial = request->header.serial;
+    struct silo *silo = connection->silo;
+    struct volume *volume = find_own(connection, request->mount_point, serial);
+    if (!volume)
+        return;
+    char message[WIRE_TEXT_MAX];
+    int r = policy_share(silo, volume, message, sizeof message);
+    if (r < 0) {
+        (void)connection_error(connection, serial, r, "%s: %s", request->mount_point, message);
+        return;
+    }
+    if (volume_claim(volume, connection, request->prefix, serial) < 0) {
+        volume->prefix[0] = volume->unc_path[0] = 0;
+        return;
+    }
+    connection_wait(connection, serial);
+    if ((r = submit(connection, volume, false)) < 0) {
+        drop_prefix(volume);
+        if (connection_error(connection, serial, r, "the service has no worker for this container") >= 0)
+            connection_ready(connection);
+    }
+}
+
+void share_remove(struct connection *connection, const struct wire_share *request) {
+    uint32_t serial = request->header.serial;
+    const char *target = request->mount_point[0] ? request->mount_point : request->prefix;
+    struct volume *volume = find_own(connection, target, serial);
+    if (!volume)
+        return;
+    if (!volume->prefix[0] || !volume->mount_point[0]) {
+        (void)connection_error(connection, serial, -EINVAL, volume->prefix[0]
+                                   ? "%s is nowhere but under its prefix: linfsp umount ends it"
+                                   : "%s is not shared", target);
+        return;
+    }
+    connection_wait(connection, serial);
+    int r = submit(connection, volume, true);
+    if (r < 0 && connection_error(connection, serial, r, "the service has no worker for this container") >= 0)
+        connection_ready(connection);
+}
