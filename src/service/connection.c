@@ -28,11 +28,13 @@ void connection_free(struct connection *connection) {
     struct silo *silo = connection->silo;
     struct service *service = silo->service;
     struct volume *volume = connection->volume ? volume_find(service, connection->volume) : NULL;
-    struct volume *other, *next;
-    HASH_ITER(hash, service->volumes, other, next) if (other->waiter == connection) other->waiter = NULL;
+    struct volume *other = connection->waits_for ? volume_find(service, connection->waits_for) : NULL;
+    if (other && other->waiter == connection)
+        other->waiter = NULL;
     if (service->stopper == connection)
         service->stopper = NULL;
     list_remove(&connection->node);
+    HASH_DELETE(hash, service->connections, connection);
     silo->connections--;
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->idle);
@@ -135,12 +137,9 @@ void connection_discard(struct connection *connection) {
 }
 
 struct connection *connection_find(struct service *service, uint64_t id) {
-    struct silo *silo, *next;
-    HASH_ITER(hash, service->silos, silo, next) {
-        struct connection *connection;
-        list_for_each(connection, &silo->connection_list, node) if (connection->id == id) return connection;
-    }
-    return NULL;
+    struct connection *connection = NULL;
+    HASH_FIND(hash, service->connections, &id, sizeof id, connection);
+    return connection;
 }
 
 static void read_one(struct connection *connection) {
@@ -231,6 +230,7 @@ void connection_accept(struct silo *silo, bool network) {
     connection->silo = silo;
     connection->network = network;
     connection->id = ++silo->service->next_connection;
+    HASH_ADD(hash, silo->service->connections, id, sizeof connection->id, connection);
     connection->fd = steal_fd(&fd);
     list_append(&silo->connection_list, &connection->node);
     silo->connections++;

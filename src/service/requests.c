@@ -189,6 +189,7 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
         return;
     }
     volume->waiter = connection;
+    connection->waits_for = volume->id;
     connection_wait(connection, serial);
     if ((request->flags & WIRE_UNMOUNT_NOT_LAZY) && !request->force)
         volume_end_unless_busy(volume, "unmounted");

@@ -59,7 +59,7 @@ struct silo {
     sd_event_source *socket_io[2], *pidfd_io, *programs_watch;
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
-    struct list_node connection_list;
+    struct list_node connection_list, volume_list;
     uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
     bool retried, was_early;
     bool described;
@@ -68,6 +68,7 @@ struct silo {
 
 struct connection {
     struct list_node node; /* of its silo */
+    UT_hash_handle hash; /* of all, by id */
     struct silo *silo;
     bool network; /* came over `net` */
     bool busy; /* an answer is under way: nothing more is read */
@@ -78,6 +79,7 @@ struct connection {
     sd_event_source *io, *idle;
     struct ucred peer;
     uint64_t volume; /* whose life line this is; 0: none */
+    uint64_t waits_for; /* the volume whose end it asked for; 0: none */
     uint32_t serial; /* of the request under way */
     uint16_t listing; /* WIRE_LIST_...: a list is being sent */
     uint64_t cursor;
@@ -87,6 +89,7 @@ struct volume {
     struct service *service;
     uint64_t id; /* key */
     UT_hash_handle hash;
+    struct list_node node; /* of its silo */
     uint64_t silo; /* key */
     enum { VOLUME_NEW, VOLUME_LIVE, VOLUME_ENDING, VOLUME_DETACHED } state;
     bool raw; /* an unmodified FUSE program's (fusermount.c) */
@@ -112,8 +115,8 @@ struct volume {
     char unc_path[WIRE_PREFIX_MAX + 8];
     char end_reason[128];
     bool allow_other;
-    uint64_t sharer; /* the connection that has it shared or unshared just now; 0: none */
-    bool unsharing;
+    bool sharing, unsharing; /* just now */
+    uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: how long the server has to come back */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;
@@ -136,6 +139,7 @@ struct service {
     struct silo *silos; /* hash */
     struct silo *host;
     struct volume *volumes; /* hash */
+    struct connection *connections; /* hash */
     uint64_t next_volume, next_connection;
     uint64_t injections, failures;
     bool stopping;
@@ -200,7 +204,6 @@ void volume_end_unless_busy(struct volume *volume, const char *reason);
 void volume_abort(struct volume *volume);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
-struct volume *volume_by_sharer(struct service *service, uint64_t connection);
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
 /* Enters a new volume into the tables. */
 void volume_register(struct volume *volume, uint64_t id, struct silo *silo);

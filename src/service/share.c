@@ -68,10 +68,10 @@ static void drop_prefix(struct volume *volume) {
 
 static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
-    struct connection *connection = connection_find(service, key);
-    struct volume *volume = volume_by_sharer(service, key);
+    struct volume *volume = volume_find(service, key);
+    struct connection *connection = volume ? connection_find(service, volume->sharer) : NULL;
     if (volume) {
-        volume->sharer = 0;
+        volume->sharing = false;
         bool taken_back = volume->unsharing && result->error == 0, failed = !volume->unsharing && result->error < 0;
         if (taken_back || failed)
             drop_prefix(volume);
@@ -92,9 +92,10 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     job.unmount.mount_id = unshare ? 0 : volume->mount_id;
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1, silo->mount_namespace, on_done,
-                           silo->service, connection->id);
+                           silo->service, volume->id);
     if (r < 0)
         return r;
+    volume->sharing = true;
     volume->sharer = connection->id;
     volume->unsharing = unshare;
     return 0;
@@ -108,7 +109,7 @@ static struct volume *find_own(struct connection *connection, const char *target
         (void)connection_error(connection, serial, -ENOENT, "%s is no volume here: linfsp volumes shows them", target);
     else if (!policy_may_end(silo, &connection->peer, volume))
         (void)connection_error(connection, serial, -EPERM, "%s is another user's volume", target);
-    else if (volume->sharer)
+    else if (volume->sharing)
         (void)connection_error(connection, serial, -EBUSY, "%s is being shared or unshared already", target);
     else
         return volume;

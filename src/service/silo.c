@@ -223,6 +223,7 @@ static struct silo *silo_new(struct service *service, uint64_t mount_namespace) 
     silo->pidfd = silo->sockets[0] = silo->sockets[1] = -1;
     silo->since = clock_now_realtime();
     list_init(&silo->connection_list);
+    list_init(&silo->volume_list);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)mount_namespace);
     HASH_ADD(hash, service->silos, mount_namespace, sizeof silo->mount_namespace, silo);
@@ -458,14 +459,11 @@ int silo_make_host(struct service *service) {
 
 /* All that the silo served is cut off before anything can come to wait for it. */
 static void silo_ended(struct silo *silo) {
-    struct service *service = silo->service;
     silo->dead = true;
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
     struct volume *volume, *next;
-    HASH_ITER(hash, service->volumes, volume, next) if (volume->silo == silo->mount_namespace) volume_abort(volume);
-    HASH_ITER(hash, service->volumes, volume, next)
-    if (volume->silo == silo->mount_namespace)
-        volume_end(volume, "the container has ended", true);
+    list_for_each(volume, &silo->volume_list, node) volume_abort(volume);
+    list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
     for (int i = 0; i < 2; i++) {
         silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
         close_fd(&silo->sockets[i]);

@@ -10,21 +10,47 @@
 #include <uthash.h>
 
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
 #include "util/paths.h"
 
-struct share {
-    char folded[PREFIX_MAX]; /* key */
+/* What shares the first component: only such can overlap. */
+struct server {
     UT_hash_handle hash;
-    char path[PREFIX_MAX]; /* below the root, as claimed */
+    struct list_node shares;
+    size_t length;
+    char path[PREFIX_MAX]; /* in the case of the first claim */
+    char folded[PREFIX_MAX]; /* key */
+};
+
+struct share {
+    UT_hash_handle hash; /* by folded */
+    UT_hash_handle by_volume;
+    struct list_node node; /* of its server */
+    struct server *server;
     uint64_t volume;
+    char path[PREFIX_MAX]; /* below the root, as claimed */
+    char folded[PREFIX_MAX]; /* key */
 };
 
 struct unc {
     int writable; /* a mount of the tmpfs that only we have */
     bool made; /* the folder /unc */
-    struct share *shares;
+    struct share *shares, *volumes; /* hashes of the same */
+    struct server *servers; /* hash */
 };
+
+static void share_free(struct unc *unc, struct share *share) {
+    struct server *server = share->server;
+    HASH_DELETE(hash, unc->shares, share);
+    HASH_DELETE(by_volume, unc->volumes, share);
+    list_remove(&share->node);
+    free(share);
+    if (list_empty(&server->shares)) {
+        HASH_DELETE(hash, unc->servers, server);
+        free(server);
+    }
+}
 
 static int make_tmpfs(void) {
     _cleanup_close_ int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -106,10 +132,7 @@ void unc_free(struct unc *unc, bool unmount) {
     if (!unc)
         return;
     struct share *share, *next;
-    HASH_ITER(hash, unc->shares, share, next) {
-        HASH_DELETE(hash, unc->shares, share);
-        free(share);
-    }
+    HASH_ITER(hash, unc->shares, share, next) share_free(unc, share);
     close_fd(&unc->writable);
     if (unmount) {
         if (umount2(LINFSP_UNC_ROOT, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
@@ -126,18 +149,29 @@ static struct share *share_find(const struct unc *unc, const char *folded) {
     return share;
 }
 
-/* The share that overlaps: one at, above or below folded. Above is looked up; below has to be looked for. */
+static struct server *server_find(const struct unc *unc, const char *folded) {
+    struct server *server;
+    HASH_FIND(hash, unc->servers, folded, strcspn(folded, "/"), server);
+    return server;
+}
+
+static struct server *server_get(struct unc *unc, const char *canonical, const char *folded) {
+    struct server *server = server_find(unc, folded);
+    if (server || !(server = calloc(1, sizeof *server)))
+        return server;
+    list_init(&server->shares);
+    server->length = strcspn(folded, "/");
+    snprintf(server->folded, sizeof server->folded, "%.*s", (int)server->length, folded);
+    snprintf(server->path, sizeof server->path, "%.*s", (int)strcspn(canonical, "/"), canonical);
+    HASH_ADD(hash, unc->servers, folded[0], server->length, server);
+    return server;
+}
+
 static const struct share *share_overlapping(const struct unc *unc, const char *folded) {
-    char above[PREFIX_MAX];
-    snprintf(above, sizeof above, "%s", folded);
-    for (char *end = above + strlen(above); end; end = strrchr(above, '/')) {
-        *end = 0;
-        const struct share *share = share_find(unc, above);
-        if (share)
-            return share;
-    }
-    struct share *share, *next;
-    HASH_ITER(hash, unc->shares, share, next) if (prefix_overlaps(share->folded, folded)) return share;
+    const struct server *server = server_find(unc, folded);
+    struct share *share;
+    if (server)
+        list_for_each(share, &server->shares, node) if (prefix_overlaps(share->folded, folded)) return share;
     return NULL;
 }
 
@@ -163,15 +197,6 @@ static void remove_folders(const struct unc *unc, const char *path) {
     }
 }
 
-/* A server's folder is there already in another case: the first claim's spelling stands. */
-static void adopt_case(const struct unc *unc, char *path, const char *folded) {
-    size_t server = strcspn(folded, "/");
-    struct share *share, *next;
-    HASH_ITER(hash, unc->shares, share, next)
-    if (strncmp(share->folded, folded, server + 1) == 0 && strcspn(share->path, "/") == strcspn(path, "/"))
-        memcpy(path, share->path, strcspn(path, "/"));
-}
-
 int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret_path, size_t size, char *ret_taken) {
     _cleanup_free_ struct share *share = calloc(1, sizeof *share);
     if (!share)
@@ -184,27 +209,34 @@ int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret
         snprintf(ret_taken, PREFIX_MAX, "%s", taken->path);
         return -EEXIST;
     }
-    snprintf(share->path, sizeof share->path, "%s", canonical);
-    adopt_case(unc, share->path, share->folded);
+    struct server *server = server_get(unc, canonical, share->folded);
+    if (!server)
+        return -ENOMEM;
+    share->server = server;
     share->volume = volume;
-    if ((size_t)snprintf(ret_path, size, LINFSP_UNC_ROOT "/%s", share->path) >= size)
-        return -ENAMETOOLONG;
-    if ((r = make_folders(unc, share->path)) < 0)
-        return r;
     HASH_ADD(hash, unc->shares, folded[0], strlen(share->folded), share);
+    HASH_ADD(by_volume, unc->volumes, volume, sizeof share->volume, share);
+    list_append(&server->shares, &share->node);
+    /* the server's folder may be there in another case: the first claim's spelling stands */
+    bool fits = (size_t)snprintf(share->path, sizeof share->path, "%s%s", server->path, strchr(canonical, '/')) <
+                    sizeof share->path &&
+                (size_t)snprintf(ret_path, size, LINFSP_UNC_ROOT "/%s", share->path) < size;
+    r = fits ? make_folders(unc, share->path) : -ENAMETOOLONG;
+    if (r < 0) {
+        remove_folders(unc, share->path);
+        share_free(unc, share);
+    }
     (void)steal_pointer(share);
-    return 0;
+    return r;
 }
 
 void unc_release(struct unc *unc, uint64_t volume) {
-    struct share *share, *next;
-    HASH_ITER(hash, unc->shares, share, next) {
-        if (share->volume != volume)
-            continue;
-        HASH_DELETE(hash, unc->shares, share);
-        remove_folders(unc, share->path);
-        free(share);
-    }
+    struct share *share;
+    HASH_FIND(by_volume, unc->volumes, &volume, sizeof volume, share);
+    if (!share)
+        return;
+    remove_folders(unc, share->path);
+    share_free(unc, share);
 }
 
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest) {

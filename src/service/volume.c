@@ -49,6 +49,7 @@ void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
     volume->id = id;
     volume->silo = silo->mount_namespace;
     silo->volumes++;
+    list_append(&silo->volume_list, &volume->node);
     HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
 }
 
@@ -58,6 +59,7 @@ void volume_free(struct volume *volume) {
     struct service *service = volume->service;
     if (volume->id) {
         HASH_DELETE(hash, service->volumes, volume);
+        list_remove(&volume->node);
         unc_release(service->unc, volume->id);
         journal_drop_volume(volume);
     }
@@ -396,23 +398,16 @@ void volume_lost_connection(struct volume *volume) {
     volume_end(volume, "its server has ended", true);
 }
 
-struct volume *volume_by_sharer(struct service *service, uint64_t connection) {
-    struct volume *volume, *next;
-    HASH_ITER(hash, service->volumes, volume, next) if (volume->sharer == connection) return volume;
-    return NULL;
-}
-
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target) {
     char canonical[WIRE_PATH_MAX], path[WIRE_PATH_MAX];
     snprintf(path, sizeof path, "%s", target);
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = 0;
     const char *rest;
-    struct volume *volume, *next;
+    struct volume *volume;
     if (strlen(path) == 2 && path[1] == ':') /* a letter */
         snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", target[0] | 0x20);
-    HASH_ITER(hash, service->volumes, volume, next)
-    if (volume->silo == silo->mount_namespace && volume->mount_point[0] && strcmp(volume->mount_point, path) == 0)
+    list_for_each(volume, &silo->volume_list, node) if (volume->mount_point[0] && strcmp(volume->mount_point, path) == 0)
         return volume;
     if (prefix_parse_path(path, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) < 0)
         return NULL;
