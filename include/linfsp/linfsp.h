@@ -233,6 +233,9 @@ void linfsp_request_caller(const linfsp_request *request, struct linfsp_caller *
 void *linfsp_request_buffer(linfsp_request *request, size_t size);
 /** True once the caller gave up (a signal): -EINTR is then a fine answer for work not yet begun. */
 bool linfsp_request_interrupted(linfsp_request *request);
+/** For open and create with O_TRUNC, where LINFSP_WANT_ATOMIC_TRUNCATE and LINFSP_WANT_HANDLE_KILLPRIV are in force: clear setuid, and
+ *  setgid where group-executable, as LINFSP_SET_KILL_SUIDGID says it elsewhere. */
+bool linfsp_request_kill_suidgid(const linfsp_request *request);
 
 /* ---- volumes ------------------------------------------------------------------------------------------------- */
 struct linfsp_volume_options {

@@ -58,7 +58,8 @@
     FUNCTION(backing_open)                                                                                             \
     FUNCTION(backing_close)                                                                                            \
     FUNCTION(version)                                                                                                  \
-    FUNCTION(prefix_to_path)
+    FUNCTION(prefix_to_path)                                                                                           \
+    FUNCTION(request_kill_suidgid)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -226,6 +227,7 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_backing_close (linfsp_loaded_api->backing_close)
 #define linfsp_version (linfsp_loaded_api->version)
 #define linfsp_prefix_to_path (linfsp_loaded_api->prefix_to_path)
+#define linfsp_request_kill_suidgid (linfsp_loaded_api->request_kill_suidgid)
 
 #endif
 #endif

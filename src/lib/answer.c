@@ -342,6 +342,10 @@ void *linfsp_request_buffer(linfsp_request *request, size_t size) {
     return buffer;
 }
 
+bool linfsp_request_kill_suidgid(const linfsp_request *request) {
+    return request->kill_suidgid;
+}
+
 bool linfsp_request_interrupted(linfsp_request *request) {
     return atomic_load_explicit(&request->interrupted, memory_order_relaxed) ||
            atomic_load_explicit(&request->channel->interrupted, memory_order_relaxed) == request->unique;

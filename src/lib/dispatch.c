@@ -289,6 +289,7 @@ static int handle_open(struct linfsp_request *request, const void *head, struct 
         return -ENOSYS;
     if (!OPERATION(request, open))
         return linfsp_reply_open(request, &file), 0;
+    request->kill_suidgid = in->open_flags & FUSE_OPEN_KILL_SUIDGID;
     return OPERATION(request, open)(request, request->inode, &file);
 }
 
@@ -310,6 +311,7 @@ static int handle_create(struct linfsp_request *request, const void *head, struc
     if (r < 0)
         return r;
     request->umask = in->umask;
+    request->kill_suidgid = in->open_flags & FUSE_OPEN_KILL_SUIDGID;
     if (!OPERATION(request, create))
         return -ENOSYS; /* mknod and open, from now on */
     return OPERATION(request, create)(request, request->inode, name, in->mode, &file);

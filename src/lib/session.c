@@ -132,6 +132,7 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     request->gid = header->gid;
     request->pid = (pid_t)header->pid;
     request->umask = 0;
+    request->kill_suidgid = false;
     request->answer_max = 0;
     request->scratch_used = 0;
     request->entries_used = 0;

@@ -68,6 +68,7 @@ struct linfsp_request {
     gid_t gid;
     pid_t pid;
     mode_t umask;
+    bool kill_suidgid; /* of open and create */
     uint32_t answer_max;         /* bytes that the kernel has room for, behind the header */
     _Atomic int state;           /* FSP_REQUEST_* */
     atomic_bool interrupted;     /* once detached */

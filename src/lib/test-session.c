@@ -36,6 +36,7 @@ struct seen {
     off_t offset;
     bool has_file;
     bool plus;
+    bool kill_suidgid;
     bool aligned;
     uint64_t handle;
     dev_t device;
@@ -135,6 +136,7 @@ static int op_create(linfsp_request *request, uint64_t parent, const char *name,
                      struct linfsp_file *file) {
     struct linfsp_entry entry = {.inode = 12};
     snprintf(seen.name, sizeof seen.name, "%s", name);
+    seen.kill_suidgid = linfsp_request_kill_suidgid(request);
     file->handle = 0x1122334455667788;
     file->open_flags = LINFSP_OPEN_DIRECT_IO;
     file->backing_id = 5; /* not with these flags */
@@ -458,6 +460,10 @@ static void test_create(void **state) {
     assert_true(out->fh == 0x1122334455667788);
     assert_int_equal(out->open_flags, FOPEN_DIRECT_IO);
     assert_int_equal(out->backing_id, 0);
+    assert_false(seen.kill_suidgid);
+    in.open_flags = FUSE_OPEN_KILL_SUIDGID;
+    assert_int_equal(ASK(FUSE_CREATE, &in, "new", 4, &size), 0);
+    assert_true(seen.kill_suidgid);
 }
 
 /* ENOSYS to OPEN would switch opening off for the whole volume. */
