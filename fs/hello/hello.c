@@ -99,7 +99,7 @@ static linfsp_volume *volume;
 
 static void stop(int signal) {
     (void)signal;
-    linfsp_volume_stop(volume);
+    linfsp_volume_stop(volume); /* NOLINT(bugprone-signal-handler): it is made for that */
 }
 
 int main(int argc, char **argv) {

@@ -172,19 +172,21 @@ static inline int linfsp_load_default(char *text, size_t size) {
  * where it was looked for.
  */
 static inline int fsp_load(struct linfsp_error *ret_error) {
-    char text[sizeof ret_error->message] = "liblinfsp was not found";
+    struct linfsp_error error;
     const char *named = getauxval(AT_SECURE) ? NULL : getenv("LINFSP_LIBRARY");
     if (linfsp_loaded_api)
         return 0;
-    if (access(LINFSP_SILO_LIBRARY, F_OK) == 0 && linfsp_load_from(LINFSP_SILO_LIBRARY, text, sizeof text))
+    error.code = ENOENT;
+    snprintf(error.message, sizeof error.message, "liblinfsp was not found");
+    if (access(LINFSP_SILO_LIBRARY, F_OK) == 0 &&
+        linfsp_load_from(LINFSP_SILO_LIBRARY, error.message, sizeof error.message))
         return 0;
-    if (named && *named ? linfsp_load_from(named, text, sizeof text)
-                        : linfsp_load_configured(text, sizeof text) || linfsp_load_default(text, sizeof text))
+    if (named && *named ? linfsp_load_from(named, error.message, sizeof error.message)
+                        : linfsp_load_configured(error.message, sizeof error.message) ||
+                              linfsp_load_default(error.message, sizeof error.message))
         return 0;
-    if (ret_error) {
-        ret_error->code = ENOENT;
-        memcpy(ret_error->message, text, sizeof text);
-    }
+    if (ret_error)
+        *ret_error = error;
     return -ENOENT;
 }
 

@@ -107,12 +107,14 @@ static void set_entry(struct fuse_entry_out *out, const struct linfsp_entry *ent
     set_attributes(&out->attr, &entry->attributes);
 }
 
+/* NOLINTBEGIN(misc-redundant-expression): that both sides are the same is the point */
 static_assert(LINFSP_OPEN_DIRECT_IO == FOPEN_DIRECT_IO && LINFSP_OPEN_KEEP_CACHE == FOPEN_KEEP_CACHE &&
                   LINFSP_OPEN_NONSEEKABLE == FOPEN_NONSEEKABLE && LINFSP_OPEN_CACHE_DIRECTORY == FOPEN_CACHE_DIR &&
                   LINFSP_OPEN_STREAM == FOPEN_STREAM && LINFSP_OPEN_NOFLUSH == FOPEN_NOFLUSH &&
                   LINFSP_OPEN_PARALLEL_DIRECT_WRITES == FOPEN_PARALLEL_DIRECT_WRITES &&
                   LINFSP_OPEN_PASSTHROUGH == FOPEN_PASSTHROUGH,
               "LINFSP_OPEN_* are FOPEN_*");
+/* NOLINTEND(misc-redundant-expression) */
 
 static void set_open(struct fuse_open_out *out, const struct linfsp_file *file) {
     *out = (struct fuse_open_out){

@@ -239,7 +239,7 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
                      const struct linfsp_operations *operations, void *context, const struct fsp_mount_point *point,
                      struct linfsp_volume *volume, struct linfsp_error *ret_error) {
     struct wire_create_volume request;
-    union wire_message answer;
+    union wire_message answer = {.bytes = {0}};
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
     describe_request(options, point, fsp_channel_count(options->threads), &request);
@@ -252,11 +252,11 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
     return r < 0 ? fsp_fail(ret_error, -r, "%s", strerror(-r)) : 0;
 }
 
-int linfsp_volume_create(const struct linfsp_volume_options *given, const struct linfsp_operations *operations,
+int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
-    struct linfsp_volume_options options = {0};
+    struct linfsp_volume_options checked = {0};
     struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
-    int r = take_options(given, &options, ret_error);
+    int r = take_options(options, &checked, ret_error);
     if (r < 0)
         return r;
     if (!operations || operations->size < sizeof operations->size)
@@ -266,14 +266,14 @@ int linfsp_volume_create(const struct linfsp_volume_options *given, const struct
         return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
     /* the service first: where there is none, no directory is made */
     _cleanup_close_ int socket = -1;
-    r = connect_to_service(options.prefix ? "net" : "disk", options.flags, &socket, ret_error);
+    r = connect_to_service(checked.prefix ? "net" : "disk", checked.flags, &socket, ret_error);
     if (r == 0)
-        r = fsp_mount_point_open(options.mount_point, options.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
+        r = fsp_mount_point_open(checked.mount_point, checked.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
     if (r < 0) {
         free_volume(volume);
         return r;
     }
-    r = create_on(socket, &options, operations, context, &point, volume, ret_error);
+    r = create_on(socket, &checked, operations, context, &point, volume, ret_error);
     fsp_mount_point_close(&point, r == 0);
     if (r < 0) {
         free_volume(volume);

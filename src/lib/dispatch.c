@@ -193,11 +193,13 @@ static int handle_getattr(struct linfsp_request *request, const void *head, stru
     return OPERATION(request, getattr)(request, request->inode, in->getattr_flags & FUSE_GETATTR_FH ? &file : NULL);
 }
 
+/* NOLINTBEGIN(misc-redundant-expression): that both sides are the same is the point */
 static_assert(LINFSP_SET_MODE == FATTR_MODE && LINFSP_SET_UID == FATTR_UID && LINFSP_SET_GID == FATTR_GID &&
                   LINFSP_SET_SIZE == FATTR_SIZE && LINFSP_SET_ATIME == FATTR_ATIME && LINFSP_SET_MTIME == FATTR_MTIME &&
                   LINFSP_SET_ATIME_NOW == FATTR_ATIME_NOW && LINFSP_SET_MTIME_NOW == FATTR_MTIME_NOW &&
                   LINFSP_SET_CTIME == FATTR_CTIME && LINFSP_SET_KILL_SUIDGID == FATTR_KILL_SUIDGID,
               "LINFSP_SET_* are FATTR_*");
+/* NOLINTEND(misc-redundant-expression) */
 
 #define SET_KNOWN                                                                                                      \
     (LINFSP_SET_MODE | LINFSP_SET_UID | LINFSP_SET_GID | LINFSP_SET_SIZE | LINFSP_SET_ATIME | LINFSP_SET_MTIME |       \
@@ -336,8 +338,10 @@ static int handle_read(struct linfsp_request *request, const void *head, struct 
     return OPERATION(request, read)(request, request->inode, &file, in->size, (off_t)in->offset);
 }
 
+/* NOLINTBEGIN(misc-redundant-expression): that both sides are the same is the point */
 static_assert(LINFSP_WRITE_CACHE == FUSE_WRITE_CACHE && LINFSP_WRITE_KILL_SUIDGID == FUSE_WRITE_KILL_SUIDGID,
               "LINFSP_WRITE_* are FUSE_WRITE_*");
+/* NOLINTEND(misc-redundant-expression) */
 
 static int handle_write(struct linfsp_request *request, const void *head, struct rest rest) {
     const struct fuse_write_in *in = head;

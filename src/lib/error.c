@@ -5,12 +5,12 @@
 #include "lib/volume.h"
 
 int fsp_fail(struct linfsp_error *ret_error, int code, const char *format, ...) {
-    if (ret_error) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(ret_error->message, sizeof ret_error->message, format, arguments);
-        va_end(arguments);
-        ret_error->code = code;
-    }
+    va_list arguments;
+    if (!ret_error)
+        return -code;
+    va_start(arguments, format);
+    vsnprintf(ret_error->message, sizeof ret_error->message, format, arguments);
+    va_end(arguments);
+    ret_error->code = code;
     return -code;
 }

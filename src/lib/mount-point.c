@@ -80,7 +80,7 @@ static int check_empty(int fd, const char *text, struct linfsp_error *ret_error)
         return fsp_fail(ret_error, ENOMEM, "mount point %s: out of memory", text);
     }
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             return fsp_fail(ret_error, ENOTEMPTY, "mount point %s is not empty (it has \"%s\")", text, entry->d_name);
     return 0;
 }
