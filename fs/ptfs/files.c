@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open files and directories. A handle is a descriptor of the folder's file (of a directory: a struct directory).
+ *
+ * With pass-through the kernel reads and writes the folder's file itself. It wants all open files of one inode served alike, so that is settled
+ * by the first that opens it, and stands until the last is closed. The file is registered by a descriptor that is open for reading and
+ * writing; what cannot be opened so, because we may only read it, is served by us.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ptfs.h"
+#include "util/cleanup.h"
+
+#define READ_MAX (1u << 20)
+
+static int handle_of(const struct linfsp_file *file) {
+    return (int)file->handle;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+
+/* Flags for our own opening: links were resolved by the kernel already, O_APPEND is done by it, and with O_WRONLY a partial page
+ * could not be read. */
+static int own_flags(uint32_t flags) {
+    int own = (int)flags & ~(O_NOFOLLOW | O_APPEND | O_CREAT | O_EXCL | O_DIRECT | O_ACCMODE);
+    return own | O_CLOEXEC | (((int)flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR);
+}
+
+/* Registers the file, if it can be, for the first of its openings. Under the node's lock. */
+static void start_pass_through(struct ptfs *ptfs, struct node *node) {
+    char path[PTFS_FD_PATH_MAX];
+    ptfs_fd_path(node->fd, path);
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+    int id = fd < 0 ? -errno : linfsp_backing_open(ptfs->volume, fd);
+    node->backing_id = id > 0 ? id : 0;
+}
+
+static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *file, int fd) {
+    file->handle = (uint64_t)fd;
+    pthread_mutex_lock(&node->lock);
+    if (node->opens++ == 0 && ptfs->pass_through)
+        start_pass_through(ptfs, node);
+    if (node->backing_id > 0) {
+        file->open_flags = LINFSP_OPEN_PASSTHROUGH;
+        file->backing_id = node->backing_id;
+    } else if (ptfs->timeout) {
+        file->open_flags = LINFSP_OPEN_KEEP_CACHE;
+    }
+    pthread_mutex_unlock(&node->lock);
+}
+
+static void closed(struct ptfs *ptfs, struct node *node) {
+    pthread_mutex_lock(&node->lock);
+    int id = --node->opens == 0 ? node->backing_id : 0;
+    if (node->opens == 0)
+        node->backing_id = 0;
+    pthread_mutex_unlock(&node->lock);
+    if (id > 0)
+        linfsp_backing_close(ptfs->volume, id);
+}
+
+int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct node *node = node_of(&ptfs->nodes, inode);
+    char path[PTFS_FD_PATH_MAX];
+    ptfs_fd_path(node->fd, path);
+    int fd = open(path, own_flags(file->flags));
+    if (fd < 0 && errno == EACCES && (file->flags & O_ACCMODE) == O_WRONLY)
+        fd = open(path, (own_flags(file->flags) & ~O_ACCMODE) | O_WRONLY);
+    if (fd < 0)
+        return -errno;
+    if (linfsp_request_kill_suidgid(request))
+        (void)ptfs_kill_suidgid(fd);
+    opened(ptfs, node, file, fd);
+    if (linfsp_reply_open(request, file) < 0) {
+        closed(ptfs, node);
+        close(fd);
+    }
+    return 0;
+}
+
+/* Answers for a file just made and opened. */
+static int reply_created(linfsp_request *request, struct linfsp_entry *entry, struct linfsp_file *file, int fd) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct node *node = node_of(&ptfs->nodes, entry->inode);
+    opened(ptfs, node, file, fd);
+    if (linfsp_reply_create(request, entry, file) < 0) {
+        closed(ptfs, node);
+        close(fd);
+        node_put(&ptfs->nodes, node, 1);
+    }
+    return 0;
+}
+
+int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct node *directory = node_of(&ptfs->nodes, parent);
+    struct linfsp_entry entry;
+    ptfs_act_as_caller(ptfs, request);
+    _cleanup_close_ int fd = openat(directory->fd, name,
+                                    own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);
+    int r = fd < 0 ? -errno : 0;
+    ptfs_act_as_self(ptfs);
+    if (r == 0)
+        r = ptfs_find(ptfs, directory, name, &entry);
+    return r < 0 ? r : reply_created(request, &entry, file, steal_fd(&fd));
+}
+
+int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct linfsp_file *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct stat status;
+    struct node *node;
+    char path[PTFS_FD_PATH_MAX];
+    ptfs_act_as_caller(ptfs, request);
+    ptfs_fd_path(node_of(&ptfs->nodes, parent)->fd, path);
+    _cleanup_close_ int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC | ((int)file->flags & O_EXCL), mode);
+    int r = fd < 0 ? -errno : 0;
+    ptfs_act_as_self(ptfs);
+    if (r < 0)
+        return r;
+    ptfs_fd_path(fd, path);
+    int pin = open(path, O_PATH | O_CLOEXEC);
+    if (pin < 0 || fstat(pin, &status) < 0) {
+        r = -errno;
+        close_fd(&pin);
+        return r;
+    }
+    if ((r = node_get(&ptfs->nodes, pin, &status, &node)) < 0)
+        return r;
+    struct linfsp_entry entry = {.inode = node_number(&ptfs->nodes, node), .attributes = status,
+                                 .attributes_timeout = ptfs->timeout, .entry_timeout = ptfs->timeout};
+    return reply_created(request, &entry, file, steal_fd(&fd));
+}
+
+int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct node *node = node_of(&ptfs->nodes, inode);
+    close(handle_of(file));
+    closed(ptfs, node);
+    linfsp_reply_done(request);
+    return 0;
+}
+
+/* ---- content ---------------------------------------------------------------------------------------------------------- */
+
+int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
+    void *buffer = linfsp_request_buffer(request, size < READ_MAX ? size : READ_MAX);
+    if (!buffer)
+        return -ENOMEM;
+    ssize_t n = pread(handle_of(file), buffer, size < READ_MAX ? size : READ_MAX, offset);
+    if (n < 0)
+        return -errno;
+    linfsp_reply_data(request, buffer, (size_t)n);
+    return 0;
+}
+
+int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
+               off_t offset, uint32_t flags) {
+    int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(handle_of(file)) : 0;
+    if (r < 0)
+        return r;
+    ssize_t n = pwrite(handle_of(file), data, size, offset);
+    if (n < 0)
+        return -errno;
+    linfsp_reply_written(request, (size_t)n);
+    return 0;
+}
+
+/* close(2) of the caller's: what our own close would say of the file is known now. */
+int ptfs_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    int copy = fcntl(handle_of(file), F_DUPFD_CLOEXEC, 3);
+    if (copy < 0 || close(copy) < 0)
+        return -errno;
+    linfsp_reply_done(request);
+    return 0;
+}
+
+int ptfs_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
+    if ((data_only ? fdatasync(handle_of(file)) : fsync(handle_of(file))) < 0)
+        return -errno;
+    linfsp_reply_done(request);
+    return 0;
+}
+
+int ptfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
+                   off_t length) {
+    if (fallocate(handle_of(file), mode, offset, length) < 0)
+        return -errno;
+    linfsp_reply_done(request);
+    return 0;
+}
+
+int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence) {
+    off_t found = lseek(handle_of(file), offset, whence);
+    if (found < 0)
+        return -errno;
+    linfsp_reply_offset(request, found);
+    return 0;
+}
+
+int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
+                         uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
+                         uint64_t flags) {
+    ssize_t n = copy_file_range(handle_of(file_in), &offset_in, handle_of(file_out), &offset_out, length,
+                                (unsigned)flags);
+    if (n < 0)
+        return -errno;
+    linfsp_reply_written(request, (size_t)n);
+    return 0;
+}
+
+/* ---- directories ---------------------------------------------------------------------------------------------------- */
+
+struct directory {
+    DIR *stream;
+    off_t position; /* where the stream stands: asking for anything else is a seek */
+    struct dirent *pending; /* read, but there was no room for it */
+    pthread_mutex_t lock;
+};
+
+int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct node *node = node_of(&ptfs_of(request)->nodes, inode);
+    struct directory *directory = calloc(1, sizeof *directory);
+    if (!directory)
+        return -ENOMEM;
+    int fd = openat(node->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || !(directory->stream = fdopendir(fd))) {
+        int error = -errno;
+        close_fd(&fd);
+        free(directory);
+        return error;
+    }
+    pthread_mutex_init(&directory->lock, NULL);
+    file->handle = (uint64_t)(uintptr_t)directory;
+    if (linfsp_reply_open(request, file) < 0) {
+        closedir(directory->stream);
+        free(directory);
+    }
+    return 0;
+}
+
+static bool is_dots(const char *name) {
+    return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* Adds one entry: 1, 0 where there is no room, or a negative errno. */
+static int add(linfsp_request *request, struct node *parent, const struct dirent *entry, bool plus) {
+    struct ptfs *ptfs = ptfs_of(request);
+    if (!plus)
+        return linfsp_add_entry(request, entry->d_name, entry->d_ino, DTTOIF(entry->d_type), entry->d_off);
+    struct linfsp_entry found = {.attributes = {.st_ino = entry->d_ino, .st_mode = DTTOIF(entry->d_type)}};
+    bool counted = !is_dots(entry->d_name) && ptfs_find(ptfs, parent, entry->d_name, &found) == 0;
+    int added = linfsp_add_entry_plus(request, entry->d_name, &found, entry->d_off);
+    if (counted && added != 1)
+        node_put(&ptfs->nodes, node_of(&ptfs->nodes, found.inode), 1);
+    return added;
+}
+
+int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
+                 bool plus) {
+    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
+    struct node *node = node_of(&ptfs_of(request)->nodes, inode);
+    int r = 1;
+    pthread_mutex_lock(&directory->lock);
+    if (offset != directory->position) {
+        seekdir(directory->stream, offset);
+        directory->position = offset;
+        directory->pending = NULL;
+    }
+    while (r == 1) {
+        errno = 0;
+        struct dirent *entry = directory->pending ? directory->pending : readdir(directory->stream);
+        if (!entry) {
+            r = -errno;
+            break;
+        }
+        directory->pending = entry;
+        if ((r = add(request, node, entry, plus)) != 1)
+            break;
+        directory->pending = NULL;
+        directory->position = entry->d_off;
+    }
+    pthread_mutex_unlock(&directory->lock);
+    if (r < 0)
+        return r;
+    linfsp_reply_directory(request);
+    return 0;
+}
+
+int ptfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
+    closedir(directory->stream);
+    pthread_mutex_destroy(&directory->lock);
+    free(directory);
+    linfsp_reply_done(request);
+    return 0;
+}
+
+int ptfs_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
+    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
+    int fd = dirfd(directory->stream);
+    if ((data_only ? fdatasync(fd) : fsync(fd)) < 0)
+        return -errno;
+    linfsp_reply_done(request);
+    return 0;
+}

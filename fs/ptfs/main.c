@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The program ptfs: options, the volume, signals. */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ptfs.h"
+#include "util/cleanup.h"
+
+static const char usage[] =
+    "Usage: ptfs [OPTION]... -p DIRECTORY -m MOUNTPOINT [-u PREFIX]\n"
+    "Shows a directory as a volume: at a letter, a folder, or on the network.\n"
+    "\n"
+    "  ptfs -p /srv/data -m Z:                          a disk at /mnt/z\n"
+    "  ptfs -p /srv/data -m /tmp/data                   a disk at a folder\n"
+    "  ptfs -p /srv/data -u '\\server\\data'              /unc/server/data, on the host and in all containers\n"
+    "\n"
+    "  -p, --directory=DIRECTORY   what is shown\n"
+    "  -m, --mount-point=POINT     a letter (Z:), * for the first that is free, or a directory\n"
+    "  -u, --prefix=PREFIX         \\\\server\\share: a network volume\n"
+    "  -F, --file-system=NAME      the type that mount(8) shows behind \"fuse.\"; ptfs unless given\n"
+    "  -t, --timeout=MS            for how long the kernel may remember names and attributes; 1000 unless given, 0 not at\n"
+    "                              all, -1 for ever: only where nothing else changes the directory\n"
+    "  -r, --read-only\n"
+    "      --no-pass-through       read and write through this program even where the kernel could by itself\n"
+    "  -d, --debug                 print each request and its answer\n"
+    "      --help, --version\n";
+
+struct arguments {
+    const char *directory;
+    struct linfsp_volume_options volume;
+    uint64_t timeout;
+    bool no_pass_through;
+};
+
+static linfsp_volume *running;
+
+static void stop(int signal_number) {
+    linfsp_volume_stop(running);
+}
+
+static void print_trace(void *context, const char *line) {
+    fprintf(stderr, "%s\n", line);
+}
+
+static uint64_t parse_timeout(const char *text) {
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (*end || end == text || value < -1)
+        errx(2, "time-out \"%s\": milliseconds, or -1 for ever", text);
+    return value < 0 ? LINFSP_TIMEOUT_INFINITE : (uint64_t)value;
+}
+
+static void parse_arguments(int argc, char **argv, struct arguments *arguments) {
+    enum { NO_PASS_THROUGH = 256, HELP, VERSION };
+    static const struct option options[] = {{"directory", required_argument, NULL, 'p'},
+                                            {"mount-point", required_argument, NULL, 'm'},
+                                            {"prefix", required_argument, NULL, 'u'},
+                                            {"file-system", required_argument, NULL, 'F'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"read-only", no_argument, NULL, 'r'},
+                                            {"no-pass-through", no_argument, NULL, NO_PASS_THROUGH},
+                                            {"debug", no_argument, NULL, 'd'},
+                                            {"help", no_argument, NULL, HELP},
+                                            {"version", no_argument, NULL, VERSION},
+                                            {0}};
+    for (int c; (c = getopt_long(argc, argv, "p:m:u:F:t:rd", options, NULL)) != -1;) {
+        switch (c) {
+        case 'p':
+            arguments->directory = optarg;
+            break;
+        case 'm':
+            arguments->volume.mount_point = optarg;
+            break;
+        case 'u':
+            arguments->volume.prefix = optarg;
+            break;
+        case 'F':
+            arguments->volume.file_system_name = optarg;
+            break;
+        case 't':
+            arguments->timeout = parse_timeout(optarg);
+            break;
+        case 'r':
+            arguments->volume.flags |= LINFSP_VOLUME_READ_ONLY;
+            break;
+        case 'd':
+            arguments->volume.trace = print_trace;
+            break;
+        case NO_PASS_THROUGH:
+            arguments->no_pass_through = true;
+            break;
+        case HELP:
+            fputs(usage, stdout);
+            exit(0);
+        case VERSION:
+            printf("ptfs %s\n", linfsp_version());
+            exit(0);
+        default:
+            errx(2, "ptfs --help shows the options");
+        }
+    }
+    if (optind < argc)
+        errx(2, "\"%s\" is not understood; ptfs --help shows the options", argv[optind]);
+    if (!arguments->directory)
+        errx(2, "which directory? -p DIRECTORY");
+    if (!arguments->volume.mount_point && !arguments->volume.prefix)
+        errx(2, "where? -m MOUNTPOINT, -u PREFIX, or both");
+}
+
+static void init(void *context, uint64_t granted) {
+    struct ptfs *ptfs = context;
+    ptfs->pass_through = ptfs->pass_through && (granted & LINFSP_WANT_PASSTHROUGH);
+}
+
+static const struct linfsp_operations operations = {
+    .size = sizeof operations,
+    .init = init,
+    .lookup = ptfs_lookup,
+    .forget = ptfs_forget,
+    .getattr = ptfs_getattr,
+    .setattr = ptfs_setattr,
+    .readlink = ptfs_readlink,
+    .mknod = ptfs_mknod,
+    .mkdir = ptfs_mkdir,
+    .symlink = ptfs_symlink,
+    .unlink = ptfs_unlink,
+    .rmdir = ptfs_rmdir,
+    .rename = ptfs_rename,
+    .link = ptfs_link,
+    .open = ptfs_open,
+    .create = ptfs_create,
+    .tmpfile = ptfs_tmpfile,
+    .read = ptfs_read,
+    .write = ptfs_write,
+    .flush = ptfs_flush,
+    .release = ptfs_release,
+    .fsync = ptfs_fsync,
+    .opendir = ptfs_opendir,
+    .readdir = ptfs_readdir,
+    .releasedir = ptfs_releasedir,
+    .fsyncdir = ptfs_fsyncdir,
+    .statfs = ptfs_statfs,
+    .setxattr = ptfs_setxattr,
+    .getxattr = ptfs_getxattr,
+    .listxattr = ptfs_listxattr,
+    .removexattr = ptfs_removexattr,
+    .fallocate = ptfs_fallocate,
+    .lseek = ptfs_lseek,
+    .copy_file_range = ptfs_copy_file_range,
+};
+
+/* A descriptor for each file that the kernel knows of. */
+static void raise_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = {
+        .timeout = 1000,
+        .volume = {.size = sizeof arguments.volume,
+                   .file_system_name = "ptfs",
+                   .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_HANDLE_KILLPRIV |
+                           LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
+                           LINFSP_WANT_ATOMIC_TRUNCATE}};
+    parse_arguments(argc, argv, &arguments);
+    umask(0); /* the caller's has been applied to the modes we are given */
+    raise_limit();
+    int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct ptfs ptfs = {.timeout = arguments.timeout, .act_as_caller = geteuid() == 0,
+                        .pass_through = !arguments.no_pass_through};
+    if (root < 0)
+        err(1, "%s", arguments.directory);
+    struct stat status;
+    if (stat("/proc/self/fd", &status) < 0)
+        err(1, "ptfs needs /proc: /proc/self/fd");
+    int r = node_table_init(&ptfs.nodes, root);
+    if (r < 0)
+        errx(1, "%s: %s", arguments.directory, strerror(-r));
+    struct linfsp_error error;
+    if (linfsp_volume_create(&arguments.volume, &operations, &ptfs, &ptfs.volume, &error) < 0)
+        errx(1, "%s", error.message);
+    running = ptfs.volume;
+    catch_signals();
+    const char *point = linfsp_volume_mount_point(ptfs.volume), *unc = linfsp_volume_unc_path(ptfs.volume);
+    printf("%s at %s%s%s\n", arguments.directory, point ? point : "", point && unc ? " and " : "", unc ? unc : "");
+    fflush(stdout);
+    r = linfsp_volume_run(ptfs.volume);
+    linfsp_volume_destroy(ptfs.volume);
+    node_table_close(&ptfs.nodes);
+    if (r < 0)
+        errx(1, "the session broke: %s", strerror(-r));
+    return 0;
+}

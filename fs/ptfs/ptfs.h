@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* ptfs: a folder, passed through. What its parts share. */
+#ifndef PTFS_PTFS_H
+#define PTFS_PTFS_H
+
+#include "linfsp/linfsp.h"
+#include "node.h"
+
+struct ptfs {
+    struct node_table nodes;
+    linfsp_volume *volume;
+    uint64_t timeout; /* ms that the kernel may keep attributes and names */
+    bool pass_through; /* granted: reads and writes of an open file may go to the folder's own file, in the kernel */
+    bool act_as_caller; /* we are root: what a caller makes belongs to the caller */
+};
+
+struct ptfs *ptfs_of(const linfsp_request *request);
+
+/* names.c: look-ups, and what makes, moves and removes names */
+int ptfs_lookup(linfsp_request *request, uint64_t parent, const char *name);
+void ptfs_forget(void *context, uint64_t inode, uint64_t count);
+int ptfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, dev_t device);
+int ptfs_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_t mode);
+int ptfs_symlink(linfsp_request *request, uint64_t parent, const char *name, const char *target);
+int ptfs_unlink(linfsp_request *request, uint64_t parent, const char *name);
+int ptfs_rmdir(linfsp_request *request, uint64_t parent, const char *name);
+int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
+                uint32_t flags);
+int ptfs_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name);
+int ptfs_readlink(linfsp_request *request, uint64_t inode);
+
+/* Looks name up and counts it: what every answer with an entry needs. */
+int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct linfsp_entry *ret_entry);
+/* While it is in force, what this thread makes belongs to the caller. */
+void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request);
+void ptfs_act_as_self(struct ptfs *ptfs);
+
+/* files.c: open files and directories */
+int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file);
+int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct linfsp_file *file);
+int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset);
+int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
+               off_t offset, uint32_t flags);
+int ptfs_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int ptfs_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
+int ptfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
+                   off_t length);
+int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence);
+int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
+                         uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
+                         uint64_t flags);
+int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
+                 bool plus);
+int ptfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int ptfs_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
+
+/* attributes.c */
+int ptfs_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null);
+int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
+                 struct linfsp_file *file_or_null);
+/* Clears setuid, and setgid where group-executable: what writing takes away, and the kernel leaves to us. */
+int ptfs_kill_suidgid(int fd);
+int ptfs_statfs(linfsp_request *request, uint64_t inode);
+int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size, int flags,
+                  bool kill_sgid);
+int ptfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size);
+int ptfs_listxattr(linfsp_request *request, uint64_t inode, size_t size);
+int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name);
+
+/* "/proc/self/fd/N", for calls that take no O_PATH descriptor. */
+#define PTFS_FD_PATH_MAX 48
+void ptfs_fd_path(int fd, char path[PTFS_FD_PATH_MAX]);
+
+#endif
