@@ -5,6 +5,7 @@ load ../helpers/common
 
 setup_file() { file_setup; }
 teardown_file() { file_teardown; }
+setup() { service_runs; }
 teardown() {
     remove_containers
     end_host_memfs

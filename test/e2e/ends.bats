@@ -5,6 +5,7 @@ load ../helpers/common
 
 setup_file() { file_setup; }
 teardown_file() { file_teardown; }
+setup() { service_runs; }
 teardown() {
     remove_containers
     end_writers
@@ -281,7 +282,7 @@ volume_is_attached() { # PREFIX
 }
 
 @test "ends: umount in the container by root ends memfs" {
-    container server busybox --privileged
+    container server busybox --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined
     share server y '\memfs\busy'
     script_in server 'umount /mnt/y'
     wait_until 5 not mounted_here /unc/memfs/busy

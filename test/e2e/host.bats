@@ -9,6 +9,7 @@ setup_file() {
     chmod -R a+rX "$LINFSP_STATE/stage"
 }
 teardown_file() { file_teardown; }
+setup() { service_runs; }
 teardown() {
     end_host_memfs
     remove_containers

@@ -21,12 +21,16 @@ teardown_file() { file_teardown; }
 # Whatever was done: the same service answers, holds as many descriptors as before, and the good container's volumes work.
 teardown() {
     local status=0
-    inside evil pkill client || true
+    end_clients
     others_are_served || status=1
     kill -0 "$(cat "$LINFSP_STATE/hostile/pid")" || fail "the service died" "$(tail "$LINFSP_STATE/linfspd.log")" || status=1
     wait_until 5 descriptors_as_before || fail "descriptors: $(ls -l "/proc/$(service_pid)/fd")" || status=1
     equal "mounts in the evil container" "$(our_mounts "$(pid_of evil)" | grep -c ' fuse')" 1 || status=1
     return "$status"
+}
+
+end_clients() {
+    pids_in evil client | xargs -r kill
 }
 
 descriptors_as_before() {
@@ -82,7 +86,7 @@ attack() { # VERB [NUMBER]: on both sockets
     sleep 0.3
     others_are_served
     [ "$(ls "/proc/$(service_pid)/fd" | wc -l)" -lt 600 ]
-    inside evil pkill client
+    end_clients
     wait_until 5 script_in evil "$silo_bin/linfsp volumes"
 }
 

@@ -77,10 +77,10 @@ teardown() { remove_containers && end_host_memfs; }
     container two busybox
     share one y '\memfs\share'
     for claim in '\memfs\share' '\MEMFS\Share' '//Memfs/SHARE' '\memfs\share\'; do
-        memfs_refused two "$claim" -- -F NTFS -m Y: -u "$claim" || return
+        memfs_refused two 'memfs\share' -- -F NTFS -m Y: -u "$claim" || return
     done
     memfs_refused one '\memfs\share' -- -F NTFS -m X: -u '\memfs\share'
-    refused '\MEMFS\share' -- "$here_memfs" -F NTFS -m Y: -u '\MEMFS\share'
+    refused 'memfs\share' -- "$here_memfs" -F NTFS -m Y: -u '\MEMFS\share'
     not mounted two /mnt/y
     not mounted one /mnt/x
     not mounted_here /mnt/y

@@ -18,17 +18,17 @@ fails_quickly() {
 }
 
 @test "no service: memfs in a container, that the service never saw" {
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Z:
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Y: -u '\memfs\share'
-    fails_quickly "on the host" "linfsp start" -- docker exec -u 1000 "$(full_name one)" memfs -F NTFS -m Z:
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Z:
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Y: -u '\memfs\share'
+    fails_quickly host "linfsp start" -- docker exec -u 1000 "$(full_name one)" memfs -F NTFS -m Z:
     script_in one 'no test -e /mnt/z; no test -e /mnt/y; no pidof memfs'
 }
 
 @test "no service: linfsp start in a container, and the verbs that need a service" {
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" linfsp start
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" linfsp start
     for verb in status silos volumes 'umount /mnt/z'; do
         # shellcheck disable=SC2086
-        fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" linfsp $verb || return
+        fails_quickly host "linfsp start" -- docker exec "$(full_name one)" linfsp $verb || return
     done
     script_in one 'no pidof linfspd'
 }
@@ -36,8 +36,8 @@ fails_quickly() {
 @test "no service: linfsp start in a container fails as well while the service runs" {
     file_setup
     wait_until 3 script_in one 'test -S /dev/linfsp/disk'
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/linfsp" start
-    fails_quickly "on the host" -- docker exec "$(full_name one)" "$silo_bin/linfsp" stop
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/linfsp" start
+    fails_quickly host -- docker exec "$(full_name one)" "$silo_bin/linfsp" stop
     service_answers
     file_teardown
 }
@@ -46,15 +46,15 @@ fails_quickly() {
     file_setup
     wait_until 3 script_in one 'test -S /dev/linfsp/disk'
     service_kill
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/memfs" -F NTFS -m Z:
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/linfsp" status
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/memfs" -F NTFS -m Z:
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" "$silo_bin/linfsp" status
     service_start
     kill -STOP "$(service_pid)"
     BOUND=15 refused '' -- docker exec "$(full_name one)" "$silo_bin/linfsp" status
     kill -CONT "$(service_pid)"
     disk one z
     service_stop
-    fails_quickly "on the host" "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Z:
+    fails_quickly host "linfsp start" -- docker exec "$(full_name one)" memfs -F NTFS -m Z:
     script_in one 'no test -e /dev/linfsp; no test -e /mnt/z'
     service_start
     file_teardown

@@ -5,6 +5,7 @@ load ../helpers/common
 
 setup_file() { file_setup; }
 teardown_file() { file_teardown; }
+setup() { service_runs; }
 teardown() {
     kill -CONT "$(service_pid)" 2>/dev/null
     remove_containers
@@ -92,10 +93,11 @@ teardown() {
     timed container_once busybox -- true
     [ "$elapsed" -lt $((usual * 3 + 1000)) ] || fail "$elapsed ms with the service killed, else $usual ms"
     service_start
-    prlimit --nofile=12:12 --pid "$(service_pid)"
+    prlimit --nofile=12: --pid "$(service_pid)"
     timed container_once busybox -- true
     [ "$elapsed" -lt $((usual * 3 + 1000)) ] || fail "$elapsed ms with the service starved, else $usual ms"
-    prlimit --nofile=1024:1024 --pid "$(service_pid)"
+    size=$(stat -c %s "$LINFSP_STATE/linfspd.log")
+    [ "$size" -lt 100000 ] || fail "the starved service's log has grown to $size bytes"
     service_kill
     service_start
     service_stop

@@ -110,7 +110,7 @@ script_in() { # [-u USER] NAME SCRIPT
         user=(-u "$2")
         shift 2
     fi
-    bounded docker exec "${user[@]}" "$(full_name "$1")" /bin/sh -euc \
+    bounded docker exec "${user[@]}" "$(full_name "$1")" /bin/sh -euxc \
         'no() { if "$@"; then echo "should have failed: $*" >&2; exit 1; fi; }
         '"$2"
 }

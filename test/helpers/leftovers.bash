@@ -35,6 +35,7 @@ take_baseline() {
     our_mounts self >"$LINFSP_STATE/baseline.mounts"
     kernel_complaints >"$LINFSP_STATE/baseline.kernel"
     [ -e /unc ] && touch "$LINFSP_STATE/baseline.unc"
+    [ -e /run/linfsp ] && touch "$LINFSP_STATE/baseline.run"
     [ -e /mnt/z ] && touch "$LINFSP_STATE/baseline.letters"
     return 0
 }
@@ -71,7 +72,7 @@ nothing_left() {
     local status=0
     wait_until 3 connections_are_gone || fuse_connections | new_since connections | complain "FUSE connections" || status=1
     our_mounts self | new_since mounts | complain "mounts on the host" || status=1
-    [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp: $(ls -A /run/linfsp)" || status=1
+    [ -e "$LINFSP_STATE/baseline.run" ] || [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp: $(ls -A /run/linfsp)" || status=1
     [ -e "$LINFSP_STATE/baseline.unc" ] || [ ! -e /unc ] || fail "left behind: /unc" || status=1
     [ -e "$LINFSP_STATE/baseline.letters" ] || [ ! -e /mnt/z ] || fail "left behind: /mnt/z" || status=1
     our_processes | complain "processes" || status=1

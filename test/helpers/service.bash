@@ -12,22 +12,34 @@ service_answers() {
     timeout 2 "$linfsp" status >/dev/null 2>&1
 }
 
+# The service that answers is the one we started.
+our_service_answers() {
+    [ "$(timeout 2 "$linfsp" status --json 2>/dev/null | jq .pid)" = "$(service_pid)" ]
+}
+
 # Starts it and waits until it answers: `service_start [OPTION...]`
 service_start() {
-    "$linfspd" "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- &
+    "$linfspd" "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
     echo "$!" >"$LINFSP_STATE/linfspd.pid"
     disown
-    wait_until 5 service_answers || fail "linfspd does not answer; its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
+    wait_until 5 our_service_answers || fail "linfspd does not answer; its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
 }
 
 service_stop() {
-    local pid
+    local pid status=0
     pid=$(service_pid)
     [ -n "$pid" ] || return 0
-    BOUND=20 bounded "$linfsp" stop || fail "linfsp stop failed; the service's log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")" ||
-        kill -KILL "$pid"
-    wait_until 5 gone "$pid"
+    BOUND=20 bounded "$linfsp" stop >/dev/null || fail "linfsp stop failed; the service's log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")" ||
+        status=1
+    wait_until 5 gone "$pid" || status=1
+    if [ "$status" -ne 0 ]; then
+        kill -KILL "$pid" 2>/dev/null
+        sleep 0.2
+        "$linfspd" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
+        wait_until 5 service_answers && timeout 20 "$linfsp" stop
+    fi
     rm -f "$LINFSP_STATE/linfspd.pid"
+    return "$status"
 }
 
 service_kill() {
@@ -44,8 +56,14 @@ service_log_is_clean() {
 
 # The usual setup_file and teardown_file.
 file_setup() {
+    wait_until "${LINFSP_TEST_WAIT:-2}" not service_answers || fail "another LinFsp service runs" || return
     : >"$LINFSP_STATE/linfspd.log"
     service_start
+}
+
+# For the setup of files whose tests stop the service: one that failed half-way must not spoil the rest.
+service_runs() {
+    our_service_answers || { service_stop; service_start; }
 }
 
 file_teardown() {
