@@ -45,7 +45,7 @@ struct seen {
     dev_t device;
     mode_t mode, umask;
     unsigned calls;
-    int interrupted;
+    _Atomic int interrupted;
     linfsp_request *kept;
     bool lines;
     char trace[4][2600];
