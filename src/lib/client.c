@@ -21,7 +21,7 @@
 #include "wire/prefix.h"
 
 #define CREATE_TIMEOUT_MS 10000
-#define CONNECT_TIMEOUT_MS 1500
+#define CONNECT_TIMEOUT_MS 1000
 #define STARTED_TRIES 20
 #define STARTED_WAIT_MS 100
 
