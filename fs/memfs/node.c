@@ -311,6 +311,14 @@ void node_kill_privileges(struct volume *volume, struct node *node) {
         xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
 }
 
+void node_changed_content(struct volume *volume, struct node *node, bool kill_suidgid) {
+    if (kill_suidgid)
+        node_kill_privileges(volume, node);
+    else if (node->xattrs)
+        xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
+    node_touch(node, MTIME | CTIME);
+}
+
 void node_set_permissions(struct node *node, mode_t mode) {
     node->permissions = mode & 07777;
     struct xattr *acl = xattr_find(node->xattrs, XATTR_ACL_ACCESS);

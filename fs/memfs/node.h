@@ -123,6 +123,8 @@ bool node_needs_atime(const struct node *node);
 void node_stat(struct node *node, struct stat *ret_stat);
 /* Clears setuid, setgid where the group may execute, and file capabilities, as a change of content or owner has to. Lock held exclusively. */
 void node_kill_privileges(struct volume *volume, struct node *node);
+/* Content has changed: mtime and ctime, file capabilities, and with kill_suidgid the mode's bits too. Lock held exclusively. */
+void node_changed_content(struct volume *volume, struct node *node, bool kill_suidgid);
 /* Sets the permission bits and keeps the access ACL in step. Lock held exclusively. */
 void node_set_permissions(struct node *node, mode_t mode);
 

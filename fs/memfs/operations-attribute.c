@@ -115,9 +115,13 @@ static bool is_acl(const char *name) {
     return strcmp(name, XATTR_ACL_ACCESS) == 0 || strcmp(name, XATTR_ACL_DEFAULT) == 0;
 }
 
-/* The kernel let it pass, so the namespace is one that it knows. Of "system." ACLs are all there is. */
+static bool starts_with(const char *name, const char *prefix) {
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* The kernel lets every name pass. */
 static bool is_supported(const char *name) {
-    return strncmp(name, "system.", strlen("system.")) != 0 || is_acl(name);
+    return starts_with(name, "user.") || starts_with(name, "trusted.") || starts_with(name, "security.") || is_acl(name);
 }
 
 /* An access ACL changes the mode with it, and is kept only where it says more. */

@@ -19,11 +19,10 @@ static struct node *file_node_of(struct volume *volume, uint64_t inode) {
 
 /* ---- open and release ------------------------------------------------------------------------------------------ */
 
-static void truncate_opened(struct volume *volume, struct node *node) {
+static void truncate_opened(struct volume *volume, struct node *node, bool kill_suidgid) {
     lock_exclusive(&node->lock);
     data_set_size(&node->data, &volume->space, 0);
-    node_kill_privileges(volume, node);
-    node_touch(node, MTIME | CTIME);
+    node_changed_content(volume, node, kill_suidgid);
     unlock_exclusive(&node->lock);
 }
 
@@ -33,7 +32,7 @@ int memfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file
     if (!node)
         return -EINVAL;
     if (file->flags & O_TRUNC)
-        truncate_opened(volume, node);
+        truncate_opened(volume, node, linfsp_request_kill_suidgid(request));
     node_hold(node);
     atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
     file->open_flags = open_flags(volume);
@@ -106,10 +105,7 @@ static int64_t write_file(struct volume *volume, struct node *node, uint64_t off
     size_t allowed = within_limit(volume, offset, size);
     if (allowed == 0 && size > 0)
         return -ENOSPC;
-    int64_t written = data_write(&node->data, &volume->space, offset, data, allowed);
-    if (written > 0)
-        node_touch(node, MTIME | CTIME);
-    return written;
+    return data_write(&node->data, &volume->space, offset, data, allowed);
 }
 
 static int reply_written(const struct delayed *io) {
@@ -127,10 +123,8 @@ int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
     if ((file->flags & O_APPEND) && !(flags & LINFSP_WRITE_CACHE))
         offset = (off_t)node->data.size;
     int64_t written = write_file(volume, node, (uint64_t)offset, data, size);
-    if (written > 0 && (flags & LINFSP_WRITE_KILL_SUIDGID))
-        node_kill_privileges(volume, node);
-    else if (written > 0 && node->xattrs)
-        xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
+    if (written > 0)
+        node_changed_content(volume, node, flags & LINFSP_WRITE_KILL_SUIDGID);
     unlock_exclusive(&node->lock);
     if (written < 0)
         return (int)written;
@@ -175,8 +169,7 @@ int memfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file 
     if (r == 0) {
         if (!(mode & FALLOC_FL_KEEP_SIZE) && end > node->data.size)
             data_set_size(&node->data, &volume->space, end);
-        node_kill_privileges(volume, node);
-        node_touch(node, MTIME | CTIME);
+        node_changed_content(volume, node, true);
     }
     unlock_exclusive(&node->lock);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
@@ -207,10 +200,8 @@ static int64_t copy_range(struct volume *volume, struct node *from, uint64_t off
     if (allowed == 0 && length > 0)
         return -ENOSPC;
     int64_t copied = data_copy(&to->data, &volume->space, offset_out, &from->data, offset_in, allowed);
-    if (copied > 0) {
-        node_kill_privileges(volume, to);
-        node_touch(to, MTIME | CTIME);
-    }
+    if (copied > 0)
+        node_changed_content(volume, to, true);
     return copied;
 }
 
