@@ -58,11 +58,11 @@ void journal_put_volume(const struct volume *volume) {
         snprintf(cookie + 2 * i, 3, "%02x", volume->cookie[i]);
     write_entry("volume", volume->id,
                 "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
-                "raw %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
+                "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
                 (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
                 volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
                 (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
-                volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->made.by_service, volume->made.name, volume->file_system_name,
+                volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring, volume->made.by_service, volume->made.name, volume->file_system_name,
                 volume->mount_point, volume->prefix, volume->unc_path);
 }
 
@@ -97,13 +97,13 @@ static void replay_silo(struct service *service, uint64_t key, FILE *file) {
 
 static bool parse_volume(struct volume *volume, FILE *file) {
     unsigned long long silo, since, mount, letters, server_start;
-    int raw, keeps_connection, allow_other;
+    int raw, keeps_connection, allow_other, ring;
     char cookie[2 * WIRE_COOKIE_SIZE + 1], made[WIRE_COMPONENT_MAX];
     if (fscanf(file,
                "silo %llu cookie %32s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n",
                &silo, cookie, &volume->peer.pid, &server_start, &volume->peer.uid, &volume->peer.gid, &since,
                &volume->fuse_device, &mount, &letters, &volume->owner_uid, &volume->owner_gid) != 12 ||
-        fscanf(file, "raw %d %d %d\n", &raw, &keeps_connection, &allow_other) != 3 || strlen(cookie) != 2 * WIRE_COOKIE_SIZE || !read_cookie(cookie, volume->cookie) ||
+        fscanf(file, "raw %d %d %d %d\n", &raw, &keeps_connection, &allow_other, &ring) != 4 || strlen(cookie) != 2 * WIRE_COOKIE_SIZE || !read_cookie(cookie, volume->cookie) ||
         !read_text(file, "made", made, sizeof made) ||
         !read_text(file, "name", volume->file_system_name, sizeof volume->file_system_name) ||
         !read_text(file, "point", volume->mount_point, sizeof volume->mount_point) ||
@@ -112,6 +112,7 @@ static bool parse_volume(struct volume *volume, FILE *file) {
         return false;
     volume->raw = raw;
     volume->allow_other = allow_other;
+    volume->ring = ring;
     volume->keeps_connection = keeps_connection;
     volume->silo = silo;
     volume->since = since;

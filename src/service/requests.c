@@ -41,7 +41,7 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
         WIRE_SET(reply->silo, silo->id);
     }
     WIRE_SET(reply->file_system_name, volume->file_system_name);
-    WIRE_SET(reply->transport, "dev");
+    WIRE_SET(reply->transport, volume->ring ? "io_uring" : "dev");
     WIRE_SET(reply->mount_point, volume->mount_point);
     WIRE_SET(reply->unc_path, volume->unc_path);
     char unc[WIRE_PREFIX_MAX];

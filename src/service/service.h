@@ -115,6 +115,7 @@ struct volume {
     char unc_path[WIRE_PREFIX_MAX + 8];
     char end_reason[128];
     bool allow_other;
+    bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
     bool sharing, unsharing; /* just now */
     uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: how long the server has to come back */

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/random.h>
 
+#include "lib/fuse-abi.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -123,6 +124,7 @@ static void take_over_result(struct volume *volume, const struct job_result *res
     volume->fuse_device = result->mount.fuse_device;
     volume->mount_id = result->mount.mount_id;
     volume->letters_mount_id = result->mount.letters_mount_id;
+    volume->ring = result->mount.init.flags & FUSE_OVER_IO_URING;
     volume->owner_uid = result->mount.owner_uid;
     volume->owner_gid = result->mount.owner_gid;
     snprintf(volume->mount_point, sizeof volume->mount_point, "%s", result->mount.mount_point);
