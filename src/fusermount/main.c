@@ -47,8 +47,7 @@ struct mounted {
     char path[PATH_MAX];
 };
 
-/* ---- arguments
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------------------------ */
 
 static void show_help(void) {
     printf("%s: [options] mountpoint\n"
@@ -126,8 +125,7 @@ static bool parse(int argc, char **argv, struct call *ret_call) {
     return false;
 }
 
-/* ---- mount
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- mount ---------------------------------------------------------------------------------------------------- */
 
 static bool check_options(const struct options *options, bool by_ourselves) {
     bool root = getuid() == 0;
@@ -195,8 +193,7 @@ static int make_mount(const struct call *call, const struct options *options, st
     return result == 1 ? mount_by_service(mount_point, call, options->auto_unmount, mounted) : result;
 }
 
-/* ---- auto_unmount
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- auto_unmount --------------------------------------------------------------------------------------------- */
 
 /* Whether the caller's end of comm is closed. */
 static bool has_hung_up(int comm) {
@@ -306,8 +303,7 @@ static int run_mount(const struct call *call, const char *path) {
     return result;
 }
 
-/* ---- unmount
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- unmount -------------------------------------------------------------------------------------------------- */
 
 static int report_unmount(const char *path, int error, const char *message, bool quiet) {
     if (quiet)
@@ -321,8 +317,6 @@ static int report_unmount(const char *path, int error, const char *message, bool
 
 /* No volume of the service's: with whatever rights the caller has, the kernel decides. */
 static int unmount_by_ourselves(const char *path, bool lazy, bool quiet) {
-    if (getuid() != 0 && !direct_is_privileged())
-        return report_unmount(path, -ENOENT, NULL, quiet);
     int result = mount_point_unmount(path, lazy);
     /* What is missing is said before who may not. */
     if (result == -EPERM && !mount_point_is_fuse(path))
@@ -330,30 +324,42 @@ static int unmount_by_ourselves(const char *path, bool lazy, bool quiet) {
     return result < 0 ? report_unmount(path, result, NULL, quiet) : 0;
 }
 
+static int unmount_without_service(const char *path, bool lazy, bool quiet) {
+    bool may_try = getuid() == 0 || direct_is_privileged();
+    int result = may_try ? mount_point_unmount(path, lazy) : -EPERM;
+    if (result == 0)
+        return 0;
+    if (!mount_point_is_fuse(path))
+        return report_unmount(path, !may_try ? -ENOENT : result == -EPERM ? -EINVAL : result, NULL, quiet);
+    if (result != -EPERM)
+        return report_unmount(path, result, NULL, quiet);
+    if (!quiet)
+        report_no_connection(-ENODEV);
+    return -ENODEV;
+}
+
 static int unmount(const char *path, bool lazy, bool quiet) {
     char message[WIRE_TEXT_MAX];
     _cleanup_close_ int service = -1;
     if (strcmp(path, "/") == 0)
-        return report_unmount(path, -EINVAL, NULL, quiet);
+        return report_unmount(path, getuid() == 0 ? -EINVAL : -ENOENT, NULL, quiet);
     int result = wire_connect(DEVICE, direct_is_privileged() ? 0 : -1, &service);
-    if (result == 0)
-        result = service_unmount(service, 0, path, lazy, message);
-    else if (result == -ENODEV && !(mount_point_is_fuse(path) && !direct_is_privileged()))
-        result = -ENOENT;
-    else {
+    if (result == -ENODEV)
+        return unmount_without_service(path, lazy, quiet);
+    if (result < 0) {
         if (!quiet)
             report_no_connection(result);
         return result;
     }
-    if (result == -ENOENT)
+    result = service_unmount(service, 0, path, lazy, message);
+    if (result == -ENOENT && (getuid() == 0 || direct_is_privileged()))
         return unmount_by_ourselves(path, lazy, quiet);
-    if (result == -EPERM) /* another user's: not a mount of the caller's */
-        return report_unmount(path, -ENOENT, NULL, quiet);
+    if (result == -EPERM) /* another user's: to the caller there is no such mount */
+        result = -ENOENT;
     return result < 0 ? report_unmount(path, result, result == -EBUSY ? NULL : message, quiet) : 0;
 }
 
-/* ---- the run
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the run -------------------------------------------------------------------------------------------------- */
 
 static int run_wait(const struct call *call, const char *path) {
     int comm = open_comm(call);
