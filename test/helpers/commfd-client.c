@@ -57,8 +57,7 @@ static void sleep_ms(long ms) {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* ---- the helper
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the helper ----------------------------------------------------------------------------------------------- */
 
 static char **with_comm_fd(char **argv, const char *number) {
     static char option[64];
@@ -92,8 +91,11 @@ static pid_t run_helper(char **argv, int comm, int other, int out, int err) {
         setenv("_FUSE_COMMFD", socket_text ? socket_text : number, 1);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
-    execvp(argv[0], argv);
-    fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+    const char *path = argv[0];
+    char *slash = strrchr(path, '/');
+    argv[0] = slash ? slash + 1 : argv[0]; /* the name that libfuse calls it by, and that it shows */
+    execvp(path, argv);
+    fprintf(stderr, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
 
@@ -121,8 +123,7 @@ static int await(pid_t pid, int ms) {
     }
 }
 
-/* ---- what came
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- what came ------------------------------------------------------------------------------------------------ */
 
 static int receive(int comm, bool *ret_eof) {
     char data[16] = {0};
@@ -190,8 +191,7 @@ static void show_mount(void) {
         printf("mount %s\n", find_mount(text, sizeof text) ? text : "none");
 }
 
-/* ---- serving
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- serving -------------------------------------------------------------------------------------------------- */
 
 static void reply(int fd, uint64_t unique, int error, const void *data, size_t size) {
     struct {
@@ -217,9 +217,7 @@ static void answer_request(int fd, const char *request) {
         reply(fd, header->unique, 0, &out, sizeof out);
     } else if (header->opcode == FUSE_GETATTR) {
         struct fuse_attr_out out = {.attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2, .blksize = 4096}};
-        struct stat status;
-        if (fstat(STDIN_FILENO, &status) == 0) /* whose we are is the owner; any will do */
-            out.attr.uid = getuid();
+        out.attr.uid = getuid();
         reply(fd, header->unique, 0, &out, sizeof out);
     } else if (header->opcode == FUSE_OPENDIR) {
         struct fuse_open_out out = {0};
@@ -248,8 +246,7 @@ static void serve_until_told(int fd, char *request, size_t room) {
     printf("served\n");
 }
 
-/* ---- the run
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the run -------------------------------------------------------------------------------------------------- */
 
 static void parse(int argc, char **argv) {
     static const struct option options[] = {
