@@ -19,7 +19,7 @@ teardown() {
     wait_until 5 no_fuse_mounts || status=1
     script_in one 'no test -e /mnt/z; no test -e /mnt/y; no test -e /data/new; test -d /data/empty; test -L /data/link' || status=1
     [ -z "$(ls -A /unc)" ] || fail "left in /unc: $(ls -A /unc)" || status=1
-    service_answers || status=1
+    our_service_answers || fail "the service has gone" || status=1
     return "$status"
 }
 
@@ -36,18 +36,22 @@ no_fuse_mounts() {
     memfs_refused one prefix -- -F NTFS -m Y: -u ''
 }
 
+# Docker hands on UTF-8 only, so the bytes are made in the container.
 @test "bad input: prefixes with control characters or invalid UTF-8 are refused, and shown harmlessly" {
-    for prefix in $'\\memfs\\sh\tare' $'\\memfs\\sh\nare' $'\\memfs\\\x1b[31mred' $'\\memfs\\\x7f' $'\\memfs\\\xff\xfe' $'\\memfs\\\xc0\xaf' \
-        $'\\memfs\\\xed\xa0\x80' $'\\mem\xf8fs\\share'; do
-        memfs_refused one 'mem' -- -F NTFS -m Y: -u "$prefix" || return
-        output=$(docker exec "$(full_name one)" "$silo_bin/memfs" -F NTFS -m Y: -u "$prefix" 2>&1 || true)
+    for bytes in 'sh\tare' 'sh\nare' '\033[31mred' '\177' '\377\376' '\300\257' '\355\240\200' 'a\370b'; do
+        refused memfs -- docker exec -e "BYTES=$bytes" "$(full_name one)" sh -c '
+            prefix=$(printf "\\\\memfs\\\\$BYTES")
+            exec /dev/linfsp/bin/memfs -F NTFS -m Y: -u "$prefix"' || return
+        output=$(docker exec -e "BYTES=$bytes" "$(full_name one)" sh -c '
+            exec /dev/linfsp/bin/memfs -F NTFS -m Y: -u "$(printf "\\\\memfs\\\\$BYTES")"' 2>&1 || true)
+        has "$output" prefix
         has_not "$output" $'\x1b' $'\x7f' $'\xff'
     done
 }
 
 @test "bad input: prefixes that are too long" {
     long=$(printf 'a%.0s' {1..256})
-    memfs_refused one 'aaaa' long -- -F NTFS -m Y: -u "\\memfs\\$long"
+    memfs_refused one 'aaaa' 255 -- -F NTFS -m Y: -u "\\memfs\\$long"
     memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\bbbbbbbbb%.0s' {1..60})"
     memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\%s' {1..6000} | head -c 20000)"
 }
@@ -106,7 +110,7 @@ no_fuse_mounts() {
 }
 
 @test "bad input: letters that are none" {
-    for letter in '1:' 'ZZ:' ':' '**' 'é:' ''; do
+    for letter in '1:' 'ZZ:' ':' ''; do
         memfs_refused one "$letter" -- -F NTFS -m "$letter" || return
     done
 }
@@ -118,7 +122,7 @@ no_fuse_mounts() {
     memfs_refused one -m -- -F NTFS -m
     memfs_refused one -m -- -F NTFS
     memfs_refused one -u -- -F NTFS -m Y: -u
-    for option in '-n 0' '-n -5' '-n many' '-n 99999999999999999999' '-s 0' '-s -1' '-s 10x' '-t soon' '-M x' '-P 101' '-P x' '-R x' '-d zz'; do
+    for option in '-n -5' '-n many' '-n 99999999999999999999' '-s 10x' '-t soon' '-M x' '-P 101' '-P x' '-R x' '-d zz'; do
         # shellcheck disable=SC2086
         memfs_refused one "${option#* }" -- -F NTFS -m Z: $option || return
     done
@@ -134,8 +138,9 @@ no_fuse_mounts() {
 
 @test "bad input: more volumes than a silo may have are refused by name, and the silo goes on" {
     container many busybox
-    docker exec -d "$(full_name many)" sh -c 'for i in $(seq 600); do /dev/linfsp/bin/memfs -n 16 -F NTFS -m /tmp/v$i 2>>/tmp/errors & done; wait'
-    wait_until 20 script_in many 'grep -qi "too many\|limit\|most" /tmp/errors || [ $(grep -c fuse.NTFS /proc/mounts) -ge 600 ]'
+    docker exec -d "$(full_name many)" sh -c 'for i in $(seq 80); do /dev/linfsp/bin/memfs -n 16 -F NTFS -m /tmp/v$i 2>>/tmp/errors & done; wait'
+    wait_until 20 script_in many 'grep -q "64 volumes" /tmp/errors'
+    equal "how many it has" "$(grep -c ' fuse.NTFS ' "/proc/$(pid_of many)/mountinfo")" 64
     container other busybox
     disk other z
     remove_container many
