@@ -29,6 +29,9 @@ static void remember(const union wire_message *reply, void *userdata) {
 static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
     static union wire_message answer;
     int result = client_call(socket, request, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
+    if (result == -EBUSY)
+        return verb_fail(verb, "%s: %s: files in it are open; close them, or see --lazy and --force", shown,
+                         answer.error.message);
     return result < 0 ? verb_fail(verb, "%s: %s", shown, answer.error.message) : 0;
 }
 
