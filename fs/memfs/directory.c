@@ -115,12 +115,12 @@ static struct entry *new_entry(const struct names *names, const char *name, size
     struct entry *entry = malloc(offsetof(struct entry, name) + size + 1);
     if (!entry)
         return NULL;
-    *entry = (struct entry){
-        .node = node,
-        .cookie = cookie,
-        .hash = names_hash(names, name, size),
-        .name_size = (uint8_t)size,
-    };
+    /* one by one: the structure's padding is the name's */
+    entry->next = NULL;
+    entry->node = node;
+    entry->cookie = cookie;
+    entry->hash = names_hash(names, name, size);
+    entry->name_size = (uint8_t)size;
     memcpy(entry->name, name, size);
     entry->name[size] = '\0';
     return entry;
