@@ -292,6 +292,9 @@ const char *linfsp_volume_kind(const linfsp_volume *volume);
 int linfsp_notify_inode(linfsp_volume *volume, uint64_t inode, off_t offset, off_t length); /**< attributes and pages */
 int linfsp_notify_entry(linfsp_volume *volume, uint64_t parent, const char *name); /**< drop a cached name */
 int linfsp_notify_delete(linfsp_volume *volume, uint64_t parent, uint64_t child, const char *name);
+/** Every name that the kernel remembers of this volume is to be looked up anew. Takes no lock: also from within any operation, before its
+ *  answer. -EOPNOTSUPP before Linux 6.16. */
+int linfsp_notify_names(linfsp_volume *volume);
 
 /** Registers fd (open for what the file will be used for) as a backing file: a positive id for linfsp_file.backing_id, or
  *  -EOPNOTSUPP where kernel or service cannot. The fd may be closed afterwards. */

@@ -59,7 +59,8 @@
     FUNCTION(backing_close)                                                                                            \
     FUNCTION(version)                                                                                                  \
     FUNCTION(prefix_to_path)                                                                                           \
-    FUNCTION(request_kill_suidgid)
+    FUNCTION(request_kill_suidgid)                                                                                     \
+    FUNCTION(notify_names)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -230,6 +231,7 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_version (linfsp_loaded_api->version)
 #define linfsp_prefix_to_path (linfsp_loaded_api->prefix_to_path)
 #define linfsp_request_kill_suidgid (linfsp_loaded_api->request_kill_suidgid)
+#define linfsp_notify_names (linfsp_loaded_api->notify_names)
 
 #endif
 #endif

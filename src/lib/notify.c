@@ -40,6 +40,11 @@ int linfsp_notify_delete(linfsp_volume *volume, uint64_t parent, uint64_t child,
     return notify(volume, FUSE_NOTIFY_DELETE, &out, sizeof out, name);
 }
 
+int linfsp_notify_names(linfsp_volume *volume) {
+    int r = notify(volume, FUSE_NOTIFY_INC_EPOCH, NULL, 0, NULL);
+    return r == -EINVAL ? -EOPNOTSUPP : r; /* a kernel that does not know the code */
+}
+
 int linfsp_backing_open(linfsp_volume *volume, int fd) {
     struct wire_open_backing request;
     union wire_message answer;
