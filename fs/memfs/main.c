@@ -20,6 +20,7 @@
 #include "operations.h"
 #include "options.h"
 #include "sddl.h"
+#include "spelling.h"
 #include "util/cleanup.h"
 
 #define NODES_MAX UINT32_C(0xf0000000) /* what slots are numbered with, less some */
@@ -183,6 +184,7 @@ static int serve(struct volume *volume, const struct options *options, int *read
     if (r < 0)
         fprintf(stderr, "memfs: serving the volume ended early: %s\n", strerror(-r));
     running = NULL;
+    spellings_end(volume->spellings);
     delay_finish(volume->delay);
     linfsp_volume_destroy(volume->mounted);
     return r;
@@ -196,6 +198,8 @@ static int run(const struct options *options) {
     raise_limits();
     go_to_background(options, &ready);
     int r = make_volume(options, &volume);
+    if (r == 0 && options->case_insensitive && !(volume.spellings = spellings_new(&volume)))
+        r = -ENOMEM;
     if (r == 0 && options->delay_max > 0 &&
         !(volume.delay = delay_new(options->delay_max, options->delay_percent, options->delay_rarefy)))
         r = -ENOMEM;
@@ -204,6 +208,8 @@ static int run(const struct options *options) {
         return EXIT_FAILURE;
     }
     r = serve(&volume, options, &ready);
+    spellings_end(volume.spellings);
+    spellings_free(volume.spellings);
     delay_finish(volume.delay);
     delay_free(volume.delay);
     volume_free(&volume);

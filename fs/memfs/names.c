@@ -123,6 +123,10 @@ static size_t fold_name(const char *name, size_t size, char ret_folded[2 * 256])
     return used;
 }
 
+uint32_t names_spelling(const struct names *names, const char *name, size_t size) {
+    return hash_bytes(names->key, name, size);
+}
+
 uint32_t names_hash(const struct names *names, const char *name, size_t size) {
     char folded[2 * 256];
     if (!names->fold || size > 255 || !is_utf8(name, size))

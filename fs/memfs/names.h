@@ -23,6 +23,8 @@ struct names {
 /* Takes the key from the kernel. */
 int names_init(struct names *names, bool fold);
 uint32_t names_hash(const struct names *names, const char *name, size_t size);
+/* Of the bytes as they are, whether folding or not. */
+uint32_t names_spelling(const struct names *names, const char *name, size_t size);
 bool names_equal(const struct names *names, const char *a, size_t a_size, const char *b, size_t b_size);
 
 #endif

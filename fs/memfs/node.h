@@ -45,6 +45,7 @@ struct node {
     gid_t gid;
     uint32_t links;
     _Atomic uint32_t opens;
+    atomic_bool spelling_shown; /* spelling.c: is to be dropped from the kernel's cache */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
     struct xattr *xattrs;
@@ -86,6 +87,7 @@ struct volume {
     uint64_t file_size_max;
     uint64_t timeout; /* ms, or LINFSP_TIMEOUT_INFINITE */
     bool purge; /* -f: drop cached pages when a file is closed */
+    struct spellings *spellings; /* with -i */
     struct delay *delay; /* NULL: I/O is as fast as it can be */
     linfsp_volume *mounted;
     struct space space; /* bytes */

@@ -6,6 +6,7 @@
 
 #include "acl.h"
 #include "operations.h"
+#include "spelling.h"
 #include "util/cleanup.h"
 
 /* ---- finding --------------------------------------------------------------------------------------------------- */
@@ -20,20 +21,39 @@ static int reply_absent(linfsp_request *request, struct volume *volume) {
     return 0;
 }
 
+static enum spelling_answer answer_spelling(linfsp_request *request, const struct node *directory,
+                                            const struct entry *entry, const char *name) {
+    struct volume *volume = volume_of(request);
+    struct linfsp_caller caller;
+    if (!volume->names.fold)
+        return SPELLING_EXISTS;
+    linfsp_request_caller(request, &caller);
+    return spellings_answer(volume->spellings, caller.pid, directory, entry, name);
+}
+
 int memfs_lookup(linfsp_request *request, uint64_t parent, const char *name) {
     struct volume *volume = volume_of(request);
     struct node *directory = directory_node_of(volume, parent), *node = NULL;
-    bool exact = false;
+    enum spelling_answer answer = SPELLING_ABSENT;
+    bool exact = true;
     if (!directory)
         return -ENOTDIR;
     lock_shared(&directory->directory->lock);
     struct entry *entry = directory_find(directory->directory, &volume->names, name, strlen(name));
-    if (entry) {
+    if (entry)
+        answer = answer_spelling(request, directory, entry, name);
+    if (answer == SPELLING_EXISTS) {
         node = node_hold(entry->node);
-        exact = strcmp(entry->name, name) == 0;
+        exact = !volume->names.fold || strcmp(entry->name, name) == 0;
     }
     unlock_shared(&directory->directory->lock);
-    return node ? reply_node(request, volume, node, exact) : reply_absent(request, volume);
+    if (answer == SPELLING_ASK_AGAIN)
+        return -ESTALE;
+    if (!node)
+        return reply_absent(request, volume);
+    if (!exact && !S_ISDIR(node->type))
+        spellings_shown(volume->spellings, directory, node, name);
+    return reply_node(request, volume, node, exact);
 }
 
 void memfs_forget(void *context, uint64_t inode, uint64_t count) {
@@ -261,6 +281,7 @@ int memfs_unlink(linfsp_request *request, uint64_t parent, const char *name) {
     lock_exclusive(&entries->lock);
     struct entry *entry = directory_find(entries, &volume->names, name, strlen(name));
     int r = !entry ? -ENOENT : S_ISDIR(entry->node->type) ? -EISDIR : 0;
+    bool by_other_spelling = volume->names.fold && r == 0 && strcmp(entry->name, name) != 0;
     if (r == 0) {
         node = entry->node;
         directory_remove(entries, entry);
@@ -270,6 +291,8 @@ int memfs_unlink(linfsp_request *request, uint64_t parent, const char *name) {
     unlock_exclusive(&entries->lock);
     if (r < 0)
         return r;
+    if (by_other_spelling)
+        spellings_gone(volume->spellings);
     linfsp_reply_done(request);
     node_drop(volume, node, 1); /* after the answer: freeing much takes a while */
     return 0;

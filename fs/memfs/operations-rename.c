@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "operations.h"
+#include "spelling.h"
 #include "util/cleanup.h"
 
 struct move {
@@ -25,6 +26,7 @@ struct move {
     struct node *node, *target; /* with references; target is NULL where new_name is free */
     struct node *whiteout; /* what takes name's place, NULL for nothing */
     struct entry *entry, *target_entry; /* once locked */
+    bool by_other_spelling; /* a file was named otherwise than it is stored */
 };
 
 /* ---- looking and locking --------------------------------------------------------------------------------------- */
@@ -76,6 +78,10 @@ static int check_replacing(const struct move *move) {
     return is_directory && move->target->directory->count > 0 ? -ENOTEMPTY : 0;
 }
 
+static bool is_spelled_otherwise(const struct entry *entry, const char *name) {
+    return entry && !S_ISDIR(entry->node->type) && strcmp(entry->name, name) != 0;
+}
+
 /* 1: others are there now. */
 static int check(struct move *move) {
     move->entry = look(move->volume, move->from, move->name);
@@ -85,6 +91,8 @@ static int check(struct move *move) {
         return 1;
     if (move->to->directory->removed)
         return -ENOENT;
+    move->by_other_spelling = is_spelled_otherwise(move->entry, move->name) ||
+                              (!is_respelling(move) && is_spelled_otherwise(move->target_entry, move->new_name));
     if (is_respelling(move))
         return 0;
     if (move->target && (move->flags & RENAME_NOREPLACE))
@@ -254,6 +262,8 @@ int memfs_rename(linfsp_request *request, uint64_t parent, const char *name, uin
     while (r == 1);
     if (move.whiteout)
         node_drop(volume, move.whiteout, 1);
+    if (r == 0 && move.by_other_spelling)
+        spellings_gone(volume->spellings);
     if (r == 0)
         linfsp_reply_done(request);
     return r;

@@ -2,21 +2,17 @@
 #include "operations.h"
 
 #include "delay.h"
+#include "spelling.h"
 
 struct node *directory_node_of(struct volume *volume, uint64_t inode) {
     struct node *node = node_of(volume, inode);
     return S_ISDIR(node->type) ? node : NULL;
 }
 
-/*
- * With -i one file can be in the kernel's name cache under several spellings. All but the stored one are asked for anew each time. And
- * so is the stored one where it is no directory: when the file goes by another spelling nothing would tell the kernel that
- * this one has gone too. A directory has one name in that cache at any time, which moves from spelling to spelling.
- */
 uint64_t entry_timeout(const struct volume *volume, const struct node *node, bool exact) {
     if (!volume->names.fold)
         return volume->timeout;
-    return exact && S_ISDIR(node->type) ? volume->timeout : 0;
+    return exact && (S_ISDIR(node->type) || spellings_remembered(volume->spellings)) ? volume->timeout : 0;
 }
 
 void fill_entry(struct volume *volume, struct node *node, bool exact, struct linfsp_entry *ret_entry) {
@@ -57,14 +53,22 @@ uint32_t open_flags(const struct volume *volume) {
     return LINFSP_OPEN_NOFLUSH | LINFSP_OPEN_PARALLEL_DIRECT_WRITES | (keep ? LINFSP_OPEN_KEEP_CACHE : 0);
 }
 
+static void init(void *context, uint64_t granted) {
+    struct volume *volume = context;
+    if (volume->spellings)
+        spellings_begin(volume->spellings);
+}
+
 static void destroy(void *context) {
     struct volume *volume = context;
+    spellings_end(volume->spellings);
     delay_finish(volume->delay);
 }
 
 /* Left out: access, because the kernel checks; flush, fsync, fsyncdir and syncfs, because there is nothing further to write to. */
 const struct linfsp_operations memfs_operations = {
     .size = sizeof memfs_operations,
+    .init = init,
     .destroy = destroy,
     .lookup = memfs_lookup,
     .forget = memfs_forget,

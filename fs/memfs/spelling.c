@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "spelling.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RETRY_WINDOW_MS 1000
+#define RENAME_WINDOW_MS 500 /* from ESTALE to the second look-up of the new name */
+#define DROP_AFTER_MS 5
+#define TASKS_MAX 4096
+#define SHOWN_MAX 1024
+#define BUCKETS 64
+
+enum state {
+    ASKED, /* was answered ESTALE */
+    SEEN_STORED, /* and asked for the stored spelling after it */
+    DONE,
+};
+
+/* A task that was answered ESTALE not long ago. */
+struct task {
+    struct task *next;
+    pid_t id;
+    enum state state;
+    int64_t asked; /* ms */
+    uint32_t directory; /* its slot */
+    uint32_t hash; /* of the folded name */
+    uint32_t spelling; /* that was asked for */
+};
+
+/* A spelling to be dropped from the kernel's cache; holds a reference. */
+struct shown {
+    struct shown *next;
+    int64_t due;
+    struct node *node;
+    uint64_t directory;
+    char name[DIRECTORY_NAME_MAX + 1];
+};
+
+struct spellings {
+    struct volume *volume;
+    bool remembered;
+    bool begun;
+
+    pthread_mutex_t lock; /* all below */
+    struct task *tasks[BUCKETS];
+    unsigned task_count;
+    _Atomic unsigned asked; /* tasks in the first state; read without the lock */
+
+    struct shown *first, **last; /* by due */
+    unsigned shown_count;
+    bool end;
+    pthread_cond_t changed;
+    pthread_t dropper;
+};
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+struct spellings *spellings_new(struct volume *volume) {
+    struct spellings *spellings = calloc(1, sizeof *spellings);
+    pthread_condattr_t attributes;
+    if (!spellings)
+        return NULL;
+    spellings->volume = volume;
+    spellings->last = &spellings->first;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&spellings->lock, NULL);
+    pthread_cond_init(&spellings->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return spellings;
+}
+
+void spellings_free(struct spellings *spellings) {
+    if (!spellings)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (spellings->tasks[i]) {
+            struct task *task = spellings->tasks[i];
+            spellings->tasks[i] = task->next;
+            free(task);
+        }
+    pthread_cond_destroy(&spellings->changed);
+    pthread_mutex_destroy(&spellings->lock);
+    free(spellings);
+}
+
+bool spellings_remembered(const struct spellings *spellings) {
+    return spellings->remembered;
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------------------------- */
+
+static struct task **position(struct spellings *spellings, pid_t id) {
+    struct task **at = &spellings->tasks[(unsigned)id % BUCKETS];
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    return at;
+}
+
+static void set_state(struct spellings *spellings, struct task *task, enum state state) {
+    if (task->state == ASKED && state != ASKED)
+        atomic_fetch_sub(&spellings->asked, 1);
+    else if (task->state != ASKED && state == ASKED)
+        atomic_fetch_add(&spellings->asked, 1);
+    task->state = state;
+}
+
+/* Forgets those whose window has passed. */
+static void purge(struct spellings *spellings, int64_t now) {
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct task **at = &spellings->tasks[i]; *at;) {
+            struct task *task = *at;
+            if (now - task->asked < RETRY_WINDOW_MS) {
+                at = &task->next;
+                continue;
+            }
+            set_state(spellings, task, DONE);
+            *at = task->next;
+            free(task);
+            spellings->task_count--;
+        }
+}
+
+/* A task's record, made where there is none. NULL: no room. */
+static struct task *take_record(struct spellings *spellings, pid_t id, int64_t now) {
+    struct task **at = position(spellings, id);
+    if (*at)
+        return *at;
+    if (spellings->task_count >= TASKS_MAX)
+        purge(spellings, now);
+    if (spellings->task_count >= TASKS_MAX)
+        return NULL;
+    at = position(spellings, id);
+    *at = malloc(sizeof **at);
+    if (!*at)
+        return NULL;
+    **at = (struct task){ .id = id, .state = DONE, .asked = now - RETRY_WINDOW_MS };
+    spellings->task_count++;
+    return *at;
+}
+
+static bool is_about(const struct task *task, const struct node *directory, const struct entry *entry, int64_t now) {
+    return task->directory == directory->index && task->hash == entry->hash && now - task->asked < RENAME_WINDOW_MS;
+}
+
+/* A look-up by the stored spelling: of interest only to who has just been answered ESTALE. */
+static void see_stored(struct spellings *spellings, pid_t id, const struct node *directory, const struct entry *entry) {
+    if (atomic_load_explicit(&spellings->asked, memory_order_relaxed) == 0)
+        return;
+    pthread_mutex_lock(&spellings->lock);
+    struct task *task = *position(spellings, id);
+    if (task && task->state == ASKED && is_about(task, directory, entry, now_ms()))
+        set_state(spellings, task, SEEN_STORED);
+    pthread_mutex_unlock(&spellings->lock);
+}
+
+/* Whether a task may be in a system call that is being repeated already. The same spelling again, when the kernel has had to forget it, is
+ * a new one's. */
+static bool may_be_repeating(const struct task *task, const struct node *directory, uint32_t spelling, int64_t now) {
+    bool again = task->directory == directory->index && task->spelling == spelling && task->state == DONE;
+    return now - task->asked < (again ? 2 * DROP_AFTER_MS : RETRY_WINDOW_MS);
+}
+
+static enum spelling_answer answer_other(struct spellings *spellings, pid_t id, const struct node *directory,
+                                         const struct entry *entry, uint32_t spelling) {
+    enum spelling_answer answer = SPELLING_EXISTS;
+    int64_t now = now_ms();
+    pthread_mutex_lock(&spellings->lock);
+    struct task *task = take_record(spellings, id, now);
+    if (task && task->state == SEEN_STORED && is_about(task, directory, entry, now)) {
+        answer = SPELLING_ABSENT;
+        set_state(spellings, task, DONE);
+    } else if (task && may_be_repeating(task, directory, spelling, now)) {
+        set_state(spellings, task, DONE);
+    } else if (task) {
+        answer = SPELLING_ASK_AGAIN;
+        task->asked = now;
+        task->directory = directory->index;
+        task->hash = entry->hash;
+        task->spelling = spelling;
+        set_state(spellings, task, ASKED);
+    }
+    pthread_mutex_unlock(&spellings->lock);
+    return answer;
+}
+
+enum spelling_answer spellings_answer(struct spellings *spellings, pid_t task, const struct node *directory,
+                                      const struct entry *entry, const char *name) {
+    if (S_ISDIR(entry->node->type) || task == 0)
+        return SPELLING_EXISTS;
+    if (strcmp(entry->name, name) == 0) {
+        see_stored(spellings, task, directory, entry);
+        return SPELLING_EXISTS;
+    }
+    uint32_t spelling = names_spelling(&spellings->volume->names, name, strlen(name));
+    return answer_other(spellings, task, directory, entry, spelling);
+}
+
+/* ---- dropping -------------------------------------------------------------------------------------------------- */
+
+void spellings_shown(struct spellings *spellings, const struct node *directory, struct node *node, const char *name) {
+    if (atomic_exchange(&node->spelling_shown, true))
+        return; /* waits already */
+    struct shown *shown = malloc(sizeof *shown);
+    pthread_mutex_lock(&spellings->lock);
+    bool room = shown && spellings->begun && !spellings->end && spellings->shown_count < SHOWN_MAX;
+    if (room) {
+        *shown = (struct shown){ .due = now_ms() + DROP_AFTER_MS, .node = node_hold(node), .directory = node_inode(directory) };
+        memcpy(shown->name, name, strlen(name) + 1);
+        *spellings->last = shown;
+        spellings->last = &shown->next;
+        spellings->shown_count++;
+        pthread_cond_signal(&spellings->changed);
+    }
+    pthread_mutex_unlock(&spellings->lock);
+    if (!room) {
+        atomic_store(&node->spelling_shown, false);
+        free(shown);
+    }
+}
+
+static void drop(struct spellings *spellings, struct shown *shown, bool tell) {
+    struct volume *volume = spellings->volume;
+    atomic_store(&shown->node->spelling_shown, false);
+    if (tell && atomic_load(&shown->node->opens) == 0)
+        linfsp_notify_entry(volume->mounted, shown->directory, shown->name);
+    node_drop(volume, shown->node, 1);
+    free(shown);
+}
+
+static void wait_until(struct spellings *spellings, int64_t due) {
+    struct timespec time = { due / 1000, due % 1000 * 1000000 };
+    pthread_cond_timedwait(&spellings->changed, &spellings->lock, &time);
+}
+
+static void *run_dropper(void *argument) {
+    struct spellings *spellings = argument;
+    pthread_mutex_lock(&spellings->lock);
+    while (spellings->first || !spellings->end) {
+        struct shown *shown = spellings->first;
+        bool tell = !spellings->end;
+        if (!shown) {
+            pthread_cond_wait(&spellings->changed, &spellings->lock);
+        } else if (tell && shown->due > now_ms()) {
+            wait_until(spellings, shown->due);
+        } else {
+            spellings->first = shown->next;
+            if (!spellings->first)
+                spellings->last = &spellings->first;
+            spellings->shown_count--;
+            pthread_mutex_unlock(&spellings->lock);
+            drop(spellings, shown, tell);
+            pthread_mutex_lock(&spellings->lock);
+        }
+    }
+    pthread_mutex_unlock(&spellings->lock);
+    return NULL;
+}
+
+void spellings_begin(struct spellings *spellings) {
+    spellings->remembered = linfsp_notify_names(spellings->volume->mounted) == 0;
+    spellings->begun = pthread_create(&spellings->dropper, NULL, run_dropper, spellings) == 0;
+}
+
+void spellings_end(struct spellings *spellings) {
+    if (!spellings || !spellings->begun)
+        return;
+    pthread_mutex_lock(&spellings->lock);
+    spellings->end = true;
+    pthread_cond_signal(&spellings->changed);
+    pthread_mutex_unlock(&spellings->lock);
+    pthread_join(spellings->dropper, NULL);
+    spellings->begun = false;
+}
+
+void spellings_gone(struct spellings *spellings) {
+    if (spellings->remembered)
+        linfsp_notify_names(spellings->volume->mounted);
+}
