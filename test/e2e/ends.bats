@@ -10,6 +10,7 @@ teardown() {
     remove_containers
     end_writers
     end_host_memfs
+    end_engine "$LINFSP_STATE/engines/crash"
 }
 
 # A share of container `server` with a disk beside it, in use from all sides: written, mapped, locked and held open through the

@@ -56,7 +56,8 @@ teardown_suite() {
         remove_containers
         docker image ls -q 'linfsp-test/*' | sort -u | xargs -r docker image rm -f >/dev/null
     fi
-    end_engine "$LINFSP_STATE/engines/remapped"
-    end_engine "$LINFSP_STATE/engines/plain"
+    for engine in "$LINFSP_STATE"/engines/*; do
+        end_engine "$engine"
+    done
     rm -rf --one-file-system "$LINFSP_STATE"
 }

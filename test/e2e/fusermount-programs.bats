@@ -1,0 +1,332 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Unmodified FUSE programs in default containers, which reach the service through the stand-in: libfuse 2 and 3, go-fuse and bazil's,
+# as root and as uid 1000, in the foreground and in the background, with the options that fusermount3 takes.
+load ../helpers/common
+
+client=${LINFSP_STATE:-}/commfd-client
+stand_in=${LINFSP_STAGE:-}/lib/linfsp/bin/fusermount3
+programs=(bindfs sshfs squashfuse fuse-overlayfs gocryptfs rclone)
+
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    # shellcheck disable=SC2046
+    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    [ -n "$DOCKER_HOST" ] || return 0
+    "$LINFSP_ROOT/test/helpers/fuse-image" || return
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$client" "$LINFSP_ROOT/test/helpers/commfd-client.c"
+    file_setup || return
+    container own fuse
+    container none fuse-bare
+}
+
+teardown_file() { file_teardown; }
+
+setup() {
+    [ -n "$DOCKER_HOST" ] || missing "Docker"
+    at=/tmp/m
+    for name in own none; do
+        script_in "$name" 'mkdir -p /tmp/m /tmp/u/m && chown -R 1000:1000 /tmp/u'
+    done
+}
+
+teardown() {
+    remove_container extra
+    for name in own none; do
+        for program in "${programs[@]}" commfd-client; do
+            pids_in "$name" "${program:0:15}" | xargs -r kill -KILL
+        done
+        wait_until 3 no_mounts "$name" || fail "$(our_mounts "$(pid_of "$name")")"
+        script_in "$name" 'rm -rf /tmp/m /tmp/u /tmp/w*'
+    done
+}
+
+no_mounts() {
+    ! our_mounts "$(pid_of "$1")" | grep -qE ' fuse(\.|$)'
+}
+
+# The command of a program that mounts at $at: `command_of PROGRAM fg|bg [OPTIONS]`
+command_of() {
+    local options=${3:+,$3} here
+    here=$(dirname "$at")
+    case $1-$2 in
+    bindfs-fg) echo "exec bindfs -f -o rw$options /srv/source $at" ;;
+    bindfs-bg) echo "bindfs -o rw$options /srv/source $at" ;;
+    sshfs-fg) echo "exec sshfs -f -o ssh_command=fake-ssh$options host:/srv/source $at" ;;
+    sshfs-bg) echo "sshfs -o ssh_command=fake-ssh$options host:/srv/source $at" ;;
+    squashfuse-fg) echo "exec squashfuse -f ${3:+-o $3} /srv/image.squashfs $at" ;;
+    squashfuse-bg) echo "squashfuse ${3:+-o $3} /srv/image.squashfs $at" ;;
+    fuse-overlayfs-*)
+        echo "mkdir -p $here/w1 $here/w2"
+        echo "exec fuse-overlayfs $([ "$2" = bg ] || echo -f) -o lowerdir=/srv/source,upperdir=$here/w1,workdir=$here/w2$options $at"
+        ;;
+    gocryptfs-*)
+        echo "mkdir -p $here/w1; [ -e $here/w1/gocryptfs.conf ] || gocryptfs -q -init -plaintextnames -scryptn 10 -extpass 'echo x' $here/w1"
+        echo "exec gocryptfs -q $([ "$2" = bg ] || echo -fg) ${3:+-ko $3} -extpass 'echo x' $here/w1 $at"
+        ;;
+    rclone-*) echo "exec rclone mount --config /dev/null $([ "$2" = fg ] || echo --daemon) :local:/srv/source $at" ;;
+    esac
+}
+
+# Starts a program as USER in container NAME and waits for its mount: `start NAME USER PROGRAM fg|bg [OPTIONS]`
+start() {
+    local name=$1 who=$2 mode=$4 script
+    script="export HOME=/tmp; $(command_of "${@:3}")"
+    if [ "$mode" = fg ]; then
+        docker exec -u "$who" "$(full_name "$name")" sh -c "$script" >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
+    else
+        BOUND=20 inside_as "$who" "$name" sh -c "$script" >"$BATS_TEST_TMPDIR/output" 2>&1 ||
+            fail "$3 as $who in $name: $(cat "$BATS_TEST_TMPDIR/output")" || return
+    fi
+    wait_until 10 mounted "$name" "$at" || fail "$3 as $who in $name: $(cat "$BATS_TEST_TMPDIR/output")"
+}
+
+type_of() { # NAME: type, mount options, super options at $at
+    awk -v at="$at" '$5 == at { for (i = 7; $i != "-"; i++); print $(i + 1), $(i + 2), $6, $(i + 3) }' "/proc/$(pid_of "$1")/mountinfo" | tail -n 1
+}
+
+# What is mounted works, for who mounted it: `works NAME USER PROGRAM`
+works() {
+    case $3 in
+    gocryptfs) script_in -u "$2" "$1" "echo hello >$at/file" ;;
+    esac
+    equal "$3 as $2 in $1" "$(inside_as "$2" "$1" cat "$at/file")" hello || return
+    case $3 in
+    squashfuse | gocryptfs) ;;
+    *) script_in -u "$2" "$1" "ls $at/folder | grep -qx inner; echo new >$at/new; grep -qx new $at/new; rm $at/new" ;;
+    esac
+}
+
+ended() { # NAME PROGRAM
+    [ -z "$(pids_in "$1" "${2:0:15}")" ]
+}
+
+# A round of a program's life, unmounted in the end by `fusermount3 FLAGS`: `life NAME USER PROGRAM fg|bg FLAGS [HELPER]`
+life() {
+    start "$1" "$2" "$3" "$4" || return
+    works "$1" "$2" "$3" || return
+    inside_as "$2" "$1" "${6:-fusermount3}" "$5" "$at" || fail "$3 as $2 in $1: ${6:-fusermount3} $5 failed" || return
+    not mounted "$1" "$at" || fail "$3 as $2 in $1: still mounted" || return
+    wait_until 5 ended "$1" "$3" || fail "$3 as $2 in $1: still runs"
+}
+
+
+# In the foreground and in the background, in an image with libfuse's own helper and in one with none, as root and as uid 1000.
+everywhere() { # PROGRAM
+    local name
+    for name in own none; do
+        at=/tmp/m
+        life "$name" 0 "$1" fg -u || return
+        life "$name" 0 "$1" bg -uz fusermount || return
+        at=/tmp/u/m
+        life "$name" 1000 "$1" fg -uz || return
+        life "$name" 1000 "$1" bg -uq || return
+    done
+}
+
+@test "programs: bindfs (libfuse 2)" {
+    everywhere bindfs
+}
+
+@test "programs: sshfs (libfuse 3)" {
+    everywhere sshfs
+}
+
+@test "programs: squashfuse (libfuse 3)" {
+    everywhere squashfuse
+}
+
+@test "programs: fuse-overlayfs (libfuse 3)" {
+    everywhere fuse-overlayfs
+}
+
+@test "programs: gocryptfs (go-fuse)" {
+    everywhere gocryptfs
+}
+
+@test "programs: rclone (bazil's)" {
+    everywhere rclone
+}
+
+@test "programs: the options of fusermount3, with libfuse 2 and 3" {
+    for who in 0 1000; do
+        at=/tmp/m
+        [ "$who" = 0 ] || at=/tmp/u/m
+        for program in bindfs sshfs; do
+            for options in allow_other auto_unmount fsname=name subtype=type ro default_permissions max_read=65536 \
+                allow_other,auto_unmount,fsname=a,subtype=b,ro,default_permissions; do
+                start own "$who" "$program" bg "$options" || return
+                line=$(type_of own)
+                case $options in
+                allow_other*ro*) has "$line" "fuse.b a ro" nosuid nodev allow_other default_permissions ;;
+                allow_other | default_permissions | max_read*) has "$line" "$options" ;;
+                fsname*) has "$line" " name " ;;
+                subtype*) has "$line" "fuse.type " ;;
+                ro) has "$line" " ro," ;;
+                esac || return
+                equal "$program -o $options" "$(inside_as "$who" own cat "$at/file")" hello || return
+                inside_as "$who" own fusermount3 -u "$at" || return
+                wait_until 5 ended own "$program" || return
+            done
+        done
+    done
+}
+
+@test "programs: others see a mount with allow_other, and only then" {
+    at=/tmp/u/m
+    start own 1000 bindfs bg
+    refused '' -- docker exec "$(full_name own)" cat "$at/file"
+    inside_as 1000 own fusermount3 -u "$at"
+    start own 1000 bindfs bg allow_other
+    equal "root" "$(inside own cat "$at/file")" hello
+    inside_as 1000 own fusermount3 -u "$at"
+}
+
+@test "programs: blkdev, and unknown options, are refused" {
+    for who in 0 1000; do
+        at=/tmp/m
+        [ "$who" = 0 ] || at=/tmp/u/m
+        refused "option" -- docker exec -u "$who" "$(full_name own)" squashfuse -o blkdev /srv/image.squashfs "$at" || return
+        refused "unknown option" -- docker exec -u "$who" "$(full_name own)" sh -c "_FUSE_COMMFD=0 fusermount3 -o bogus $at" || return
+        not mounted own "$at"
+    done
+}
+
+@test "programs: one that is killed leaves nothing, with auto_unmount and without" {
+    for who in 0 1000; do
+        at=/tmp/m
+        [ "$who" = 0 ] || at=/tmp/u/m
+        for options in rw auto_unmount; do
+            for program in bindfs sshfs fuse-overlayfs; do
+                start own "$who" "$program" bg "$options" || return
+                pids_in own "${program:0:15}" | xargs kill -KILL
+                wait_until 3 not mounted own "$at" || return
+                wait_until 3 ended own fusermount3 || return
+                script_in own "ls $at" || return
+            done
+        done
+    done
+}
+
+@test "programs: one that ends by itself leaves nothing" {
+    for who in 0 1000; do
+        at=/tmp/m
+        [ "$who" = 0 ] || at=/tmp/u/m
+        for options in rw auto_unmount; do
+            start own "$who" bindfs bg "$options" || return
+            pids_in own bindfs | xargs kill -TERM
+            wait_until 3 not mounted own "$at" || return
+            wait_until 3 ended own fusermount3 || return
+        done
+    done
+}
+
+@test "programs: -u leaves what is in use" {
+    start own 0 bindfs bg
+    docker exec -d "$(full_name own)" /probe hold "$at/file"
+    wait_until 3 test -n "$(pids_in own probe | sed 1d)"
+    refused "failed to unmount $at: Device or resource busy" -- docker exec "$(full_name own)" fusermount3 -u "$at"
+    equal "quiet" "$(inside own fusermount3 -uq "$at" 2>&1)" ""
+    mounted own "$at"
+    inside own fusermount3 -uz "$at"
+    not mounted own "$at"
+}
+
+@test "programs: uid 1000 may not mount on root's folder, nor unmount root's mount" {
+    script_in own 'install -d /tmp/roots'
+    refused "" -- docker exec -u 1000 "$(full_name own)" bindfs /srv/source /tmp/roots
+    refused "" -- docker exec -u 1000 "$(full_name own)" bindfs /srv/source /etc
+    not mounted own /etc
+    start own 0 bindfs bg
+    refused "entry for $at not found" -- docker exec -u 1000 "$(full_name own)" fusermount3 -u "$at"
+    mounted own "$at"
+    inside own fusermount3 -u "$at"
+}
+
+@test "programs: in a container with a read-only root" {
+    container extra fuse --read-only --tmpfs /tmp
+    for who in 0 1000; do
+        at=/tmp/m$who
+        inside_as "$who" extra mkdir "$at"
+        life extra "$who" bindfs bg -u || return
+        life extra "$who" squashfuse fg -uz || return
+    done
+}
+
+@test "programs: the stand-in in an image that has nothing else" {
+    for helper in /dev/linfsp/bin/fusermount3 fusermount3 fusermount; do
+        out=$(docker run --rm --label linfsp-test --network=none --tmpfs /tmp -v "$client:/client:ro" --entrypoint /client \
+            -e PATH=/bin:/usr/bin linfsp-test/scratch --at /tmp "$helper" -V)
+        has "$out" "out fusermount3 version: " || return
+    done
+}
+
+@test "programs: without a service the error says where it is to be started" {
+    service_stop
+    docker cp "$stand_in" "$(full_name none):/tmp/fusermount3"
+    for who in 0 1000; do
+        out=$(inside_as "$who" none sh -c '_FUSE_COMMFD=0 /tmp/fusermount3 /tmp 2>&1 <>/dev/null' || true)
+        has "$out" "sending file descriptor" || return
+    done
+    docker cp "$client" "$(full_name none):/tmp/client"
+    out=$(inside none /tmp/client /tmp/fusermount3 /tmp/m)
+    has "$out" "the LinFsp service is not running on the host of this container" "linfsp start" eof "exit 1"
+    has "$(inside none sh -c '/tmp/fusermount3 -u /tmp/m 2>&1' || true)" "failed to unmount /tmp/m: Invalid argument"
+    service_start
+    script_in none 'rm /tmp/fusermount3 /tmp/client'
+}
+
+@test "programs: a container with the device and CAP_SYS_ADMIN goes on as before, with a service and without" {
+    container extra fuse --device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined --security-opt seccomp=unconfined
+    script_in extra 'mkdir -p /tmp/m; chmod 666 /dev/fuse; mkdir -p /tmp/u/m; chown -R 1000 /tmp/u'
+    life extra 0 bindfs bg -u
+    life extra 0 sshfs fg -uz
+    start extra 0 sshfs bg auto_unmount
+    works extra 0 sshfs
+    pids_in extra sshfs | xargs kill -KILL
+    wait_until 3 not mounted extra "$at"
+    # the image's own set-user-id helper
+    at=/tmp/u/m
+    life extra 1000 sshfs bg -u
+    # the stand-in, if it comes to be called there, uses its caller's rights
+    at=/tmp/m
+    docker cp "$stand_in" "$(full_name extra):/tmp/fusermount3"
+    docker cp "$client" "$(full_name extra):/tmp/client"
+    service_stop
+    direct_is_as_usual
+    service_start
+    direct_is_as_usual
+}
+
+direct_is_as_usual() {
+    local out
+    out=$(inside extra /tmp/client --at "$at" /tmp/fusermount3 -o ro,fsname=a,subtype=b,max_read=8192,allow_other "$at")
+    has "$out" "message 1 0 1" "fd fuse init" "mount fuse.b a ro,nosuid,nodev" "max_read=8192" allow_other "exit 0" || return
+    inside extra /tmp/fusermount3 -uz "$at" || return
+    not mounted extra "$at" || return
+    out=$(inside extra /tmp/client --at "$at" /tmp/fusermount3 -o suid,dev "$at")
+    has "$out" "fd fuse init" "mount fuse /dev/fuse rw," || return
+    has_not "$out" nosuid nodev "err " || return
+    inside extra umount "$at" || return
+    out=$(inside extra /tmp/client --at "$at" /tmp/fusermount3 -o bogus "$at")
+    has "$out" "unknown option 'bogus'" "mount none" "exit 1" || return
+    out=$(inside extra /tmp/client --at "$at" /tmp/fusermount3 -o auto_unmount "$at")
+    has "$out" "fd fuse init" stays "closed: exit 0, unmounted" || return
+    has "$(inside extra sh -c "/tmp/fusermount3 -u $at 2>&1" || true)" "failed to unmount $at: Invalid argument"
+}
+
+@test "programs: a mount is shared by -o unc=" {
+    docker cp "$client" "$(full_name own):/tmp/client"
+    container extra busybox
+    docker exec "$(full_name own)" sh -c '/tmp/client --serve --at /tmp/m fusermount3 -o "unc=\server\share,subtype=x" /tmp/m < <(sleep 3; echo)' \
+        >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
+    wait_until 5 mounted own /tmp/m fuse.x || fail "$(cat "$BATS_TEST_TMPDIR/output")"
+    wait_until 3 mounted_here /unc/server/share
+    wait_until 3 mounted extra /dev/linfsp/unc/server/share
+    bounded ls /unc/server/share
+    inside extra ls /dev/linfsp/unc/server/share
+    inside own fusermount3 -uz /tmp/m
+    wait_until 3 not mounted_here /unc/server/share
+    wait_until 3 not mounted extra /dev/linfsp/unc/server/share
+    script_in own 'rm /tmp/client'
+}
