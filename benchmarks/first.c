@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * first: a container's entry point that does nothing before it asks for the devices. Prints, as a line of JSON, how long after its
- * first instruction they were there, 0 when they were at once.
+ * first: a container's entry point that does nothing before it asks for the devices. Prints, as a line of JSON, how
+ * long after its first instruction they were there, 0 when they were at once.
  *
  *     first [--once] [--stay] [DEVICE]     --once: does not wait for them; --stay: then sleeps until it is killed
- *     first --exec-cost COUNT              how long execve of this program takes, from the call to its first instruction
+ *     first --exec-cost COUNT              how long execve of this program takes, from the call to its first
+ * instruction
  *
- * Between two looks it sleeps 20 us, so as not to take the CPU from whoever sets the devices up: a time is too long by up to 0.1 ms.
+ * Between two looks it sleeps 20 us, so as not to take the CPU from whoever sets the devices up: a time is too long by
+ * up to 0.1 ms.
  */
 #include <fcntl.h>
 #include <signal.h>

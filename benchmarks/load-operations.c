@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations: what is set up for each, what is timed, what is cleared away. Names are relative to the worker's own folder. */
+/* The operations: what is set up for each, what is timed, what is cleared away. Names are relative to the worker's own
+ * folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +128,8 @@ static int drain_rmdir(struct worker *worker, unsigned steps) {
     return remove_names(worker, steps, worker->filled, AT_REMOVEDIR);
 }
 
-/* ---- listings: one large directory, which all workers share and which stays for the next run ------------------------------ */
+/* ---- listings: one large directory, which all workers share and which stays for the next run
+ * ------------------------------ */
 
 static int setup_listing(struct worker *worker) {
     char name[NAME_SIZE], path[64];
@@ -220,7 +222,8 @@ static off_t next_chunk(const struct worker *worker, uint64_t index) {
     return (off_t)(index % (worker->load->size / CHUNK) * CHUNK);
 }
 
-/* What the page cache has of the file is dropped, where it is a cache (tmpfs: is not): each pass comes from the file system. */
+/* What the page cache has of the file is dropped, where it is a cache (tmpfs: is not): each pass comes from the file
+ * system. */
 static int fill_cold(struct worker *worker, unsigned steps) {
     return -posix_fadvise(worker->file, 0, 0, POSIX_FADV_DONTNEED);
 }

@@ -5,8 +5,8 @@
  *     load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER
  *     load --serve      the same, one command line after the other from standard input
  *
- * Times are from the clock that user space reads without a system call. One reading ends a step and begins the next, so the rate is
- * that of the steps alone.
+ * Times are from the clock that user space reads without a system call. One reading ends a step and begins the next, so
+ * the rate is that of the steps alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -321,7 +321,8 @@ static int perform(const struct operation *operation, const struct load *load) {
     return r < 0 ? 1 : 0;
 }
 
-/* ---- command lines ------------------------------------------------------------------------------------------------- */
+/* ---- command lines -------------------------------------------------------------------------------------------------
+ */
 
 static int usage(void) {
     fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
@@ -335,10 +336,11 @@ static int usage(void) {
 
 /* 0, or 2 after having said what is wrong; *ret_serve: command lines come from standard input. */
 static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) {
-    static const struct option known[] = {{"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-                                          {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 'z'},
-                                          {"entries", required_argument, NULL, 'e'}, {"pin", no_argument, NULL, 'p'},
-                                          {"serve", no_argument, NULL, 'S'},         {0}};
+    static const struct option known[] = {
+        {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 'z'},
+        {"entries", required_argument, NULL, 'e'}, {"pin", no_argument, NULL, 'p'},
+        {"serve", no_argument, NULL, 'S'},         {0}};
     struct load load = {.threads = 1, .seconds = 0.5, .size = 64 << 20, .entries = 10000};
     bool serve = false;
     optind = 0; /* also starts getopt anew */

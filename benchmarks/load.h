@@ -2,9 +2,9 @@
 /*
  * The load: one operation, again and again, by one thread or more, each step of it timed.
  *
- * An operation runs in phases. Before each, `fill` makes what the steps use up (files to unlink), and after it `drain` removes what
- * they left; neither is timed. All threads run their steps of a phase at the same time: it ends for all as soon as one has done its
- * batch, so nobody is ever measured alone.
+ * An operation runs in phases. Before each, `fill` makes what the steps use up (files to unlink), and after it `drain`
+ * removes what they left; neither is timed. All threads run their steps of a phase at the same time: it ends for all as
+ * soon as one has done its batch, so nobody is ever measured alone.
  */
 #ifndef LINFSP_BENCHMARKS_LOAD_H
 #define LINFSP_BENCHMARKS_LOAD_H
@@ -22,8 +22,8 @@ struct load {
     const char *folder;
     unsigned threads;
     double seconds;
-    uint64_t count; /* steps of each thread, 0: as many as the time allows */
-    size_t size; /* of data files */
+    uint64_t count;   /* steps of each thread, 0: as many as the time allows */
+    size_t size;      /* of data files */
     unsigned entries; /* of listed directories */
     int pin;
 };
@@ -37,14 +37,14 @@ struct worker {
     void *map;
     uint64_t random;
     unsigned filled; /* steps that fill has provided for; drain goes by it, too */
-    unsigned done; /* steps of this phase */
+    unsigned done;   /* steps of this phase */
 };
 
 struct operation {
     const char *name;
-    const char *unit; /* what is counted */
-    unsigned bytes; /* each step moves, 0: none */
-    unsigned batch; /* steps in a phase; 0: no phases */
+    const char *unit;                    /* what is counted */
+    unsigned bytes;                      /* each step moves, 0: none */
+    unsigned batch;                      /* steps in a phase; 0: no phases */
     int (*setup)(struct worker *worker); /* once */
     int (*fill)(struct worker *worker, unsigned steps);
     int64_t (*step)(struct worker *worker, uint64_t index); /* returns how many units it did, or a negative errno */

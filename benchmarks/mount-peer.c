@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mount-peer: what root does on the host, without any service: fsopen, fsconfig, fsmount, move_mount, and a server that knows nothing
- * but its root folder. The peer of volume-create and, with --serve, of memfs.
+ * mount-peer: what root does on the host, without any service: fsopen, fsconfig, fsmount, move_mount, and a server that
+ * knows nothing but its root folder. The peer of volume-create and, with --serve, of memfs.
  *
  *     mount-peer [--count=N] MOUNTPOINT      mounts, asks for the root, unmounts; a line of JSON each time
  *     mount-peer --serve MOUNTPOINT          mounts and serves until SIGTERM
@@ -42,8 +42,8 @@ struct answer {
 static void answer(int fd, const struct fuse_in_header *request) {
     struct answer answer = {.header = {.len = sizeof answer.header, .unique = request->unique}};
     if (request->opcode == FUSE_INIT) {
-        answer.init = (struct fuse_init_out){.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
-                                             .max_write = 4096, .max_background = 16};
+        answer.init = (struct fuse_init_out){
+            .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_write = 4096, .max_background = 16};
         answer.header.len += sizeof answer.init;
     } else if (request->opcode == FUSE_GETATTR) {
         answer.attributes.attr = (struct fuse_attr){.ino = FUSE_ROOT_ID, .mode = S_IFDIR | 0755, .nlink = 2};
@@ -135,7 +135,8 @@ static void serve_until_ended(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option known[] = {{"count", required_argument, NULL, 'c'}, {"serve", no_argument, NULL, 's'}, {0}};
+    static const struct option known[] = {
+        {"count", required_argument, NULL, 'c'}, {"serve", no_argument, NULL, 's'}, {0}};
     long count = 1;
     bool stay = false;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {

@@ -4,8 +4,8 @@
  *
  *     mount-time [--count=N] MOUNTPOINT PROGRAM [ARGUMENT...]
  *
- * Starts the program, looks at the mount point until it is on another device than its parent folder, ends the program with SIGTERM, and
- * waits until the mount is gone. Prints a line of JSON for each time.
+ * Starts the program, looks at the mount point until it is on another device than its parent folder, ends the program
+ * with SIGTERM, and waits until the mount is gone. Prints a line of JSON for each time.
  */
 #include <err.h>
 #include <errno.h>
@@ -74,7 +74,8 @@ static int once(const char *path, char **command) {
         warnx("%s was not %s", path, there ? "unmounted" : "mounted");
         return 1;
     }
-    printf("{\"mounted_us\": %.1f, \"gone_us\": %.1f}\n", (double)(there - begin) / 1000, (double)(gone - ending) / 1000);
+    printf("{\"mounted_us\": %.1f, \"gone_us\": %.1f}\n", (double)(there - begin) / 1000,
+           (double)(gone - ending) / 1000);
     fflush(stdout);
     return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The peer: a memory file system on libfuse 3's low-level API, written as its documentation has it, plain and without waste.
+ * The peer: a memory file system on libfuse 3's low-level API, written as its documentation has it, plain and without
+ * waste.
  *
  *     peer-memfs-ll [--timeout=SECONDS] [libfuse's options] MOUNTPOINT
  *
- * As libfuse's own memfs_ll: the multi-threaded loop, a clone of the fuse fd for each thread, time-outs of zero unless told
- * otherwise. Inode numbers are the addresses of nodes, so nothing is looked up twice. FLUSH, OPENDIR, FSYNC and the xattr
- * requests have no handler: the kernel is told once and asks no more.
+ * As libfuse's own memfs_ll: the multi-threaded loop, a clone of the fuse fd for each thread, time-outs of zero unless
+ * told otherwise. Inode numbers are the addresses of nodes, so nothing is looked up twice. FLUSH, OPENDIR, FSYNC and
+ * the xattr requests have no handler: the kernel is told once and asks no more.
  */
 #define FUSE_USE_VERSION 312
 
@@ -22,9 +23,7 @@
 #include "peer-store.h"
 
 static struct node *root;
-static struct {
-    double timeout;
-} options;
+static struct { double timeout; } options;
 
 static struct node *node_of(fuse_ino_t inode) {
     return inode == FUSE_ROOT_ID ? root : (struct node *)inode;

@@ -8,7 +8,8 @@
 
 #include "peer-store.h"
 
-/* Files beyond it have a mapping of their own, which grows without copying and takes memory where it is written only. */
+/* Files beyond it have a mapping of their own, which grows without copying and takes memory where it is written only.
+ */
 #define SMALL_FILE 65536u
 
 pthread_rwlock_t tree_lock = PTHREAD_RWLOCK_INITIALIZER;

@@ -2,8 +2,9 @@
 /*
  * What the libfuse peer keeps in memory: nodes, names and data. Knows nothing of FUSE.
  *
- * One read-write lock guards all names, link counts and the life of nodes; each node has one of its own for its attributes and
- * data. The first is taken before the second. A node lives as long as a name or the kernel (lookups) refers to it.
+ * One read-write lock guards all names, link counts and the life of nodes; each node has one of its own for its
+ * attributes and data. The first is taken before the second. A node lives as long as a name or the kernel (lookups)
+ * refers to it.
  */
 #ifndef LINFSP_BENCHMARKS_PEER_STORE_H
 #define LINFSP_BENCHMARKS_PEER_STORE_H
@@ -25,7 +26,7 @@ struct name {
 
 struct directory {
     struct name **buckets; /* a power of two */
-    struct name **listed; /* by cookie; NULL where a name was removed */
+    struct name **listed;  /* by cookie; NULL where a name was removed */
     uint64_t next_cookie;
     uint32_t n_buckets, n_names, n_listed, listed_size;
     struct node *parent;

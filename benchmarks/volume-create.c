@@ -4,8 +4,8 @@
  *
  *     volume-create [--count=N] [--prefix='\server\share'] [--hold] [MOUNTPOINT]
  *
- * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With --hold it waits for a
- * line on standard input before it destroys.
+ * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With
+ * --hold it waits for a line on standard input before it destroys.
  */
 #include <err.h>
 #include <getopt.h>
@@ -54,8 +54,10 @@ static void once(const struct linfsp_volume_options *options, bool hold) {
     if (stat(path, &attributes) < 0)
         err(1, "%s", path);
     uint64_t seen = now_ns();
-    printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, ", (double)(created - begin) / 1000, (double)(seen - begin) / 1000);
-    if (hold) {
+    printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, ", (double)(created - begin) / 1000,
+           (double)(seen - begin) / 1000);
+    if (hold) { /* the object goes on in the next line */
+        putchar('\n');
         fflush(stdout);
         (void)getchar();
     }
@@ -68,8 +70,10 @@ static void once(const struct linfsp_volume_options *options, bool hold) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option known[] = {
-        {"count", required_argument, NULL, 'c'}, {"prefix", required_argument, NULL, 'p'}, {"hold", no_argument, NULL, 'h'}, {0}};
+    static const struct option known[] = {{"count", required_argument, NULL, 'c'},
+                                          {"prefix", required_argument, NULL, 'p'},
+                                          {"hold", no_argument, NULL, 'h'},
+                                          {0}};
     struct linfsp_volume_options options = {.size = sizeof options, .file_system_name = "bench", .threads = 1};
     long count = 1;
     bool hold = false;

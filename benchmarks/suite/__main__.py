@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""./bench: runs the sections one after the other, prints a table, writes JSON and a plot. benchmarks/README.md tells how to read them."""
+import argparse
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import budgets
+import data
+import injection
+import mounting
+import plot
+import scale
+import table
+from machine import Machine, Missing, take_turn
+
+SECTIONS = {"data": data, "injection": injection, "mounting": mounting, "scale": scale}
+FULL = {"rounds": 5, "seconds": 0.2, "containers": 200, "mounts": 6, "repeats": 30, "idle": 10, "silos": 500, "entries": 10000}
+QUICK = {"rounds": 2, "seconds": 0.05, "containers": 20, "mounts": 2, "repeats": 6, "idle": 2, "silos": 50, "entries": 2000}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./bench", description="Measures LinFsp against its peers, in one run.")
+    parser.add_argument("--quick", action="store_true", help="under two minutes; good for finding out whether it works")
+    parser.add_argument("--json", metavar="FILE", help="all figures, with the samples they come from")
+    parser.add_argument("--svg", metavar="FILE", help="a plot of the operations")
+    parser.add_argument("--only", metavar="SECTION,...", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--rounds", type=int, help="of the operations")
+    parser.add_argument("--seconds", type=float, help="of each operation in a round")
+    parser.add_argument("--containers", type=int, help="to start, of each kind")
+    parser.add_argument("--silos", type=int, help="at most, at once")
+    parser.add_argument("--pin", action="store_true", help="pin each client thread to a CPU")
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    given.sections = given.only.split(",") if given.only else list(SECTIONS)
+    unknown = set(given.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no such section: {', '.join(unknown)}")
+    return given
+
+
+def make_plan(given):
+    plan = types.SimpleNamespace(**(QUICK if given.quick else FULL), threads=(1, 2), pin=given.pin)
+    for name in ("rounds", "seconds", "containers", "silos"):
+        if getattr(given, name):
+            setattr(plan, name, getattr(given, name))
+    plan.stages = sorted({count for count in (1, 10, 100, 500) if count < plan.silos} | {plan.silos})
+    return plan
+
+
+def say(text):
+    """What goes on, in one line that the next one takes; where nobody looks, nothing."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print("\r" + text[:width].ljust(width), end="", file=sys.stderr, flush=True)
+
+
+def measure(given, plan):
+    failures = {}
+    with contextlib.ExitStack() as stack:
+        take_turn(stack)
+        begin = time.monotonic()
+        machine = Machine(given.build, stack)
+        results = {"machine": machine.facts(), "mode": "quick" if given.quick else "full", "plan": vars(plan).copy()}
+        for name in given.sections:
+            try:
+                results[name] = SECTIONS[name].measure(machine, plan, say)
+            except Missing as missing:
+                machine.skipped[name] = str(missing)
+            except (RuntimeError, OSError, subprocess.TimeoutExpired) as error: # the other sections are still worth having
+                failures[name] = f"{type(error).__name__}: {error}"
+        say("")
+        results["skipped"] = machine.skipped
+    results["failed"] = failures
+    results["budgets"] = budgets.judge(results)
+    results["seconds"] = time.monotonic() - begin
+    return results
+
+
+def main():
+    given = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    results = measure(given, make_plan(given))
+    if given.json:
+        with open(given.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1, ensure_ascii=False)
+    if given.svg and "data" in results:
+        with open(given.svg, "w", encoding="utf-8") as file:
+            file.write(plot.draw(results))
+    print(table.everything(results))
+    print(f"took {results['seconds']:.0f} s")
+    return 1 if results["failed"] else 0
+
+
+sys.exit(main())
