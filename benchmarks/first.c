@@ -72,7 +72,9 @@ int main(int argc, char **argv) {
     printf("{\"there\": %s, \"looks\": %u, \"after_us\": %.1f}\n", there ? "true" : "false", looks,
            looks == 1 ? 0 : (double)(now_ns() - begin) / 1000);
     fflush(stdout);
-    while (stay)
+    for (;;) {
+        if (!stay)
+            return 0;
         pause();
-    return 0;
+    }
 }

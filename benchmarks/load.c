@@ -49,7 +49,7 @@ struct runner {
 
 /* What the runners of a run share. */
 struct run {
-    struct load load;
+    struct load load = {0};
     pthread_barrier_t barrier;
     atomic_bool phase_over;
     atomic_int error;
@@ -396,8 +396,8 @@ static int serve(void) {
         for (char *word = strtok(line, " \n"); word && count < 31; word = strtok(NULL, " \n"))
             arguments[count++] = word;
         arguments[count] = NULL;
-        struct load load;
-        bool nested;
+        struct load load = {0};
+        bool nested = false;
         if (parse(count, arguments, &load, &nested) != 0 || nested)
             puts("{\"error\": \"a command line that load does not know\"}");
         else
@@ -408,8 +408,8 @@ static int serve(void) {
 }
 
 int main(int argc, char **argv) {
-    struct load load;
-    bool from_input;
+    struct load load = {0};
+    bool from_input = false;
     int r = parse(argc, argv, &load, &from_input);
     if (r != 0)
         return r;

@@ -45,10 +45,9 @@ static bool mounted(const char *path) {
 
 /* Until it is as wanted; returns when, or 0 when it takes too long. */
 static uint64_t wait_for(const char *path, bool wanted) {
-    uint64_t begin = now_ns(), now = begin;
+    uint64_t begin = now_ns();
     while (mounted(path) != wanted) {
-        now = now_ns();
-        if (now - begin > PATIENCE_NS)
+        if (now_ns() - begin > PATIENCE_NS)
             return 0;
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 20000}, NULL);
     }

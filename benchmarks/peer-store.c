@@ -31,7 +31,7 @@ struct node *node_new(mode_t mode, uid_t uid, gid_t gid, dev_t device) {
         node->attributes.st_nlink = 1;
         node->directory.next_cookie = 3; /* 1 and 2 are "." and ".." */
         node->directory.n_buckets = 16;
-        node->directory.buckets = calloc(node->directory.n_buckets, sizeof *node->directory.buckets);
+        node->directory.buckets = calloc(node->directory.n_buckets, sizeof(struct name *));
         if (!node->directory.buckets) {
             free(node);
             return NULL;
@@ -135,7 +135,7 @@ struct name *directory_find(const struct node *parent, const char *text) {
 
 static int grow_buckets(struct directory *directory) {
     uint32_t size = directory->n_buckets * 2;
-    struct name **buckets = calloc(size, sizeof *buckets);
+    struct name **buckets = calloc(size, sizeof(struct name *));
     if (!buckets)
         return -ENOMEM;
     for (uint32_t i = 0; i < directory->n_buckets; i++) {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""./bench: runs the sections one after the other, prints a table, writes JSON and a plot. benchmarks/README.md tells how to read them."""
+"""./bench: runs the sections one after the other, prints a table, writes JSON and a plot.
+
+benchmarks/README.md tells how to read them.
+"""
 import argparse
 import contextlib
 import json
@@ -20,8 +23,26 @@ import table
 from machine import Machine, Missing, take_turn
 
 SECTIONS = {"data": data, "injection": injection, "mounting": mounting, "scale": scale}
-FULL = {"rounds": 5, "seconds": 0.2, "containers": 200, "mounts": 6, "repeats": 30, "idle": 10, "silos": 500, "entries": 10000}
-QUICK = {"rounds": 2, "seconds": 0.05, "containers": 20, "mounts": 2, "repeats": 6, "idle": 2, "silos": 50, "entries": 2000}
+FULL = {
+    "rounds": 5,
+    "seconds": 0.2,
+    "containers": 200,
+    "mounts": 6,
+    "repeats": 30,
+    "idle": 10,
+    "silos": 500,
+    "entries": 10000,
+}
+QUICK = {
+    "rounds": 2,
+    "seconds": 0.05,
+    "containers": 20,
+    "mounts": 2,
+    "repeats": 6,
+    "idle": 2,
+    "silos": 50,
+    "entries": 2000,
+}
 
 
 def arguments():
@@ -72,7 +93,11 @@ def measure(given, plan):
                 results[name] = SECTIONS[name].measure(machine, plan, say)
             except Missing as missing:
                 machine.skipped[name] = str(missing)
-            except (RuntimeError, OSError, subprocess.TimeoutExpired) as error: # the other sections are still worth having
+            except (
+                RuntimeError,
+                OSError,
+                subprocess.TimeoutExpired,
+            ) as error:  # the other sections are still worth having
                 failures[name] = f"{type(error).__name__}: {error}"
         say("")
         results["skipped"] = machine.skipped

@@ -16,8 +16,11 @@ def unmeasured(name, wanted, why):
 
 def ratios(results, operations, pair):
     rows = results.get("data", {}).get("rows", [])
-    return {(row["operation"], row["threads"]): row["ratios"][pair] for row in rows
-            if row["operation"] in operations and pair in row["ratios"]}
+    return {
+        (row["operation"], row["threads"]): row["ratios"][pair]
+        for row in rows
+        if row["operation"] in operations and pair in row["ratios"]
+    }
 
 
 def of_ratios(name, least, found):
@@ -28,8 +31,13 @@ def of_ratios(name, least, found):
     (operation, threads), worst = min(found.items(), key=lambda item: item[1])
     good = sum(1 for value in found.values() if value >= least)
     mean = figures.geometric_mean(list(found.values()))
-    return budget(name, wanted, f"{good} of {len(found)} meet it; mean {mean:.2f} ×", good == len(found),
-                  f"worst: {operation} ×{threads} {worst:.2f}")
+    return budget(
+        name,
+        wanted,
+        f"{good} of {len(found)} meet it; mean {mean:.2f} ×",
+        good == len(found),
+        f"worst: {operation} ×{threads} {worst:.2f}",
+    )
 
 
 def of_devices(results, key, name):
@@ -40,10 +48,15 @@ def of_devices(results, key, name):
     execve = results["injection"]["execve_us"]["p50"]
     late = found["p99"] + execve if found["p99"] > 0 else 0
     met = late <= 2000 and not found["never"]
-    return budget(name, wanted, f"p50 {found['p50'] / 1000:.2f} ms, p99 {late / 1000:.2f} ms", met,
-                  f"there at the first instruction: {found['at_once']:.0%} of {found['n']}; "
-                  f"execve's own {execve / 1000:.2f} ms added to the p99 where it is not 0"
-                  + (f"; never: {found['never']}" if found["never"] else ""))
+    return budget(
+        name,
+        wanted,
+        f"p50 {found['p50'] / 1000:.2f} ms, p99 {late / 1000:.2f} ms",
+        met,
+        f"there at the first instruction: {found['at_once']:.0%} of {found['n']}; "
+        f"execve's own {execve / 1000:.2f} ms added to the p99 where it is not 0"
+        + (f"; never: {found['never']}" if found["never"] else ""),
+    )
 
 
 def of_docker_run(results):
@@ -52,19 +65,31 @@ def of_docker_run(results):
     if not found:
         return unmeasured(name, wanted, "")
     sure = "" if found["high"] <= 1.01 or found["low"] > 1.01 else "; the runs are too few or too noisy to be sure"
-    return budget(name, wanted, f"{found['ratio']:.3f} ×", found["ratio"] <= 1.01,
-                  f"95 %: {found['low']:.3f} to {found['high']:.3f}{sure}")
+    return budget(
+        name,
+        wanted,
+        f"{found['ratio']:.3f} ×",
+        found["ratio"] <= 1.01,
+        f"95 %: {found['low']:.3f} to {found['high']:.3f}{sure}",
+    )
 
 
 def of_mounts(results):
     found = results.get("mounting", {}).get("ratios", {})
-    for name, title in [("program's start to first stat", "mount: memfs's start to its first stat / root's on the host"),
-                        ("mount alone", "mount alone: by the service / by root"),
-                        ("mount to first stat", "mount to first stat: by the service / by root")]:
+    for name, title in [
+        ("program's start to first stat", "mount: memfs's start to its first stat / root's on the host"),
+        ("mount alone", "mount alone: by the service / by root"),
+        ("mount to first stat", "mount to first stat: by the service / by root"),
+    ]:
         if name in found:
             value = found[name]
-            yield budget(title, "≤ 1.5 ×", f"{value['ratio']:.2f} ×", value["ratio"] <= 1.5,
-                         f"95 %: {value['low']:.2f} to {value['high']:.2f}")
+            yield budget(
+                title,
+                "≤ 1.5 ×",
+                f"{value['ratio']:.2f} ×",
+                value["ratio"] <= 1.5,
+                f"95 %: {value['low']:.2f} to {value['high']:.2f}",
+            )
         else:
             yield unmeasured(title, "≤ 1.5 ×", "")
 
@@ -77,27 +102,48 @@ def of_scale(results):
     last = stages[-1]
     mebibytes = last["memory"]["pss_bytes"] / 2**20
     scaled = f"{last['silos']} silos, no lasting volumes"
-    yield budget("service's memory, with its workers", "≤ 32 MiB at 1,000 silos, 2 volumes each", f"{mebibytes:.1f} MiB",
-                 mebibytes <= 32, f"{scaled}; resident summed {last['memory']['rss_bytes'] / 2**20:.1f} MiB")
+    yield budget(
+        "service's memory, with its workers",
+        "≤ 32 MiB at 1,000 silos, 2 volumes each",
+        f"{mebibytes:.1f} MiB",
+        mebibytes <= 32,
+        f"{scaled}; resident summed {last['memory']['rss_bytes'] / 2**20:.1f} MiB",
+    )
     share = last["idle"]["cpu_ms"] / last["idle"]["seconds"] / 10
-    yield budget("service's CPU when idle", "none", f"{share:.3f} % of a core",
-                 last["idle"]["cpu_ms"] < 1 + 0.2 * last["idle"]["forks_of_others"],
-                 f"{last['idle']['cpu_ms']:.1f} ms and {last['idle']['wakeups']} wake-ups in {last['idle']['seconds']} s, in which others "
-                 f"started {last['idle']['forks_of_others']} processes; {scaled}")
+    yield budget(
+        "service's CPU when idle",
+        "none",
+        f"{share:.3f} % of a core",
+        last["idle"]["cpu_ms"] < 1 + 0.2 * last["idle"]["forks_of_others"],
+        f"{last['idle']['cpu_ms']:.1f} ms and {last['idle']['wakeups']} wake-ups "
+        f"in {last['idle']['seconds']} s, in which others "
+        f"started {last['idle']['forks_of_others']} processes; {scaled}",
+    )
     if len(stages) > 1:
         base = next((stage for stage in stages if stage["silos"] >= 10), stages[0])
-        for key, title in [("volume_create_us", "a disk volume"), ("publish_us", "a network volume"), ("devices_us", "a silo's devices")]:
+        for key, title in [
+            ("volume_create_us", "a disk volume"),
+            ("publish_us", "a network volume"),
+            ("devices_us", "a silo's devices"),
+        ]:
             few, many = base["operations"][key]["p50"], last["operations"][key]["p50"]
             if few > 0 and last is not base:
-                yield budget(f"{title}: {last['silos']} silos / {base['silos']}", "≤ 1 ×", f"{many / few:.2f} ×", many / few <= 1.15,
-                             f"{many / 1000:.2f} ms against {few / 1000:.2f} ms; up to 1.15 × is noise")
+                yield budget(
+                    f"{title}: {last['silos']} silos / {base['silos']}",
+                    "≤ 1 ×",
+                    f"{many / few:.2f} ×",
+                    many / few <= 1.15,
+                    f"{many / 1000:.2f} ms against {few / 1000:.2f} ms; up to 1.15 × is noise",
+                )
         shown = last["operations"]["published_in_silos"]
         yield budget("a prefix is in every silo at once", "all", f"{shown:.0%} of {last['silos']}", shown == 1, "")
 
 
 def of_operations(results):
     for threads in (1, 2):
-        here = {key: value for key, value in ratios(results, data.METADATA, "memfs/libfuse").items() if key[1] == threads}
+        here = {
+            key: value for key, value in ratios(results, data.METADATA, "memfs/libfuse").items() if key[1] == threads
+        }
         yield of_ratios(f"metadata on /dev/fuse, {threads} client thread{'s'[:threads - 1]}: memfs / libfuse", 2, here)
     yield of_ratios("data through the server: memfs / libfuse", 1.5, ratios(results, THROUGH_SERVER, "memfs/libfuse"))
     yield unmeasured("data with pass-through: memfs / tmpfs", "≥ 0.95 ×", "memfs has no pass-through yet")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Metadata and data operations: memfs in a stock container against tmpfs in the same one and libfuse's way in one that may mount."""
+"""Metadata and data operations: memfs in a stock container, tmpfs in the same one, libfuse in one that may mount."""
 import contextlib
 import json
 import subprocess
@@ -23,7 +23,8 @@ class Target:
 
     def start(self, stack):
         self.agent = subprocess.Popen(
-            self.container.command("/bench/load", "--serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.container.command("/bench/load", "--serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         stack.callback(end_process, self.agent)
         stack.callback(self.agent.stdin.close)
 
@@ -56,7 +57,15 @@ def make_targets(machine, stack):
         mount(other, "/peer", "/bench/peer-memfs-ll", "--timeout=0", "-f", "-o", "default_permissions", "/peer")
         targets.append(Target("libfuse", other, "/peer"))
         if "passthrough_ll" in machine.inside:
-            mount(other, "/pass", "/bench/passthrough_ll", "-f", "-o", "clone_fd,source=/tmpfs,timeout=0,default_permissions", "/pass")
+            mount(
+                other,
+                "/pass",
+                "/bench/passthrough_ll",
+                "-f",
+                "-o",
+                "clone_fd,source=/tmpfs,timeout=0,default_permissions",
+                "/pass",
+            )
             targets.append(Target("passthrough_ll", other, "/pass", every=2))
     for target in targets:
         target.start(stack)
@@ -66,7 +75,7 @@ def make_targets(machine, stack):
 def order(targets, number):
     """Another one begins in each round: who comes first finds the machine as the last one left it."""
     now = [target for target in targets if number % target.every == 0]
-    return now[number % len(now):] + now[:number % len(now)]
+    return now[number % len(now) :] + now[: number % len(now)]
 
 
 def cell_summary(results):
@@ -98,10 +107,21 @@ def measure(machine, plan, say):
                         results.setdefault((operation, threads), {}).setdefault(target.name, []).append(result)
     rows = []
     for (operation, threads), cells in results.items():
-        rows.append({"operation": operation, "threads": threads, "targets": {name: cell_summary(cell) for name, cell in cells.items()}})
+        rows.append(
+            {
+                "operation": operation,
+                "threads": threads,
+                "targets": {name: cell_summary(cell) for name, cell in cells.items()},
+            }
+        )
     add_ratios(rows)
-    return {"targets": [target.name for target in targets], "seconds": plan.seconds, "rounds": plan.rounds,
-            "pinned": plan.pin, "rows": rows}
+    return {
+        "targets": [target.name for target in targets],
+        "seconds": plan.seconds,
+        "rounds": plan.rounds,
+        "pinned": plan.pin,
+        "rows": rows,
+    }
 
 
 def add_ratios(rows):

@@ -6,7 +6,7 @@ import time
 import figures
 from machine import IMAGE, LABEL, Missing, Silo, run
 
-BLOCK = 10 # containers between two turns of the service
+BLOCK = 10  # containers between two turns of the service
 
 
 def exec_cost(machine):
@@ -20,8 +20,12 @@ def first_seen(lines):
     there = [line["after_us"] for line in lines if line["there"]]
     if not there:
         return {"n": 0, "never": len(lines)}
-    return {**figures.distribution(there), "at_once": sum(1 for line in lines if line["there"] and line["looks"] == 1) / len(lines),
-            "never": len(lines) - len(there), "samples": there}
+    return {
+        **figures.distribution(there),
+        "at_once": sum(1 for line in lines if line["there"] and line["looks"] == 1) / len(lines),
+        "never": len(lines) - len(there),
+        "samples": there,
+    }
 
 
 def bubblewrap(machine, count):

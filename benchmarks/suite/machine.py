@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the measurements stand on: the installation under test, the service, the engine, the containers.
 
-All of it is made here, under one folder, and goes again when the stack that `Machine` keeps is unwound. What ran before (a service, a
-dockerd) is used as it is and left alone.
+All of it is made here, under one folder, and goes again when the stack that `Machine` keeps is unwound. What ran
+before (a service, a dockerd) is used as it is and left alone.
 """
 import contextlib
 import fcntl
@@ -29,8 +29,15 @@ class Missing(Exception):
 def run(*command, timeout=60, check=True, **options):
     """Runs a command to its end; returns what it printed."""
     done = subprocess.run(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
-        check=False, stdin=subprocess.DEVNULL, **options)
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -94,7 +101,7 @@ class Machine:
         self._find_engine()
         self.service = Service(self)
 
-    # ---- programs -----------------------------------------------------------------------------------------------------
+    # ---- programs -----------------------------------------------------------------------------------------------
 
     def _find_programs(self):
         """Name and place of whatever is copied into the containers."""
@@ -141,7 +148,7 @@ class Machine:
         if "busybox" in self.inside:
             (self.root / "bin/sh").symlink_to("../bench/busybox")
 
-    # ---- Docker -------------------------------------------------------------------------------------------------------
+    # ---- Docker -------------------------------------------------------------------------------------------------
 
     def _helper(self, text, *arguments):
         script = 'source "$1/test/helpers/common.bash"; shift; ' + text
@@ -218,7 +225,8 @@ class Service:
             return
         with open(self.machine.folder / "linfspd.log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.machine.stage / "sbin/linfspd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [self.machine.stage / "sbin/linfspd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         wait_until(self.runs, 10, "linfspd")
 
     def stop(self):
@@ -227,7 +235,7 @@ class Service:
         self.process = None
 
 
-# ---- containers ---------------------------------------------------------------------------------------------------------
+# ---- containers -------------------------------------------------------------------------------------------------
 
 
 class Container:
@@ -236,7 +244,8 @@ class Container:
     def __init__(self, machine, *options):
         self.machine = machine
         self.id = machine.docker_run(
-            "run", "-d", "--label", LABEL, "--network=none", *options, IMAGE, "/bench/first", "--stay").strip()
+            "run", "-d", "--label", LABEL, "--network=none", *options, IMAGE, "/bench/first", "--stay"
+        ).strip()
 
     def __enter__(self):
         return self
@@ -264,9 +273,28 @@ class Silo:
 
     def __init__(self, machine, *command):
         self.process = subprocess.Popen(
-            ["bwrap", "--tmpfs", "/", "--ro-bind", machine.root / "bench", "/bench", "--dev", "/dev", "--proc", "/proc",
-             "--dir", "/mnt", "--unshare-pid", "--as-pid-1", "--die-with-parent", *command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            [
+                "bwrap",
+                "--tmpfs",
+                "/",
+                "--ro-bind",
+                machine.root / "bench",
+                "/bench",
+                "--dev",
+                "/dev",
+                "--proc",
+                "/proc",
+                "--dir",
+                "/mnt",
+                "--unshare-pid",
+                "--as-pid-1",
+                "--die-with-parent",
+                *command,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.pid = None
 
     def first_line(self):

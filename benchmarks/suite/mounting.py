@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A mount from inside a container against the same done by root on the host: of the program as a whole, and of the mount alone."""
+"""A mount from inside a container against root's on the host: of the program as a whole, and of the mount alone."""
 import contextlib
 
 import figures
 from machine import Container, Silo, json_lines, run
 
-COUNT = 5 # each time; the two take turns
+COUNT = 5  # each time; the two take turns
 
 
 def host_folder(machine, stack):
@@ -21,15 +21,21 @@ def contestants(machine, container, folder):
     found = {
         "root on the host": lambda: run(machine.programs / "mount-peer", count, folder),
         "volume in a container": lambda: container.run("/bench/volume-create", count, "Z:"),
-        "root's program on the host": lambda: run(machine.programs / "mount-time", count, folder,
-                                                  machine.programs / "mount-peer", "--serve", folder),
+        "root's program on the host": lambda: run(
+            machine.programs / "mount-time", count, folder, machine.programs / "mount-peer", "--serve", folder
+        ),
     }
     if "memfs" in machine.inside:
-        found["memfs in a container"] = lambda: container.run("/bench/mount-time", count, "/mnt/z", "/bench/memfs", "-F", "NTFS", "-m", "Z:")
-        found["memfs on the host"] = lambda: run(machine.programs / "mount-time", count, folder, machine.inside["memfs"], "-F", "NTFS", "-m", folder)
+        found["memfs in a container"] = lambda: container.run(
+            "/bench/mount-time", count, "/mnt/z", "/bench/memfs", "-F", "NTFS", "-m", "Z:"
+        )
+        found["memfs on the host"] = lambda: run(
+            machine.programs / "mount-time", count, folder, machine.inside["memfs"], "-F", "NTFS", "-m", folder
+        )
     if "peer-memfs-ll" in machine.inside:
-        found["libfuse on the host"] = lambda: run(machine.programs / "mount-time", count, folder,
-                                                   machine.inside["peer-memfs-ll"], "-f", folder)
+        found["libfuse on the host"] = lambda: run(
+            machine.programs / "mount-time", count, folder, machine.inside["peer-memfs-ll"], "-f", folder
+        )
     return found
 
 
@@ -57,7 +63,14 @@ def measure(machine, plan, say):
     result["ratios"] = {}
     add_ratio(result, samples, "mount alone", "volume in a container", "root on the host", "create_us")
     add_ratio(result, samples, "mount to first stat", "volume in a container", "root on the host", "first_stat_us")
-    add_ratio(result, samples, "program's start to first stat", "memfs in a container", "root's program on the host", "mounted_us")
+    add_ratio(
+        result,
+        samples,
+        "program's start to first stat",
+        "memfs in a container",
+        "root's program on the host",
+        "mounted_us",
+    )
     return result
 
 

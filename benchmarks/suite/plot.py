@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The operations as an SVG: a dot for each file system on a logarithmic axis, with its extremes, and the ratio beside it."""
+"""The operations as an SVG: a dot for each file system on a logarithmic axis, its extremes, the ratio beside it."""
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = {"memfs": "#c0392b", "memfs-cached": "#e59866", "libfuse": "#2e6da4", "passthrough_ll": "#85aed3", "tmpfs": "#555555"}
+COLOURS = {
+    "memfs": "#c0392b",
+    "memfs-cached": "#e59866",
+    "libfuse": "#2e6da4",
+    "passthrough_ll": "#85aed3",
+    "tmpfs": "#555555",
+}
 ROW, LEFT, PANEL, RIGHT, TOP, GAP = 22, 130, 420, 70, 74, 40
 
 
@@ -32,10 +38,14 @@ class Panel:
 
     def cell(self, y, name, cell):
         colour = COLOURS.get(name, "#000")
-        yield (f'<line x1="{self.x(cell["min"]):.1f}" y1="{y}" x2="{self.x(cell["max"]):.1f}" y2="{y}" '
-               f'stroke="{colour}" stroke-width="2" opacity="0.5"/>')
-        yield (f'<circle cx="{self.x(cell["median"]):.1f}" cy="{y}" r="4" fill="{colour}">'
-               f'<title>{escape(name)}: {cell["median"]:.0f}/s</title></circle>')
+        yield (
+            f'<line x1="{self.x(cell["min"]):.1f}" y1="{y}" x2="{self.x(cell["max"]):.1f}" y2="{y}" '
+            f'stroke="{colour}" stroke-width="2" opacity="0.5"/>'
+        )
+        yield (
+            f'<circle cx="{self.x(cell["median"]):.1f}" cy="{y}" r="4" fill="{colour}">'
+            f'<title>{escape(name)}: {cell["median"]:.0f}/s</title></circle>'
+        )
 
     def draw(self, names, height):
         yield from self.axis(height)
@@ -70,10 +80,14 @@ def draw(results):
     height = TOP + ROW * len(labels) + 24
     width = LEFT + len(counts) * (PANEL + RIGHT + GAP)
     facts = results["machine"]
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
-             '<rect width="100%" height="100%" fill="white"/>',
-             f'<text x="{LEFT}" y="20" font-weight="bold">Operations a second, by client threads; at the right memfs / libfuse '
-             f'(LinFsp {escape(facts["commit"])}, Linux {escape(facts["kernel"])})</text>', *legend(names)]
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        'font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{LEFT}" y="20" font-weight="bold">Operations a second, by client threads; at the right memfs / '
+        f'libfuse (LinFsp {escape(facts["commit"])}, Linux {escape(facts["kernel"])})</text>',
+        *legend(names),
+    ]
     for number, label in enumerate(labels):
         y = TOP + number * ROW
         parts.append(f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(label)}</text>')

@@ -10,7 +10,7 @@ import figures
 from machine import Silo, end_process, json_lines, process_tree, run
 
 PREFIX = r"\bench\share"
-SHARE = "/unc/bench/share " # as it ends in a mount table
+SHARE = "/unc/bench/share "  # as it ends in a mount table
 
 
 def memory(pids):
@@ -60,11 +60,15 @@ def forks():
 
 
 def idle(pid, seconds):
-    """Programs that others start meanwhile are not our doing, but each wakes the service: their number is kept with the figure."""
+    """What others start meanwhile is not our doing, but wakes the service: their number is kept with the figure."""
     before, woken, forked = busy_ns(pid), wakeups(process_tree(pid)), forks()
     time.sleep(seconds)
-    return {"seconds": seconds, "cpu_ms": (busy_ns(pid) - before) / 1e6, "wakeups": wakeups(process_tree(pid)) - woken,
-            "forks_of_others": forks() - forked}
+    return {
+        "seconds": seconds,
+        "cpu_ms": (busy_ns(pid) - before) / 1e6,
+        "wakeups": wakeups(process_tree(pid)) - woken,
+        "forks_of_others": forks() - forked,
+    }
 
 
 def has_share(silo):
@@ -76,7 +80,11 @@ def has_share(silo):
 def publish(silos):
     """One prefix: what it takes to make, in how many silos it then is at once, what it takes to undo."""
     process = subprocess.Popen(
-        silos[0].command("/bench/volume-create", f"--prefix={PREFIX}", "--hold"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        silos[0].command("/bench/volume-create", f"--prefix={PREFIX}", "--hold"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         first = process.stdout.readline()
         if not first:
@@ -135,8 +143,11 @@ def grow(machine, silos, wanted, pid):
         if not silo.first_line()["there"]:
             raise RuntimeError(f"container {len(silos)} did not get its devices")
     started = len(silos) - had
-    return {"started": started, "cpu_ms_each": (busy_ns(pid) - before) / 1e6 / started,
-            "wall_ms_each": (time.monotonic() - begin) * 1000 / started}
+    return {
+        "started": started,
+        "cpu_ms_each": (busy_ns(pid) - before) / 1e6 / started,
+        "wall_ms_each": (time.monotonic() - begin) * 1000 / started,
+    }
 
 
 def measure(machine, plan, say):

@@ -4,10 +4,15 @@
 
 def columns(rows, left=1):
     """Lines of cells, aligned; the first `left` columns to the left. None: an empty line."""
-    widths = [max(len(row[i]) for row in rows if row and i < len(row)) for i in range(max(len(row) for row in rows if row))]
+    widths = [
+        max(len(row[i]) for row in rows if row and i < len(row)) for i in range(max(len(row) for row in rows if row))
+    ]
     lines = []
     for row in rows:
-        cells = [cell.ljust(width) if i < left else cell.rjust(width) for i, (cell, width) in enumerate(zip(row or [], widths))]
+        cells = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row or [], widths))
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
@@ -35,12 +40,28 @@ def operations(data):
     for row in data["rows"]:
         cells = row["targets"]
         ours = cells.get("memfs") or cells.get("libfuse") or {}
-        ratios = [f"{row['ratios'][pair]:.2f}" if pair in row["ratios"] else "-" for pair in ("memfs/libfuse", "memfs/tmpfs")]
-        tail = [f"{ours['spread']:.0%}", f"{ours['p50_us']:.1f}", f"{ours['p99_us']:.1f}"] if "spread" in ours else ["-"] * 3
-        rows.append([row["operation"], f"×{row['threads']}", *[rate(cells.get(name), row["operation"]) for name in names], *ratios, *tail])
-    legend = (f"medians of {data['rounds']} interleaved rounds of {data['seconds']} s, "
-              f"{'each client thread pinned to a CPU' if data['pinned'] else 'threads not pinned'}; "
-              "×1, ×2: client threads; spread, p50 and p99 are memfs's")
+        ratios = [
+            f"{row['ratios'][pair]:.2f}" if pair in row["ratios"] else "-" for pair in ("memfs/libfuse", "memfs/tmpfs")
+        ]
+        tail = (
+            [f"{ours['spread']:.0%}", f"{ours['p50_us']:.1f}", f"{ours['p99_us']:.1f}"]
+            if "spread" in ours
+            else ["-"] * 3
+        )
+        rows.append(
+            [
+                row["operation"],
+                f"×{row['threads']}",
+                *[rate(cells.get(name), row["operation"]) for name in names],
+                *ratios,
+                *tail,
+            ]
+        )
+    legend = (
+        f"medians of {data['rounds']} interleaved rounds of {data['seconds']} s, "
+        f"{'each client thread pinned to a CPU' if data['pinned'] else 'threads not pinned'}; "
+        "×1, ×2: client threads; spread, p50 and p99 are memfs's"
+    )
     return heading("Operations") + legend + "\n\n" + columns(rows, 2)
 
 
@@ -50,8 +71,10 @@ def spread_of(name, found, unit="ms", scale=1000):
 
 def injection(found):
     rows = [["", "n", "p50", "p90", "p99", "max", "", "at once"]]
-    for key, name in [("docker_us", "docker: devices there, after the first instruction"),
-                      ("bubblewrap_us", "bubblewrap: the same")]:
+    for key, name in [
+        ("docker_us", "docker: devices there, after the first instruction"),
+        ("bubblewrap_us", "bubblewrap: the same"),
+    ]:
         if found.get(key, {}).get("n"):
             rows.append([*spread_of(name, found[key]), f"{found[key]['at_once']:.0%}"])
     rows.append(spread_of("execve to the first instruction, by itself", found["execve_us"]))
@@ -64,12 +87,20 @@ def injection(found):
 
 def mounting(found):
     rows = [["", "n", "p50", "p90", "p99", "max", ""]]
-    names = {"create_us": "mounted", "first_stat_us": "first stat", "destroy_us": "gone again", "mounted_us": "start to first stat",
-             "gone_us": "SIGTERM to gone"}
+    names = {
+        "create_us": "mounted",
+        "first_stat_us": "first stat",
+        "destroy_us": "gone again",
+        "mounted_us": "start to first stat",
+        "gone_us": "SIGTERM to gone",
+    }
     for name, keys in found.items():
         if isinstance(keys, dict) and name != "ratios":
             rows += [spread_of(f"{name}: {names[key]}", value) for key, value in keys.items()]
-    lines = [f"{name}: {value['ratio']:.2f} × (95 %: {value['low']:.2f} to {value['high']:.2f})" for name, value in found["ratios"].items()]
+    lines = [
+        f"{name}: {value['ratio']:.2f} × (95 %: {value['low']:.2f} to {value['high']:.2f})"
+        for name, value in found["ratios"].items()
+    ]
     return heading("Mounts") + columns(rows) + "\n\n" + "\n".join(lines)
 
 
@@ -83,12 +114,20 @@ def scale(found):
     add("service's memory (Pss), MiB", lambda stage: f"{stage['memory']['pss_bytes'] / 2**20:.1f}")
     add("  resident, summed over its processes", lambda stage: f"{stage['memory']['rss_bytes'] / 2**20:.1f}")
     add("CPU a container, to set it up, ms", lambda stage: f"{stage['growth']['cpu_ms_each']:.2f}")
-    add(f"idle for {stages[0]['idle']['seconds']} s: CPU ms / wake-ups", lambda stage: f"{stage['idle']['cpu_ms']:.1f} / {stage['idle']['wakeups']}")
+    add(
+        f"idle for {stages[0]['idle']['seconds']} s: CPU ms / wake-ups",
+        lambda stage: f"{stage['idle']['cpu_ms']:.1f} / {stage['idle']['wakeups']}",
+    )
     add("  processes others started meanwhile", lambda stage: str(stage["idle"]["forks_of_others"]))
     for key, name, scale_by in [
-            ("devices_us", "devices after the first instruction, p50 ms", 1000), ("volume_create_us", "disk volume, p50 ms", 1000),
-            ("volume_destroy_us", "  and gone", 1000), ("publish_us", "network volume, published, p50 ms", 1000),
-            ("unpublish_us", "  and gone", 1000), ("status_ms", "linfsp status, p50 ms", 1), ("silos_ms", "linfsp silos, p50 ms", 1)]:
+        ("devices_us", "devices after the first instruction, p50 ms", 1000),
+        ("volume_create_us", "disk volume, p50 ms", 1000),
+        ("volume_destroy_us", "  and gone", 1000),
+        ("publish_us", "network volume, published, p50 ms", 1000),
+        ("unpublish_us", "  and gone", 1000),
+        ("status_ms", "linfsp status, p50 ms", 1),
+        ("silos_ms", "linfsp silos, p50 ms", 1),
+    ]:
         add(name, lambda stage, key=key, scale_by=scale_by: f"{stage['operations'][key]['p50'] / scale_by:.2f}")
     add("prefix seen in silos", lambda stage: f"{stage['operations']['published_in_silos']:.0%}")
     add("  still there afterwards", lambda stage: f"{stage['operations']['left_in_silos']:.0%}")
@@ -105,8 +144,11 @@ def budgets(found):
 def everything(results):
     facts = results["machine"]
     docker = f"docker {facts['docker']}" if facts["docker"] else "no docker"
-    text = (f"LinFsp {facts['commit']}, {facts['date']}; Linux {facts['kernel']}, {facts['cpus']} CPUs ({facts['cpu']}), "
-            f"{docker}, libfuse {facts['libfuse']}; load {facts['load_average_before']:.2f} at the start; {results['mode']}\n")
+    text = (
+        f"LinFsp {facts['commit']}, {facts['date']}; Linux {facts['kernel']}, {facts['cpus']} CPUs ({facts['cpu']}), "
+        f"{docker}, libfuse {facts['libfuse']}; load {facts['load_average_before']:.2f} at the start; "
+        f"{results['mode']}\n"
+    )
     for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale)]:
         if name in results:
             text += render(results[name]) + "\n"
