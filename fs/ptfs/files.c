@@ -101,7 +101,7 @@ static int reply_created(linfsp_request *request, struct linfsp_entry *entry, st
 int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
     struct ptfs *ptfs = ptfs_of(request);
     struct node *directory = node_of(&ptfs->nodes, parent);
-    struct linfsp_entry entry;
+    struct linfsp_entry entry = {0};
     ptfs_act_as_caller(ptfs, request);
     _cleanup_close_ int fd = openat(directory->fd, name,
                                     own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);

@@ -57,7 +57,7 @@ int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct l
 /* The answer to what made a name. */
 static int reply_found(linfsp_request *request, struct node *parent, const char *name) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct linfsp_entry entry;
+    struct linfsp_entry entry = {0};
     int r = ptfs_find(ptfs, parent, name, &entry);
     if (r < 0)
         return r;

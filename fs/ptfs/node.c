@@ -19,7 +19,7 @@ int node_table_init(struct node_table *table, int root) {
 }
 
 static void node_free(struct node_table *table, struct node *node) {
-    HASH_DELETE(hash, table->nodes, node);
+    HASH_DELETE(hash, table->nodes, node); // NOLINT(clang-analyzer-unix.Malloc)
     close_fd(&node->fd);
     pthread_mutex_destroy(&node->lock);
     if (node != &table->root)
@@ -44,8 +44,8 @@ int node_get(struct node_table *table, int fd, const struct stat *status, struct
     struct node_key key = {status->st_dev, status->st_ino};
     struct node *node;
     pthread_mutex_lock(&table->lock);
-    HASH_FIND(hash, table->nodes, &key, sizeof key, node);
-    if (node) {
+    HASH_FIND(hash, table->nodes, &key, sizeof key, node); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
+    if (node) { // NOLINT(bugprone-branch-clone)
         close(fd);
     } else if ((node = calloc(1, sizeof *node))) {
         node->key = key;

@@ -166,12 +166,13 @@ static void read_one(struct connection *connection) {
     uint64_t id = connection->id;
     connection->carries_fds = carries_fds;
     request_handle(connection, &message);
-    if (connection_find(service, id) == connection) {
-        /* not waiting for a worker, which takes the message out of the queue: it was refused */
-        if (!connection->busy && connection->carries_fds)
-            connection_discard(connection);
-        restart_idle(connection);
+    connection = connection_find(service, id); /* it may have been closed */
+    if (connection && !connection->busy && connection->carries_fds) {
+        connection_discard(connection); /* the message was refused: no worker takes it out of the queue */
+        connection = connection_find(service, id);
     }
+    if (connection)
+        restart_idle(connection);
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata) {

@@ -197,7 +197,7 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd
         line[end] = 0;
         unescape(line + start);
         _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        uint64_t found;
+        uint64_t found = 0;
         if (fd < 0)
             return -errno;
         int r = fd_mount_id(fd, &found);

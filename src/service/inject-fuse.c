@@ -43,7 +43,7 @@ static void make_link(int folder, const char *name, const char *target) {
 }
 
 static int clone_stand_in(int root) {
-    _cleanup_close_ int program = enter_open_path(root, STAND_IN + 1, 0);
+    _cleanup_close_ int program = enter_open_path(root, &STAND_IN[1], 0);
     if (program < 0)
         return program;
     int tree = open_tree(program, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -98,7 +98,7 @@ void inject_fuse(const struct job *job, int device_tree, int root, int dev, int 
     struct stat status;
     if (fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
         return;
-    _cleanup_close_ int stand_in = enter_open_path(root, STAND_IN + 1, 0);
+    _cleanup_close_ int stand_in = enter_open_path(root, &STAND_IN[1], 0);
     if (stand_in < 0)
         return; /* not shipped: then a /dev/fuse would only mislead */
     enter_act_as(job->target.root_uid, job->target.root_gid);

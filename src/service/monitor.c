@@ -47,14 +47,9 @@ struct monitor {
     unsigned n_candidates;
 };
 
-struct connector_message {
-    struct nlmsghdr netlink;
-    struct cn_msg connector;
-    union {
-        enum proc_cn_mcast_op operation;
-        struct proc_event event;
-    };
-} __attribute__((packed));
+/* What a message holds, and where: struct cn_msg itself ends in an array, and cannot be followed by anything in C. */
+#define CONNECTOR_OFFSET sizeof(struct nlmsghdr)
+#define PAYLOAD_OFFSET (CONNECTOR_OFFSET + sizeof(struct cn_msg))
 
 /* ---- candidates -------------------------------------------------------------------------------------------------- */
 
@@ -117,7 +112,7 @@ static void candidate_add(struct monitor *monitor, pid_t pid) {
 /* The candidate has reached its entry point: the table need not be watched any more. */
 static void candidate_drop(struct monitor *monitor, pid_t pid) {
     struct candidate *candidate, *next;
-    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid)
+    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid) // NOLINT(clang-analyzer-unix.Malloc)
         candidate_free(candidate);
 }
 
@@ -140,7 +135,7 @@ static int on_events(sd_event_source *source, int fd, uint32_t events, void *use
     static char buffer[16384];
     /* a bounded number at a time: a storm of execs must not keep requests waiting */
     for (int i = 0; i < 64; i++) {
-        struct sockaddr_nl from;
+        struct sockaddr_nl from = {0};
         socklen_t from_size = sizeof from;
         ssize_t size = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
         if (size < 0 && errno == ENOBUFS) {
@@ -168,8 +163,8 @@ static int on_events(sd_event_source *source, int fd, uint32_t events, void *use
 
 /* Exec events pass; comm events whose name begins with "runc"; nothing else. Words are loaded in network order. */
 static int filter_events(int socket) {
-    const uint32_t what = offsetof(struct connector_message, event.what);
-    const uint32_t comm = offsetof(struct connector_message, event.event_data.comm.comm);
+    const uint32_t what = PAYLOAD_OFFSET + offsetof(struct proc_event, what);
+    const uint32_t comm = PAYLOAD_OFFSET + offsetof(struct proc_event, event_data.comm.comm);
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, what),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_EXEC), 3, 0),
@@ -184,14 +179,15 @@ static int filter_events(int socket) {
 }
 
 static int subscribe(int socket) {
-    struct connector_message message = {0};
-    message.netlink.nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof message.operation);
-    message.netlink.nlmsg_type = NLMSG_DONE;
-    message.connector.id.idx = CN_IDX_PROC;
-    message.connector.id.val = CN_VAL_PROC;
-    message.connector.len = sizeof message.operation;
-    message.operation = PROC_CN_MCAST_LISTEN;
-    return send(socket, &message, message.netlink.nlmsg_len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    const enum proc_cn_mcast_op operation = PROC_CN_MCAST_LISTEN;
+    const struct nlmsghdr netlink = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct cn_msg) + sizeof operation),
+                                     .nlmsg_type = NLMSG_DONE};
+    const struct cn_msg connector = {.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof operation};
+    struct iovec parts[] = {{(void *)&netlink, sizeof netlink},
+                            {(void *)&connector, sizeof connector},
+                            {(void *)&operation, sizeof operation}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
+    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int open_connector(void) {

@@ -33,7 +33,7 @@ void mount_point_remove(int parent, const char *name, bool letters_too) {
         return;
     _cleanup_close_ int above = openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (above >= 0)
-        (void)unlinkat(above, LINFSP_LETTER_ROOT + 1, AT_REMOVEDIR);
+        (void)unlinkat(above, &LINFSP_LETTER_ROOT[1], AT_REMOVEDIR);
 }
 
 void mount_point_undo(const struct job_base *base, struct mount_point *point) {
@@ -140,7 +140,7 @@ static int make_folder(int parent, const char *name) {
 }
 
 static int open_letters_folder(int root, bool *ret_made, struct job_result *result) {
-    const char *name = LINFSP_LETTER_ROOT + 1;
+    const char *name = &LINFSP_LETTER_ROOT[1];
     int folder = enter_open_path(root, name, O_DIRECTORY);
     if (folder == -ENOENT) {
         int r = make_folder(root, name);
@@ -161,7 +161,7 @@ static int open_letters_folder(int root, bool *ret_made, struct job_result *resu
 /* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
 static int take_letter(int root, int *folder, const char *letter, struct mount_point *point) {
     char path[16];
-    snprintf(path, sizeof path, "%s/%c", LINFSP_LETTER_ROOT + 1, letter[0]);
+    snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
     int made = make_folder(*folder, letter);
     if (made == -EROFS && enter_open_path(root, path, 0) == -ENOENT) {
         made = cover_letters_folder(folder, &point->letters_mount_id);

@@ -244,6 +244,8 @@ void silo_free(struct silo *silo) {
     sd_event_source_disable_unref(silo->pidfd_io);
     sd_event_source_disable_unref(silo->programs_watch);
     close_fd(&silo->pidfd);
+    /* the number of its namespace may be another's soon */
+    workers_forget_lane(service->workers, silo->mount_namespace);
     if (silo->state != SILO_NESTED) {
         journal_drop_silo(silo);
         remove_folder(silo);
@@ -312,13 +314,11 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     }
     if (!silo || silo->dead) {
         /* it came too late */
-    } else if (result->error == 0 && result->inject.not_yet) {
-        silo_free(silo); /* the candidate's next event, or the exec, finds it anew */
+    } else if (result->error == -ESRCH || (result->error == 0 && result->inject.not_yet)) {
+        silo_free(silo); /* gone; or the candidate's next event, or the exec, finds it anew */
     } else if (result->error == 0 && result->inject.nested) {
         remove_folder(silo);
         silo->state = SILO_NESTED;
-    } else if (result->error == -ESRCH) {
-        silo_free(silo);
     } else if (result->error < 0) {
         fail_silo(silo, "%s", result->message);
     } else {

