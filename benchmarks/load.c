@@ -49,7 +49,7 @@ struct runner {
 
 /* What the runners of a run share. */
 struct run {
-    struct load load = {0};
+    struct load load;
     pthread_barrier_t barrier;
     atomic_bool phase_over;
     atomic_int error;
