@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "blocks.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "lock.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 #define POOLS 4
 #define REGION_BYTES (UINT64_C(64) << 20)
@@ -114,6 +119,11 @@ void blocks_put(char *block, uint64_t touched) {
     unlock_exclusive(&pool->lock);
     if (!stored)
         munmap(block, BLOCK_BYTES);
+}
+
+int blocks_populate(char *block, unsigned first, unsigned last) {
+    int r = madvise(block + first * PAGE_BYTES, (last - first + 1) * PAGE_BYTES, MADV_POPULATE_WRITE);
+    return r < 0 && errno == ENOMEM ? -ENOMEM : 0; /* a kernel before 5.14 touches them later */
 }
 
 void blocks_discard(char *block, uint64_t pages) {

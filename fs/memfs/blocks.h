@@ -23,6 +23,9 @@
  * bytes; the others are zero. */
 char *blocks_get(uint64_t *ret_touched);
 void blocks_put(char *block, uint64_t touched);
+/* Makes pages first to last of a block, none of them touched, ready to be written, in one go: faster than one by one as they are
+ * touched. -ENOMEM: there is no memory. */
+int blocks_populate(char *block, unsigned first, unsigned last);
 /* Gives the pages of a block in the set back to the kernel: they read as zero. */
 void blocks_discard(char *block, uint64_t pages);
 

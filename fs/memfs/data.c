@@ -8,6 +8,7 @@
 #include "util/cleanup.h"
 
 #define SMALL_MAX PAGE_BYTES
+#define POPULATE_MIN 8 /* pages */
 #define OFFSET_END (UINT64_C(1) << 63) /* where no file goes on */
 
 struct leaf {
@@ -257,6 +258,17 @@ static void hold(struct leaf *leaf, uint64_t pages, size_t at, size_t end) {
     leaf->touched |= pages;
 }
 
+/* Memory for pages that are about to be written. Few of them are touched as they are written. */
+static int leaf_reserve_pages(struct leaf *leaf, uint64_t pages) {
+    if (leaf_reserve_memory(leaf) < 0)
+        return -ENOSPC;
+    uint64_t fresh = pages & ~leaf->touched;
+    if (set_size(fresh) < POPULATE_MIN)
+        return 0;
+    unsigned first = (unsigned)__builtin_ctzl(fresh), last = BLOCK_PAGES - 1 - (unsigned)__builtin_clzl(fresh);
+    return blocks_populate(leaf->memory, first, last) < 0 ? -ENOSPC : 0;
+}
+
 /* Writes one leaf's part, as far as there is room for it. Returns how much. */
 static size_t write_leaf(struct data *data, struct space *space, struct part part, const char *bytes) {
     struct leaf *leaf = leaf_make(data, part.number);
@@ -268,12 +280,13 @@ static size_t write_leaf(struct data *data, struct space *space, struct part par
     uint64_t missing = part.pages & ~leaf->charged;
     if (missing)
         end = (size_t)__builtin_ctzl(missing) << PAGE_SHIFT;
-    if (end <= part.at || leaf_reserve_memory(leaf) < 0) {
+    uint64_t pages = end > part.at ? part_of(part.at, end - part.at).pages : 0;
+    if (!pages || leaf_reserve_pages(leaf, pages) < 0) {
         uncharge(data, space, leaf, ~was_charged);
         drop_if_empty(data, leaf, part.number);
         return 0;
     }
-    hold(leaf, part_of(part.at, end - part.at).pages, part.at, end);
+    hold(leaf, pages, part.at, end);
     memcpy(leaf->memory + part.at, bytes, end - part.at);
     return end - part.at;
 }

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "delay.h"
+#include "memory.h"
 #include "operations.h"
 #include "options.h"
 #include "sddl.h"
@@ -44,20 +44,16 @@ static void print_trace(void *context _unused_, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-/* Half the machine's memory, as tmpfs has it. */
-static uint64_t default_space(void) {
-    struct sysinfo info;
-    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : UINT64_C(1) << 30;
-}
-
 static int make_volume(const struct options *options, struct volume *ret_volume) {
-    uint64_t space = options_volume_size(options);
+    uint64_t size = options_volume_size(options), memory = memory_available();
     uint64_t nodes = options->nodes_max < NODES_MAX ? options->nodes_max : NODES_MAX;
-    if (space == OPTIONS_UNLIMITED)
-        space = default_space();
-    int r = volume_init(ret_volume, options->case_insensitive, space, nodes);
+    uint64_t most = memory - memory / 8; /* the rest is for names and nodes, and for others */
+    if (size == OPTIONS_UNLIMITED)
+        size = memory / 2; /* as tmpfs has it */
+    int r = volume_init(ret_volume, options->case_insensitive, size < most ? size : most, nodes);
     if (r < 0)
         return r;
+    ret_volume->size = size;
     ret_volume->timeout = options->timeout;
     ret_volume->purge = options->purge;
     if (options->file_size_max < ret_volume->file_size_max)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 
 #define CHUNK_SHIFT 10
 #define CHUNK_NODES (1u << CHUNK_SHIFT)
+#define TRIM_MIN 4096 /* nodes: below that it is not worth it */
 #define CHUNKS_MAX (UINT32_C(1) << (32 - CHUNK_SHIFT))
 
 /* Free slots are a list through node->index, by position + 1. */
@@ -170,6 +172,9 @@ int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct no
         space_give(&volume->nodes, 1);
         return -ENOSPC;
     }
+    uint64_t used = space_used(&volume->nodes);
+    if (used > atomic_load_explicit(&volume->most_nodes, memory_order_relaxed))
+        atomic_store_explicit(&volume->most_nodes, used, memory_order_relaxed);
     atomic_store_explicit(&node->references, 1, memory_order_relaxed);
     node->number = atomic_fetch_add_explicit(&volume->table.next_number, 1, memory_order_relaxed);
     node->type = mode & S_IFMT;
@@ -195,12 +200,20 @@ static void free_content(struct volume *volume, struct node *node) {
     xattr_free(&node->xattrs, &volume->space);
 }
 
+/* The C library keeps what was freed; when half of many nodes have gone, with their names, it is to give that back. */
+static void trim(struct volume *volume) {
+    uint64_t used = space_used(&volume->nodes), most = atomic_load_explicit(&volume->most_nodes, memory_order_relaxed);
+    if (used < most / 2 && most > TRIM_MIN && atomic_compare_exchange_strong(&volume->most_nodes, &most, used))
+        malloc_trim(0);
+}
+
 void node_drop(struct volume *volume, struct node *node, uint64_t count) {
     if (atomic_fetch_sub_explicit(&node->references, count, memory_order_acq_rel) != count)
         return;
     free_content(volume, node);
     give_slot(&volume->table, node);
     space_give(&volume->nodes, 1);
+    trim(volume);
 }
 
 /* ---- volume ---------------------------------------------------------------------------------------------------- */
@@ -209,6 +222,7 @@ int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t
     *volume = (struct volume){
         .file_size_max = INT64_MAX,
         .timeout = LINFSP_TIMEOUT_INFINITE,
+        .size = space_limit,
         .space = { .limit = space_limit },
         .nodes = { .limit = node_limit },
     };

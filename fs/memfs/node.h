@@ -90,8 +90,10 @@ struct volume {
     struct spellings *spellings; /* with -i */
     struct delay *delay; /* NULL: I/O is as fast as it can be */
     linfsp_volume *mounted;
+    uint64_t size; /* bytes that the volume is shown to have; no more than space.limit can be used */
     struct space space; /* bytes */
     struct space nodes;
+    _Atomic uint64_t most_nodes; /* there have been since memory was last given back */
     struct node_table table;
     struct node *root;
 };

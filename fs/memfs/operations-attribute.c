@@ -90,16 +90,19 @@ int memfs_readlink(linfsp_request *request, uint64_t inode) {
 
 /* ---- the volume ------------------------------------------------------------------------------------------------ */
 
+static uint64_t pages_free(uint64_t limit, uint64_t used) {
+    return used < limit ? (limit - used) / PAGE_BYTES : 0;
+}
+
 int memfs_statfs(linfsp_request *request, uint64_t inode) {
     struct volume *volume = volume_of(request);
-    uint64_t used = (space_used(&volume->space) + PAGE_BYTES - 1) / PAGE_BYTES, nodes = space_used(&volume->nodes);
-    uint64_t blocks = volume->space.limit / PAGE_BYTES;
+    uint64_t used = space_used(&volume->space), nodes = space_used(&volume->nodes);
     struct statvfs statistics = {
         .f_bsize = PAGE_BYTES,
         .f_frsize = PAGE_BYTES,
-        .f_blocks = blocks,
-        .f_bfree = used < blocks ? blocks - used : 0,
-        .f_bavail = used < blocks ? blocks - used : 0,
+        .f_blocks = volume->size / PAGE_BYTES,
+        .f_bfree = pages_free(volume->size, used),
+        .f_bavail = pages_free(volume->space.limit, used),
         .f_files = volume->nodes.limit,
         .f_ffree = volume->nodes.limit - nodes,
         .f_favail = volume->nodes.limit - nodes,
