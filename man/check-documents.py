@@ -60,20 +60,19 @@ def help_of(program, *arguments):
     return run.stdout
 
 
-def options_of(text, beginning_lines=False):
-    """Options in a --help text, but in its examples."""
-    text = re.split(r"^examples?:", text, flags=re.MULTILINE)[0]
-    if beginning_lines:  # what stands in the middle of a sentence is another program's, perhaps
-        lines = [line.strip() for line in text.splitlines() if re.match(r"^ +-", line)]
-        text = "\n".join(re.split(r"\s{2,}", line)[0] for line in lines)
+def options_of(text):
+    """Options in a --help text: in its usage line, and those that begin a line. Others may be another program's."""
+    usage = re.match(r"usage: linfsp .*(?:\n +linfsp .*)*", text)
+    lines = [line.strip() for line in text.splitlines() if re.match(r"^ +-", line)]
+    text = "\n".join([usage.group() if usage else ""] + [re.split(r"\s{2,}", line)[0] for line in lines])
     return set(OPTION.findall(text))
 
 
 # ---- checks ------------------------------------------------------------------------------------------------------------
 
 
-def check_program(source, program, manual, beginning_lines):
-    told = options_of(help_of(program, "--help" if manual != "linfsp-fusermount.8" else "-h"), beginning_lines)
+def check_program(source, program, manual):
+    told = options_of(help_of(program, "--help" if manual != "linfsp-fusermount.8" else "-h"))
     defined = options_defined(parts(read_manual(source, manual), "#")["OPTIONS"])
     compare(manual, told, defined, "--help", "OPTIONS")
 
@@ -158,10 +157,10 @@ def main():
         parser.add_argument(f"--{program}", required=True)
     parser.add_argument("--links", nargs="*", default=[])
     given = parser.parse_args()
-    check_program(given.source, given.linfspd, "linfspd.8", True)
-    check_program(given.source, given.memfs, "memfs.1", True)
-    check_program(given.source, given.ptfs, "ptfs.1", True)
-    check_program(given.source, given.fusermount3, "linfsp-fusermount.8", True)
+    check_program(given.source, given.linfspd, "linfspd.8")
+    check_program(given.source, given.memfs, "memfs.1")
+    check_program(given.source, given.ptfs, "ptfs.1")
+    check_program(given.source, given.fusermount3, "linfsp-fusermount.8")
     check_verbs(given.source, given.linfsp)
     check_functions(given.source, given.links)
     check_settings(given.source)
