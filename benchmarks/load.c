@@ -324,14 +324,13 @@ static int perform(const struct operation *operation, const struct load *load) {
 /* ---- command lines -------------------------------------------------------------------------------------------------
  */
 
-static int usage(void) {
+static void usage(void) {
     fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
           "       load --serve\noperations:",
           stderr);
     for (size_t i = 0; i < n_operations; i++)
         fprintf(stderr, " %s", operations[i].name);
     fputs("\n", stderr);
-    return 2;
 }
 
 /* 0, or 2 after having said what is wrong; *ret_serve: command lines come from standard input. */
@@ -368,7 +367,7 @@ static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) 
             serve = true;
             break;
         default:
-            return usage();
+            return usage(), 2;
         }
     }
     load.operation = optind < argc ? argv[optind] : NULL;
@@ -376,7 +375,7 @@ static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) 
     bool complete = load.folder && optind + 2 == argc;
     if (load.threads < 1 || load.threads > THREADS_MAX || load.size < CHUNK || load.entries < 1 || load.seconds <= 0 ||
         complete == serve)
-        return usage();
+        return usage(), 2;
     *ret_load = load;
     *ret_serve = serve;
     return 0;

@@ -60,9 +60,10 @@ def docker(machine, count, say):
                 continue
             options = [] if with_service else ["--once"]
             docker_start(machine, *options)
+            walls[with_service].append([])
             for _ in range(BLOCK):
                 wall, line = docker_start(machine, *options)
-                walls[with_service].append(wall)
+                walls[with_service][-1].append(wall)
                 if with_service:
                     lines.append(line)
     machine.service.start()
@@ -80,10 +81,14 @@ def measure(machine, plan, say):
         machine.skipped["devices in docker containers"] = str(missing)
         return result
     result["docker_us"] = first_seen(lines)
-    result["docker_run_ms"] = {"with": {**figures.distribution(walls[True]), "samples": walls[True]}}
+    result["docker_run_ms"] = {"with": pooled(walls[True])}
     if walls[False]:
-        result["docker_run_ms"]["without"] = {**figures.distribution(walls[False]), "samples": walls[False]}
-        result["docker_run_ms"]["with/without"] = figures.ratio_of_medians(walls[True], walls[False])
+        result["docker_run_ms"]["without"] = pooled(walls[False])
+        result["docker_run_ms"]["with/without"] = figures.ratio_of_blocks(walls[True], walls[False])
     else:
         machine.skipped["docker run without the service"] = "a service ran before this, and is left alone"
     return result
+
+
+def pooled(blocks):
+    return {**figures.distribution([wall for block in blocks for wall in block]), "blocks": blocks}
