@@ -60,7 +60,8 @@ int acl_check(const void *value, size_t size) {
     for (size_t i = 0; i < count_of(size); i++) {
         struct acl_entry entry = get(value, i);
         bool named = entry.tag == USER || entry.tag == GROUP;
-        bool known = named || entry.tag == USER_OBJ || entry.tag == GROUP_OBJ || entry.tag == MASK || entry.tag == OTHER;
+        bool known =
+            named || entry.tag == USER_OBJ || entry.tag == GROUP_OBJ || entry.tag == MASK || entry.tag == OTHER;
         if (!known || entry.permissions > 7 || entry.tag < last || (entry.tag == last && !named) ||
             (named && entry.id == NO_ID))
             return -EINVAL;

@@ -24,7 +24,7 @@ struct pool {
     struct lock lock;
     struct spare *spares; /* those with touched pages are last, so taken first */
     size_t count, capacity;
-    uint64_t kept; /* touched pages in spares */
+    uint64_t kept;             /* touched pages in spares */
     char *region, *region_end; /* never yet given out */
 } __attribute__((aligned(64)));
 
@@ -61,7 +61,7 @@ static char *carve(struct pool *pool) {
 
 char *blocks_get(uint64_t *ret_touched) {
     struct pool *pool = own_pool();
-    struct spare spare = { NULL, 0 };
+    struct spare spare = {NULL, 0};
     lock_exclusive(&pool->lock);
     if (pool->count > 0) {
         spare = pool->spares[--pool->count];
@@ -107,7 +107,7 @@ void blocks_put(char *block, uint64_t touched) {
     lock_exclusive(&pool->lock);
     bool stored = reserve_spare(pool) == 0;
     if (stored) {
-        pool->spares[pool->count++] = (struct spare){ block, touched };
+        pool->spares[pool->count++] = (struct spare){block, touched};
         if (touched == 0) { /* to the front */
             struct spare first = pool->spares[0];
             pool->spares[0] = pool->spares[pool->count - 1];

@@ -8,14 +8,14 @@
 #include "util/cleanup.h"
 
 #define SMALL_MAX PAGE_BYTES
-#define POPULATE_MIN 8 /* pages */
+#define POPULATE_MIN 8                 /* pages */
 #define OFFSET_END (UINT64_C(1) << 63) /* where no file goes on */
 
 struct leaf {
     uint64_t held;
     uint64_t charged;
     uint64_t touched; /* of the memory: pages that may hold old bytes; held ones are among them */
-    char *memory; /* NULL until something is held */
+    char *memory;     /* NULL until something is held */
 };
 
 /* What holes are read from. */
@@ -36,13 +36,13 @@ static unsigned set_size(uint64_t set) {
 
 /* A part of one leaf: where a range, given from front to back, meets the next leaf. */
 struct part {
-    uint64_t number; /* of the leaf */
+    uint64_t number;   /* of the leaf */
     size_t at, length; /* within it */
-    uint64_t pages; /* touched in part at least */
+    uint64_t pages;    /* touched in part at least */
 };
 
 static struct part part_of(uint64_t offset, uint64_t length) {
-    struct part part = { .number = offset >> BLOCK_SHIFT, .at = offset & (BLOCK_BYTES - 1) };
+    struct part part = {.number = offset >> BLOCK_SHIFT, .at = offset & (BLOCK_BYTES - 1)};
     part.length = least(length, BLOCK_BYTES - part.at);
     part.pages = page_set((unsigned)(part.at >> PAGE_SHIFT), (unsigned)((part.at + part.length - 1) >> PAGE_SHIFT));
     return part;
@@ -112,7 +112,7 @@ static int make_large(struct data *data) {
     if (data->large)
         return 0;
     struct leaf *leaf = NULL;
-    struct tree leaves = { NULL, 0 };
+    struct tree leaves = {NULL, 0};
     if (data->small.bytes) {
         leaf = calloc(1, sizeof *leaf);
         if (!leaf || leaf_reserve_memory(leaf) < 0 || tree_set(&leaves, 0, leaf) < 0) {
@@ -178,7 +178,7 @@ void data_free(struct data *data, struct space *space) {
         cut(data, space, 0);
     else
         small_free(data, space);
-    *data = (struct data){ .size = 0 };
+    *data = (struct data){.size = 0};
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ static int add_piece(struct iovec *pieces, int count, const char *bytes, size_t 
         last->iov_len += length;
         return count;
     }
-    pieces[count] = (struct iovec){ (void *)(uintptr_t)(bytes ? bytes : zeros), length };
+    pieces[count] = (struct iovec){(void *)(uintptr_t)(bytes ? bytes : zeros), length};
     return count + 1;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The content of a regular file.
  *
- * Model. A file begins as `small`: only its first page can hold data, in a heap buffer as long as needed. Whatever reaches further
- * makes it `large`: a tree of leaves, one for each 256 KiB that hold anything, by their number. A leaf has two sets of pages:
- * `held` (there are bytes) and `charged` (room is taken for them in the volume; held ones always are, and those that
- * fallocate reserved). What is not held reads as zero. Bytes of held pages behind the end of the file are zero.
+ * Model. A file begins as `small`: only its first page can hold data, in a heap buffer as long as needed. Whatever
+ * reaches further makes it `large`: a tree of leaves, one for each 256 KiB that hold anything, by their number. A leaf
+ * has two sets of pages: `held` (there are bytes) and `charged` (room is taken for them in the volume; held ones always
+ * are, and those that fallocate reserved). What is not held reads as zero. Bytes of held pages behind the end of the
+ * file are zero.
  *
  * Nothing here locks: callers hold the node's lock, exclusively for what changes.
  */
@@ -39,8 +40,8 @@ struct data {
 
 /* Makes it empty and gives all room back. */
 void data_free(struct data *data, struct space *space);
-/* Where the bytes from offset are, size of them or up to the end of the file: ret_pieces has room for DATA_PIECES(size). They stay there until
- * the data is changed. Returns how many pieces. */
+/* Where the bytes from offset are, size of them or up to the end of the file: ret_pieces has room for
+ * DATA_PIECES(size). They stay there until the data is changed. Returns how many pieces. */
 int data_read(const struct data *data, uint64_t offset, size_t size, struct iovec *ret_pieces);
 /* Whether a piece is a hole's zeros. */
 bool data_is_hole(const struct iovec *piece);
@@ -48,7 +49,8 @@ bool data_is_hole(const struct iovec *piece);
 int64_t data_write(struct data *data, struct space *space, uint64_t offset, const void *bytes, size_t size);
 /* Never fails: growing makes a hole. */
 void data_set_size(struct data *data, struct space *space, uint64_t size);
-/* Takes room for a range: writing there later cannot fail for want of it. The size stays. -ENOSPC: nothing was taken. */
+/* Takes room for a range: writing there later cannot fail for want of it. The size stays. -ENOSPC: nothing was taken.
+ */
 int data_reserve(struct data *data, struct space *space, uint64_t offset, uint64_t length);
 /* Makes a range a hole. The size stays. */
 void data_punch(struct data *data, struct space *space, uint64_t offset, uint64_t length);

@@ -35,7 +35,7 @@ static uint32_t draw(struct delay *delay, uint32_t below) {
 
 static struct timespec draw_time(struct delay *delay) {
     uint64_t ns = (uint64_t)draw(delay, delay->maximum + 1) * 1000000 >> draw(delay, delay->rarefy + 1);
-    return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+    return (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
 }
 
 static void carry_out(struct pending *pending) {
@@ -48,7 +48,8 @@ static void carry_out(struct pending *pending) {
 static bool is_due(const struct pending *pending) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return pending->due.tv_sec < now.tv_sec || (pending->due.tv_sec == now.tv_sec && pending->due.tv_nsec <= now.tv_nsec);
+    return pending->due.tv_sec < now.tv_sec ||
+           (pending->due.tv_sec == now.tv_sec && pending->due.tv_nsec <= now.tv_nsec);
 }
 
 static void *work(void *argument) {
@@ -86,7 +87,7 @@ struct delay *delay_new(uint32_t maximum, uint32_t percent, uint32_t rarefy) {
     struct delay *delay = calloc(1, sizeof *delay);
     if (!delay)
         return NULL;
-    *delay = (struct delay){ .maximum = maximum, .percent = percent, .rarefy = rarefy };
+    *delay = (struct delay){.maximum = maximum, .percent = percent, .rarefy = rarefy};
     if (start(delay) < 0) {
         free(delay);
         return NULL;
@@ -98,7 +99,7 @@ static int put_away(struct delay *delay, const struct delayed *io, struct timesp
     struct pending *pending = malloc(sizeof *pending);
     if (!pending)
         return io->run(io);
-    *pending = (struct pending){ .io = *io };
+    *pending = (struct pending){.io = *io};
     clock_gettime(CLOCK_MONOTONIC, &pending->due);
     pending->due.tv_sec += wait.tv_sec + (pending->due.tv_nsec + wait.tv_nsec) / 1000000000;
     pending->due.tv_nsec = (pending->due.tv_nsec + wait.tv_nsec) % 1000000000;

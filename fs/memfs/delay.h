@@ -2,9 +2,10 @@
 /*
  * Slow I/O (-M, -P, -R): reads, writes and listings that take their time.
  *
- * Model. Each takes a random time of at most the maximum, halved a random number of times, at most `rarefy`: a high rarefy makes long
- * delays rare. `percent` of them are pending: the request is put away and a thread of the delay's own carries it out when its
- * time has come, while the server goes on with others. The rest hold up the thread that serves them.
+ * Model. Each takes a random time of at most the maximum, halved a random number of times, at most `rarefy`: a high
+ * rarefy makes long delays rare. `percent` of them are pending: the request is put away and a thread of the delay's own
+ * carries it out when its time has come, while the server goes on with others. The rest hold up the thread that serves
+ * them.
  */
 #ifndef MEMFS_DELAY_H
 #define MEMFS_DELAY_H

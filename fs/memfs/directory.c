@@ -35,8 +35,8 @@ static size_t round_of(size_t count) {
     return (size_t)1 << (63 - __builtin_clzl(count));
 }
 
-/* With n buckets in the round of L (L <= n < 2L), the first n - L have been split: they and their other halves take one more bit
- * of the hash than the rest. */
+/* With n buckets in the round of L (L <= n < 2L), the first n - L have been split: they and their other halves take one
+ * more bit of the hash than the rest. */
 static struct entry **bucket_of(const struct directory *directory, uint32_t hash) {
     size_t round = round_of(directory->bucket_count);
     size_t i = hash & (2 * round - 1);
@@ -131,7 +131,7 @@ int directory_insert(struct directory *directory, const struct names *names, con
     if (directory->bucket_capacity == 0) {
         if (reserve_buckets(directory, BUCKETS_MIN) < 0)
             return -ENOMEM;
-        memset(directory->buckets, 0, BUCKETS_MIN * sizeof *directory->buckets);
+        memset(directory->buckets, 0, BUCKETS_MIN * sizeof(struct entry *)); // NOLINT(bugprone-sizeof-expression)
         directory->bucket_count = BUCKETS_MIN;
     }
     _cleanup_free_ struct entry *entry = new_entry(names, name, size, node, directory->next_cookie);

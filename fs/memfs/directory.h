@@ -2,15 +2,15 @@
 /*
  * A directory's entries, found by name and listed in order.
  *
- * Model. Two indexes over the same entries. By name: a hash table that grows and shrinks by one bucket at a time (linear
- * hashing), so that no single insertion pays for all. In order: each entry gets a cookie when it is made, greater than all before,
- * and a tree keeps the entries by cookie. A listing goes on behind a cookie whether or not its entry still exists; an entry that
- * is there all the while is seen exactly once, whatever comes and goes beside it. Look-up, insertion, removal and the next
- * entry cost the same in a directory of a million entries as in one of ten.
+ * Model. Two indexes over the same entries. By name: a hash table that grows and shrinks by one bucket at a time
+ * (linear hashing), so that no single insertion pays for all. In order: each entry gets a cookie when it is made,
+ * greater than all before, and a tree keeps the entries by cookie. A listing goes on behind a cookie whether or not its
+ * entry still exists; an entry that is there all the while is seen exactly once, whatever comes and goes beside it.
+ * Look-up, insertion, removal and the next entry cost the same in a directory of a million entries as in one of ten.
  *
- * An entry renamed within its directory keeps its cookie, and one renamed over another takes that one's: a name that exists all the
- * while is not missed. Whoever lists notes directory_end at the start and stops there, so that a loop which makes entries
- * as it lists ends.
+ * An entry renamed within its directory keeps its cookie, and one renamed over another takes that one's: a name that
+ * exists all the while is not missed. Whoever lists notes directory_end at the start and stops there, so that a loop
+ * which makes entries as it lists ends.
  *
  * Nothing here locks: callers hold directory->lock.
  */
@@ -61,7 +61,8 @@ struct entry *directory_find(const struct directory *directory, const struct nam
 int directory_insert(struct directory *directory, const struct names *names, const char *name, size_t size,
                      struct node *node, struct entry **ret_entry);
 void directory_remove(struct directory *directory, struct entry *entry);
-/* Gives an entry another name, which must not be there yet but as entry itself (another case). -ENOMEM: nothing changed. */
+/* Gives an entry another name, which must not be there yet but as entry itself (another case). -ENOMEM: nothing
+ * changed. */
 int directory_rename(struct directory *directory, const struct names *names, struct entry *entry, const char *name,
                      size_t size, struct entry **ret_entry);
 /* The first entry behind cookie, or NULL. */

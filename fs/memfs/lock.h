@@ -2,9 +2,9 @@
 /*
  * A reader-writer lock in four bytes: every node has one, and a volume may have millions.
  *
- * Model. state counts the readers; WRITER is set while someone has the lock to itself, WAITING once someone sleeps for it. While
- * WAITING is set nobody enters, readers neither, so that writers are not starved; whoever leaves last clears it and wakes all, and
- * they compete anew. Not recursive.
+ * Model. state counts the readers; WRITER is set while someone has the lock to itself, WAITING once someone sleeps for
+ * it. While WAITING is set nobody enters, readers neither, so that writers are not starved; whoever leaves last clears
+ * it and wakes all, and they compete anew. Not recursive.
  */
 #ifndef MEMFS_LOCK_H
 #define MEMFS_LOCK_H

@@ -2,8 +2,8 @@
 /*
  * The program memfs.
  *
- * Model. Options become a struct volume, which is mounted and then served until a signal stops it or it is unmounted. With -b
- * a child does all that, and its parent waits for the child's word that it is mounted.
+ * Model. Options become a struct volume, which is mounted and then served until a signal stops it or it is unmounted.
+ * With -b a child does all that, and its parent waits for the child's word that it is mounted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,8 @@ static void stop(int signal_number _unused_) {
 }
 
 static void catch_signals(void) {
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -62,7 +62,7 @@ static int make_volume(const struct options *options, struct volume *ret_volume)
 }
 
 static void set_root(struct volume *volume, const struct options *options) {
-    struct sddl sddl = { .mode = 0777 };
+    struct sddl sddl = {.mode = 0777};
     struct sddl_error error;
     if (options->root_sddl)
         sddl_parse(options->root_sddl, &sddl, &error); /* which options_parse has seen to be right */
@@ -166,7 +166,7 @@ static int open_log(const char *name) {
 }
 
 static int serve(struct volume *volume, const struct options *options, int *ready) {
-    struct linfsp_error error = { .message = "" };
+    struct linfsp_error error = {.message = ""};
     int r = mount_volume(volume, options, &error);
     if (r < 0) {
         fprintf(stderr, "memfs: %s\n", error.message[0] ? error.message : strerror(-r));

@@ -18,7 +18,8 @@ static uint64_t read_limit(const char *path) {
     return file && fscanf(file, "%llu", &limit) == 1 ? limit : UINT64_MAX;
 }
 
-/* A limit holds for all groups below: the least from path ("/a/b") up to the root. The part that is not visible here has no files. */
+/* A limit holds for all groups below: the least from path ("/a/b") up to the root. The part that is not visible here
+ * has no files. */
 static uint64_t least_limit(const char *controller, char *path, const char *name) {
     uint64_t least = UINT64_MAX;
     char file[PATH_SIZE + 64];

@@ -12,14 +12,15 @@ int names_init(struct names *names, bool fold) {
     uint64_t key[2];
     if (getrandom(key, sizeof key, 0) != sizeof key)
         return -errno;
-    *names = (struct names){ .fold = fold, .key = { key[0], key[1] } };
+    *names = (struct names){.fold = fold, .key = {key[0], key[1]}};
     return 0;
 }
 
 /* ---- folding --------------------------------------------------------------------------------------------------- */
 
-/* utf8proc knows the full folding (C and F) and the lower case. A full folding of one character is the simple one; where it is
- * several, the S row, if there is one, is the lower case. Only U+0130 has a lower case (of Turkic folding) and no S row. */
+/* utf8proc knows the full folding (C and F) and the lower case. A full folding of one character is the simple one;
+ * where it is several, the S row, if there is one, is the lower case. Only U+0130 has a lower case (of Turkic folding)
+ * and no S row. */
 static uint32_t fold_character(uint32_t character) {
     if (character < 0x80)
         return character >= 'A' && character <= 'Z' ? character + ('a' - 'A') : character;
@@ -95,8 +96,8 @@ static inline void sip_word(struct sip *s, uint64_t word) {
 }
 
 static uint32_t hash_bytes(const uint64_t key[2], const char *bytes, size_t size) {
-    struct sip s = { key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
-                     key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573) };
+    struct sip s = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
+                    key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
     uint64_t word;
     size_t at = 0;
     for (; at + sizeof word <= size; at += sizeof word) {

@@ -2,11 +2,11 @@
 /*
  * Names: when two are the same, and their hash.
  *
- * Model. Without folding two names are the same when their bytes are. With folding (-i) they are the same when Unicode's simple case
- * folding of them is: one character to one, the C and S rows of CaseFolding.txt, no normalization, as on NTFS. A name that is
- * not valid UTF-8 is the same only as its own bytes.
- * The hash is SipHash-1-3 with a key chosen at random, over the folded name: nobody who can make names can choose them so that
- * they all collide.
+ * Model. Without folding two names are the same when their bytes are. With folding (-i) they are the same when
+ * Unicode's simple case folding of them is: one character to one, the C and S rows of CaseFolding.txt, no
+ * normalization, as on NTFS. A name that is not valid UTF-8 is the same only as its own bytes. The hash is SipHash-1-3
+ * with a key chosen at random, over the folded name: nobody who can make names can choose them so that they all
+ * collide.
  */
 #ifndef MEMFS_NAMES_H
 #define MEMFS_NAMES_H

@@ -21,8 +21,8 @@ struct node_chunk {
     struct node_chunk *next, *previous; /* in pool->open, while it has free slots */
     struct node_pool *pool;
     uint32_t number;
-    uint32_t used; /* slots in use */
-    uint32_t free; /* first free slot that was used before, + 1 */
+    uint32_t used;  /* slots in use */
+    uint32_t free;  /* first free slot that was used before, + 1 */
     uint32_t fresh; /* slots from here on were never used */
     struct node nodes[CHUNK_NODES];
 };
@@ -36,7 +36,7 @@ static int table_init(struct node_table *table) {
     void *chunks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (chunks == MAP_FAILED)
         return -ENOMEM;
-    *table = (struct node_table){ .chunks = chunks, .next_number = 1 };
+    *table = (struct node_table){.chunks = chunks, .next_number = 1};
     return 0;
 }
 
@@ -92,8 +92,7 @@ static int add_chunk(struct node_table *table, struct node_pool *pool) {
     uint32_t number = take_number(table);
     if (number == CHUNKS_MAX)
         return -ENOSPC;
-    struct node_chunk *chunk =
-        mmap(NULL, sizeof *chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct node_chunk *chunk = mmap(NULL, sizeof *chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (chunk == MAP_FAILED) {
         give_number(table, number);
         return -ENOSPC;
@@ -157,8 +156,7 @@ static void give_slot(struct node_table *table, struct node *node) {
 
 struct node *node_of(struct volume *volume, uint64_t inode) {
     uint64_t index = inode - 1;
-    struct node_chunk *chunk =
-        atomic_load_explicit(&volume->table.chunks[index >> CHUNK_SHIFT], memory_order_acquire);
+    struct node_chunk *chunk = atomic_load_explicit(&volume->table.chunks[index >> CHUNK_SHIFT], memory_order_acquire);
     return &chunk->nodes[index & (CHUNK_NODES - 1)];
 }
 
@@ -223,8 +221,8 @@ int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t
         .file_size_max = INT64_MAX,
         .timeout = LINFSP_TIMEOUT_INFINITE,
         .size = space_limit,
-        .space = { .limit = space_limit },
-        .nodes = { .limit = node_limit },
+        .space = {.limit = space_limit},
+        .nodes = {.limit = node_limit},
     };
     int r = names_init(&volume->names, fold);
     if (r == 0)
@@ -252,7 +250,7 @@ void volume_free(struct volume *volume) {
     free(volume->table.free);
     if (volume->table.chunks)
         munmap((void *)volume->table.chunks, CHUNKS_MAX * sizeof *volume->table.chunks);
-    volume->table = (struct node_table){ .chunks = NULL };
+    volume->table = (struct node_table){.chunks = NULL};
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
@@ -280,7 +278,8 @@ static bool is_before(int64_t a, uint32_t a_ns, int64_t b, uint32_t b_ns) {
 
 bool node_needs_atime(const struct node *node) {
     return is_before(node->atime, node->atime_ns, node->mtime, node->mtime_ns) ||
-           is_before(node->atime, node->atime_ns, node->ctime, node->ctime_ns) || node->atime < time(NULL) - 24 * 60 * 60;
+           is_before(node->atime, node->atime_ns, node->ctime, node->ctime_ns) ||
+           node->atime < time(NULL) - 24 * 60 * 60;
 }
 
 /* An entry is shown as 32 bytes of a directory's size. */
@@ -309,9 +308,9 @@ void node_stat(struct node *node, struct stat *ret_stat) {
         .st_size = (off_t)shown_size(node),
         .st_blksize = PAGE_BYTES,
         .st_blocks = S_ISREG(node->type) ? (blkcnt_t)node->data.pages * (blkcnt_t)(PAGE_BYTES / 512) : 0,
-        .st_atim = { node->atime, node->atime_ns },
-        .st_mtim = { node->mtime, node->mtime_ns },
-        .st_ctim = { node->ctime, node->ctime_ns },
+        .st_atim = {node->atime, node->atime_ns},
+        .st_mtim = {node->mtime, node->mtime_ns},
+        .st_ctim = {node->ctime, node->ctime_ns},
     };
     unlock_shared(&node->lock);
 }
@@ -320,7 +319,7 @@ void node_kill_privileges(struct volume *volume, struct node *node) {
     if (S_ISDIR(node->type))
         return;
     if (node->permissions & S_ISUID || (node->permissions & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-        node->permissions &= (uint16_t)~(S_ISUID | (node->permissions & S_IXGRP ? S_ISGID : 0));
+        node->permissions &= (uint16_t) ~(S_ISUID | (node->permissions & S_IXGRP ? S_ISGID : 0));
     if (node->xattrs)
         xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
 }

@@ -2,16 +2,17 @@
 /*
  * Nodes: files, directories, symbolic links, FIFOs, sockets, devices. And the volume they are in.
  *
- * Model. A node lives in a slot of a table; the inode number given to the kernel is the slot's, so finding a node takes two
- * loads and no lock. What stat(2) shows as st_ino is another number, never used twice, which is the generation too.
- * references counts the kernel's look-ups, names in directories, open handles, and operations that need the node beyond their
- * answer. Who finds a node by its name, under the directory's lock, may take a reference; at zero it is freed, and nobody can find it any
- * more. A file that was unlinked but is open so lives on until it is closed and forgotten.
+ * Model. A node lives in a slot of a table; the inode number given to the kernel is the slot's, so finding a node takes
+ * two loads and no lock. What stat(2) shows as st_ino is another number, never used twice, which is the generation too.
+ * references counts the kernel's look-ups, names in directories, open handles, and operations that need the node beyond
+ * their answer. Who finds a node by its name, under the directory's lock, may take a reference; at zero it is freed,
+ * and nobody can find it any more. A file that was unlinked but is open so lives on until it is closed and forgotten.
  *
- * Locks. directory->lock guards what a directory contains, node->lock all other members of a node. Order: first directories' locks,
- * several by ascending slot, then nodes' locks, two (only copying between files) by ascending slot, then those inside node.c,
- * blocks.c and space.h. A parent and its child directory are taken together by ascending slot too, so whoever finds a
- * child by name and needs both lets go, locks in order and looks again (operations-rename.c). type, index and number never change.
+ * Locks. directory->lock guards what a directory contains, node->lock all other members of a node. Order: first
+ * directories' locks, several by ascending slot, then nodes' locks, two (only copying between files) by ascending slot,
+ * then those inside node.c, blocks.c and space.h. A parent and its child directory are taken together by ascending slot
+ * too, so whoever finds a child by name and needs both lets go, locks in order and looks again (operations-rename.c).
+ * type, index and number never change.
  *
  * Room. Each node counts against the volume's limit of nodes, each further name of one too (they cost memory as well).
  */
@@ -39,7 +40,7 @@ struct node {
     uint64_t number;
     struct lock lock;
     uint32_t index;
-    uint16_t type; /* S_IFMT */
+    uint16_t type;        /* S_IFMT */
     uint16_t permissions; /* 07777 */
     uid_t uid;
     gid_t gid;
@@ -51,7 +52,7 @@ struct node {
     struct xattr *xattrs;
     union {
         struct data data; /* S_IFREG */
-        struct { /* S_IFDIR */
+        struct {          /* S_IFDIR */
             struct directory *directory;
             uint64_t entries;
         };
@@ -75,8 +76,8 @@ struct node_pool {
 struct node_table {
     _Atomic(struct node_chunk *) *chunks;
     struct lock lock; /* of what follows */
-    uint32_t used; /* chunk numbers up to here were used */
-    uint32_t *free; /* among them those that are not now */
+    uint32_t used;    /* chunk numbers up to here were used */
+    uint32_t *free;   /* among them those that are not now */
     uint32_t free_count, free_capacity;
     struct node_pool pools[NODE_POOLS];
     _Atomic uint64_t next_number;
@@ -85,12 +86,12 @@ struct node_table {
 struct volume {
     struct names names;
     uint64_t file_size_max;
-    uint64_t timeout; /* ms, or LINFSP_TIMEOUT_INFINITE */
-    bool purge; /* -f: drop cached pages when a file is closed */
+    uint64_t timeout;            /* ms, or LINFSP_TIMEOUT_INFINITE */
+    bool purge;                  /* -f: drop cached pages when a file is closed */
     struct spellings *spellings; /* with -i */
-    struct delay *delay; /* NULL: I/O is as fast as it can be */
+    struct delay *delay;         /* NULL: I/O is as fast as it can be */
     linfsp_volume *mounted;
-    uint64_t size; /* bytes that the volume is shown to have; no more than space.limit can be used */
+    uint64_t size;      /* bytes that the volume is shown to have; no more than space.limit can be used */
     struct space space; /* bytes */
     struct space nodes;
     _Atomic uint64_t most_nodes; /* there have been since memory was last given back */
@@ -102,8 +103,8 @@ struct volume {
 int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t node_limit);
 void volume_free(struct volume *volume);
 
-/* A node without a name, with one reference, owned by uid and gid; all times are now. links is 0. -ENOSPC: too many nodes, or no
- * memory. */
+/* A node without a name, with one reference, owned by uid and gid; all times are now. links is 0. -ENOSPC: too many
+ * nodes, or no memory. */
 int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct node **ret_node);
 /* The node of an inode that the kernel has looked up. */
 struct node *node_of(struct volume *volume, uint64_t inode);
@@ -125,9 +126,11 @@ void node_touch(struct node *node, unsigned which);
 bool node_needs_atime(const struct node *node);
 /* What stat(2) shows; takes the node's lock. */
 void node_stat(struct node *node, struct stat *ret_stat);
-/* Clears setuid, setgid where the group may execute, and file capabilities, as a change of content or owner has to. Lock held exclusively. */
+/* Clears setuid, setgid where the group may execute, and file capabilities, as a change of content or owner has to.
+ * Lock held exclusively. */
 void node_kill_privileges(struct volume *volume, struct node *node);
-/* Content has changed: mtime and ctime, file capabilities, and with kill_suidgid the mode's bits too. Lock held exclusively. */
+/* Content has changed: mtime and ctime, file capabilities, and with kill_suidgid the mode's bits too. Lock held
+ * exclusively. */
 void node_changed_content(struct volume *volume, struct node *node, bool kill_suidgid);
 /* Sets the permission bits and keeps the access ACL in step. Lock held exclusively. */
 void node_set_permissions(struct node *node, mode_t mode);

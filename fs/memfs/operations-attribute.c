@@ -124,7 +124,8 @@ static bool starts_with(const char *name, const char *prefix) {
 
 /* The kernel lets every name pass. */
 static bool is_supported(const char *name) {
-    return starts_with(name, "user.") || starts_with(name, "trusted.") || starts_with(name, "security.") || is_acl(name);
+    return starts_with(name, "user.") || starts_with(name, "trusted.") || starts_with(name, "security.") ||
+           is_acl(name);
 }
 
 /* An access ACL changes the mode with it, and is kept only where it says more. */

@@ -103,7 +103,7 @@ static bool touches_atime(struct node *node) {
 static int list(const struct delayed *io) {
     struct volume *volume = volume_of(io->request);
     struct node *node = directory_node_of(volume, io->inode);
-    struct answer answer = { .request = io->request, .volume = volume, .plus = io->plus };
+    struct answer answer = {.request = io->request, .volume = volume, .plus = io->plus};
     if (touches_atime(node)) {
         lock_exclusive(&node->lock);
         node_touch(node, ATIME);
@@ -123,11 +123,11 @@ int memfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
         return -ENOTDIR;
     if (offset < 0)
         return -EINVAL;
-    return delay(volume->delay, &(struct delayed){ .run = list,
-                                                   .request = request,
-                                                   .inode = inode,
-                                                   .file = *file,
-                                                   .size = size,
-                                                   .offset = offset,
-                                                   .plus = plus });
+    return delay(volume->delay, &(struct delayed){.run = list,
+                                                  .request = request,
+                                                  .inode = inode,
+                                                  .file = *file,
+                                                  .size = size,
+                                                  .offset = offset,
+                                                  .plus = plus});
 }

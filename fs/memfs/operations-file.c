@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on open files. What is read goes to the kernel from where it lies, with the file locked until it is there. */
+/* Operations on open files. What is read goes to the kernel from where it lies, with the file locked until it is there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -86,12 +87,10 @@ int memfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file
     struct volume *volume = volume_of(request);
     if (!file_node_of(volume, inode))
         return -EINVAL;
-    return delay(volume->delay, &(struct delayed){ .run = read_file,
-                                                   .request = request,
-                                                   .inode = inode,
-                                                   .file = *file,
-                                                   .size = size,
-                                                   .offset = offset });
+    return delay(
+        volume->delay,
+        &(struct delayed){
+            .run = read_file, .request = request, .inode = inode, .file = *file, .size = size, .offset = offset});
 }
 
 /* How much of a write at offset stays within the greatest size that a file may have. */
@@ -128,8 +127,7 @@ int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
     unlock_exclusive(&node->lock);
     if (written < 0)
         return (int)written;
-    return delay(volume->delay,
-                 &(struct delayed){ .run = reply_written, .request = request, .size = (size_t)written });
+    return delay(volume->delay, &(struct delayed){.run = reply_written, .request = request, .size = (size_t)written});
 }
 
 /* ---- ranges ---------------------------------------------------------------------------------------------------- */

@@ -7,14 +7,13 @@
 #include "acl.h"
 #include "operations.h"
 #include "spelling.h"
-#include "util/cleanup.h"
 
 /* ---- finding --------------------------------------------------------------------------------------------------- */
 
-/* A name that does not exist may be remembered, unless another spelling of it may be made: what the kernel has of this one would then be
- * wrong. */
+/* A name that does not exist may be remembered, unless another spelling of it may be made: what the kernel has of this
+ * one would then be wrong. */
 static int reply_absent(linfsp_request *request, struct volume *volume) {
-    struct linfsp_entry entry = { .inode = 0, .entry_timeout = volume->timeout };
+    struct linfsp_entry entry = {.inode = 0, .entry_timeout = volume->timeout};
     if (volume->names.fold || volume->timeout == 0)
         return -ENOENT;
     linfsp_reply_entry(request, &entry);
@@ -84,35 +83,41 @@ static int inherit_acl(struct volume *volume, struct node *node, char *acl, size
     return more ? xattr_set(&node->xattrs, &volume->space, XATTR_ACL_ACCESS, acl, size, 0) : 0;
 }
 
+/* A copy of a directory's default ACL. 0: it has none; 1: it has. Its lock is held. */
+static int copy_default_acl(struct node *directory, char **ret_acl, size_t *ret_size) {
+    const struct xattr *found = xattr_find(directory->xattrs, XATTR_ACL_DEFAULT);
+    if (!found)
+        return 0;
+    char *acl = malloc(found->value_size);
+    if (!acl)
+        return -ENOSPC;
+    memcpy(acl, xattr_value(found), found->value_size);
+    *ret_acl = acl;
+    *ret_size = found->value_size;
+    return 1;
+}
+
 /* What a new node, not yet to be seen by anyone, takes over from the directory that it is made in. */
 static int inherit(struct volume *volume, struct node *directory, struct node *node, mode_t umask) {
-    _cleanup_free_ char *acl = NULL;
+    char *acl = NULL;
     size_t size = 0;
-    int r = 0;
     lock_shared(&directory->lock);
     if (directory->permissions & S_ISGID) {
         node->gid = directory->gid;
         node->permissions |= S_ISDIR(node->type) ? S_ISGID : 0;
     }
-    struct xattr *found = S_ISLNK(node->type) ? NULL : xattr_find(directory->xattrs, XATTR_ACL_DEFAULT);
-    if (found) {
-        size = found->value_size;
-        acl = malloc(size);
-        if (acl)
-            memcpy(acl, xattr_value(found), size);
-        else
-            r = -ENOSPC;
-    }
+    int r = S_ISLNK(node->type) ? 0 : copy_default_acl(directory, &acl, &size);
     unlock_shared(&directory->lock);
-    if (acl)
-        return inherit_acl(volume, node, acl, size);
-    if (!S_ISLNK(node->type))
-        node->permissions &= (uint16_t)~(umask & 0777);
+    if (r == 1)
+        r = inherit_acl(volume, node, acl, size);
+    else if (!S_ISLNK(node->type))
+        node->permissions &= (uint16_t) ~(umask & 0777);
+    free(acl);
     return r;
 }
 
 static int set_particulars(struct node *node, const struct making *making) {
-    if (S_ISLNK(making->mode)) {
+    if (making->target) {
         node->target = strdup(making->target);
         if (!node->target)
             return -ENOSPC;
@@ -194,16 +199,16 @@ static int make_and_reply(linfsp_request *request, uint64_t parent, const char *
 }
 
 int memfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, dev_t device) {
-    struct making making = { .mode = mode & S_IFMT ? mode : mode | S_IFREG, .device = device };
+    struct making making = {.mode = mode & S_IFMT ? mode : mode | S_IFREG, .device = device};
     return make_and_reply(request, parent, name, &making);
 }
 
 int memfs_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_t mode) {
-    return make_and_reply(request, parent, name, &(struct making){ .mode = (mode & 07777) | S_IFDIR });
+    return make_and_reply(request, parent, name, &(struct making){.mode = (mode & 07777) | S_IFDIR});
 }
 
 int memfs_symlink(linfsp_request *request, uint64_t parent, const char *name, const char *target) {
-    return make_and_reply(request, parent, name, &(struct making){ .mode = 0777 | S_IFLNK, .target = target });
+    return make_and_reply(request, parent, name, &(struct making){.mode = 0777 | S_IFLNK, .target = target});
 }
 
 /* Answers a request that made a file and opened it; a look-up was counted. */
@@ -223,7 +228,7 @@ static int reply_created(linfsp_request *request, struct node *node, struct linf
 
 int memfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
     struct node *node;
-    int r = make(request, parent, name, &(struct making){ .mode = (mode & 07777) | S_IFREG }, &node);
+    int r = make(request, parent, name, &(struct making){.mode = (mode & 07777) | S_IFREG}, &node);
     return r < 0 ? r : reply_created(request, node, file);
 }
 
@@ -231,7 +236,7 @@ int memfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct 
     struct node *directory = directory_node_of(volume_of(request), parent), *node;
     if (!directory)
         return -ENOTDIR;
-    int r = new_node(request, directory, &(struct making){ .mode = (mode & 07777) | S_IFREG }, &node);
+    int r = new_node(request, directory, &(struct making){.mode = (mode & 07777) | S_IFREG}, &node);
     return r < 0 ? r : reply_created(request, node, file);
 }
 

@@ -2,12 +2,13 @@
 /*
  * Rename, in all its forms.
  *
- * Model. Up to four directories take part: the two that names are in, and those that are moved or replaced, when they are
- * directories. Who they are is known only after looking; so look, take references, lock all directories by ascending slot,
- * look again, and start over where something else is there now. Whatever can fail comes before the first change.
+ * Model. Up to four directories take part: the two that names are in, and those that are moved or replaced, when they
+ * are directories. Who they are is known only after looking; so look, take references, lock all directories by
+ * ascending slot, look again, and start over where something else is there now. Whatever can fail comes before the
+ * first change.
  *
- * A name that is replaced stays where it is in the order of listing and gets the spelling asked for. An entry moved to a name that was
- * free keeps its place within its directory.
+ * A name that is replaced stays where it is in the order of listing and gets the spelling asked for. An entry moved to
+ * a name that was free keeps its place within its directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +24,10 @@ struct move {
     struct node *from, *to; /* directories */
     const char *name, *new_name;
     uint32_t flags;
-    struct node *node, *target; /* with references; target is NULL where new_name is free */
-    struct node *whiteout; /* what takes name's place, NULL for nothing */
+    struct node *node, *target;         /* with references; target is NULL where new_name is free */
+    struct node *whiteout;              /* what takes name's place, NULL for nothing */
     struct entry *entry, *target_entry; /* once locked */
-    bool by_other_spelling; /* a file was named otherwise than it is stored */
+    bool by_other_spelling;             /* a file was named otherwise than it is stored */
 };
 
 /* ---- looking and locking --------------------------------------------------------------------------------------- */
@@ -45,7 +46,7 @@ static struct node *look_and_hold(struct volume *volume, struct node *directory,
 
 /* The directories that take part, each once, by ascending slot. Returns how many. */
 static int participants(const struct move *move, struct node *ret_sorted[4]) {
-    struct node *all[4] = { move->from, move->to, move->node, move->target };
+    struct node *all[4] = {move->from, move->to, move->node, move->target};
     int count = 0;
     for (int i = 0; i < 4; i++) {
         if (!all[i] || !S_ISDIR(all[i]->type))
@@ -55,7 +56,8 @@ static int participants(const struct move *move, struct node *ret_sorted[4]) {
             at++;
         if (at < count && ret_sorted[at] == all[i])
             continue;
-        memmove(ret_sorted + at + 1, ret_sorted + at, (size_t)(count - at) * sizeof *ret_sorted);
+        memmove(ret_sorted + at + 1, ret_sorted + at,
+                (size_t)(count - at) * sizeof(struct node *)); // NOLINT(bugprone-sizeof-expression)
         ret_sorted[at] = all[i];
         count++;
     }
@@ -69,37 +71,38 @@ static bool is_respelling(const struct move *move) {
     return move->entry == move->target_entry;
 }
 
-static int check_replacing(const struct move *move) {
-    bool is_directory = S_ISDIR(move->node->type);
-    if (is_directory && !S_ISDIR(move->target->type))
+static int check_replacing(const struct node *node, const struct node *target) {
+    bool is_directory = S_ISDIR(node->type);
+    if (is_directory && !S_ISDIR(target->type))
         return -ENOTDIR;
-    if (!is_directory && S_ISDIR(move->target->type))
+    if (!is_directory && S_ISDIR(target->type))
         return -EISDIR;
-    return is_directory && move->target->directory->count > 0 ? -ENOTEMPTY : 0;
+    return is_directory && target->directory->count > 0 ? -ENOTEMPTY : 0;
 }
 
-static bool is_spelled_otherwise(const struct entry *entry, const char *name) {
-    return entry && !S_ISDIR(entry->node->type) && strcmp(entry->name, name) != 0;
+static bool is_spelled_otherwise(const struct entry *entry, const struct node *node, const char *name) {
+    return node && !S_ISDIR(node->type) && strcmp(entry->name, name) != 0;
 }
 
 /* 1: others are there now. */
 static int check(struct move *move) {
     move->entry = look(move->volume, move->from, move->name);
     move->target_entry = look(move->volume, move->to, move->new_name);
-    if (!move->entry || move->entry->node != move->node ||
-        (move->target_entry ? move->target_entry->node : NULL) != move->target)
+    const struct node *node = move->entry ? move->entry->node : NULL;
+    const struct node *target = move->target_entry ? move->target_entry->node : NULL;
+    if (!node || node != move->node || target != move->target)
         return 1;
     if (move->to->directory->removed)
         return -ENOENT;
-    move->by_other_spelling = is_spelled_otherwise(move->entry, move->name) ||
-                              (!is_respelling(move) && is_spelled_otherwise(move->target_entry, move->new_name));
+    move->by_other_spelling = is_spelled_otherwise(move->entry, node, move->name) ||
+                              (!is_respelling(move) && is_spelled_otherwise(move->target_entry, target, move->new_name));
     if (is_respelling(move))
         return 0;
-    if (move->target && (move->flags & RENAME_NOREPLACE))
+    if (!target)
+        return move->flags & RENAME_EXCHANGE ? -ENOENT : 0;
+    if (move->flags & RENAME_NOREPLACE)
         return -EEXIST;
-    if (!move->target && (move->flags & RENAME_EXCHANGE))
-        return -ENOENT;
-    return move->target && !(move->flags & RENAME_EXCHANGE) && move->target != move->node ? check_replacing(move) : 0;
+    return move->flags & RENAME_EXCHANGE || node == target ? 0 : check_replacing(node, target);
 }
 
 /* ---- changing -------------------------------------------------------------------------------------------------- */
@@ -127,19 +130,17 @@ static int respell(struct move *move) {
     return 0;
 }
 
-static int exchange(struct move *move) {
-    int moved_links = S_ISDIR(move->node->type) - S_ISDIR(move->target->type);
-    move->entry->node = move->target;
-    move->target_entry->node = move->node;
-    set_parent(move->node, move->to);
-    set_parent(move->target, move->from);
-    if (move->from == move->to)
-        moved_links = 0;
+static void exchange(const struct move *move) {
+    struct node *node = move->entry->node, *target = move->target_entry->node;
+    int moved_links = move->from == move->to ? 0 : S_ISDIR(node->type) - S_ISDIR(target->type);
+    move->entry->node = target;
+    move->target_entry->node = node;
+    set_parent(node, move->to);
+    set_parent(target, move->from);
     changed_directory(move->from, 0, -moved_links);
     changed_directory(move->to, 0, moved_links);
-    touch(move->node, CTIME);
-    touch(move->target, CTIME);
-    return 0;
+    touch(node, CTIME);
+    touch(target, CTIME);
 }
 
 /* The target's entry becomes node's, in the spelling asked for. */
@@ -174,7 +175,8 @@ static void replaced(struct move *move) {
 }
 
 static int move_entry(struct move *move) {
-    bool is_directory = S_ISDIR(move->node->type), in_place = move->from == move->to && !move->target && !move->whiteout;
+    bool is_directory = S_ISDIR(move->node->type),
+         in_place = move->from == move->to && !move->target && !move->whiteout;
     size_t size = strlen(move->new_name);
     int r;
     if (in_place)
@@ -199,8 +201,10 @@ static int move_entry(struct move *move) {
 static int change(struct move *move) {
     if (is_respelling(move))
         return move->flags & RENAME_EXCHANGE ? 0 : respell(move);
-    if (move->flags & RENAME_EXCHANGE)
-        return exchange(move);
+    if (move->flags & RENAME_EXCHANGE) {
+        exchange(move);
+        return 0;
+    }
     if (move->node == move->target) /* two names of one file: nothing is to be done */
         return 0;
     return move_entry(move);

@@ -65,7 +65,8 @@ static void destroy(void *context) {
     delay_finish(volume->delay);
 }
 
-/* Left out: access, because the kernel checks; flush, fsync, fsyncdir and syncfs, because there is nothing further to write to. */
+/* Left out: access, because the kernel checks; flush, fsync, fsyncdir and syncfs, because there is nothing further to
+ * write to. */
 const struct linfsp_operations memfs_operations = {
     .size = sizeof memfs_operations,
     .init = init,

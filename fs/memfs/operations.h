@@ -2,9 +2,9 @@
 /*
  * memfs as liblinfsp's operations.
  *
- * Model. Each operation finds its nodes, works under the locks that node.h describes, lets go of them, and answers last: with the
- * answer the kernel may give up its look-ups at once, and the node may be gone. What must hold on longer takes a reference. A
- * look-up is counted before it is answered and taken back where the answer could not be delivered.
+ * Model. Each operation finds its nodes, works under the locks that node.h describes, lets go of them, and answers
+ * last: with the answer the kernel may give up its look-ups at once, and the node may be gone. What must hold on longer
+ * takes a reference. A look-up is counted before it is answered and taken back where the answer could not be delivered.
  */
 #ifndef MEMFS_OPERATIONS_H
 #define MEMFS_OPERATIONS_H
@@ -15,8 +15,8 @@
 extern const struct linfsp_operations memfs_operations; /* context: struct volume */
 
 /* What memfs wants of the kernel. */
-#define MEMFS_WANT                                                                                                    \
-    (LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_HANDLE_KILLPRIV | \
+#define MEMFS_WANT                                                                                                     \
+    (LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_HANDLE_KILLPRIV |  \
      LINFSP_WANT_DONT_MASK | LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_CACHE_SYMLINKS)
 
 #define MEMFS_LINKS_MAX 65000

@@ -4,15 +4,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "message.h"
 #include "sddl.h"
-#include "util/cleanup.h"
-#include "util/utf8.h"
 #include "wire/prefix.h"
 
 #define NAME_MAX_BYTES 63 /* of a file system's type, as liblinfsp has it */
@@ -63,28 +61,17 @@ const char options_help[] =
     "kept as with relatime. The volume is mounted nosuid and nodev.\n";
 
 static const struct option long_options[] = {
-    { "debug", required_argument, NULL, 'd' },     { "log-file", required_argument, NULL, 'D' },
-    { "flush", no_argument, NULL, 'f' },           { "name", required_argument, NULL, 'F' },
-    { "ignore-case", no_argument, NULL, 'i' },     { "mount-point", required_argument, NULL, 'm' },
-    { "max-delay", required_argument, NULL, 'M' }, { "nodes", required_argument, NULL, 'n' },
-    { "percent", required_argument, NULL, 'P' },   { "rarefy", required_argument, NULL, 'R' },
-    { "file-size", required_argument, NULL, 's' }, { "root-sddl", required_argument, NULL, 'S' },
-    { "timeout", required_argument, NULL, 't' },   { "prefix", required_argument, NULL, 'u' },
-    { "background", no_argument, NULL, 'b' },      { "help", no_argument, NULL, 'h' },
-    { "version", no_argument, NULL, 'V' },         { NULL, 0, NULL, 0 },
+    {"debug", required_argument, NULL, 'd'},     {"log-file", required_argument, NULL, 'D'},
+    {"flush", no_argument, NULL, 'f'},           {"name", required_argument, NULL, 'F'},
+    {"ignore-case", no_argument, NULL, 'i'},     {"mount-point", required_argument, NULL, 'm'},
+    {"max-delay", required_argument, NULL, 'M'}, {"nodes", required_argument, NULL, 'n'},
+    {"percent", required_argument, NULL, 'P'},   {"rarefy", required_argument, NULL, 'R'},
+    {"file-size", required_argument, NULL, 's'}, {"root-sddl", required_argument, NULL, 'S'},
+    {"timeout", required_argument, NULL, 't'},   {"prefix", required_argument, NULL, 'u'},
+    {"background", no_argument, NULL, 'b'},      {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
 };
 static const char short_options[] = ":d:D:fF:im:M:n:P:R:s:S:t:u:bhV";
-
-static int fail(struct options_error *ret_error, const char *format, ...) _printf_(2, 3);
-static int fail(struct options_error *ret_error, const char *format, ...) {
-    char message[sizeof ret_error->message];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    utf8_printable(message, ret_error->message, sizeof ret_error->message);
-    return -EINVAL;
-}
 
 /* ---- numbers --------------------------------------------------------------------------------------------------- */
 
@@ -107,7 +94,7 @@ static int parse_bounded(int option, const char *text, uint32_t maximum, uint32_
     uint64_t number;
     const char *rest;
     if (parse_number(text, &number, &rest) < 0 || *rest || number > maximum)
-        return fail(ret_error, "-%c %s: must be a number from 0 to %u", option, text, maximum);
+        return REFUSE(ret_error, "-%c %s: must be a number from 0 to %u", option, text, maximum);
     *ret_number = (uint32_t)number;
     return 0;
 }
@@ -134,10 +121,10 @@ static int parse_limit(int option, const char *text, bool suffixes, uint64_t *re
     int r = parse_number(text, &number, &rest);
     int shift = r < 0 ? -1 : suffixes ? parse_suffix(rest) : *rest ? -1 : 0;
     if (r == -ERANGE || (shift > 0 && number > UINT64_MAX >> shift))
-        return fail(ret_error, "-%c %s: is too large; -1 stands for no limit", option, text);
+        return REFUSE(ret_error, "-%c %s: is too large; -1 stands for no limit", option, text);
     if (r < 0 || shift < 0)
-        return fail(ret_error, "-%c %s: must be a number%s, or -1 for no limit", option, text,
-                    suffixes ? " of bytes, also with K, M, G or T behind it" : "");
+        return REFUSE(ret_error, "-%c %s: must be a number%s, or -1 for no limit", option, text,
+                      suffixes ? " of bytes, also with K, M, G or T behind it" : "");
     *ret_limit = number == 0 ? OPTIONS_UNLIMITED : number << shift;
     return 0;
 }
@@ -147,7 +134,7 @@ static int parse_timeout(const char *text, uint64_t *ret_timeout, struct options
     const char *rest;
     bool infinite = !strcmp(text, "-1") || !strcasecmp(text, "infinite");
     if (!infinite && (parse_number(text, &number, &rest) < 0 || *rest || number > UINT32_MAX))
-        return fail(ret_error, "-t %s: must be a number of milliseconds, or -1 for good", text);
+        return REFUSE(ret_error, "-t %s: must be a number of milliseconds, or -1 for good", text);
     /* 4294967295 is how WinFsp has -1 */
     *ret_timeout = infinite || number == UINT32_MAX ? LINFSP_TIMEOUT_INFINITE : number;
     return 0;
@@ -158,7 +145,7 @@ static int parse_debug(const char *text, bool *ret_trace, struct options_error *
     errno = 0;
     long long flags = strtoll(text, &rest, 0);
     if (rest == text || *rest || errno != 0 || flags < -1 || flags > UINT32_MAX)
-        return fail(ret_error, "-d %s: must be a number from 0 to 4294967295, or -1 for all", text);
+        return REFUSE(ret_error, "-d %s: must be a number from 0 to 4294967295, or -1 for all", text);
     *ret_trace = flags != 0;
     return 0;
 }
@@ -167,12 +154,12 @@ static int parse_debug(const char *text, bool *ret_trace, struct options_error *
 
 static int parse_name(const char *text, const char **ret_name, struct options_error *ret_error) {
     if (!*text)
-        return fail(ret_error, "-F: the file system's name is empty");
+        return REFUSE(ret_error, "-F: the file system's name is empty");
     if (strlen(text) > NAME_MAX_BYTES)
-        return fail(ret_error, "-F %.80s...: the file system's name is longer than %d bytes", text, NAME_MAX_BYTES);
+        return REFUSE(ret_error, "-F %.80s...: the file system's name is longer than %d bytes", text, NAME_MAX_BYTES);
     for (const char *at = text; *at; at++)
         if (!(isalnum((unsigned char)*at) && (unsigned char)*at < 0x80) && !strchr(".-_", *at))
-            return fail(ret_error, "-F %s: a file system's name is made of letters, digits, '.', '-' and '_'", text);
+            return REFUSE(ret_error, "-F %s: a file system's name is made of letters, digits, '.', '-' and '_'", text);
     *ret_name = text;
     return 0;
 }
@@ -181,12 +168,13 @@ static int parse_prefix(const char *text, const char **ret_prefix, struct option
     char canonical[PREFIX_MAX];
     const char *why = "not a prefix";
     if (*text && !strpbrk(text, "\\/"))
-        return fail(ret_error,
-                    "-u %s: has no backslashes. Did the shell take them? Quote the prefix: -u '\\server\\share', or write "
-                    "-u //server/share",
-                    text);
+        return REFUSE(
+            ret_error,
+            "-u %s: has no backslashes. Did the shell take them? Quote the prefix: -u '\\server\\share', or write "
+            "-u //server/share",
+            text);
     if (prefix_parse(text, canonical, &why) < 0)
-        return fail(ret_error, "-u %s: %s; a prefix is \\server\\share", text, why);
+        return REFUSE(ret_error, "-u %s: %s; a prefix is \\server\\share", text, why);
     *ret_prefix = text;
     return 0;
 }
@@ -195,7 +183,7 @@ static int parse_sddl(const char *text, const char **ret_sddl, struct options_er
     struct sddl sddl;
     struct sddl_error error;
     if (sddl_parse(text, &sddl, &error) < 0)
-        return fail(ret_error, "-S %.200s: %s", text, error.message);
+        return REFUSE(ret_error, "-S %.200s: %s", text, error.message);
     *ret_sddl = text;
     return 0;
 }
@@ -203,7 +191,7 @@ static int parse_sddl(const char *text, const char **ret_sddl, struct options_er
 static int parse_text(int option, const char *what, const char *text, const char **ret_text,
                       struct options_error *ret_error) {
     if (!*text)
-        return fail(ret_error, "-%c: the %s is empty", option, what);
+        return REFUSE(ret_error, "-%c: the %s is empty", option, what);
     *ret_text = text;
     return 0;
 }
@@ -253,22 +241,22 @@ static int fail_option(int result, char **argv, struct options_error *ret_error)
     const char *argument = argv[optind - 1];
     bool is_long = argument && !strncmp(argument, "--", 2);
     if (result == ':')
-        return is_long ? fail(ret_error, "%.100s: needs a value behind it", argument)
-                       : fail(ret_error, "-%c: needs a value behind it", optopt);
+        return is_long ? REFUSE(ret_error, "%.100s: needs a value behind it", argument)
+                       : REFUSE(ret_error, "-%c: needs a value behind it", optopt);
     if (is_long)
-        return fail(ret_error, "%.100s: no such option, or not with a value; see memfs --help", argument);
-    return fail(ret_error, "-%c: no such option; see memfs --help", optopt);
+        return REFUSE(ret_error, "%.100s: no such option, or not with a value; see memfs --help", argument);
+    return REFUSE(ret_error, "-%c: no such option; see memfs --help", optopt);
 }
 
 static int check_together(int argc, char **argv, const struct options *options, struct options_error *ret_error) {
     if (optind < argc)
-        return fail(ret_error, "%.100s: every value needs its option in front of it, such as -m %.100s", argv[optind],
-                    argv[optind]);
+        return REFUSE(ret_error, "%.100s: every value needs its option in front of it, such as -m %.100s", argv[optind],
+                      argv[optind]);
     if (!options->mount_point && !options->prefix)
-        return fail(ret_error, "where to? Give a mount point (-m Z:), a prefix (-u '\\server\\share'), or both");
+        return REFUSE(ret_error, "where to? Give a mount point (-m Z:), a prefix (-u '\\server\\share'), or both");
     if (options->delay_max == 0 && (options->delay_percent > 0 || options->delay_rarefy > 0))
-        return fail(ret_error, "-%c: slow I/O needs the greatest delay as well, -M MILLISECONDS",
-                    options->delay_percent > 0 ? 'P' : 'R');
+        return REFUSE(ret_error, "-%c: slow I/O needs the greatest delay as well, -M MILLISECONDS",
+                      options->delay_percent > 0 ? 'P' : 'R');
     return 0;
 }
 

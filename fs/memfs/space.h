@@ -2,8 +2,8 @@
 /*
  * How much of a volume is in use: a counter with a limit, from any thread.
  *
- * Model. Whoever is about to keep something takes its room first and gives it back with it; what was not granted was not
- * taken. File contents count in whole pages, extended attributes in bytes. Nodes have a counter of their own.
+ * Model. Whoever is about to keep something takes its room first and gives it back with it; what was not granted was
+ * not taken. File contents count in whole pages, extended attributes in bytes. Nodes have a counter of their own.
  */
 #ifndef MEMFS_SPACE_H
 #define MEMFS_SPACE_H

@@ -14,7 +14,7 @@
 #define BUCKETS 64
 
 enum state {
-    ASKED, /* was answered ESTALE */
+    ASKED,       /* was answered ESTALE */
     SEEN_STORED, /* and asked for the stored spelling after it */
     DONE,
 };
@@ -24,10 +24,10 @@ struct task {
     struct task *next;
     pid_t id;
     enum state state;
-    int64_t asked; /* ms */
+    int64_t asked;      /* ms */
     uint32_t directory; /* its slot */
-    uint32_t hash; /* of the folded name */
-    uint32_t spelling; /* that was asked for */
+    uint32_t hash;      /* of the folded name */
+    uint32_t spelling;  /* that was asked for */
 };
 
 /* A spelling to be dropped from the kernel's cache; holds a reference. */
@@ -99,13 +99,6 @@ bool spellings_remembered(const struct spellings *spellings) {
 
 /* ---- tasks ----------------------------------------------------------------------------------------------------- */
 
-static struct task **position(struct spellings *spellings, pid_t id) {
-    struct task **at = &spellings->tasks[(unsigned)id % BUCKETS];
-    while (*at && (*at)->id != id)
-        at = &(*at)->next;
-    return at;
-}
-
 static void set_state(struct spellings *spellings, struct task *task, enum state state) {
     if (task->state == ASKED && state != ASKED)
         atomic_fetch_sub(&spellings->asked, 1);
@@ -130,22 +123,26 @@ static void purge(struct spellings *spellings, int64_t now) {
         }
 }
 
+static struct task *find_record(struct spellings *spellings, pid_t id) {
+    struct task *task = spellings->tasks[(unsigned)id % BUCKETS];
+    while (task && task->id != id)
+        task = task->next;
+    return task;
+}
+
 /* A task's record, made where there is none. NULL: no room. */
 static struct task *take_record(struct spellings *spellings, pid_t id, int64_t now) {
-    struct task **at = position(spellings, id);
-    if (*at)
-        return *at;
+    struct task *task = find_record(spellings, id), **bucket = &spellings->tasks[(unsigned)id % BUCKETS];
+    if (task)
+        return task;
     if (spellings->task_count >= TASKS_MAX)
         purge(spellings, now);
-    if (spellings->task_count >= TASKS_MAX)
+    if (spellings->task_count >= TASKS_MAX || !(task = malloc(sizeof *task)))
         return NULL;
-    at = position(spellings, id);
-    *at = malloc(sizeof **at);
-    if (!*at)
-        return NULL;
-    **at = (struct task){ .id = id, .state = DONE, .asked = now - RETRY_WINDOW_MS };
+    *task = (struct task){.next = *bucket, .id = id, .state = DONE, .asked = now - RETRY_WINDOW_MS};
+    *bucket = task;
     spellings->task_count++;
-    return *at;
+    return task;
 }
 
 static bool is_about(const struct task *task, const struct node *directory, const struct entry *entry, int64_t now) {
@@ -157,14 +154,14 @@ static void see_stored(struct spellings *spellings, pid_t id, const struct node 
     if (atomic_load_explicit(&spellings->asked, memory_order_relaxed) == 0)
         return;
     pthread_mutex_lock(&spellings->lock);
-    struct task *task = *position(spellings, id);
+    struct task *task = find_record(spellings, id);
     if (task && task->state == ASKED && is_about(task, directory, entry, now_ms()))
         set_state(spellings, task, SEEN_STORED);
     pthread_mutex_unlock(&spellings->lock);
 }
 
-/* Whether a task may be in a system call that is being repeated already. The same spelling again, when the kernel has had to forget it, is
- * a new one's. */
+/* Whether a task may be in a system call that is being repeated already. The same spelling again, when the kernel has
+ * had to forget it, is a new one's. */
 static bool may_be_repeating(const struct task *task, const struct node *directory, uint32_t spelling, int64_t now) {
     bool again = task->directory == directory->index && task->spelling == spelling && task->state == DONE;
     return now - task->asked < (again ? 2 * DROP_AFTER_MS : RETRY_WINDOW_MS);
@@ -214,7 +211,8 @@ void spellings_shown(struct spellings *spellings, const struct node *directory, 
     pthread_mutex_lock(&spellings->lock);
     bool room = shown && spellings->begun && !spellings->end && spellings->shown_count < SHOWN_MAX;
     if (room) {
-        *shown = (struct shown){ .due = now_ms() + DROP_AFTER_MS, .node = node_hold(node), .directory = node_inode(directory) };
+        *shown = (struct shown){
+            .due = now_ms() + DROP_AFTER_MS, .node = node_hold(node), .directory = node_inode(directory)};
         memcpy(shown->name, name, strlen(name) + 1);
         *spellings->last = shown;
         spellings->last = &shown->next;
@@ -238,7 +236,7 @@ static void drop(struct spellings *spellings, struct shown *shown, bool tell) {
 }
 
 static void wait_until(struct spellings *spellings, int64_t due) {
-    struct timespec time = { due / 1000, due % 1000 * 1000000 };
+    struct timespec time = {due / 1000, due % 1000 * 1000000};
     pthread_cond_timedwait(&spellings->changed, &spellings->lock, &time);
 }
 

@@ -28,10 +28,8 @@ static size_t size_of(size_t count) {
     return sizeof(uint32_t) + count * sizeof(struct wire_entry);
 }
 
-static const struct wire minimal = { 2, { { 1, 6, NONE }, { 4, 4, NONE }, { 0x20, 0, NONE } } };
-static const struct wire named = {
-    2, { { 1, 7, NONE }, { 2, 6, 1000 }, { 4, 5, NONE }, { 0x10, 6, NONE }, { 0x20, 1, NONE } }
-};
+static const struct wire minimal = {2, {{1, 6, NONE}, {4, 4, NONE}, {0x20, 0, NONE}}};
+static const struct wire named = {2, {{1, 7, NONE}, {2, 6, 1000}, {4, 5, NONE}, {0x10, 6, NONE}, {0x20, 1, NONE}}};
 
 static void test_check(void **state) {
     assert_int_equal(acl_check(&minimal, size_of(3)), 0);
@@ -99,7 +97,7 @@ static void test_inherit(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_check), cmocka_unit_test(test_mode),
-                                        cmocka_unit_test(test_inherit) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_check), cmocka_unit_test(test_mode),
+                                       cmocka_unit_test(test_inherit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

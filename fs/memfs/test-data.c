@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random operations on a file's content against a flat array, with the rooms taken checked against the pages each time. */
+/* Random operations on a file's content against a flat array, with the rooms taken checked against the pages each time.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,8 +152,8 @@ static void step(struct data *data, struct space *space, struct model *model) {
 }
 
 static void run_model(uint64_t limit, int steps) {
-    struct space space = { .limit = limit };
-    struct data data = { .size = 0 };
+    struct space space = {.limit = limit};
+    struct data data = {.size = 0};
     struct model *model = calloc(1, sizeof *model);
     for (int i = 0; i < steps; i++) {
         step(&data, &space, model);
@@ -182,8 +183,8 @@ static void test_model_when_full(void **state) {
 }
 
 static void test_small(void **state) {
-    struct space space = { .limit = UINT64_MAX };
-    struct data data = { .size = 0 };
+    struct space space = {.limit = UINT64_MAX};
+    struct data data = {.size = 0};
     assert_int_equal(data_write(&data, &space, 0, "hello", 5), 5);
     assert_int_equal(data.large, 0);
     assert_int_equal(data.small.capacity, 64);
@@ -199,8 +200,8 @@ static void test_small(void **state) {
 
 /* At the far end of what an offset can say, in a file that is otherwise a hole. */
 static void test_sparse(void **state) {
-    struct space space = { .limit = 1 << 20 };
-    struct data data = { .size = 0 };
+    struct space space = {.limit = 1 << 20};
+    struct data data = {.size = 0};
     const uint64_t far = (uint64_t)INT64_MAX - 4095;
     assert_int_equal(data_write(&data, &space, far, "end", 3), 3);
     assert_int_equal(data_write(&data, &space, UINT64_C(5) << 30, "five", 4), 4);
@@ -221,8 +222,8 @@ static void test_sparse(void **state) {
 }
 
 static void test_reserve(void **state) {
-    struct space space = { .limit = 1 << 20 };
-    struct data data = { .size = 0 };
+    struct space space = {.limit = 1 << 20};
+    struct data data = {.size = 0};
     assert_int_equal(data_reserve(&data, &space, 0, 1 << 20), 0);
     assert_int_equal(data.pages, 256);
     assert_int_equal(data_reserve(&data, &space, 1 << 20, 1), -ENOSPC);
@@ -239,8 +240,8 @@ static void test_reserve(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),   cmocka_unit_test(test_sparse),          cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_model),   cmocka_unit_test(test_model_when_full),
+        cmocka_unit_test(test_small), cmocka_unit_test(test_sparse),          cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_model), cmocka_unit_test(test_model_when_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

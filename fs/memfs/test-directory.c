@@ -9,7 +9,7 @@
 
 #include "directory.h"
 
-#define NODE(i) ((struct node *)(uintptr_t)((i) * 16 + 16))
+#define NODE(i) ((struct node *)(uintptr_t)((i)*16 + 16))
 
 static uint64_t seed = 42;
 

@@ -20,7 +20,7 @@ static struct options_error error;
 /* Splits text at spaces; '~' stands for an empty argument. */
 static int parse(const char *text) {
     static char copy[1024];
-    char *argv[ARGUMENTS_MAX + 2] = { "memfs" };
+    char *argv[ARGUMENTS_MAX + 2] = {"memfs"};
     int argc = 1;
     snprintf(copy, sizeof copy, "%s", text);
     for (char *word = strtok(copy, " "); word && argc < ARGUMENTS_MAX; word = strtok(NULL, " "))
@@ -76,7 +76,8 @@ static void test_the_seeds_lines(void **state) {
 }
 
 static void test_every_option(void **state) {
-    accepts("-d -1 -D - -f -F a.b-c_D9 -i -m /x -M 100 -n 5 -P 50 -R 3 -s 4K -S O:BAG:BAD:(A;;FA;;;WD) -t 250 -u //a/b -b");
+    accepts(
+        "-d -1 -D - -f -F a.b-c_D9 -i -m /x -M 100 -n 5 -P 50 -R 3 -s 4K -S O:BAG:BAD:(A;;FA;;;WD) -t 250 -u //a/b -b");
     assert_true(options.trace && options.purge && options.case_insensitive && options.background);
     assert_string_equal(options.log_file, "-");
     assert_int_equal(options.delay_max, 100);
@@ -87,8 +88,9 @@ static void test_every_option(void **state) {
     assert_int_equal(options_volume_size(&options), 20480);
     assert_int_equal(options.timeout, 250);
     assert_string_equal(options.root_sddl, "O:BAG:BAD:(A;;FA;;;WD)");
-    accepts("--debug=0 --log-file=x --flush --name=N --ignore-case --mount-point=Q: --max-delay=1 --nodes=7 --percent=0 "
-            "--rarefy=63 --file-size=1GiB --timeout=0 --prefix=//a/b --background");
+    accepts(
+        "--debug=0 --log-file=x --flush --name=N --ignore-case --mount-point=Q: --max-delay=1 --nodes=7 --percent=0 "
+        "--rarefy=63 --file-size=1GiB --timeout=0 --prefix=//a/b --background");
     assert_false(options.trace);
     assert_int_equal(options.nodes_max, 7);
     assert_int_equal(options.file_size_max, 1 << 30);
@@ -167,8 +169,9 @@ static void test_bad_prefixes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_the_seeds_lines), cmocka_unit_test(test_every_option),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_bad_numbers),     cmocka_unit_test(test_bad_texts),
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_the_seeds_lines),
+        cmocka_unit_test(test_every_option), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bad_numbers),  cmocka_unit_test(test_bad_texts),
         cmocka_unit_test(test_bad_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

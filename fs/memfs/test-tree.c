@@ -32,8 +32,8 @@ static int ascending(const void *a, const void *b) {
 static void test_model(void **state) {
     enum { KEYS = 400 };
     uint64_t keys[KEYS];
-    bool present[KEYS] = { false };
-    struct tree tree = { NULL, 0 };
+    bool present[KEYS] = {false};
+    struct tree tree = {NULL, 0};
     for (int i = 0; i < KEYS; i++)
         keys[i] = i < 40 ? (uint64_t)i : i == 40 ? UINT64_MAX : draw() >> (draw() % 64);
     qsort(keys, KEYS, sizeof *keys, ascending);
@@ -67,7 +67,7 @@ static void test_model(void **state) {
 }
 
 static void test_key_zero_costs_nothing(void **state) {
-    struct tree tree = { NULL, 0 };
+    struct tree tree = {NULL, 0};
     uint64_t key;
     assert_int_equal(tree_set(&tree, 0, item(1)), 0);
     assert_ptr_equal(tree.root, item(1));
@@ -77,6 +77,6 @@ static void test_key_zero_costs_nothing(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_model), cmocka_unit_test(test_key_zero_costs_nothing) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_key_zero_costs_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

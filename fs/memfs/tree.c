@@ -12,7 +12,7 @@
 
 struct tree_node {
     void *slots[FAN_OUT]; /* nodes, or items in a node of height 1 */
-    uint16_t used; /* bit i: slots[i] is not NULL */
+    uint16_t used;        /* bit i: slots[i] is not NULL */
 };
 
 /* Whether a tree of this height can hold key. */
@@ -36,10 +36,11 @@ void *tree_get(const struct tree *tree, uint64_t key) {
 
 static void set_slot(struct tree_node *node, unsigned i, void *value) {
     node->slots[i] = value;
-    node->used = value ? node->used | (uint16_t)(1u << i) : node->used & (uint16_t)~(1u << i);
+    node->used = value ? node->used | (uint16_t)(1u << i) : node->used & (uint16_t) ~(1u << i);
 }
 
-/* Puts nodes over the root until the tree reaches key. Those stay when memory then runs out further down: they hold what was there. */
+/* Puts nodes over the root until the tree reaches key. Those stay when memory then runs out further down: they hold
+ * what was there. */
 static int grow(struct tree *tree, uint64_t key) {
     while (!reaches(tree->height, key)) {
         if (tree->root) {

@@ -2,9 +2,9 @@
 /*
  * A sparse array: items (non-NULL pointers) by 64-bit key, kept in the order of their keys.
  *
- * Model. A radix tree of fan-out 16 that is no higher than its greatest key needs; a tree that holds key 0 alone is that item
- * and costs nothing. Everything takes as many steps as the greatest key has hexadecimal digits; there is no rebuilding, so no
- * operation is ever slow. Nodes that become empty are freed. Not locked.
+ * Model. A radix tree of fan-out 16 that is no higher than its greatest key needs; a tree that holds key 0 alone is
+ * that item and costs nothing. Everything takes as many steps as the greatest key has hexadecimal digits; there is no
+ * rebuilding, so no operation is ever slow. Nodes that become empty are freed. Not locked.
  */
 #ifndef MEMFS_TREE_H
 #define MEMFS_TREE_H

@@ -29,7 +29,7 @@ static struct xattr *new_xattr(struct space *space, const char *name, const void
     struct xattr *xattr = malloc(sizeof *xattr + name_size + 1 + size);
     if (!xattr)
         return NULL;
-    *xattr = (struct xattr){ .value_size = (uint32_t)size, .name_size = (uint8_t)name_size };
+    *xattr = (struct xattr){.value_size = (uint32_t)size, .name_size = (uint8_t)name_size};
     memcpy(xattr->bytes, name, name_size + 1);
     if (size > 0)
         memcpy(xattr->bytes + name_size + 1, value, size);

@@ -2,8 +2,8 @@
 /*
  * Extended attributes of a node.
  *
- * Model. A list, in the order of making; nodes have few. Names are kept as they came, with their namespace ("user.x"). Each
- * takes its bytes from the volume's space. Not locked: callers hold the node's lock.
+ * Model. A list, in the order of making; nodes have few. Names are kept as they came, with their namespace ("user.x").
+ * Each takes its bytes from the volume's space. Not locked: callers hold the node's lock.
  */
 #ifndef MEMFS_XATTR_H
 #define MEMFS_XATTR_H
@@ -34,8 +34,8 @@ struct xattr *xattr_find(struct xattr *list, const char *name);
 int xattr_set(struct xattr **list, struct space *space, const char *name, const void *value, size_t size, int flags);
 /* -ENODATA where there is none. */
 int xattr_remove(struct xattr **list, struct space *space, const char *name);
-/* All names, each with its NUL, into ret_names (size bytes; with 0 nothing is written). Returns how long they are, -ERANGE where they do not
- * fit. */
+/* All names, each with its NUL, into ret_names (size bytes; with 0 nothing is written). Returns how long they are,
+ * -ERANGE where they do not fit. */
 int64_t xattr_list(const struct xattr *list, char *ret_names, size_t size);
 void xattr_free(struct xattr **list, struct space *space);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memfs's command line and the security descriptors in it: whatever is accepted is within its bounds, and whatever is refused
- * is refused with one line that a terminal can show. The input is the arguments, a line each; a first line "sddl" gives the rest to the
- * parser of descriptors alone.
+ * memfs's command line and the security descriptors in it: whatever is accepted is within its bounds, and whatever is
+ * refused is refused with one line that a terminal can show. The input is the arguments, a line each; a first line
+ * "sddl" gives the rest to the parser of descriptors alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,10 +34,10 @@ static void check_options(const struct options *options) {
 }
 
 static void check_arguments(char *text) {
-    char *argv[ARGUMENTS_MAX + 2] = { "memfs" };
+    char *argv[ARGUMENTS_MAX + 2] = {"memfs"};
     int argc = 1;
     struct options options;
-    struct options_error error = { "" };
+    struct options_error error = {""};
     for (char *line = text; line && argc <= ARGUMENTS_MAX;) {
         char *end = strchr(line, '\n');
         if (end)
@@ -55,7 +55,7 @@ static void check_arguments(char *text) {
 
 static void check_sddl(const char *text) {
     struct sddl sddl;
-    struct sddl_error error = { "" };
+    struct sddl_error error = {""};
     int result = sddl_parse(text, &sddl, &error);
     PROPERTY(result == 0 || result == -EINVAL);
     if (result < 0)

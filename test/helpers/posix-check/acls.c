@@ -26,8 +26,7 @@ struct acl {
 
 /* u::rw-, u:USER:rw-, g::r--, m::rw-, o::--- */
 static const struct acl named = {
-    2, { { USER_OBJ, 6, NONE }, { NAMED_USER, 6, USER }, { GROUP_OBJ, 4, NONE }, { MASK, 6, NONE }, { OTHER_OBJ, 0, NONE } }
-};
+    2, {{USER_OBJ, 6, NONE}, {NAMED_USER, 6, USER}, {GROUP_OBJ, 4, NONE}, {MASK, 6, NONE}, {OTHER_OBJ, 0, NONE}}};
 
 static void need_acls(void) {
     OK(mkdir("probe", 0777));
@@ -48,7 +47,7 @@ static void acl_and_mode(void) {
     EQUAL(got.entries[3].permissions, 4);
     EQUAL(got.entries[2].permissions, 4);
     EQUAL(got.entries[1].permissions, 6);
-    struct acl minimal = { 2, { { USER_OBJ, 7, NONE }, { GROUP_OBJ, 5, NONE }, { OTHER_OBJ, 5, NONE } } };
+    struct acl minimal = {2, {{USER_OBJ, 7, NONE}, {GROUP_OBJ, 5, NONE}, {OTHER_OBJ, 5, NONE}}};
     OK(setxattr("f", ACCESS_ACL, &minimal, ACL_SIZE(3), 0));
     EQUAL(stat_of("f").st_mode & 0777, 0755);
     FAILS(ENODATA, getxattr("f", ACCESS_ACL, &got, sizeof got)); /* no more than a mode */
@@ -123,5 +122,8 @@ static void acl_default_is_inherited(void) {
 }
 
 const struct check acl_checks[] = {
-    CHECK(acl_and_mode), CHECK(acl_grants), CHECK(acl_default_is_inherited), CHECKS_END,
+    CHECK(acl_and_mode),
+    CHECK(acl_grants),
+    CHECK(acl_default_is_inherited),
+    CHECKS_END,
 };

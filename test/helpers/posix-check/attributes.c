@@ -180,7 +180,7 @@ static void permission_sticky(void) {
 /* ---- times ----------------------------------------------------------------------------------------------------- */
 
 static void set_times(const char *path, int64_t access, long access_ns, int64_t modify, long modify_ns) {
-    struct timespec times[2] = { { access, access_ns }, { modify, modify_ns } };
+    struct timespec times[2] = {{access, access_ns}, {modify, modify_ns}};
     OK(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW));
 }
 
@@ -214,7 +214,7 @@ static void time_set(void) {
     set_times("l", 7, 0, 8, 0);
     EQUAL(stat_of("l").st_mtim.tv_sec, 8);
     EXPECT(stat_of("f").st_mtim.tv_sec != 8);
-    struct timespec bad[2] = { { 0, 1000000000 }, { 0, 0 } };
+    struct timespec bad[2] = {{0, 1000000000}, {0, 0}};
     FAILS(EINVAL, utimensat(AT_FDCWD, "f", bad, 0));
 }
 
@@ -375,7 +375,7 @@ static void xattr_trusted(void) {
 
 /* A file's capabilities go when its content changes. */
 static void xattr_capability_is_cleared(void) {
-    static const unsigned char capability[20] = { 1, 0, 0, 2, 0, 4 }; /* version 2, effective, net_bind_service */
+    static const unsigned char capability[20] = {1, 0, 0, 2, 0, 4}; /* version 2, effective, net_bind_service */
     need_root();
     put_file("f", "x");
     if (setxattr("f", "security.capability", capability, sizeof capability, 0) < 0)

@@ -35,7 +35,7 @@ static void case_one_file(void) {
 
 /* Every spelling is known, then the file goes by one of them: all are gone at once. */
 static void case_unlink(void) {
-    static const char *spellings[] = { "foo", "FOO", "Foo", "fOO" };
+    static const char *spellings[] = {"foo", "FOO", "Foo", "fOO"};
     for (int made = 0; made < 4; made++)
         for (int removed = 0; removed < 4; removed++) {
             put_file(spellings[made], "x");

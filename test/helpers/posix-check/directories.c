@@ -69,7 +69,7 @@ static void directory_names(void) {
     name[255] = '\0';
     put_file(name, "long");
     expect_file(name, "long");
-    static const char *odd[] = { " ", "a b", "a\nb", "\xff\xfe", "-", "~", "*", "\\", ":", "ä", "a\"b", "...", "\x01" };
+    static const char *odd[] = {" ", "a b", "a\nb", "\xff\xfe", "-", "~", "*", "\\", ":", "ä", "a\"b", "...", "\x01"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         put_file(odd[i], odd[i]);
         expect_file(odd[i], odd[i]);
@@ -159,8 +159,8 @@ static void directory_entries(void) {
         if (!is_dot)
             EQUAL(entry->d_ino, stat_of(entry->d_name).st_ino);
         int type = entry->d_type;
-        seen += 1 << (is_dot && type == DT_DIR                                  ? 0
-                      : !strcmp(entry->d_name, "file") && type == DT_REG       ? 4
+        seen += 1 << (is_dot && type == DT_DIR                                ? 0
+                      : !strcmp(entry->d_name, "file") && type == DT_REG      ? 4
                       : !strcmp(entry->d_name, "directory") && type == DT_DIR ? 8
                       : !strcmp(entry->d_name, "link") && type == DT_LNK      ? 12
                       : !strcmp(entry->d_name, "fifo") && type == DT_FIFO     ? 16

@@ -81,7 +81,7 @@ static void file_append_by_many(void) {
                 EQUAL(write(fd, record, SIZE), SIZE);
             _exit(0);
         }
-    int status, counts[WRITERS] = { 0 };
+    int status, counts[WRITERS] = {0};
     for (int writer = 0; writer < WRITERS; writer++) {
         OK(wait(&status));
         EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -346,10 +346,21 @@ static void file_execute(void) {
 }
 
 const struct check file_checks[] = {
-    CHECK(file_write_and_read), CHECK(file_open_flags),       CHECK(file_o_trunc),
-    CHECK(file_o_append),       CHECK(file_append_by_many),   CHECK(file_unlinked_but_open),
-    CHECK(file_o_tmpfile),      CHECK(file_truncate),         CHECK(file_random_operations),
-    CHECK(file_o_direct),       CHECK(file_shared_mmap),      CHECK(file_private_mmap),
-    CHECK(file_mmap_behind_end), CHECK(file_sync),            CHECK(file_splice_and_sendfile),
-    CHECK(file_execute),        CHECKS_END,
+    CHECK(file_write_and_read),
+    CHECK(file_open_flags),
+    CHECK(file_o_trunc),
+    CHECK(file_o_append),
+    CHECK(file_append_by_many),
+    CHECK(file_unlinked_but_open),
+    CHECK(file_o_tmpfile),
+    CHECK(file_truncate),
+    CHECK(file_random_operations),
+    CHECK(file_o_direct),
+    CHECK(file_shared_mmap),
+    CHECK(file_private_mmap),
+    CHECK(file_mmap_behind_end),
+    CHECK(file_sync),
+    CHECK(file_splice_and_sendfile),
+    CHECK(file_execute),
+    CHECKS_END,
 };

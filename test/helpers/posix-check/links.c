@@ -109,7 +109,7 @@ static void special_fifo(void) {
 }
 
 static void special_socket(void) {
-    struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "s" };
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
     char got[8];
     int listener = (int)OK(socket(AF_UNIX, SOCK_STREAM, 0)), client = (int)OK(socket(AF_UNIX, SOCK_STREAM, 0));
     OK(bind(listener, (struct sockaddr *)&address, sizeof address));

@@ -33,7 +33,7 @@ static void lock_flock(void) {
 }
 
 static struct flock range(short type, off_t start, off_t length) {
-    return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
 }
 
 static void range_refused(void) {

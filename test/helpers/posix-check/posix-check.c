@@ -136,7 +136,7 @@ uint64_t draw(uint64_t below) {
 }
 
 void let_time_pass(void) {
-    struct timespec wait = { 0, 12000000 };
+    struct timespec wait = {0, 12000000};
     nanosleep(&wait, NULL);
 }
 
@@ -173,7 +173,7 @@ static int wait_for(pid_t child) {
             kill(-child, SIGKILL);
             return status;
         }
-        struct timespec wait = { 0, 10000000 };
+        struct timespec wait = {0, 10000000};
         nanosleep(&wait, NULL);
     }
     kill(-child, SIGKILL);
@@ -219,8 +219,9 @@ static bool is_chosen(const struct check *check, char **names) {
 }
 
 int main(int argc, char **argv) {
-    const struct check *groups[] = { file_checks, range_checks, directory_checks, rename_checks, link_checks,
-                                     attribute_checks, acl_checks, lock_checks, volume_checks, NULL, NULL };
+    const struct check *groups[] = {
+        file_checks, range_checks, directory_checks, rename_checks, link_checks, attribute_checks,
+        acl_checks,  lock_checks,  volume_checks,    NULL,          NULL};
     const size_t count_of_groups = sizeof groups / sizeof *groups;
     bool list = false;
     int at = 1, count = 0, number = 0, failed = 0;

@@ -4,10 +4,11 @@
  *
  *     posix-check [--list] [--ignore-case] DIRECTORY [CHECK...]
  *
- * Model. A check is a function that makes what it needs in an empty directory of its own, its current one. It runs in a process of its own
- * under a time limit, so it may change ids, cwd and umask, and may hang. It ends by returning (it holds), by a failed EXPECT...
- * (it does not) or by skip(). Results are printed as TAP. Each must hold on tmpfs too; where tmpfs is known to lack
- * something the check says so and is skipped there, by what the kernel answers, never silently.
+ * Model. A check is a function that makes what it needs in an empty directory of its own, its current one. It runs in a
+ * process of its own under a time limit, so it may change ids, cwd and umask, and may hang. It ends by returning (it
+ * holds), by a failed EXPECT... (it does not) or by skip(). Results are printed as TAP. Each must hold on tmpfs too;
+ * where tmpfs is known to lack something the check says so and is skipped there, by what the kernel answers, never
+ * silently.
  *
  * Built by: cc -std=gnu11 -D_GNU_SOURCE -static -pthread -o posix-check *.c
  */
@@ -31,8 +32,10 @@ struct check {
     void (*run)(void);
 };
 
-#define CHECK(function) { #function, function }
-#define CHECKS_END { NULL, NULL }
+#define CHECK(function)                                                                                                \
+    { #function, function }
+#define CHECKS_END                                                                                                     \
+    { NULL, NULL }
 
 extern const struct check file_checks[];
 extern const struct check range_checks[];
@@ -86,7 +89,7 @@ void put_file(const char *path, const char *text); /* makes or replaces it */
 void expect_file(const char *path, const char *text);
 void expect_absent(const char *path);
 struct stat stat_of(const char *path); /* lstat */
-int open_new(const char *path); /* O_RDWR, must not exist, 0666 */
+int open_new(const char *path);        /* O_RDWR, must not exist, 0666 */
 /* Runs function in a child with these ids and no further groups; EXPECT works in it. */
 void as_user(uid_t uid, gid_t gid, void (*function)(void));
 void in_child(void (*function)(void));

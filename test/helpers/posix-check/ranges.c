@@ -35,7 +35,8 @@ static void expect_bytes(int fd, off_t offset, off_t length, int byte) {
         EQUAL(pread(fd, bytes, part, offset + at), part);
         for (size_t i = 0; i < part; i++)
             if (bytes[i] != (char)byte)
-                fail_at(__FILE__, __LINE__, "byte %lld is %d, not %d", (long long)(offset + at) + (long long)i, bytes[i], byte);
+                fail_at(__FILE__, __LINE__, "byte %lld is %d, not %d", (long long)(offset + at) + (long long)i,
+                        bytes[i], byte);
     }
 }
 

@@ -145,7 +145,9 @@ static void rename_open_file(void) {
 }
 
 const struct check rename_checks[] = {
-    CHECK(rename_files),          CHECK(rename_kinds),     CHECK(rename_into_itself), CHECK(rename_across_directories),
-    CHECK(rename_one_file_twice), CHECK(rename_noreplace), CHECK(rename_exchange),    CHECK(rename_times),
+    CHECK(rename_files),          CHECK(rename_kinds),
+    CHECK(rename_into_itself),    CHECK(rename_across_directories),
+    CHECK(rename_one_file_twice), CHECK(rename_noreplace),
+    CHECK(rename_exchange),       CHECK(rename_times),
     CHECK(rename_open_file),      CHECKS_END,
 };
