@@ -41,7 +41,8 @@ static int open_device(void) {
 }
 
 int direct_mount(int mount_point, mode_t type, const struct options *options) {
-    char target[32], file_system[256] = "fuse", *data;
+    char target[32], file_system[256];
+    _cleanup_free_ char *data = NULL;
     _cleanup_close_ int device = open_device();
     if (device < 0)
         return device;
@@ -50,9 +51,10 @@ int direct_mount(int mount_point, mode_t type, const struct options *options) {
                  options->subtype ? options->subtype : "") >= (int)sizeof file_system)
         return -ENAMETOOLONG;
     if (asprintf(&data, "fd=%d,rootmode=%o,user_id=%u,group_id=%u%s%s", device, type, getuid(), getgid(),
-                 options->data[0] ? "," : "", options->data) < 0)
+                 options->data[0] ? "," : "", options->data) < 0) {
+        data = NULL; /* it is undefined then */
         return -ENOMEM;
-    _cleanup_free_ char *owned = data;
+    }
     if (strlen(data) >= (size_t)sysconf(_SC_PAGESIZE))
         return -ENAMETOOLONG; /* the kernel would cut it short */
     const char *source = options->source ? options->source : options->subtype ? options->subtype : FUSE_DEVICE;

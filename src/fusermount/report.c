@@ -6,10 +6,11 @@
 const char *report_name = "fusermount3";
 
 void report(const char *format, ...) {
-    char line[8192];
+    char text[8192];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s: %s\n", report_name, line); /* one write: several helpers may share a terminal */
+    if (length >= 0)
+        fprintf(stderr, "%s: %s\n", report_name, text); /* one write: several helpers may share a terminal */
 }
