@@ -9,6 +9,7 @@
 #define RETRY_WINDOW_MS 1000
 #define RENAME_WINDOW_MS 500 /* from ESTALE to the second look-up of the new name */
 #define DROP_AFTER_MS 5
+#define PURGE_EVERY_MS 100
 #define TASKS_MAX 4096
 #define SHOWN_MAX 1024
 #define BUCKETS 64
@@ -47,6 +48,7 @@ struct spellings {
     pthread_mutex_t lock; /* all below */
     struct task *tasks[BUCKETS];
     unsigned task_count;
+    int64_t purged;         /* ms */
     _Atomic unsigned asked; /* tasks in the first state; read without the lock */
 
     struct shown *first, **last; /* by due */
@@ -109,6 +111,7 @@ static void set_state(struct spellings *spellings, struct task *task, enum state
 
 /* Forgets those whose window has passed. */
 static void purge(struct spellings *spellings, int64_t now) {
+    spellings->purged = now;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct task **at = &spellings->tasks[i]; *at;) {
             struct task *task = *at;
@@ -135,7 +138,7 @@ static struct task *take_record(struct spellings *spellings, pid_t id, int64_t n
     struct task *task = find_record(spellings, id), **bucket = &spellings->tasks[(unsigned)id % BUCKETS];
     if (task)
         return task;
-    if (spellings->task_count >= TASKS_MAX)
+    if (spellings->task_count >= TASKS_MAX && now - spellings->purged >= PURGE_EVERY_MS)
         purge(spellings, now);
     if (spellings->task_count >= TASKS_MAX || !(task = malloc(sizeof *task)))
         return NULL;
