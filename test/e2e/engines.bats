@@ -84,8 +84,9 @@ parted() {
     no_hung_tasks
 }
 
+# A root that its engine keeps, keeps links to /dev/linfsp as well (docs/engines.md): to nowhere, as long as no container has it.
 tree_of() {
-    (cd "$1" && find . | sort)
+    (cd "$1" && find . ! -lname '/dev/linfsp/*' | sort)
 }
 
 root_is_as_before() { # NAME
@@ -101,7 +102,7 @@ engine_works() {
         guest "$1" "$name"
         meet "$1" "$name" "${2:-0}"
         if [ "$name" = "$1-ends" ]; then
-            bounded touch "/unc/engines/$name/end"
+            bounded touch "/unc/engines/$name/end" || true # which may end while this is at it
             wait_until 10 gone "$guest_pid"
             wait "$guest_pid" || fail "the container of $1 ended with $?:" "$(cat "$guest_log")"
         else
