@@ -209,13 +209,15 @@ static bool run_check(const struct check *check, int number) {
     return holds;
 }
 
+/* "name" chooses a check, "!name" all others. */
 static bool is_chosen(const struct check *check, char **names) {
-    if (!*names)
-        return true;
+    bool chosen = !*names || **names == '!';
     for (; *names; names++)
         if (!strcmp(*names, check->name))
-            return true;
-    return false;
+            chosen = true;
+        else if (**names == '!' && !strcmp(*names + 1, check->name))
+            return false;
+    return chosen;
 }
 
 int main(int argc, char **argv) {
@@ -234,7 +236,7 @@ int main(int argc, char **argv) {
             at = argc;
     }
     if (at >= argc && !list) {
-        fprintf(stderr, "usage: posix-check [--list] [--ignore-case] DIRECTORY [CHECK...]\n");
+        fprintf(stderr, "usage: posix-check [--list] [--ignore-case] DIRECTORY [CHECK | !CHECK...]\n");
         return 2;
     }
     if (!list && chdir(argv[at++]) < 0) {

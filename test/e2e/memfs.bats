@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# memfs is a whole file system: posix-check says so, in every mode and from every side; and its options do what they say.
+load ../helpers/common
+
+setup_file() {
+    file_setup || return
+    # -w: linking statically warns of functions that are not used there
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
+}
+teardown_file() { file_teardown; }
+teardown() { remove_containers; }
+
+# No check may fail, and none be skipped but those named: `all_hold OUTPUT [CHECK...]`
+all_hold() {
+    local output=$1 skipped
+    shift
+    grep -q '^1\.\.[0-9]' <<<"$output" || fail "posix-check did not run: $output" || return
+    if grep -A 1 '^not ok' <<<"$output"; then
+        return 1
+    fi
+    skipped=$(sed -nE 's/^ok [0-9]+ - ([a-z_0-9]+) # SKIP.*/\1/p' <<<"$output" | sort | tr '\n' ' ')
+    equal "checks skipped" "$skipped" "$(printf '%s\n' "$@" | sort | tr '\n' ' ')"
+}
+
+# In a container: `check_inside [-u USER] NAME [OPTION...] DIRECTORY`
+check_inside() {
+    local user=() name
+    if [ "$1" = -u ]; then
+        user=(-u "$2")
+        shift 2
+    fi
+    name=$(full_name "$1")
+    docker cp -q "$LINFSP_STATE/posix-check" "$name:/posix-check" 2>/dev/null || docker cp "$LINFSP_STATE/posix-check" "$name:/posix-check" || return
+    timeout 240 docker exec "${user[@]}" "$name" /posix-check "${@:2}" || true
+}
+
+@test "memfs: everything holds on a disk in a container, for its root" {
+    container one busybox
+    start_memfs one -n -1 -s -1 -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    all_hold "$(check_inside one /mnt/z)" volume_full volume_full_of_nodes xattr_trusted
+}
+
+@test "memfs: everything holds for an ordinary user, and with each name and attribute asked for each time" {
+    container one busybox
+    start_memfs -u 1000 one -n -1 -s -1 -t 0 -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    all_hold "$(check_inside -u 1000 one /mnt/z)" volume_full volume_full_of_nodes xattr_trusted acl_grants \
+        permission_denied permission_owner permission_setuid_is_cleared permission_root_keeps_setuid permission_setgid_directory \
+        permission_setgid_of_foreign_group permission_sticky special_device xattr_capability_is_cleared
+}
+
+@test "memfs: everything holds on a share, from the host through /unc and from another container, at the same time" {
+    container one busybox
+    container two busybox
+    start_memfs one -n -1 -s -1 -u '\memfs\whole'
+    wait_until 5 mounted_here /unc/memfs/whole fuse.WinFsp-MEMFS
+    inside two mkdir /dev/linfsp/unc/memfs/whole/two
+    mkdir /unc/memfs/whole/host
+    # programs are not executed from a share, and how full it is the other one changes, too
+    local mine without=('!file_execute' '!volume_statfs' '!volume_holes_take_nothing')
+    check_inside two /dev/linfsp/unc/memfs/whole/two "${without[@]}" >"$BATS_TEST_TMPDIR/two" &
+    mine=$("$LINFSP_STATE/posix-check" /unc/memfs/whole/host "${without[@]}" || true)
+    wait
+    all_hold "$mine" volume_full volume_full_of_nodes
+    all_hold "$(cat "$BATS_TEST_TMPDIR/two")" volume_full volume_full_of_nodes xattr_trusted
+}
+
+@test "memfs -i: everything holds, and names are one whatever their case" {
+    container one busybox
+    start_memfs one -i -F NTFS -n -1 -s -1 -m Z:
+    wait_mounted one /mnt/z fuse.NTFS
+    all_hold "$(check_inside one --ignore-case /mnt/z)" volume_full volume_full_of_nodes xattr_trusted
+}
+
+@test "memfs: a full volume says ENOSPC, stays consistent, and has room again afterwards" {
+    container one busybox
+    start_memfs one -n 64 -s 1M -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    equal "size of the volume, in KiB" "$(inside one df -k /mnt/z | awk 'END {print $2}')" 65536
+    all_hold "$(check_inside one /mnt/z volume_full volume_full_of_nodes volume_statfs volume_holes_take_nothing file_o_append \
+        rename_files directory_threads)"
+    script_in one '
+        no dd if=/dev/zero of=/mnt/z/large bs=64k count=17 2>/tmp/why
+        grep "No space left on device" /tmp/why
+        [ "$(stat -c %s /mnt/z/large)" = 1048576 ]'
+}
+
+@test "memfs: WinFsp's defaults, 1024 nodes of 16 MiB" {
+    container one busybox
+    start_memfs one -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    equal "nodes" "$(inside one df -i /mnt/z | awk 'END {print $2, $3}')" "1024 1"
+    equal "size, in KiB" "$(inside one df -k /mnt/z | awk 'END {print $2}')" 16777216
+    script_in one '
+        no dd if=/dev/zero of=/mnt/z/large bs=1M count=17 2>/tmp/why
+        grep "No space left on device" /tmp/why
+        rm /mnt/z/large
+        i=1
+        while touch /mnt/z/$i 2>/tmp/why; do i=$((i + 1)); done
+        [ "$i" = 1024 ]
+        grep "No space left on device" /tmp/why'
+    has "$(inside one /dev/linfsp/bin/memfs --help)" "1024" "16M" "ENOSPC" "-1"
+}
+
+@test "memfs: memory is given back when files go" {
+    container one busybox
+    start_memfs one -n -1 -s -1 -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    local pid
+    pid=$(pids_in one memfs)
+    inside one dd if=/dev/zero of=/mnt/z/large bs=1M count=300
+    [ "$(resident "$pid")" -gt 300000 ]
+    inside one rm /mnt/z/large
+    wait_until 10 is_small "$pid"
+    script_in one 'mkdir /mnt/z/many; cd /mnt/z/many; i=0; while [ $i -lt 20000 ]; do : >$i; i=$((i + 1)); done; cd /; rm -r /mnt/z/many'
+    wait_until 10 is_small "$pid"
+}
+
+resident() { awk '$1 == "VmRSS:" {print $2}' "/proc/$1/status"; }
+is_small() { [ "$(resident "$1")" -lt 60000 ]; }
+
+@test "memfs -S: owner and mode of the root, or a clear refusal" {
+    container one busybox
+    start_memfs one -m Z: -S 'O:S-1-22-1-1000G:S-1-22-2-100D:P(A;;FA;;;OW)(A;;FRFX;;;WD)'
+    wait_mounted one /mnt/z
+    equal "owner, group and mode" "$(inside one stat -c '%u %g %a' /mnt/z)" "1000 100 755"
+    memfs_refused one -S AU -- -m Y: -S 'D:(A;;FA;;;AU)'
+}
+
+@test "memfs -M -P -R: slow, and nothing is lost" {
+    container one busybox
+    start_memfs one -n -1 -s -1 -m Z: -M 30 -P 50 -R 1
+    wait_mounted one /mnt/z
+    all_hold "$(check_inside one /mnt/z file_write_and_read file_o_append file_truncate file_shared_mmap directory_entries range_copy)"
+    timed inside one dd if=/dev/zero of=/mnt/z/f bs=4k count=100 conv=fsync
+    [ "$elapsed" -gt 300 ]
+}
+
+@test "memfs -f: what was read is not kept once the file is closed" {
+    start_memfs_here -d -1 -D "$BATS_TEST_TMPDIR/kept" -m "$BATS_TEST_TMPDIR/a"
+    start_memfs_here -d -1 -D "$BATS_TEST_TMPDIR/dropped" -f -m "$BATS_TEST_TMPDIR/b"
+    wait_until 5 mounted_here "$BATS_TEST_TMPDIR/a"
+    wait_until 5 mounted_here "$BATS_TEST_TMPDIR/b"
+    for directory in a b; do
+        dd if=/dev/zero of="$BATS_TEST_TMPDIR/$directory/f" bs=64k count=1 status=none
+        for times in 1 2 3; do
+            cat "$BATS_TEST_TMPDIR/$directory/f" >/dev/null
+        done
+    done
+    equal "reads of what is kept" "$(grep -cE '^[0-9]+ READ inode' "$BATS_TEST_TMPDIR/kept")" 0
+    [ "$(grep -cE '^[0-9]+ READ inode' "$BATS_TEST_TMPDIR/dropped")" -ge 3 ]
+    end_host_memfs
+    wait_until 5 not mounted_here "$BATS_TEST_TMPDIR/b"
+}
