@@ -143,11 +143,10 @@ static bool work_once(int socket, const struct job_base *base) {
     if (result.error == 0)
         perform(base, &job, fds, n_fds, &result, out_fds, &n_out_fds);
     close_all(fds, n_fds);
-    if (!result.spent && enter_host(base) < 0)
-        result.spent = true;
     int r = socket_send(socket, &result, sizeof result, out_fds, n_out_fds);
     close_all(out_fds, n_out_fds);
-    return r == 0 && !result.spent;
+    /* the way back takes its time, and nobody has to wait for it */
+    return r == 0 && !result.spent && enter_host(base) == 0;
 }
 
 _Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
