@@ -77,7 +77,7 @@ static int mount_volume(struct volume *volume, const struct options *options, st
         .file_system_name = options->file_system_name,
         .mount_point = options->mount_point,
         .prefix = options->prefix,
-        .want = MEMFS_WANT,
+        .want = operations_want(volume),
         .root_mode = 0777,
         .trace = options->trace ? print_trace : NULL,
     };

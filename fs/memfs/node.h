@@ -45,7 +45,7 @@ struct node {
     uid_t uid;
     gid_t gid;
     uint32_t links;
-    _Atomic uint32_t opens;
+    _Atomic uint32_t opens;     /* where they are counted */
     atomic_bool spelling_shown; /* spelling.c: is to be dropped from the kernel's cache */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
@@ -87,6 +87,7 @@ struct volume {
     struct names names;
     uint64_t file_size_max;
     uint64_t timeout;            /* ms, or LINFSP_TIMEOUT_INFINITE */
+    bool counts_opens;           /* the kernel says when a file is opened and closed */
     bool purge;                  /* -f: drop cached pages when a file is closed */
     struct spellings *spellings; /* with -i */
     struct delay *delay;         /* NULL: I/O is as fast as it can be */

@@ -34,24 +34,17 @@ int memfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file
         return -EINVAL;
     if (file->flags & O_TRUNC)
         truncate_opened(volume, node, linfsp_request_kill_suidgid(request));
-    node_hold(node);
-    atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
-    file->open_flags = open_flags(volume);
-    if (linfsp_reply_open(request, file) < 0) {
-        atomic_fetch_sub_explicit(&node->opens, 1, memory_order_relaxed);
-        node_drop(volume, node, 1);
-    }
+    count_open(volume, node, file);
+    if (linfsp_reply_open(request, file) < 0)
+        uncount_open(volume, node);
     return 0;
 }
 
 int memfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
-    bool last = atomic_fetch_sub(&node->opens, 1) == 1;
     linfsp_reply_done(request);
-    if (last && volume->purge)
-        linfsp_notify_inode(volume->mounted, inode, 0, 0);
-    node_drop(volume, node, 1);
+    uncount_open(volume, node);
     return 0;
 }
 

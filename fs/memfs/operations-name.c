@@ -215,13 +215,11 @@ int memfs_symlink(linfsp_request *request, uint64_t parent, const char *name, co
 static int reply_created(linfsp_request *request, struct node *node, struct linfsp_file *file) {
     struct volume *volume = volume_of(request);
     struct linfsp_entry entry;
-    node_hold(node);
-    atomic_fetch_add(&node->opens, 1);
-    file->open_flags = open_flags(volume);
+    count_open(volume, node, file);
     fill_entry(volume, node, true, &entry);
     if (linfsp_reply_create(request, &entry, file) < 0) {
-        atomic_fetch_sub(&node->opens, 1);
-        node_drop(volume, node, 2);
+        uncount_open(volume, node);
+        node_drop(volume, node, 1);
     }
     return 0;
 }

@@ -94,8 +94,9 @@ static int check(struct move *move) {
         return 1;
     if (move->to->directory->removed)
         return -ENOENT;
-    move->by_other_spelling = is_spelled_otherwise(move->entry, node, move->name) ||
-                              (!is_respelling(move) && is_spelled_otherwise(move->target_entry, target, move->new_name));
+    move->by_other_spelling =
+        is_spelled_otherwise(move->entry, node, move->name) ||
+        (!is_respelling(move) && is_spelled_otherwise(move->target_entry, target, move->new_name));
     if (is_respelling(move))
         return 0;
     if (!target)

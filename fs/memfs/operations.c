@@ -48,13 +48,43 @@ void lost_name(struct volume *volume, struct node *node) {
     unlock_exclusive(&node->lock);
 }
 
-uint32_t open_flags(const struct volume *volume) {
-    bool keep = volume->timeout == LINFSP_TIMEOUT_INFINITE && !volume->purge;
-    return LINFSP_OPEN_NOFLUSH | LINFSP_OPEN_PARALLEL_DIRECT_WRITES | (keep ? LINFSP_OPEN_KEEP_CACHE : 0);
+/* Whether the kernel may keep what it has read of a file when that is closed. */
+static bool keeps_pages(const struct volume *volume) {
+    return volume->timeout == LINFSP_TIMEOUT_INFINITE && !volume->purge;
+}
+
+/*
+ * Where pages are kept there is nothing to be done when a file is opened or closed: not being asked makes both several
+ * times faster. The kernel's own count of look-ups keeps an unlinked file for as long as it is open. O_TRUNC is a
+ * truncation then.
+ */
+uint64_t operations_want(const struct volume *volume) {
+    uint64_t want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL |
+                    LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_DONT_MASK | LINFSP_WANT_CACHE_SYMLINKS;
+    return want | (keeps_pages(volume) ? LINFSP_WANT_NO_OPEN : LINFSP_WANT_ATOMIC_TRUNCATE);
+}
+
+void count_open(struct volume *volume, struct node *node, struct linfsp_file *file) {
+    file->open_flags = LINFSP_OPEN_NOFLUSH | LINFSP_OPEN_PARALLEL_DIRECT_WRITES;
+    if (keeps_pages(volume))
+        file->open_flags |= LINFSP_OPEN_KEEP_CACHE;
+    if (!volume->counts_opens)
+        return;
+    node_hold(node);
+    atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
+}
+
+void uncount_open(struct volume *volume, struct node *node) {
+    if (!volume->counts_opens)
+        return;
+    if (atomic_fetch_sub(&node->opens, 1) == 1 && volume->purge)
+        linfsp_notify_inode(volume->mounted, node_inode(node), 0, 0);
+    node_drop(volume, node, 1);
 }
 
 static void init(void *context, uint64_t granted) {
     struct volume *volume = context;
+    volume->counts_opens = !(granted & LINFSP_WANT_NO_OPEN);
     if (volume->spellings)
         spellings_begin(volume->spellings);
 }

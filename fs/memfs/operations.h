@@ -14,10 +14,8 @@
 
 extern const struct linfsp_operations memfs_operations; /* context: struct volume */
 
-/* What memfs wants of the kernel. */
-#define MEMFS_WANT                                                                                                     \
-    (LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_HANDLE_KILLPRIV |  \
-     LINFSP_WANT_DONT_MASK | LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_CACHE_SYMLINKS)
+/* What memfs wants of the kernel (LINFSP_WANT_*). */
+uint64_t operations_want(const struct volume *volume);
 
 #define MEMFS_LINKS_MAX 65000
 
@@ -39,8 +37,10 @@ int reply_node(linfsp_request *request, struct volume *volume, struct node *node
 void changed_directory(struct node *node, int entries, int links);
 /* A name of node has gone: one link less. The name's reference is still to be dropped. */
 void lost_name(struct volume *volume, struct node *node);
-/* How an open file is to be treated by the kernel. */
-uint32_t open_flags(const struct volume *volume);
+/* A file is being opened: counts that and says how the kernel is to treat it. */
+void count_open(struct volume *volume, struct node *node, struct linfsp_file *file);
+/* It is closed, or could not be opened after all; node may be gone. */
+void uncount_open(struct volume *volume, struct node *node);
 
 /* ---- operations, one file a kind --------------------------------------------------------------------------------- */
 

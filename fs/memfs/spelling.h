@@ -5,19 +5,21 @@
  * Model. To the kernel each spelling is a name of its own. It asks for one again each time unless it was told to
  * remember it, and of several spellings of one file, removing or renaming one tells it nothing about the others. So:
  *
- *  - Spellings other than the stored one are never to be remembered, nor is that a name does not exist.
- *  - The stored spelling of a file is, where the kernel can be made to ask for all names anew (Linux 6.16): that is
- * done when a file is removed or renamed by another spelling. On older kernels it is not remembered either. A directory
- * has one name in the kernel's cache at any time, which moves from spelling to spelling, so it needs none of this.
- *  - rename("foo", "FOO") would never reach us: the kernel looks both up, finds one file, and has nothing to do. Of
- * files (not of directories) it can be recognized, though. A look-up answered ESTALE makes the kernel repeat the whole
- * system call once, asking for every name. Only one that takes two names asks for "foo" and then for "FOO" again; "FOO"
- * is then said not to exist, and the rename arrives. A system call is repeated only once, however many spellings it
- * uses, so a task is answered so once in RETRY_WINDOW_MS.
- *  - For that the kernel must not have "FOO" in its cache already. So a spelling of a file that was answered is dropped
- *    from there soon after, when the file is not open (an open one would be shown as deleted in /proc).
+ * Spellings other than the stored one are never to be remembered, nor is that a name does not exist.
  *
- * Why not directories: mkdir, symlink and link are not repeated but fail with ESTALE, and mkdir of what is there
+ * The stored spelling of a file is, where the kernel can be made to ask for all names anew (Linux 6.16): that is done
+ * when a file is removed or renamed by another spelling. On older kernels it is not remembered either. A directory has
+ * one name in the kernel's cache at any time, which moves from spelling to spelling, so it needs none of this.
+ *
+ * rename("foo", "FOO") would never reach us: the kernel looks both up, finds one file, and has nothing to do. Of files
+ * it can be recognized, though. A look-up answered ESTALE makes the kernel repeat the whole system call once, asking
+ * for every name. Only one that takes two names asks for "foo" and then for "FOO" again; "FOO" is then said not to
+ * exist, and the rename arrives. A system call is repeated only once, however many spellings it uses, so a task is
+ * answered so once in RETRY_WINDOW_MS. For that the kernel must not have "FOO" in its cache already: a spelling of a
+ * file that was answered is dropped from there soon after, when the file is not known to be open (the name of an open
+ * one would be shown as deleted in /proc).
+ *
+ * Why not of directories: mkdir, symlink and link are not repeated but fail with ESTALE, and mkdir of what is there
  * already is too common. What is missed of files is only that such a rename has no effect: when the same thread has
  * just used another spelling, when its id is not visible here, or when the file is open under the new spelling.
  */
