@@ -103,9 +103,30 @@ static int attach(int mount, int target) {
     return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+/* What is under way, to be undone where a later step fails. */
+struct attempt {
+    int mount_namespace, user_namespace, root;
+    int fuse, mount;
+    struct mount_point point;
+    bool published;
+    uid_t client_uid; /* as the worker's user namespace counts */
+    mode_t root_type;
+};
+
+static void attempt_close(struct attempt *attempt) {
+    close_fd(&attempt->mount_namespace);
+    close_fd(&attempt->user_namespace);
+    close_fd(&attempt->root);
+    close_fd(&attempt->mount);
+    close_fd(&attempt->fuse);
+    mount_point_close(&attempt->point);
+}
+
 /* Publishes a network volume: on the host at its prefix, from where it propagates into every silo. Replaces *mount by a second mount of the
  * same superblock, for the silo. */
-static int publish(const struct job_mount *request, int *mount, struct job_result *result) {
+static int publish(const struct job_base *base, const struct job_mount *request, struct attempt *attempt,
+                   struct job_result *result) {
+    int *mount = &attempt->mount;
     _cleanup_close_ int target = open(request->unc_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return job_fail(result, -errno, "cannot open %s on the host: %s", request->unc_path, strerror(errno));
@@ -120,7 +141,12 @@ static int publish(const struct job_mount *request, int *mount, struct job_resul
         return job_fail(result, -errno, "cannot mount a second time: %s", strerror(errno));
     close_fd(mount);
     *mount = steal_fd(&copy);
-    return 0;
+    if (attempt->user_namespace < 0)
+        return 0;
+    gid_t gid;
+    result->spent = true;
+    r = enter_user_namespace_with(base, attempt->user_namespace, request->peer_pid, mount, 1, &attempt->client_uid, &gid);
+    return r < 0 ? job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r)) : 0;
 }
 
 static mode_t root_type_of(int mount_point) {
@@ -128,24 +154,6 @@ static mode_t root_type_of(int mount_point) {
     if (statx(mount_point, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
         return S_IFDIR;
     return S_ISREG(status.stx_mode) ? S_IFREG : S_IFDIR;
-}
-
-/* What is under way, to be undone where a later step fails. */
-struct attempt {
-    int mount_namespace, user_namespace, root;
-    int fuse, mount;
-    struct mount_point point;
-    bool published;
-    mode_t root_type;
-};
-
-static void attempt_close(struct attempt *attempt) {
-    close_fd(&attempt->mount_namespace);
-    close_fd(&attempt->user_namespace);
-    close_fd(&attempt->root);
-    close_fd(&attempt->mount);
-    close_fd(&attempt->fuse);
-    mount_point_close(&attempt->point);
 }
 
 /* The superblock, with FUSE_INIT answered. For a disk of a silo with a user namespace of its own: inside it. */
@@ -170,7 +178,7 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
     attempt->mount = make_detached_mount(request, attempt->fuse, uid, gid, attempt->root_type);
     if (attempt->mount < 0)
         return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
-    result->mount.owner_uid = uid;
+    result->mount.owner_uid = attempt->client_uid = uid;
     result->mount.owner_gid = gid;
     if (request->raw) {
         make_blocking(attempt->fuse);
@@ -199,7 +207,7 @@ static int attach_in_silo(const struct job *job, struct attempt *attempt, struct
 static int run_mount(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                      struct attempt *attempt, struct job_result *result, int *ret_fds) {
     const struct job_mount *request = &job->mount;
-    bool host = job->target.host;
+    bool host = job->target.host, own_user_namespace = job->target.user_namespace && !request->network;
     int r;
     if (request->raw) /* programs mount on files, too */
         attempt->root_type = root_type_of(fds[n_fds - 1]);
@@ -214,7 +222,7 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
         return r;
     if (request->network) {
         attempt->published = true;
-        if ((r = publish(request, &attempt->mount, result)) < 0)
+        if ((r = publish(base, request, attempt, result)) < 0)
             return r;
     }
     uint32_t major, minor;
@@ -223,10 +231,10 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
     result->mount.fuse_device = minor;
     if (!request->has_mount_point)
         return 0;
-    if (!host && !result->spent && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
+    if (!host && !own_user_namespace && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
         return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
     r = mount_point_find(base, job, attempt->root, n_fds > first ? fds[first] : -1,
-                         n_fds > first + 1 ? fds[first + 1] : -1, &attempt->point, result);
+                         n_fds > first + 1 ? fds[first + 1] : -1, attempt->client_uid, &attempt->point, result);
     if (r < 0)
         return r;
     r = attach_in_silo(job, attempt, result);
@@ -243,10 +251,7 @@ void mount_job(const struct job_base *base, const struct job *job, const int *fd
     if (r < 0) {
         for (uint32_t i = 0; i < result->mount.clones; i++)
             close_fd(&ret_fds[1 + i]);
-        if (attempt.published) {
-            (void)enter_host(base);
-            (void)umount2(job->mount.unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
-        }
+        result->mount.published = attempt.published;
         return;
     }
     ret_fds[0] = steal_fd(&attempt.fuse);
@@ -280,15 +285,26 @@ static void remove_letters(const struct job_base *base, uint64_t mount_id) {
         (void)unmount_fd(base, letters);
 }
 
-/* Plain umount(2), which refuses while something is in use. */
-static int unmount_unless_busy(const struct job_base *base, int fd) {
-    /* our own descriptor would count as a user, so by its path, which was verified just now */
+/* Plain umount(2), which refuses while something is in use. Our own descriptor would count as a user, so it goes by name; but by the last
+ * component alone, from the folder it is in: a path could be led elsewhere, over /proc/sys for one, between two looks, while
+ * what something is mounted on can be neither renamed nor replaced. */
+static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mount_id) {
     char path[WIRE_PATH_MAX];
+    uint64_t found = 0;
     int r = fd_path(base, fd, path, sizeof path);
-    if (r < 0)
-        return r;
     close(fd);
-    return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+    char *name = r < 0 ? NULL : strrchr(path, '/');
+    if (!name || !name[1])
+        return r < 0 ? r : -EINVAL;
+    *name++ = 0;
+    _cleanup_close_ int folder = open(path[0] ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int mount = folder < 0 ? -1 : openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (mount < 0)
+        return -errno;
+    if ((r = fd_mount_id(mount, &found)) < 0 || found != mount_id || fchdir(folder) < 0)
+        return r < 0 ? r : -EBUSY; /* it was moved just now */
+    close_fd(&mount);
+    return umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
@@ -311,7 +327,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     uint32_t major, minor;
     if (request->mount_id && open_mount_by_id(base, request->mount_id, &mount) == 0 &&
         fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
-        int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount)) : unmount_fd(base, mount);
+        int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount), request->mount_id)
+                                  : unmount_fd(base, mount);
         if (r < 0)
             job_fail(result, r, "cannot unmount: %s", strerror(-r));
         if (r < 0 && request->not_lazy)

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 
 #include "util/cleanup.h"
+#include "util/paths.h"
 
 static bool process_alive(int pidfd) {
     struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
@@ -96,6 +97,38 @@ int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t 
     *ret_uid = uid;
     *ret_gid = gid;
     return 0;
+}
+
+static int mount_scratch(int *trees, size_t n_trees) {
+    /* private: what is mounted here is nobody else's affair */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -errno;
+    for (size_t i = 0; i < n_trees; i++) {
+        char path[64];
+        snprintf(path, sizeof path, LINFSP_RUN_DIR "/scratch/%zu", i);
+        if (move_mount(trees[i], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+int enter_user_namespace_with(const struct job_base *base, int user_namespace, pid_t client, int *trees, size_t n_trees,
+                              uid_t *ret_uid, gid_t *ret_gid) {
+    int r = mount_scratch(trees, n_trees);
+    if (r == 0)
+        r = enter_user_namespace(base, user_namespace, client, ret_uid, ret_gid);
+    if (r == 0 && unshare(CLONE_NEWNS) < 0)
+        r = -errno;
+    for (size_t i = 0; r == 0 && i < n_trees; i++) {
+        char path[64];
+        snprintf(path, sizeof path, LINFSP_RUN_DIR "/scratch/%zu", i);
+        int copy = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        if (copy < 0)
+            return -errno;
+        close(trees[i]);
+        trees[i] = copy;
+    }
+    return r;
 }
 
 int enter_mount_namespace(int mount_namespace, int root) {

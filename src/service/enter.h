@@ -12,6 +12,15 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
 /* Becomes root of that user namespace, or where it has no user 0 the client itself, with all capabilities there. ret_uid and ret_gid: the
  * client's, as that namespace counts. There is no way back: the worker is spent. -EOVERFLOW: it does not know the client. */
 int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t client, uid_t *ret_uid, gid_t *ret_gid);
+/*
+ * For what is to be mounted in a silo whose mounts belong to a user namespace of its own: enters that, and replaces each tree (a detached
+ * mount) by a copy whose flags its root cannot take off again. The kernel locks flags only where mounts are copied from one user
+ * namespace into another, not where they are moved: so the trees are mounted in a scratch mount namespace, and that is copied. Also as
+ * enter_user_namespace: the worker is spent.
+ */
+#define LOCKED_TREES_MAX 2
+int enter_user_namespace_with(const struct job_base *base, int user_namespace, pid_t client, int *trees, size_t n_trees,
+                              uid_t *ret_uid, gid_t *ret_gid);
 /* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
 int enter_mount_namespace(int mount_namespace, int root);
 /* Back to the host, from a silo whose user namespace was not entered. */

@@ -122,6 +122,16 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     }
     _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
     int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    int trees[] = {folder_tree, unc_tree};
+    uid_t uid;
+    gid_t gid;
+    if (r == 0 && user_namespace >= 0) {
+        result->spent = true;
+        folder_tree = unc_tree = -1;
+        r = enter_user_namespace_with(base, user_namespace, job->target.init_pid, trees, 2, &uid, &gid);
+        folder_tree = trees[0];
+        unc_tree = trees[1];
+    }
     if (r == 0)
         r = enter_mount_namespace(mount_namespace, root);
     if (r < 0) {

@@ -119,6 +119,7 @@ struct job_result {
             uint64_t mount_id;
             uint64_t letters_mount_id;
             uint32_t clones;
+            bool published; /* where it failed: the mount at unc_path was made, and is the service's to undo */
             bool made; /* made_name is to be removed at the end, from the last fd */
             bool made_letters; /* and /mnt with it */
             char made_name[WIRE_COMPONENT_MAX];

@@ -81,7 +81,8 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
     return 0;
 }
 
-static int check_client_folder(const struct job_base *base, const struct job *job, int fd, struct job_result *result) {
+static int check_client_folder(const struct job_base *base, const struct job *job, int fd, uid_t client_uid,
+                               struct job_result *result) {
     struct statx status;
     if (fd < 0 || !(fcntl(fd, F_GETFL) & O_PATH))
         return job_fail(result, -EINVAL, "the mount point's descriptor is not one that only names it (O_PATH)");
@@ -99,7 +100,7 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     if (is_kernel_file_system(fd))
         return job_fail(result, -EPERM, "%s: nothing may be mounted over the kernel's own file systems", path);
     bool root = job->mount.peer_uid == job->target.root_uid;
-    if (!root && (status.stx_uid != result->mount.owner_uid || !(status.stx_mode & S_IWUSR)))
+    if (!root && (status.stx_uid != client_uid || !(status.stx_mode & S_IWUSR)))
         return job_fail(result, -EPERM, "%s is not yours: a user other than root may mount only on a folder of their "
                                         "own that they may write to", path);
     return 0;
@@ -212,10 +213,10 @@ static int find_letter(const struct job *job, int root, struct mount_point *poin
 }
 
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
-                     struct mount_point *ret_point, struct job_result *result) {
+                     uid_t client_uid, struct mount_point *ret_point, struct job_result *result) {
     if (job->mount.letter[0])
         return find_letter(job, root, ret_point, result);
-    int r = check_client_folder(base, job, client_fd, result);
+    int r = check_client_folder(base, job, client_fd, client_uid, result);
     if (r < 0)
         return r;
     ret_point->fd = fcntl(client_fd, F_DUPFD_CLOEXEC, 3);

@@ -21,9 +21,9 @@ struct mount_point {
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in result's mount_point
- * with its path in the silo; result's owner_uid is the client's, as the worker's user namespace counts. */
+ * with its path in the silo. client_uid is the client's, as the worker's user namespace counts. */
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
-                     struct mount_point *ret_point, struct job_result *result);
+                     uid_t client_uid, struct mount_point *ret_point, struct job_result *result);
 /* Removes an empty folder that the service made, and with letters_too the /mnt it stands in where that is empty then. */
 void mount_point_remove(int parent, const char *name, bool letters_too);
 /* Removes what was made for a mount that then failed. */

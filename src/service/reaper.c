@@ -19,7 +19,7 @@ struct reaper {
 _Noreturn static void reaper_main(int socket) {
     prctl(PR_SET_NAME, "linfspd-reaper");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM, SIG_DFL);
+    signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);

@@ -154,6 +154,8 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         volume->connection = NULL;
         if (connection)
             connection->volume = 0;
+        if (result->mount.published && umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
+            log_warning("cannot unmount %s: %s", volume->unc_path, strerror(errno));
         volume_free(volume);
         if (connection && connection_error(connection, connection->serial, result->error, "%s", result->message) >= 0)
             connection_ready(connection);
@@ -314,6 +316,7 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         return;
     if (result->error == -EBUSY && volume->not_lazy) {
         volume->state = VOLUME_LIVE;
+        volume->not_lazy = false;
         volume->end_reason[0] = 0;
         answer_waiter(volume, result);
         return;

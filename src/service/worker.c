@@ -152,8 +152,8 @@ static bool work_once(int socket, const struct job_base *base) {
 _Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
     prctl(PR_SET_NAME, "linfspd-worker");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_IGN); /* the service decides when we end */
+    signal(SIGTERM, SIG_IGN); /* sent to all of the service's processes, it is for the service: it needs us to the end */
+    signal(SIGINT, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
