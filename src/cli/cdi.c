@@ -90,6 +90,8 @@ static int write_file(const char *path, const char *text) {
     if (fd < 0)
         return -errno;
     r = write_all(fd, text);
+    if (r == 0)
+        r = write_all(fd, "\n");
     if (r == 0 && (fchmod(fd, 0644) < 0 || rename(new_path, path) < 0))
         r = -errno;
     if (r < 0)

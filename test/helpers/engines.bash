@@ -112,7 +112,7 @@ bundle_for() { # NAME COMMAND...
     root_for "$1"
     (cd "$bundle" && runc spec) || return
     jq '.process.terminal = false | del(.process.rlimits) | .root.readonly = false | .process.args = $ARGS.positional
-        | .linux.namespaces |= map(select(.type != "network"))' --args "${@:2}" <"$bundle/config.json" >"$bundle/new.json" &&
+        | .linux.namespaces |= map(select(.type != "network"))' --args -- "${@:2}" <"$bundle/config.json" >"$bundle/new.json" &&
         mv "$bundle/new.json" "$bundle/config.json"
 }
 
