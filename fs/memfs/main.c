@@ -32,10 +32,11 @@ static void stop(int signal_number _unused_) {
 }
 
 static void catch_signals(void) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaction(signals[i], &action, NULL);
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART}, before;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -120,9 +121,11 @@ static void go_to_background(const struct options *options, int *ret_ready) {
     char mounted;
     if (!options->background)
         return;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return;
-    pid_t child = fork();
+    pid_t child = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+    if (child < 0) {
+        fprintf(stderr, "memfs: -b: %s\n", strerror(errno));
+        _exit(EXIT_FAILURE);
+    }
     if (child > 0) {
         close(ends[1]);
         if (read(ends[0], &mounted, 1) == 1)

@@ -80,7 +80,7 @@ struct node_table {
     uint32_t *free;   /* among them those that are not now */
     uint32_t free_count, free_capacity;
     struct node_pool pools[NODE_POOLS];
-    _Atomic uint64_t next_number;
+    _Atomic uint64_t next_number __attribute__((aligned(64)));
 };
 
 struct volume {

@@ -28,6 +28,7 @@ int memfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
         return -ENOMEM;
     node_hold(node);
     file->handle = (uintptr_t)listing;
+    file->open_flags = keeps_pages(volume) ? LINFSP_OPEN_CACHE_DIRECTORY | LINFSP_OPEN_KEEP_CACHE : 0;
     if (linfsp_reply_open(request, file) < 0) {
         free(listing);
         node_drop(volume, node, 1);

@@ -48,8 +48,7 @@ void lost_name(struct volume *volume, struct node *node) {
     unlock_exclusive(&node->lock);
 }
 
-/* Whether the kernel may keep what it has read of a file when that is closed. */
-static bool keeps_pages(const struct volume *volume) {
+bool keeps_pages(const struct volume *volume) {
     return volume->timeout == LINFSP_TIMEOUT_INFINITE && !volume->purge;
 }
 
