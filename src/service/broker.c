@@ -201,7 +201,8 @@ static int attach_in_silo(const struct job *job, struct attempt *attempt, struct
                         result->mount.mount_point);
     if (r < 0)
         return job_fail(result, r, "cannot mount at %s: %s", result->mount.mount_point, strerror(-r));
-    return fd_mount_id(attempt->mount, &result->mount.mount_id);
+    r = fd_mount_id(attempt->mount, &result->mount.mount_id);
+    return r < 0 ? job_fail(result, r, "cannot tell the mount's number: %s", strerror(-r)) : 0;
 }
 
 static int run_mount(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
@@ -307,6 +308,19 @@ static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mou
     return umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
+/* The folder in which the mount point of that name stands: after a restart of the service its descriptor is gone. */
+static int open_parent(const struct job_base *base, int mount, const char *name) {
+    char path[WIRE_PATH_MAX];
+    if (fd_path(base, mount, path, sizeof path) < 0)
+        return -1;
+    char *slash = strrchr(path, '/');
+    if (!slash || strcmp(slash + 1, name) != 0)
+        return -1;
+    *slash = 0;
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return enter_open_path(root, path[0] ? path + 1 : ".", O_DIRECTORY);
+}
+
 void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result) {
     const struct job_unmount *request = &job->unmount;
@@ -325,8 +339,14 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     }
     _cleanup_close_ int mount = -1;
     uint32_t major, minor;
-    if (request->mount_id && open_mount_by_id(base, request->mount_id, &mount) == 0 &&
-        fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
+    int found = request->mount_id ? open_mount_by_id(base, request->mount_id, &mount) : -ENOENT;
+    if (found == -EAGAIN && request->not_lazy) {
+        job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
+        return;
+    }
+    if (found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
+        if (parent < 0 && request->made.name[0])
+            parent = found_parent = open_parent(base, mount, request->made.name);
         int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount), request->mount_id)
                                   : unmount_fd(base, mount);
         if (r < 0)

@@ -4,6 +4,7 @@
  * own socket. Bounded per silo in number; one that says nothing and is no volume's life line is closed after a while; one that does not
  * read its replies, or sends what is no message, is closed at once.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -213,8 +214,28 @@ static void turn_away(int fd, unsigned limit) {
     (void)wire_send(fd, &reply, NULL, 0);
 }
 
+/* Out of descriptors: one is kept for this, so that the client is told by the end of its connection and does not wake us for ever. */
+static void drop_client(struct silo *silo, bool network) {
+    static uint64_t last_said;
+    struct service *service = silo->service;
+    uint64_t now = clock_now_realtime();
+    if (now - last_said > 60000000000u) {
+        log_error("out of descriptors (RLIMIT_NOFILE): clients are turned away");
+        last_said = now;
+    }
+    close_fd(&service->reserve);
+    int fd = accept4(silo->sockets[network], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        reaper_close(service->reaper, fd);
+    service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void connection_accept(struct silo *silo, bool network) {
     _cleanup_close_ int fd = accept4(silo->sockets[network], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        drop_client(silo, network);
+        return;
+    }
     if (fd < 0) {
         if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
             log_error("cannot accept a client: %s", strerror(errno));

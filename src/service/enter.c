@@ -169,7 +169,8 @@ int fd_is_mount_root(int fd) {
 
 int fd_mount_id(int fd, uint64_t *ret_mount_id) {
     struct statx status;
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &status) < 0)
+    /* nothing is asked for: of a FUSE root that is another user's even that is refused, and the id comes in any case */
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) < 0)
         return -errno;
     *ret_mount_id = status.stx_mnt_id;
     return 0;
@@ -211,7 +212,7 @@ static void unescape(char *text) {
     *to = 0;
 }
 
-int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
+static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
     int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (table < 0)
         return -errno;
@@ -232,16 +233,39 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd
         _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         uint64_t found = 0;
         if (fd < 0)
-            return -errno;
+            return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? -EAGAIN : -errno;
         int r = fd_mount_id(fd, &found);
         if (r < 0)
             return r;
         if (found != mount_id)
-            return -ENOENT; /* covered by another mount, or moved just now */
+            return -EAGAIN;
         *ret_fd = steal_fd(&fd);
         return 0;
     }
     return -ENOENT;
+}
+
+bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source) {
+    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
+    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0) {
+        unsigned long long id;
+        char found[64] = "";
+        const char *rest = strstr(line, " - ");
+        if (sscanf(line, "%llu", &id) == 1 && id == mount_id && rest)
+            return sscanf(rest, " - %*s %63s", found) == 1 && strcmp(found, source) == 0;
+    }
+    return false;
+}
+
+int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
+    int r = -EAGAIN;
+    /* its path may lead elsewhere by now: a folder above it was renamed */
+    for (int i = 0; r == -EAGAIN && i < 32; i++)
+        r = look_for_mount(base, mount_id, ret_fd);
+    return r;
 }
 
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size) {
@@ -270,9 +294,17 @@ int open_writable_clone(int directory) {
 
 int make_folder_through_clone(int directory, const char *name) {
     _cleanup_close_ int clone = open_writable_clone(directory);
-    if (clone < 0)
-        return clone;
-    return mkdirat(clone, name, 0755) < 0 ? -errno : 0;
+    return mkdirat(clone < 0 ? directory : clone, name, 0755) < 0 ? -errno : 0;
+}
+
+int make_link_through_clone(int directory, const char *name, const char *target) {
+    _cleanup_close_ int clone = open_writable_clone(directory);
+    return symlinkat(target, clone < 0 ? directory : clone, name) < 0 ? -errno : 0;
+}
+
+int remove_through_clone(int directory, const char *name, int flags) {
+    _cleanup_close_ int clone = open_writable_clone(directory);
+    return unlinkat(clone < 0 ? directory : clone, name, flags) < 0 ? -errno : 0;
 }
 
 int directory_is_empty(int fd) {

@@ -41,15 +41,22 @@ int fd_device(int fd, uint32_t *ret_major, uint32_t *ret_minor);
 
 /* Lazily unmounts the mount whose root fd is. */
 int unmount_fd(const struct job_base *base, int fd);
-/* Where the mount with this id is, as seen from the current root: an O_PATH fd of its root. -ENOENT when it is not here. */
+/* Where the mount with this id is, as seen from the current root: an O_PATH fd of its root. -ENOENT when it is not here,
+ * -EAGAIN when it is covered by another, or moved about all the time. */
 int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd);
+/* Whether what is mounted there comes from this source (the first column of mount(8)). */
+bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source);
 /* The path of fd as seen from the current root; "" where it has none here. */
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
 
 /* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so. */
 int open_writable_clone(int directory);
-/* Makes a folder through such a clone. Fails where the file system itself is read-only. */
+/* Makes a folder or a link, or removes a name, through such a clone: also where the mount is read-only, and without being a writer on it, which
+ * would keep a runtime from making it read-only just then. Where the kernel allows no clone (locked mounts below it), on the mount itself.
+ * Fails where the file system itself is read-only. */
 int make_folder_through_clone(int directory, const char *name);
+int make_link_through_clone(int directory, const char *name, const char *target);
+int remove_through_clone(int directory, const char *name, int flags);
 
 /* Whether the open directory has no entries. Negative errno. */
 int directory_is_empty(int fd);

@@ -40,6 +40,30 @@ int fusermount_watch(struct volume *volume) {
     return sd_event_add_inotify(volume->service->event, &volume->node_watch, path, IN_CLOSE, on_node_closed, volume);
 }
 
+static bool has_open(const char *process, const char *path) {
+    char folder[300], target[128];
+    snprintf(folder, sizeof folder, "/proc/%s/fd", process);
+    _cleanup_closedir_ DIR *directory = opendir(folder);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
+        if (length > 0 && (size_t)length == strlen(path) && memcmp(target, path, (size_t)length) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool fusermount_is_held(const struct volume *volume) {
+    char path[96];
+    node_path(volume, path, sizeof path);
+    _cleanup_closedir_ DIR *processes = opendir("/proc");
+    struct dirent *entry;
+    while (processes && (entry = readdir(processes)))
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && has_open(entry->d_name, path))
+            return true;
+    return false;
+}
+
 void fusermount_forget(struct volume *volume) {
     char path[96];
     if (!volume->raw)

@@ -29,17 +29,9 @@ static int open_programs(int root, bool make) {
     int folder = enter_open_path(root, "usr/bin", O_DIRECTORY);
     if (folder < 0)
         folder = enter_open_path(root, "bin", O_DIRECTORY);
-    if (make && folder == -ENOENT && (mkdirat(root, "bin", 0755) == 0 || make_folder_through_clone(root, "bin") == 0))
+    if (make && folder == -ENOENT && make_folder_through_clone(root, "bin") == 0)
         folder = enter_open_path(root, "bin", O_DIRECTORY);
     return folder;
-}
-
-static void make_link(int folder, const char *name, const char *target) {
-    if (symlinkat(target, folder, name) == 0 || errno != EROFS)
-        return;
-    _cleanup_close_ int clone = open_writable_clone(folder);
-    if (clone >= 0)
-        (void)symlinkat(target, clone, name);
 }
 
 static int clone_stand_in(int root) {
@@ -55,7 +47,7 @@ static void place(int root, int folder, const char *name) {
     struct stat status;
     if (existing < 0) {
         if (errno == ENOENT)
-            make_link(folder, name, STAND_IN);
+            (void)make_link_through_clone(folder, name, STAND_IN);
         return;
     }
     if (fstat(existing, &status) < 0 || !S_ISREG(status.st_mode) || fd_is_mount_root(existing) != 0)
@@ -80,7 +72,7 @@ static void give_way(const struct job_base *base, int folder, const char *name, 
     if (length > 0) {
         target[length] = 0;
         if (strcmp(target, STAND_IN) == 0)
-            (void)unlinkat(folder, name, 0);
+            (void)remove_through_clone(folder, name, 0);
     }
 }
 
@@ -105,7 +97,7 @@ void inject_fuse(const struct job *job, int device_tree, int root, int dev, int 
     if (job->inject.may_mount)
         bind_device(device_tree, dev);
     else
-        make_link(dev, "fuse", "null");
+        (void)make_link_through_clone(dev, "fuse", "null");
     _cleanup_close_ int folder = open_programs(root, true);
     for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
         place(root, folder, names[i]);
@@ -113,11 +105,35 @@ void inject_fuse(const struct job *job, int device_tree, int root, int dev, int 
     *ret_watch = steal_fd(&folder);
 }
 
-void eject_fuse(const struct job_base *base, int root, int dev) {
+static bool is_our_link(int dev) {
     char target[16];
     ssize_t length = readlinkat(dev, "fuse", target, sizeof target);
-    if (length == 4 && memcmp(target, "null", 4) == 0)
-        (void)unlinkat(dev, "fuse", 0);
+    return length == 4 && memcmp(target, "null", 4) == 0;
+}
+
+void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                     struct job_result *result) {
+    _cleanup_close_ int device_tree =
+        open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r < 0) {
+        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+        return;
+    }
+    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    if (dev < 0 || !is_our_link(dev) || remove_through_clone(dev, "fuse", 0) < 0)
+        return;
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    bind_device(device_tree, dev);
+    enter_act_as_self();
+}
+
+void eject_fuse(const struct job_base *base, int root, int dev) {
+    if (is_our_link(dev))
+        (void)remove_through_clone(dev, "fuse", 0);
     _cleanup_close_ int device = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     uint32_t major, minor, our_major, our_minor;
     if (device >= 0 && fd_is_mount_root(device) == 1 && fd_device(device, &major, &minor) == 0 &&

@@ -47,9 +47,8 @@ static int clone_unc(void) {
 }
 
 static int make_device_folder(int dev) {
-    if (mkdirat(dev, "linfsp", 0755) == 0 || errno == EEXIST)
-        return 0;
-    return errno == EROFS ? make_folder_through_clone(dev, "linfsp") : -errno;
+    int r = make_folder_through_clone(dev, "linfsp");
+    return r == -EEXIST ? 0 : r;
 }
 
 /* Takes out what a service before this one, whose folders are gone, left in the silo. */
@@ -60,6 +59,9 @@ static int remove_old_injection(const struct job_base *base, int root) {
             return folder == -ENOENT ? 0 : folder;
         if (fd_is_mount_root(folder) <= 0)
             return 0;
+        uint64_t mount_id;
+        if (fd_mount_id(folder, &mount_id) < 0 || !mount_has_source(base, mount_id, LINFSP_RUN_SOURCE))
+            return -EBUSY; /* the container's own: to be left alone */
         int r = unmount_fd(base, folder); /* lazily: with all that is mounted in it */
         if (r < 0)
             return r;
@@ -162,13 +164,14 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     }
     r = remove_old_injection(base, root);
     if (r < 0) {
-        job_fail(result, r, "cannot remove an older %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
+        job_fail(result, r, r == -EBUSY ? "something of its own is mounted at %s" : "%s cannot be had",
+                 LINFSP_DEVICE_DIR);
         return;
     }
     if (attach_folder(job, root, dev, folder_tree, unc_tree, result) < 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);
-    (void)symlinkat(UNC_LINK, root, "unc"); /* a read-only root, or a name in use: /dev/linfsp/unc is there in any case */
+    (void)make_link_through_clone(root, "unc", UNC_LINK); /* where that fails, /dev/linfsp/unc is there in any case */
     enter_act_as_self();
     inject_fuse(job, device_tree, root, dev, &ret_fds[0]);
     *ret_n_fds = ret_fds[0] >= 0;
@@ -185,17 +188,17 @@ void eject_job(const struct job_base *base, const struct job *job, const int *fd
         return;
     }
     r = remove_old_injection(base, root);
-    if (r < 0)
+    if (r < 0 && r != -EBUSY)
         job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
     eject_fuse(base, root, dev);
     if (dev >= 0)
-        (void)unlinkat(dev, "linfsp", AT_REMOVEDIR);
+        (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
     char link[64];
     ssize_t length = readlinkat(root, "unc", link, sizeof link - 1);
     if (length > 0) {
         link[length] = 0;
         if (strcmp(link, UNC_LINK) == 0)
-            (void)unlinkat(root, "unc", 0);
+            (void)remove_through_clone(root, "unc", 0);
     }
 }

@@ -20,6 +20,7 @@
 enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
+    JOB_FUSE_DEVICE, /* the silo turns out to mount by itself: the real device in the place of the link (inject-fuse.c) */
     JOB_STAND_IN, /* put the fusermount3 stand-in in its place again (inject-fuse.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
@@ -145,6 +146,8 @@ struct job_base {
  * ret_watch: an O_PATH fd of the folder to be watched for a fusermount3 that is installed later, or -1. */
 void inject_fuse(const struct job *job, int device_tree, int root, int dev, int *ret_watch);
 void eject_fuse(const struct job_base *base, int root, int dev);
+void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
+                     struct job_result *result);
 /* Each of the names of the stand-in gives way, while a package manager replaces what it covers, or takes its place again. */
 void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                   struct job_result *result);

@@ -179,6 +179,5 @@ int main(int argc, char **argv) {
     r = run(&arguments, arguments.dist ? arguments.dist : dist);
     if (r < 0)
         tell(arguments.ready_fd, "it could not start; its log says why\n");
-    (void)unlink("/run/linfspd.lock");
     return r < 0 ? 1 : 0;
 }

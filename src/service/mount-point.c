@@ -28,7 +28,8 @@ void mount_point_close(struct mount_point *point) {
 }
 
 void mount_point_remove(int parent, const char *name, bool letters_too) {
-    (void)unlinkat(parent, name, AT_REMOVEDIR);
+    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno == EROFS)
+        (void)remove_through_clone(parent, name, AT_REMOVEDIR);
     if (!letters_too)
         return;
     _cleanup_close_ int above = openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -131,6 +132,10 @@ static int cover_letters_folder(int *folder, uint64_t *ret_mount_id) {
     int r = fd_mount_id(letters, ret_mount_id);
     if (r < 0)
         return r;
+    /* what is made in it is made through a clone: the container's root is not to write where the image is read-only */
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (mount_setattr(letters, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+        return -errno;
     close_fd(folder);
     *folder = steal_fd(&letters);
     return 0;
@@ -166,9 +171,7 @@ static int take_letter(int root, int *folder, const char *letter, struct mount_p
     int made = make_folder(*folder, letter);
     if (made == -EROFS && enter_open_path(root, path, 0) == -ENOENT) {
         made = cover_letters_folder(folder, &point->letters_mount_id);
-        if (made == 0)
-            made = make_folder(*folder, letter);
-        else if (made == -EROFS)
+        if (made == 0 || made == -EROFS)
             made = make_folder_through_clone(*folder, letter);
     }
     if (made < 0 && made != -EEXIST && made != -EROFS)

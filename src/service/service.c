@@ -16,7 +16,6 @@
 #include "util/log.h"
 #include "util/paths.h"
 
-#define RUN_SOURCE "linfsp-run"
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
 
@@ -32,11 +31,11 @@ static bool is_mounted(const char *path, const char *source) {
 
 /* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's before us. */
 static int mount_run_dir(void) {
-    if (is_mounted(LINFSP_RUN_DIR, RUN_SOURCE))
+    if (is_mounted(LINFSP_RUN_DIR, LINFSP_RUN_SOURCE))
         return 0;
     if (mkdir(LINFSP_RUN_DIR, 0755) < 0 && errno != EEXIST)
         return -errno;
-    if (mount(RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0 ||
+    if (mount(LINFSP_RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0 ||
         mount(NULL, LINFSP_RUN_DIR, NULL, MS_PRIVATE, NULL) < 0)
         return -errno;
     return 0;
@@ -159,6 +158,7 @@ int service_new(const struct limits *limits, const char *dist, struct service **
     service->limits = *limits;
     service->dist = dist;
     service->run_dir = service->fuse_device = service->fusectl = -1;
+    service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
     STEP(sd_event_default(&service->event), "event loop");
     STEP(learn_host(service), "/proc");
@@ -186,6 +186,7 @@ void service_free(struct service *service) {
     workers_free(service->workers);
     reaper_free(service->reaper);
     unc_free(service->unc, service->stopping);
+    close_fd(&service->reserve);
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);
     close_fd(&service->run_dir);

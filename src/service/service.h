@@ -61,6 +61,7 @@ struct silo {
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     struct list_node connection_list, volume_list;
     uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
+    bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool described;
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
@@ -130,6 +131,7 @@ struct service {
     uint64_t host_mount_namespace, host_user_namespace, host_pid_namespace;
     uint64_t host_root_device, host_root_inode;
     int run_dir;
+    int reserve; /* given up to turn clients away when descriptors run out */
     int fuse_device;
     int fusectl;
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
@@ -220,6 +222,8 @@ void volume_free(struct volume *volume);
 struct wire_fusermount;
 void fusermount_create(struct connection *connection, const struct wire_fusermount *request);
 int fusermount_watch(struct volume *volume);
+/* After a restart: whether any process has its descriptor still. */
+bool fusermount_is_held(const struct volume *volume);
 void fusermount_forget(struct volume *volume);
 
 /* backing.c */

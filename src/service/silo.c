@@ -339,7 +339,9 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     struct job job = {.type = JOB_INJECT, .target = silo->target};
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
-    job.inject.may_mount = process_may_mount(silo->target.init_pid);
+    /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
+    silo->unsettled = early || rootfs[0];
+    job.inject.may_mount = !silo->unsettled && process_may_mount(silo->target.init_pid);
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->state = SILO_NEW;
     silo->was_early = early;
@@ -370,6 +372,15 @@ static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid,
     return 1;
 }
 
+/* The entry point of a silo that was set up ahead of it: now it can be told what it may do. */
+static void settle(struct silo *silo, pid_t pid) {
+    struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
+    silo->unsettled = false;
+    if (process_may_mount(pid))
+        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_stand_in,
+                             silo->service, silo->mount_namespace);
+}
+
 int silo_consider(struct service *service, pid_t pid, bool early) {
     uint64_t mount_namespace, device, inode;
     int r = process_namespace(pid, "mnt", &mount_namespace);
@@ -377,6 +388,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         return r < 0 ? r : 0;
     struct silo *silo = silo_find(service, mount_namespace);
     if (silo) {
+        if (silo->unsettled && !early)
+            settle(silo, pid);
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
             silo->retried = true;

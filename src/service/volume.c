@@ -189,7 +189,8 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
     const char *why;
     int r = prefix_parse(prefix, volume->prefix, &why);
     if (r < 0)
-        return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, why) < 0 ? -EPIPE : r;
+        return connection_error(connection, serial, r, "prefix \"%.80s%s\": %s", prefix,
+                                strlen(prefix) > 80 ? "..." : "", why) < 0 ? -EPIPE : r;
     r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
@@ -445,8 +446,14 @@ int volume_restore(struct service *service, struct volume *volume) {
     open_abort(volume);
     if (id > service->next_volume)
         service->next_volume = id;
-    if (volume->raw && !volume->keeps_connection)
-        return fusermount_watch(volume);
+    if (volume->raw && !volume->keeps_connection) {
+        int r = fusermount_watch(volume);
+        if (r < 0 || !fusermount_is_held(volume)) {
+            volume->server_gone = true;
+            volume_end(volume, "its server ended while the service was away", true);
+        }
+        return 0;
+    }
     return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
                                       on_orphaned, volume);
 }

@@ -88,6 +88,9 @@ static void perform(const struct job_base *base, const struct job *job, const in
     case JOB_EJECT:
         eject_job(base, job, fds, n_fds, result);
         return;
+    case JOB_FUSE_DEVICE:
+        fuse_device_job(base, job, fds, n_fds, result);
+        return;
     case JOB_STAND_IN:
         stand_in_job(base, job, fds, n_fds, result);
         return;
