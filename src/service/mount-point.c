@@ -21,6 +21,7 @@
 #include "service/enter.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
+#include "util/utf8.h"
 
 void mount_point_close(struct mount_point *point) {
     close_fd(&point->fd);
@@ -72,6 +73,10 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
         return job_fail(result, r, "the mount point's path cannot be told: %s", strerror(-r));
     if (!path[0])
         return job_fail(result, -EINVAL, "the mount point is not in this container");
+    char printable[WIRE_PATH_MAX];
+    utf8_printable(path, printable, sizeof printable);
+    if (strcmp(path, printable) != 0) /* it goes into the journal, a text file, and into lists */
+        return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters", printable);
     if (strcmp(path, "/") == 0)
         return job_fail(result, -EBUSY, "/ cannot be mounted over");
     static const char *const forbidden[] = {"/proc", "/sys", "/dev"};
