@@ -131,7 +131,8 @@ struct linfsp_file {
  * success).
  *
  * Each returns 0 when it has answered, or will answer later and from any thread, with exactly one linfsp_reply_...;
- * or a negative errno, which the library sends. They are called from several threads at once. A name is one component,
+ * or a negative errno, which the library sends. An answer that the operation gives itself may be kept until it returns:
+ * it should answer last. They are called from several threads at once. A name is one component,
  * NUL-terminated, 1 to 255 bytes, and any bytes but '/' and NUL; it lives until the operation returns or answers.
  */
 struct linfsp_operations {
@@ -283,7 +284,11 @@ const char *linfsp_volume_unc_path(const linfsp_volume *volume); /**< "/unc/serv
 uint64_t linfsp_volume_granted(const linfsp_volume *volume); /**< LINFSP_WANT_* that are in force */
 uid_t linfsp_volume_owner_uid(const linfsp_volume *volume); /**< our own uid as this volume counts uids: for its root */
 gid_t linfsp_volume_owner_gid(const linfsp_volume *volume);
-const char *linfsp_volume_transport(const linfsp_volume *volume); /**< "dev" or "io_uring" */
+/** How requests come: "dev", over /dev/fuse, which works everywhere, or "io_uring", which is faster and is used by itself
+ *  where kernel (6.14, /sys/module/fuse/parameters/enable_uring) and container (io_uring_setup(2)) allow it and the
+ *  volume has more than one thread. Final once linfsp_volume_run serves. For tests and measurements the environment variable
+ *  LINFSP_TRANSPORT=dev or LINFSP_TRANSPORT=io_uring forces one; linfsp_volume_create then fails where it cannot be had. */
+const char *linfsp_volume_transport(const linfsp_volume *volume);
 /** "disk" or "network". */
 const char *linfsp_volume_kind(const linfsp_volume *volume);
 

@@ -27,9 +27,7 @@ static int send_vector(struct linfsp_request *request, int error, struct iovec *
         .error = error,
         .unique = request->unique,
     };
-    int r = request->channel->loop->send(request, vector, count, sizeof(struct fuse_out_header) + body);
-    fsp_request_answered(request);
-    return r;
+    return request->channel->loop->send(request, vector, count, sizeof(struct fuse_out_header) + body);
 }
 
 /* The first body bytes of request->answer's payload. */

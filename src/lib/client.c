@@ -2,9 +2,10 @@
 /*
  * Creating a volume.
  *
- * Model. The options are checked and the mount point is pinned by an fd before the service is asked; the service
- * mounts, answers the kernel's FUSE_INIT itself, and hands the connection's fds over. Whatever was made here until then
- * goes away on failure.
+ * Model. The options are checked, the mount point is pinned by an fd and the rings are opened, if there may be any,
+ * before the service is asked; the service mounts, answers the kernel's FUSE_INIT itself, and hands the connection's fds
+ * over. FUSE_INIT says whether requests go by rings, and there is no way back to that: so rings are asked for only by who
+ * has them. Whatever was made here until then goes away on failure.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -91,6 +92,27 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
     return 0;
 }
 
+/* ---- the transport --------------------------------------------------------------------------------------------- */
+
+/* *ret_uring NULL: over /dev/fuse. *ret_forced: nothing else will do. */
+static int choose_transport(unsigned threads, struct fsp_uring **ret_uring, bool *ret_forced,
+                            struct linfsp_error *ret_error) {
+    const char *named = getenv("LINFSP_TRANSPORT");
+    bool forced = named && strcmp(named, fsp_loop_uring.name) == 0;
+    if (named && *named && !forced && strcmp(named, fsp_loop_dev.name) != 0)
+        return fsp_fail(ret_error, EINVAL, "LINFSP_TRANSPORT is \"%.64s\"; it may be %s or %s", named, fsp_loop_dev.name,
+                        fsp_loop_uring.name);
+    *ret_uring = NULL;
+    *ret_forced = forced;
+    int r = named && *named && !forced ? 0 : fsp_uring_open(threads, ret_uring);
+    if (r < 0 && forced)
+        return fsp_fail(ret_error, -r,
+                        "io_uring, which LINFSP_TRANSPORT asks for, cannot be used here (%s): it takes "
+                        "/sys/module/fuse/parameters/enable_uring, io_uring_setup(2) and more than one thread",
+                        strerror(-r));
+    return 0;
+}
+
 /* ---- the service ----------------------------------------------------------------------------------------------- */
 
 static int connect_to_service(const char *device, uint32_t flags, int *ret_socket, struct linfsp_error *ret_error) {
@@ -115,7 +137,8 @@ static int connect_to_service(const char *device, uint32_t flags, int *ret_socke
 }
 
 static void describe_request(const struct linfsp_volume_options *options, const struct fsp_mount_point *point,
-                             unsigned channels, struct wire_create_volume *ret_request) {
+                             bool uring, struct wire_create_volume *ret_request) {
+    unsigned channels = fsp_channel_count(options->threads);
     struct wire_create_volume *request = ret_request;
     wire_begin(request, WIRE_CREATE_VOLUME, 1);
     request->clones = channels - 1 > WIRE_CLONES_MAX ? WIRE_CLONES_MAX : channels - 1;
@@ -128,6 +151,8 @@ static void describe_request(const struct linfsp_volume_options *options, const 
     if (point->made)
         request->flags |= WIRE_CREATE_MADE_MOUNT_POINT;
     fsp_negotiate(options->want, options->max_write, options->max_background, &request->init);
+    if (uring)
+        request->init.flags |= FUSE_OVER_IO_URING;
     request->root_mode = options->root_mode ? options->root_mode & 07777 : 0755;
     WIRE_SET(request->letter, point->letter);
     WIRE_SET(request->file_system_name, options->file_system_name);
@@ -235,21 +260,28 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     return 0;
 }
 
+/* Takes uring over on success. */
 static int create_on(int socket, const struct linfsp_volume_options *options,
                      const struct linfsp_operations *operations, void *context, const struct fsp_mount_point *point,
-                     struct linfsp_volume *volume, struct linfsp_error *ret_error) {
+                     struct fsp_uring *uring, struct linfsp_volume *volume, struct linfsp_error *ret_error) {
     struct wire_create_volume request;
     union wire_message answer = {.bytes = {0}};
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
-    describe_request(options, point, fsp_channel_count(options->threads), &request);
+    describe_request(options, point, uring != NULL, &request);
     int r = ask_for_volume(socket, &request, point, &answer, fds, &n_fds, ret_error);
     if (r < 0)
         return r;
     r = fill_volume(volume, options, operations, context, socket, &answer.volume_created, fds, n_fds);
     for (size_t i = 0; r < 0 && i < n_fds; i++)
         close(fds[i]);
-    return r < 0 ? fsp_fail(ret_error, -r, "%s", strerror(-r)) : 0;
+    if (r < 0)
+        return fsp_fail(ret_error, -r, "%s", strerror(-r));
+    if (answer.volume_created.init.flags & FUSE_OVER_IO_URING)
+        fsp_session_use_uring(&volume->session, uring);
+    else
+        fsp_uring_close(uring);
+    return 0;
 }
 
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
@@ -266,20 +298,26 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
         return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
     /* the service first: where there is none, no directory is made */
     _cleanup_close_ int socket = -1;
+    struct fsp_uring *uring = NULL;
+    bool forced = false;
     r = connect_to_service(checked.prefix ? "net" : "disk", checked.flags, &socket, ret_error);
     if (r == 0)
+        r = choose_transport(checked.threads, &uring, &forced, ret_error);
+    if (r == 0)
         r = fsp_mount_point_open(checked.mount_point, checked.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
-    if (r < 0) {
-        free_volume(volume);
-        return r;
-    }
-    r = create_on(socket, &checked, operations, context, &point, volume, ret_error);
+    if (r == 0)
+        r = create_on(socket, &checked, operations, context, &point, uring, volume, ret_error);
     fsp_mount_point_close(&point, r == 0);
     if (r < 0) {
+        fsp_uring_close(uring);
         free_volume(volume);
         return r;
     }
     steal_fd(&socket);
+    if (forced && !volume->session.uring) {
+        linfsp_volume_destroy(volume);
+        return fsp_fail(ret_error, EOPNOTSUPP, "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");
+    }
     *ret_volume = volume;
     return 0;
 }
@@ -318,7 +356,7 @@ gid_t linfsp_volume_owner_gid(const linfsp_volume *volume) {
 }
 
 const char *linfsp_volume_transport(const linfsp_volume *volume) {
-    return volume->session.channels[0].loop ? volume->session.channels[0].loop->name : fsp_loop_dev.name;
+    return volume->session.loop->name;
 }
 
 const char *linfsp_volume_kind(const linfsp_volume *volume) {

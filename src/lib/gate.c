@@ -124,7 +124,7 @@ static bool falls_asleep(struct fsp_session *session, struct load load) {
 }
 
 int64_t fsp_gate_tick(struct fsp_session *session) {
-    if (session->n_channels < 2)
+    if (session->n_channels < 2 || session->uring)
         return -1;
     int64_t now = fsp_now_ns(), elapsed = now - session->last_tick;
     if (session->idle_ticks > IDLE_TICKS) {

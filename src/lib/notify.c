@@ -21,6 +21,7 @@ static int notify(struct linfsp_volume *volume, enum fuse_notify_code code, cons
     };
     if (name_size > FSP_NAME_MAX + 1)
         return -ENAMETOOLONG;
+    fsp_uring_flush(); /* what the kernel does now may wait for somebody whom this operation has answered already */
     ssize_t n = writev(volume->session.fds[0], vector, name ? 3 : 2);
     return n < 0 ? -errno : 0;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -18,6 +19,9 @@
 #define CHANNELS_LEAST 4
 #define XATTR_SIZE_MAX_KERNEL ((size_t)65536)
 
+/* A request is under way within that time after it was brought, or its caller waits for another's operation anyway. */
+#define EARLY_INTERRUPT_NS INT64_C(10000000000)
+
 /* Ends the blocking read of a channel's thread. Ignored by default, so that one that comes late does no harm. */
 #define WAKE_SIGNAL SIGURG
 
@@ -29,7 +33,7 @@ static size_t page_align(size_t size) {
 
 static_assert(sizeof(struct linfsp_request) + FSP_HEADROOM <= 4096, "a request and a message's head share one page");
 
-static struct linfsp_request *map_request(struct fsp_session *session) {
+struct linfsp_request *fsp_request_map(struct fsp_session *session) {
     size_t size = FSP_PAGE_SIZE + session->input_data_size + session->scratch_size;
     unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
@@ -52,10 +56,10 @@ struct linfsp_request *fsp_session_new_request(struct fsp_session *session) {
         session->n_free--;
     }
     pthread_mutex_unlock(&session->lock);
-    return request ? request : map_request(session);
+    return request ? request : fsp_request_map(session);
 }
 
-static void release_request(struct linfsp_request *request) {
+void fsp_request_release(struct linfsp_request *request) {
     struct fsp_session *session = request->session;
     pthread_mutex_lock(&session->lock);
     bool keep = session->n_free < FREE_REQUESTS_MAX;
@@ -98,27 +102,24 @@ static void attach(struct linfsp_request *request) {
     pthread_mutex_unlock(&session->lock);
 }
 
-void fsp_request_answered(struct linfsp_request *request) {
+bool fsp_request_settle(struct linfsp_request *request) {
     int before = atomic_fetch_or_explicit(&request->state, FSP_REQUEST_ANSWERED, memory_order_acq_rel);
-    if (before & FSP_REQUEST_RETURNED) {
+    if (before & FSP_REQUEST_RETURNED)
         attach(request);
-        release_request(request);
-    }
+    return before & FSP_REQUEST_RETURNED;
 }
 
 /* The operation has returned and its request may not be answered: the channel must have an object to go on with. */
 static void leave_request(struct fsp_channel *channel, struct linfsp_request *request) {
     detach(request);
     int before = atomic_fetch_or_explicit(&request->state, FSP_REQUEST_RETURNED, memory_order_acq_rel);
-    if (before & FSP_REQUEST_ANSWERED) {
+    if (before & FSP_REQUEST_ANSWERED)
         attach(request);
-        return;
-    }
-    struct linfsp_request *next;
-    while (!(next = fsp_session_new_request(channel->session)))
-        usleep(1000); /* out of memory: until an answer gives an object back */
-    channel->request = next;
+    else
+        channel->loop->leave(channel);
 }
+
+static void find_early_interrupt(struct fsp_channel *channel, uint64_t unique);
 
 /* ---- serving --------------------------------------------------------------------------------------------------- */
 
@@ -139,7 +140,12 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     request->entries_size = 0;
     atomic_store_explicit(&request->state, 0, memory_order_relaxed);
     atomic_store_explicit(&request->interrupted, false, memory_order_relaxed);
-    atomic_store_explicit(&channel->serving, header->unique, memory_order_relaxed);
+    if (channel->ring) {
+        atomic_store(&channel->serving, header->unique);
+        if (atomic_load(&channel->session->n_early) > 0)
+            find_early_interrupt(channel, header->unique);
+    } else
+        atomic_store_explicit(&channel->serving, header->unique, memory_order_relaxed);
     uint64_t begun = atomic_load_explicit(&channel->begun, memory_order_relaxed);
     atomic_store_explicit(&channel->begun, begun + 1, memory_order_relaxed);
     if (atomic_load_explicit(&channel->session->asleep, memory_order_relaxed))
@@ -165,6 +171,12 @@ void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header 
         leave_request(channel, request);
 }
 
+void fsp_session_refuse(struct fsp_channel *channel, const struct fuse_in_header *header) {
+    begin_request(channel, header);
+    atomic_store_explicit(&channel->serving, 0, memory_order_relaxed);
+    linfsp_reply_error(channel->request, -EIO);
+}
+
 void fsp_session_serve_message(struct fsp_channel *channel, size_t size) {
     const unsigned char *message = channel->request->input;
     struct fuse_in_header header;
@@ -176,8 +188,7 @@ void fsp_session_serve_message(struct fsp_channel *channel, size_t size) {
     size_t body = size - sizeof header;
     /* an operation that is not known is answered ENOSYS by fsp_dispatch, whatever it carries */
     if (header.len != size || (head_size >= 0 && body < (size_t)head_size + extensions)) {
-        begin_request(channel, &header);
-        linfsp_reply_error(channel->request, -EIO);
+        fsp_session_refuse(channel, &header);
         return;
     }
     if (head_size < 0)
@@ -186,24 +197,65 @@ void fsp_session_serve_message(struct fsp_channel *channel, size_t size) {
     fsp_session_serve(channel, &header, message + sizeof header, rest, body - (size_t)head_size - extensions);
 }
 
-/* A request is looked for among those detached, then in the other channels' hands. One that was read but is not under
- * way yet is in neither: the kernel is told to ask again, on whichever fd the request was read from. */
-void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
-    struct fsp_session *session = channel->session;
+/* A request that a ring has brought but that is not under way yet is found when it begins. Remembered before looking
+ * for it, forgotten where it is found: begin_request looks the other way round, so one of the two sees the other. */
+static void remember_early(struct fsp_session *session, uint64_t unique, int64_t now) {
+    unsigned at = session->next_early++ % FSP_EARLY_INTERRUPTS;
+    if (session->early[at].unique == 0)
+        atomic_fetch_add(&session->n_early, 1);
+    session->early[at].unique = unique;
+    session->early[at].until = now + EARLY_INTERRUPT_NS;
+}
+
+/* Whether that one is remembered; it, and those that are too old to be of any use, no longer are. */
+static bool take_early(struct fsp_session *session, uint64_t unique, int64_t now) {
     bool found = false;
+    for (unsigned i = 0; i < FSP_EARLY_INTERRUPTS; i++) {
+        bool is = session->early[i].unique == unique;
+        if (session->early[i].unique != 0 && (is || session->early[i].until < now)) {
+            session->early[i].unique = 0;
+            atomic_fetch_sub(&session->n_early, 1);
+        }
+        found |= is;
+    }
+    return found;
+}
+
+static void find_early_interrupt(struct fsp_channel *channel, uint64_t unique) {
+    struct fsp_session *session = channel->session;
     pthread_mutex_lock(&session->lock);
-    for (struct linfsp_request *r = *bucket_of(session, unique); r && !found; r = r->next)
+    if (take_early(session, unique, fsp_now_ns()))
+        atomic_store(&channel->interrupted, unique);
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* Among those detached, then in the channels' hands. */
+static bool mark_interrupted(struct fsp_session *session, uint64_t unique) {
+    for (struct linfsp_request *r = *bucket_of(session, unique); r; r = r->next)
         if (r->unique == unique) {
             atomic_store(&r->interrupted, true);
-            found = true;
+            return true;
         }
-    for (unsigned i = 0; i < session->n_channels && !found; i++)
+    for (unsigned i = 0; i < session->n_channels; i++)
         if (atomic_load(&session->channels[i].serving) == unique) {
             atomic_store(&session->channels[i].interrupted, unique);
-            found = true;
+            return true;
         }
+    return false;
+}
+
+/* One that was read but is not under way yet is not found: the kernel is told to ask again, on whichever fd the request
+ * was read from. */
+void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
+    struct fsp_session *session = channel->session;
+    pthread_mutex_lock(&session->lock);
+    if (session->uring)
+        remember_early(session, unique, fsp_now_ns());
+    bool found = mark_interrupted(session, unique);
+    if (session->uring && found)
+        take_early(session, unique, fsp_now_ns());
     pthread_mutex_unlock(&session->lock);
-    if (found)
+    if (found || session->uring)
         return;
     struct fuse_out_header again = {.len = sizeof again, .error = -EAGAIN, .unique = unique | FUSE_INT_REQ_BIT};
     for (unsigned i = 0; i < session->n_fds; i++)
@@ -216,6 +268,8 @@ void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
 static void *run_channel(void *argument) {
     struct fsp_channel *channel = argument;
     channel->result = channel->loop->serve(channel);
+    if (channel->result < 0 && channel->ring)
+        atomic_store(&channel->session->broken, true);
     atomic_store(&channel->ended, true);
     fsp_gate_open(channel->session);
     eventfd_write(channel->session->ended_event, 1);
@@ -223,7 +277,7 @@ static void *run_channel(void *argument) {
 }
 
 /* Signals are for the program's own threads; only the one that wakes a channel gets through. */
-static int start_thread(struct fsp_channel *channel) {
+int fsp_channel_start(struct fsp_channel *channel) {
     sigset_t all, before;
     sigfillset(&all);
     sigdelset(&all, WAKE_SIGNAL);
@@ -254,34 +308,73 @@ unsigned fsp_channel_count(unsigned n) {
     return n > FSP_CHANNELS_MAX ? FSP_CHANNELS_MAX : n;
 }
 
-int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive) {
-    n = fsp_channel_count(n);
+int fsp_channels_allocate(struct fsp_session *session, unsigned n) {
+    session->channels = calloc(n, sizeof *session->channels);
+    if (!session->channels)
+        return -ENOMEM;
     session->n_channels = n;
-    session->cpus = count_cpus();
-    atomic_store(&session->active, adaptive ? 1 : n);
     for (unsigned i = 0; i < n; i++) {
         struct fsp_channel *channel = &session->channels[i];
         channel->session = session;
-        channel->loop = &fsp_loop_dev;
         channel->index = i;
         channel->fd = session->fds[i % session->n_fds];
-        channel->request = fsp_session_new_request(session);
-        if (!channel->request)
-            return -ENOMEM;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        int r = start_thread(&session->channels[i]);
-        if (r < 0)
-            return r;
     }
     return 0;
 }
 
-bool fsp_session_ended(struct fsp_session *session) {
+void fsp_channels_free(struct fsp_session *session) {
+    for (unsigned i = 0; i < session->n_channels; i++) {
+        struct linfsp_request *request = session->channels[i].request;
+        if (request && !request->ring_header)
+            munmap(request, request->mapping_size);
+    }
+    free(session->channels);
+    session->channels = NULL;
+    session->n_channels = 0;
+}
+
+void fsp_session_use_uring(struct fsp_session *session, struct fsp_uring *uring) {
+    session->uring = uring;
+    session->loop = &fsp_loop_uring;
+}
+
+static int start_on_dev(struct fsp_session *session, unsigned n, bool adaptive) {
+    int r = fsp_channels_allocate(session, n);
+    session->gate_open = false;
+    atomic_store(&session->active, adaptive ? 1 : n);
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        struct fsp_channel *channel = &session->channels[i];
+        channel->loop = &fsp_loop_dev;
+        channel->request = fsp_session_new_request(session);
+        if (!channel->request)
+            return -ENOMEM;
+    }
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        r = fsp_channel_start(&session->channels[i]);
+    return r;
+}
+
+int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive) {
+    session->cpus = count_cpus();
+    if (session->uring) {
+        if (fsp_uring_start(session) == 0)
+            return 0;
+        fsp_uring_close(session->uring);
+        session->uring = NULL;
+        session->loop = &fsp_loop_dev;
+    }
+    return start_on_dev(session, fsp_channel_count(n), adaptive);
+}
+
+static bool all_ended(struct fsp_session *session) {
     for (unsigned i = 0; i < session->n_channels; i++)
         if (session->channels[i].started && !atomic_load(&session->channels[i].ended))
             return false;
     return true;
+}
+
+bool fsp_session_ended(struct fsp_session *session) {
+    return atomic_load(&session->broken) || all_ended(session);
 }
 
 /* Puts the end of an empty pipe in the place of each fd: reads there see the end, writes fail, and the number is not
@@ -298,11 +391,11 @@ static void wake(int signal _unused_) {
 }
 
 /* A thread that was in read when the fds were cut stays there, and keeps the connection: it has to be woken. */
-static void wake_until_ended(struct fsp_session *session) {
+void fsp_channels_wake(struct fsp_session *session) {
     struct sigaction action = {.sa_handler = wake}, before;
     sigemptyset(&action.sa_mask);
     sigaction(WAKE_SIGNAL, &action, &before);
-    while (!fsp_session_ended(session)) {
+    while (!all_ended(session)) {
         for (unsigned i = 0; i < session->n_channels; i++)
             if (session->channels[i].started && !atomic_load(&session->channels[i].ended))
                 pthread_kill(session->channels[i].thread, WAKE_SIGNAL);
@@ -314,12 +407,11 @@ static void wake_until_ended(struct fsp_session *session) {
 int fsp_session_join(struct fsp_session *session) {
     int result = 0;
     if (atomic_load(&session->cut))
-        wake_until_ended(session);
+        fsp_channels_wake(session);
     for (unsigned i = 0; i < session->n_channels; i++) {
         struct fsp_channel *channel = &session->channels[i];
-        if (!channel->started)
-            continue;
-        pthread_join(channel->thread, NULL);
+        if (channel->started)
+            pthread_join(channel->thread, NULL);
         channel->started = false;
         if (result == 0)
             result = channel->result;
@@ -337,6 +429,7 @@ int fsp_session_init(struct fsp_session *session, const struct linfsp_operations
     size_t known = operations->size < sizeof *operations ? operations->size : sizeof *operations;
     memcpy(&session->operations, operations, known);
     session->context = context;
+    session->loop = &fsp_loop_dev;
     size_t data = max_write > XATTR_SIZE_MAX_KERNEL ? max_write : XATTR_SIZE_MAX_KERNEL;
     session->input_data_size = page_align(data) + FSP_PAGE_SIZE; /* and the names that go with it */
     session->scratch_size = session->input_data_size;
@@ -361,10 +454,12 @@ int fsp_session_init(struct fsp_session *session, const struct linfsp_operations
     return 0;
 }
 
+/* Those of a ring are freed with it. */
 static void free_list(struct linfsp_request *request) {
     while (request) {
         struct linfsp_request *next = request->next;
-        munmap(request, request->mapping_size);
+        if (!request->ring_header)
+            munmap(request, request->mapping_size);
         request = next;
     }
 }
@@ -372,12 +467,11 @@ static void free_list(struct linfsp_request *request) {
 void fsp_session_destroy(struct fsp_session *session) {
     if (session->n_fds == 0)
         return;
-    for (unsigned i = 0; i < session->n_channels; i++)
-        if (session->channels[i].request)
-            munmap(session->channels[i].request, session->channels[i].request->mapping_size);
+    fsp_channels_free(session);
     for (unsigned i = 0; i < FSP_DETACHED_BUCKETS; i++)
         free_list(session->detached[i]);
     free_list(session->free_requests);
+    fsp_uring_close(session->uring);
     for (unsigned i = 0; i < session->n_fds; i++)
         close_fd(&session->fds[i]);
     close_fd(&session->ended_event);

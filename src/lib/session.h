@@ -11,6 +11,9 @@
  * When an operation returns without an answer the request is detached: it stands in session->detached until whichever
  * thread answers it, and the channel goes on with another object. Which of the two, operation's return and answer,
  * comes last is settled by request->state alone.
+ *
+ * A session that has rings (loop-uring.c) gets its requests by them, and by one channel more, over /dev/fuse, what the
+ * kernel does not send by rings. Its request objects are the rings' entries: the kernel copies into them.
  */
 #ifndef LINFSP_LIB_SESSION_H
 #define LINFSP_LIB_SESSION_H
@@ -31,6 +34,7 @@
 #define FSP_CHANNELS_MAX 17
 #define FSP_DETACHED_BUCKETS 64
 #define FSP_NAME_MAX 255
+#define FSP_EARLY_INTERRUPTS 32
 
 enum {
     FSP_REQUEST_ANSWERED = 1,
@@ -75,6 +79,16 @@ struct linfsp_request {
     struct linfsp_request *next; /* in session->detached or session->free_requests */
     size_t mapping_size;
 
+    /* of a ring's entry */
+    struct fuse_uring_req_header *ring_header; /* NULL: is none */
+    struct iovec ring_buffers[2];
+    uint64_t commit_id;
+    struct linfsp_request *next_entry;    /* of its ring */
+    struct linfsp_request *next_answered; /* by another thread than the ring's */
+    size_t touched;                       /* bytes of the input that hold memory */
+    uint16_t queue;
+    bool fetching; /* the kernel has it */
+
     unsigned char *input; /* where a message is read to */
     size_t input_size;
     unsigned char *scratch;
@@ -92,6 +106,7 @@ struct fsp_channel {
     const struct fsp_loop *loop;
     struct linfsp_request *request; /* fetched into next */
     int fd;
+    struct fsp_ring_channel *ring; /* loop-uring.c's */
     unsigned index;
     pthread_t thread;
     bool started;
@@ -114,13 +129,16 @@ struct fsp_session {
     size_t input_data_size; /* room for what follows FSP_HEADROOM */
     size_t scratch_size;
 
-    struct fsp_channel channels[FSP_CHANNELS_MAX];
+    const struct fsp_loop *loop;
+    struct fsp_uring *uring; /* NULL: over /dev/fuse */
+    struct fsp_channel *channels;
     unsigned n_channels;
     int fds[FSP_CHANNELS_MAX]; /* the connection's, the first is not a clone */
     unsigned n_fds;
     int ended_event; /* eventfd: a channel has ended */
     int empty_pipe;  /* the read end of a pipe that nobody writes to: what the fds become when cut */
     atomic_bool cut;
+    atomic_bool broken; /* a channel that others cannot stand in for has ended: to be cut */
 
     /* gate.c */
     _Atomic unsigned active; /* channels with a lower index fetch */
@@ -137,6 +155,13 @@ struct fsp_session {
     struct linfsp_request *detached[FSP_DETACHED_BUCKETS];
     struct linfsp_request *free_requests;
     unsigned n_free;
+    /* Interrupts of requests that nobody knows (yet). Of use with rings only, where the kernel cannot be told to ask again. */
+    struct {
+        uint64_t unique;
+        int64_t until; /* ns */
+    } early[FSP_EARLY_INTERRUPTS];
+    unsigned next_early;
+    _Atomic unsigned n_early;
 };
 
 /* ---- session.c ------------------------------------------------------------------------------------------------ */
@@ -149,6 +174,8 @@ int fsp_session_init(struct fsp_session *session, const struct linfsp_operations
 void fsp_session_destroy(struct fsp_session *session);
 /* How many channels there are when n are asked for; 0: as many as suit this machine. */
 unsigned fsp_channel_count(unsigned n);
+/* Has the session's requests come by rings, from its start on; takes uring over. */
+void fsp_session_use_uring(struct fsp_session *session, struct fsp_uring *uring);
 /* Starts the channels' threads. adaptive: as many of them fetch as fsp_gate_tick finds right, which then must be
  * called. */
 int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive);
@@ -164,11 +191,42 @@ void fsp_session_serve_message(struct fsp_channel *channel, size_t size);
 /* Serves a request in channel->request: head is the operation's argument struct, rest what follows. */
 void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header *header, const void *head,
                        const char *rest, size_t rest_size);
+/* What came as channel->request makes no sense. */
+void fsp_session_refuse(struct fsp_channel *channel, const struct fuse_in_header *header);
 void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique);
 /* The next object for a channel, or NULL. */
 struct linfsp_request *fsp_session_new_request(struct fsp_session *session);
-/* Called with an answer sent. */
-void fsp_request_answered(struct linfsp_request *request);
+/* An object that no other can get at, or NULL. */
+struct linfsp_request *fsp_request_map(struct fsp_session *session);
+/* The request is answered. True: its operation has returned and the channel goes on with another object. */
+bool fsp_request_settle(struct linfsp_request *request);
+void fsp_request_release(struct linfsp_request *request);
+
+/* For those who start channels. */
+int fsp_channels_allocate(struct fsp_session *session, unsigned n);
+void fsp_channels_free(struct fsp_session *session);
+int fsp_channel_start(struct fsp_channel *channel);
+/* Signals the channels until all have ended. They must know that they are to end. */
+void fsp_channels_wake(struct fsp_session *session);
+
+/* ---- loop-dev.c ------------------------------------------------------------------------------------------------ */
+
+/* 1: a message of *ret_size bytes in channel->request->input; 0: the connection has ended; -errno: -EAGAIN, -EINTR, -ENOENT
+ * and -ENOMEM pass. */
+int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size);
+int fsp_dev_send(struct linfsp_request *request, const struct iovec *vector, int count, size_t size);
+void fsp_dev_leave(struct fsp_channel *channel);
+
+/* ---- loop-uring.c ---------------------------------------------------------------------------------------------- */
+
+/* Rings for as many threads (0: as suit this machine), so far nobody's; or why there can be none. */
+int fsp_uring_open(unsigned threads, struct fsp_uring **ret_uring);
+/* Takes NULL. No channel of it may run. */
+void fsp_uring_close(struct fsp_uring *uring);
+/* Starts the session's channels on its rings. On failure none runs, and the kernel sends all over /dev/fuse. */
+int fsp_uring_start(struct fsp_session *session);
+/* Sends what this thread's operation has answered and the ring still keeps. */
+void fsp_uring_flush(void);
 
 /* ---- gate.c --------------------------------------------------------------------------------------------------- */
 
