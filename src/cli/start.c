@@ -144,18 +144,21 @@ static int start_in_background(const struct verb *verb, const char *path, char *
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), LOG_FILE);
 }
 
-/* Whether a service runs already; then says so. */
+/* Whether a service runs already; then says so. One that was killed just now may take a moment to be gone. */
 static bool runs_already(const struct verb *verb, int *ret_status) {
-    _cleanup_close_ int socket = -1;
-    if (client_open_quietly(&socket) < 0)
-        return false;
     static union wire_message status;
-    if (client_status(socket, &status) < 0)
-        *ret_status = verb_fail(verb, "a service is there, but: %s", status.error.message);
-    else {
-        printf("linfspd %s runs already, pid %" PRIu32 "\n", status.status.version, status.status.pid);
-        *ret_status = 0;
+    for (int attempt = 0; attempt < 10; attempt++) {
+        _cleanup_close_ int socket = -1;
+        if (client_open_quietly(&socket) < 0)
+            return false;
+        if (client_status(socket, &status) == 0) {
+            printf("linfspd %s runs already, pid %" PRIu32 "\n", status.status.version, status.status.pid);
+            *ret_status = 0;
+            return true;
+        }
+        usleep(100000);
     }
+    *ret_status = verb_fail(verb, "a service is there, but: %s", status.error.message);
     return true;
 }
 
@@ -198,8 +201,9 @@ static int run(const struct verb *verb, int argc, char **argv) {
         return start_by_systemd(verb);
     char path[4096];
     int result = find_service(path, sizeof path);
-    if (result < 0 && getenv("LINFSPD") && *getenv("LINFSPD"))
-        return verb_fail(verb, "LINFSPD=%s: %s", getenv("LINFSPD"), strerror(-result));
+    const char *named = getenv("LINFSPD");
+    if (result < 0 && named && *named)
+        return verb_fail(verb, "LINFSPD=%s: %s", named, strerror(-result));
     if (result < 0)
         return verb_fail(verb,
                          "linfspd is not to be found: neither beside this command, nor in %s or PATH. Install LinFsp "

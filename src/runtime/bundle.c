@@ -46,7 +46,7 @@ static int parse(const char *text, size_t size, json_object **ret) {
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     _cleanup_json_ json_object *object = json_tokener_parse_ex(tokener, text, (int)size);
     bool whole = json_tokener_get_error(tokener) == json_tokener_success;
-    const char *rest = text + json_tokener_get_parse_end(tokener);
+    const char *rest = text ? text + json_tokener_get_parse_end(tokener) : "";
     json_tokener_free(tokener);
     if (!whole || rest[strspn(rest, " \t\r\n")] != '\0' || !json_object_is_type(object, json_type_object))
         return -EBADMSG;

@@ -346,7 +346,7 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     }
     if (found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
         if (parent < 0 && request->made.name[0])
-            parent = found_parent = open_parent(base, mount, request->made.name);
+            found_parent = open_parent(base, mount, request->made.name);
         int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount), request->mount_id)
                                   : unmount_fd(base, mount);
         if (r < 0)
@@ -358,6 +358,6 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
         (void)enter_host(base);
         (void)umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
     }
-    remove_made(&request->made, parent);
+    remove_made(&request->made, parent >= 0 ? parent : found_parent);
     remove_letters(base, request->letters_mount_id);
 }

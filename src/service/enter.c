@@ -131,12 +131,16 @@ int enter_user_namespace_with(const struct job_base *base, int user_namespace, p
     return r;
 }
 
+/* Which mounts are the silo's own, in the silo that the worker is in: its root, its /dev. */
+static uint64_t own_mounts[2];
+
 int enter_mount_namespace(int mount_namespace, int root) {
     if (setns(mount_namespace, CLONE_NEWNS) < 0)
         return -errno;
     if (fchdir(root) < 0 || chroot(".") < 0)
         return -errno;
-    return 0;
+    own_mounts[1] = 0;
+    return fd_mount_id(root, &own_mounts[0]);
 }
 
 int enter_host(const struct job_base *base) {
@@ -282,7 +286,24 @@ int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size) {
     return 0;
 }
 
+static void set_own_mount(size_t which, int fd) {
+    if (fd < 0 || fd_mount_id(fd, &own_mounts[which]) < 0)
+        own_mounts[which] = 0;
+}
+
+void enter_own_mounts(const struct job_base *base, int root, int dev) {
+    _cleanup_close_ int host_dev = openat(base->host_root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    uint32_t major = 0, minor = 0, host_major = 0, host_minor = 0;
+    bool known = host_dev >= 0 && fd_device(host_dev, &host_major, &host_minor) == 0 && dev >= 0 &&
+                 fd_device(dev, &major, &minor) == 0;
+    set_own_mount(0, root);
+    set_own_mount(1, known && (major != host_major || minor != host_minor) ? dev : -1);
+}
+
 int open_writable_clone(int directory) {
+    uint64_t mount_id;
+    if (fd_mount_id(directory, &mount_id) < 0 || (mount_id != own_mounts[0] && mount_id != own_mounts[1]))
+        return -EROFS;
     _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (clone < 0)
         return -errno;

@@ -386,7 +386,7 @@ int wire_receive(int socket, union wire_message *ret_message, int *ret_fds, size
     while (size < 0 && errno == EINTR);
     if (size < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    int fds[WIRE_FDS_MAX];
+    int fds[WIRE_FDS_MAX] = {0};
     size_t n_fds = take_fds(&packet, fds);
     /* an empty packet cannot be told from the end, unless it brings descriptors, and is treated as it */
     if (size == 0 && n_fds == 0 && !(packet.msg_flags & MSG_CTRUNC))
