@@ -49,7 +49,10 @@ bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char
 /* The path of fd as seen from the current root; "" where it has none here. */
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
 
-/* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so. */
+/* Which mounts are the silo's own: that of its root (known since it was entered) and of its /dev, unless that is the host's. */
+void enter_own_mounts(const struct job_base *base, int root, int dev);
+/* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so, and with -EROFS where
+ * it is not the silo's own: what the silo was given of others' folders, to read, is not written to for its sake. */
 int open_writable_clone(int directory);
 /* Makes a folder or a link, or removes a name, through such a clone: also where the mount is read-only, and without being a writer on it, which
  * would keep a runtime from making it read-only just then. Where the kernel allows no clone (locked mounts below it), on the mount itself.

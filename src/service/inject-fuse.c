@@ -124,6 +124,7 @@ void fuse_device_job(const struct job_base *base, const struct job *job, const i
         return;
     }
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    enter_own_mounts(base, root, dev);
     if (dev < 0 || !is_our_link(dev) || remove_through_clone(dev, "fuse", 0) < 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);

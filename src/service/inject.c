@@ -150,6 +150,7 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
         }
     }
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    enter_own_mounts(base, root, dev);
     if (job->inject.early && (dev < 0 || fd_is_mount_root(dev) != 1)) {
         result->inject.not_yet = true;
         return;
@@ -191,6 +192,7 @@ void eject_job(const struct job_base *base, const struct job *job, const int *fd
     if (r < 0 && r != -EBUSY)
         job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    enter_own_mounts(base, root, dev);
     eject_fuse(base, root, dev);
     if (dev >= 0)
         (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
