@@ -39,6 +39,7 @@ void connection_free(struct connection *connection) {
     silo->connections--;
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->idle);
+    (void)shutdown(connection->fd, SHUT_RDWR); /* the reaper may be held up: the client is not to wait for it */
     reaper_close(service->reaper, steal_fd(&connection->fd));
     free(connection);
     if (volume)
@@ -244,6 +245,7 @@ void connection_accept(struct silo *silo, bool network) {
     unsigned limit = silo->service->limits.connections_per_silo;
     if (silo->connections >= limit) {
         turn_away(fd, limit);
+        reaper_close(silo->service->reaper, steal_fd(&fd)); /* it may have sent something already */
         return;
     }
     struct connection *connection = calloc(1, sizeof *connection);

@@ -2,6 +2,7 @@
 #include "service/reaper.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,15 +26,20 @@ _Noreturn static void reaper_main(int socket) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(socket, 3);
+    /* what could not be sent is inherited: it, too, is held until the service has closed its own */
+    struct pollfd first = {.fd = 3, .events = POLLIN};
+    while (poll(&first, 1, -1) < 0 && errno == EINTR) {
+    }
     (void)close_range(4, ~0u, 0);
-    for (;;) {
+    for (int held = -1;;) {
         char byte;
-        int fd;
+        int fd = -1;
         size_t n = 0;
         if (socket_receive(3, &byte, 1, &fd, 1, &n) <= 0)
             _exit(0);
+        close_fd(&held);
         if (n)
-            close(fd);
+            held = fd;
     }
 }
 
@@ -85,13 +91,17 @@ void reaper_free(struct reaper *reaper) {
 }
 
 void reaper_close(struct reaper *reaper, int fd) {
+    if (fd < 0)
+        return;
     for (int attempt = 0; attempt < 2; attempt++) {
         if (reaper->socket >= 0 && socket_send(reaper->socket, "", 1, &fd, 1) == 0)
-            break; /* in flight it is open still: ours is not the last */
+            break;
         end(reaper); /* its queue is full: it hangs */
         int r = start(reaper);
         if (r < 0)
             log_error("no reaper: %s", strerror(-r));
     }
-    close(fd);
+    close(fd); /* not the last: it is in flight, or the reaper holds it until the next message */
+    if (reaper->socket >= 0 && socket_send(reaper->socket, "", 1, NULL, 0) < 0)
+        end(reaper);
 }

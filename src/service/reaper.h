@@ -13,7 +13,7 @@ struct reaper;
 
 int reaper_new(struct reaper **ret_reaper);
 void reaper_free(struct reaper *reaper);
-/* Closes fd, some time. */
+/* Closes fd, some time. Nothing is done with a negative one. */
 void reaper_close(struct reaper *reaper, int fd);
 
 #endif

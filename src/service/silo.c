@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #include "service/describe.h"
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -239,7 +240,7 @@ void silo_free(struct silo *silo) {
     HASH_DELETE(hash, service->silos, silo);
     for (int i = 0; i < 2; i++) {
         sd_event_source_disable_unref(silo->socket_io[i]);
-        close_fd(&silo->sockets[i]);
+        reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     sd_event_source_disable_unref(silo->pidfd_io);
     sd_event_source_disable_unref(silo->programs_watch);
@@ -330,7 +331,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
     }
     for (size_t i = 0; i < n_fds; i++)
-        close_fd(&fds[i]);
+        reaper_close(service->reaper, steal_fd(&fds[i]));
     if (service->stopping && (silo = silo_find(service, key)))
         silo_eject(silo);
 }
@@ -479,7 +480,7 @@ static void silo_ended(struct silo *silo) {
     list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
     for (int i = 0; i < 2; i++) {
         silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
-        close_fd(&silo->sockets[i]);
+        reaper_close(silo->service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     if (!silo_in_use(silo))
         silo_free(silo);

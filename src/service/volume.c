@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "lib/fuse-abi.h"
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -69,7 +70,7 @@ void volume_free(struct volume *volume) {
     sd_event_source_disable_unref(volume->orphan_timer);
     fusermount_forget(volume);
     close_fd(&volume->abort_fd);
-    close_fd(&volume->made_parent);
+    reaper_close(service->reaper, steal_fd(&volume->made_parent));
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
     free(volume);
     if (silo && --silo->volumes == 0) {
@@ -145,6 +146,8 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
     if (!volume) {
+        if (result->mount.made && n_fds) /* a folder: ours may be the last of what is mounted there */
+            reaper_close(service->reaper, steal_fd(&fds[n_fds - 1]));
         close_fds(fds, n_fds);
         return;
     }
@@ -176,12 +179,12 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         volume->connection = NULL;
         connection->volume = 0;
     }
-    int r = announce(volume, connection, result, fds);
+    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
+             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
+    int r = announce(volume, connection, result, fds); /* a client that does not take it may end the volume */
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);
-    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
-             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
 }
 
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
@@ -388,7 +391,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     int r = workers_submit(service->workers, &job, fds, n, silo->mount_namespace | UNMOUNT_LANE, on_unmounted, service,
                            volume->id);
     if (!volume->not_lazy)
-        close_fd(&volume->made_parent);
+        reaper_close(service->reaper, steal_fd(&volume->made_parent));
     if (r < 0) {
         log_error("volume %llu cannot be unmounted in its container: %s", (unsigned long long)volume->id, strerror(-r));
         volume_abort(volume);
