@@ -133,7 +133,8 @@ void connection_discard(struct connection *connection) {
     struct job job = {.type = JOB_DISCARD};
     connection_wait(connection, connection->serial);
     if (workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                       connection->silo->mount_namespace | DISCARD_LANE, on_discarded, connection->silo->service,
+                       worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid) |
+                           DISCARD_LANE, on_discarded, connection->silo->service,
                        connection->id) < 0)
         connection_free(connection);
 }

@@ -77,6 +77,8 @@ static void on_done(void *context, uint64_t key, const struct job_result *result
             drop_prefix(volume);
         else
             journal_put_volume(volume);
+        if (volume->end_wanted) /* it waited for us: nothing is to be left at its prefix */
+            volume_end(volume, volume->end_reason, volume->server_gone);
     }
     if (!connection)
         return;
@@ -91,8 +93,9 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     struct job job = {.type = JOB_SHARE, .target = silo->target};
     job.unmount.mount_id = unshare ? 0 : volume->mount_id;
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
-    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1, silo->mount_namespace, on_done,
-                           silo->service, volume->id);
+    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
+                           worker_lane(silo->mount_namespace, silo->host, volume->peer.uid), on_done, silo->service,
+                           volume->id);
     if (r < 0)
         return r;
     volume->sharing = true;

@@ -208,7 +208,8 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
 
 int volume_submit(struct volume *volume, const struct job *job, const int *fds, size_t n_fds) {
     struct service *service = volume->service;
-    return workers_submit(service->workers, job, fds, n_fds, volume->silo, on_mounted, service, volume->id);
+    return workers_submit(service->workers, job, fds, n_fds,
+                          worker_lane(volume->silo, job->target.host, volume->peer.uid), on_mounted, service, volume->id);
 }
 
 static void fill_job(struct job *job, struct volume *volume, const struct silo *silo,
@@ -364,13 +365,13 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
         volume_abort(volume);
     if (!volume->end_reason[0])
         snprintf(volume->end_reason, sizeof volume->end_reason, "%s", reason);
-    if (volume->state == VOLUME_NEW)
+    if (volume->state == VOLUME_NEW || volume->sharing)
         volume->end_wanted = true;
     if (volume->state == VOLUME_DETACHED && abort) {
         volume_free(volume);
         return;
     }
-    if (volume->state != VOLUME_LIVE)
+    if (volume->state != VOLUME_LIVE || volume->sharing)
         return;
     volume->state = VOLUME_ENDING;
     struct silo *silo = silo_find(service, volume->silo);
@@ -388,8 +389,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->made_parent >= 0)
         fds[n++] = volume->made_parent;
     /* a lane beside that of its mounts: those may hang */
-    int r = workers_submit(service->workers, &job, fds, n, silo->mount_namespace | UNMOUNT_LANE, on_unmounted, service,
-                           volume->id);
+    int r = workers_submit(service->workers, &job, fds, n, worker_lane(silo->mount_namespace, silo->host, volume->peer.uid) | UNMOUNT_LANE,
+                           on_unmounted, service, volume->id);
     if (!volume->not_lazy)
         reaper_close(service->reaper, steal_fd(&volume->made_parent));
     if (r < 0) {

@@ -31,6 +31,7 @@ struct queued {
     int fds[JOB_FDS_MAX];
     size_t n_fds;
     uint64_t lane;
+    int unreached; /* the worker that was to have it could not be reached: why */
     job_done done;
     void *context;
     uint64_t key;
@@ -182,6 +183,7 @@ _Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
 static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata);
 static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
 static void dispatch(struct workers *workers);
+static void fail_unreached(struct workers *workers);
 
 static void queued_free(struct queued *queued) {
     if (!queued)
@@ -241,6 +243,7 @@ static int spawn(struct workers *workers) {
 static int on_refill(sd_event_source *source, void *userdata) {
     struct workers *workers = userdata;
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    fail_unreached(workers);
     while (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX) {
         int r = spawn(workers);
         if (r < 0) {
@@ -310,14 +313,31 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
         workers->idle++;
         kill(worker->pid, SIGKILL);
         worker_free(worker);
-        fail_queued(workers, queued, r, "a worker could not be reached");
+        /* its owner is told later, never from within */
+        queued->unreached = r;
+        list_append(&workers->queue, &queued->node);
+        sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+    }
+}
+
+static struct queued *first_unreached(const struct workers *workers) {
+    struct queued *queued;
+    list_for_each(queued, &workers->queue, node) if (queued->unreached) return queued;
+    return NULL;
+}
+
+static void fail_unreached(struct workers *workers) {
+    /* looked for anew each time: who is told may submit more */
+    for (struct queued *queued; (queued = first_unreached(workers));) {
+        list_remove(&queued->node);
+        fail_queued(workers, queued, queued->unreached, "a worker could not be reached");
     }
 }
 
 static void start_what_can(struct workers *workers) {
     struct queued *queued, *next;
     list_for_each_safe(queued, next, &workers->queue, node) {
-        if (lane_load(workers, queued->lane) >= JOBS_PER_LANE)
+        if (queued->unreached || lane_load(workers, queued->lane) >= JOBS_PER_LANE)
             continue;
         struct worker *worker = idle_worker(workers);
         if (!worker)
