@@ -10,6 +10,7 @@
  *   - it is not append-only, immutable or sealed by flag, whose limits a fresh opening as root could pass by: an append-only descriptor could
  *     only be extended, the backing file could be overwritten;
  *   - it was not opened with O_APPEND, for the same reason;
+ *   - it is not on one of the kernel's own file systems (proc, sysfs, cgroup): a write there is an order, and would be given as root;
  *   - it is registered with the connection whose descriptor comes with it, which only its own server has: the ioctl goes to that descriptor, after
  *     it was found to be a FUSE device (10:229).
  *
@@ -22,6 +23,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/fuse-abi.h"
+#include "service/mount-point.h"
 #include "service/service.h"
 #include "util/cleanup.h"
 #include "wire/codec.h"
@@ -43,6 +45,8 @@ static int check_file(int fd, struct job_result *result) {
         return job_fail(result, -EPERM, "a backing file must be open for reading and writing, and not for appending");
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISREG(status.stx_mode))
         return job_fail(result, -EINVAL, "a backing file must be a regular file");
+    if (is_kernel_file_system(fd))
+        return job_fail(result, -EPERM, "a backing file must not be on one of the kernel's own file systems");
     if (status.stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE))
         return job_fail(result, -EPERM, "a backing file must not be append-only or immutable");
     return 0;
@@ -97,7 +101,7 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
     job.backing.close = close;
     connection->closing_backing = close != 0;
     int r = workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                           connection->silo->mount_namespace, on_backing, connection->silo->service, connection->id);
+                           worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid), on_backing, connection->silo->service, connection->id);
     if (r < 0)
         (void)connection_error(connection, serial, r, "the service has no worker for this container");
     else

@@ -52,7 +52,7 @@ static bool lies_in(const char *path, const char *folder) {
     return strncmp(path, folder, length) == 0 && (path[length] == 0 || path[length] == '/');
 }
 
-static bool is_kernel_file_system(int fd) {
+bool is_kernel_file_system(int fd) {
     static const long types[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
                                  DEVPTS_SUPER_MAGIC,  DEBUGFS_MAGIC,  TRACEFS_MAGIC,      SECURITYFS_MAGIC,
                                  BPF_FS_MAGIC,        NSFS_MAGIC,     EFIVARFS_MAGIC,     SELINUX_MAGIC,

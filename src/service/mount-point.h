@@ -24,6 +24,8 @@ struct mount_point {
  * with its path in the silo. client_uid is the client's, as the worker's user namespace counts. */
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
                      uid_t client_uid, struct mount_point *ret_point, struct job_result *result);
+/* Whether fd is on one of the kernel's own file systems: proc, sysfs, cgroup and the like. */
+bool is_kernel_file_system(int fd);
 /* Removes an empty folder that the service made, and with letters_too the /mnt it stands in where that is empty then. */
 void mount_point_remove(int parent, const char *name, bool letters_too);
 /* Removes what was made for a mount that then failed. */
