@@ -18,8 +18,8 @@ struct leaf {
     char *memory;     /* NULL until something is held */
 };
 
-/* What holes are read from. */
-static const char zeros[BLOCK_BYTES];
+/* What holes are read from; never written. */
+static char zeros[BLOCK_BYTES];
 
 static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -184,7 +184,7 @@ void data_free(struct data *data, struct space *space) {
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 bool data_is_hole(const struct iovec *piece) {
-    return piece->iov_base == (const void *)zeros;
+    return piece->iov_base == (void *)zeros;
 }
 
 /* Adds length bytes at bytes (NULL: zeros), to the last piece where they follow it. */
