@@ -168,8 +168,8 @@ int service_new(const struct limits *limits, const char *dist, struct service **
     STEP(service->fusectl, "fusectl");
     STEP(copy_all(service), "what is put into containers");
     STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
-    STEP(workers_new(service->event, service->run_dir, service->fuse_device, &service->workers), "workers");
     STEP(reaper_new(&service->reaper), "reaper");
+    STEP(workers_new(service->event, service->reaper, service->run_dir, service->fuse_device, &service->workers), "workers");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(journal_replay(service), "journal");
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "service/enter.h"
+#include "service/reaper.h"
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
@@ -54,6 +55,7 @@ struct lost_lane {
 
 struct workers {
     sd_event *event;
+    struct reaper *reaper;
     int run_dir, fuse_device;
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
@@ -185,10 +187,19 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
 static void dispatch(struct workers *workers);
 static void fail_unreached(struct workers *workers);
 
-static void queued_free(struct queued *queued) {
+/* The last may be a client's socket, or a folder in a container, and ours the last descriptor of it by now: that close blocks. */
+static void close_queued(struct workers *workers, struct queued *queued) {
+    const struct job *job = &queued->job;
+    if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT))
+        reaper_close(workers->reaper, queued->fds[--queued->n_fds]);
+    close_all(queued->fds, queued->n_fds);
+    queued->n_fds = 0;
+}
+
+static void queued_free(struct workers *workers, struct queued *queued) {
     if (!queued)
         return;
-    close_all(queued->fds, queued->n_fds);
+    close_queued(workers, queued);
     free(queued);
 }
 
@@ -201,7 +212,7 @@ static void worker_free(struct worker *worker) {
     workers->count--;
     if (!worker->at_work)
         workers->idle--;
-    queued_free(worker->at_work);
+    queued_free(workers, worker->at_work);
     free(worker);
 }
 
@@ -288,7 +299,7 @@ static struct worker *idle_worker(struct workers *workers) {
 static void finish(struct workers *workers, struct queued *queued, const struct job_result *result, int *fds,
                    size_t n_fds) {
     queued->done(queued->context, queued->key, result, fds, n_fds);
-    queued_free(queued);
+    queued_free(workers, queued);
 }
 
 static void fail_queued(struct workers *workers, struct queued *queued, int error, const char *message) {
@@ -302,9 +313,7 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     worker->at_work = queued;
     workers->idle--;
     int r = socket_send(worker->socket, &queued->job, sizeof queued->job, queued->fds, queued->n_fds);
-    /* now, while they are open elsewhere: later ours might be the last of a client's socket, and block (reaper.h) */
-    close_all(queued->fds, queued->n_fds);
-    queued->n_fds = 0;
+    close_queued(workers, queued);
     if (r >= 0)
         r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, JOB_TIME_LIMIT_USEC, 10000,
                                        on_overdue, worker);
@@ -407,11 +416,12 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
     return 0;
 }
 
-int workers_new(sd_event *event, int run_dir, int fuse_device, struct workers **ret_workers) {
+int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, struct workers **ret_workers) {
     struct workers *workers = calloc(1, sizeof *workers);
     if (!workers)
         return -ENOMEM;
     workers->event = event;
+    workers->reaper = reaper;
     workers->run_dir = run_dir;
     workers->fuse_device = fuse_device;
     list_init(&workers->all);
@@ -441,7 +451,7 @@ void workers_free(struct workers *workers) {
     struct queued *queued, *next_queued;
     list_for_each_safe(queued, next_queued, &workers->queue, node) {
         list_remove(&queued->node);
-        queued_free(queued);
+        queued_free(workers, queued);
     }
     sd_event_source_disable_unref(workers->refill);
     free(workers);
@@ -461,7 +471,7 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
         int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         if (fd < 0) {
             int error = -errno;
-            queued_free(queued);
+            queued_free(workers, queued);
             return error;
         }
         queued->fds[queued->n_fds++] = fd;
