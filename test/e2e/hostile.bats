@@ -90,6 +90,23 @@ attack() { # VERB [NUMBER]: on both sockets
     wait_until 5 script_in evil "$silo_bin/linfsp volumes"
 }
 
+@test "hostile: descriptors that block whoever closes them, on connections that are served, turned away, or not accepted yet" {
+    docker exec -d "$(full_name evil)" sh -c 'ulimit -n 20000; /client linger /dev/linfsp/disk 300 >/tmp/linger; true'
+    wait_until 10 script_in evil 'grep held /tmp/linger'
+    others_are_served
+    end_clients
+    others_are_served
+}
+
+@test "hostile: a folder that a container was given to read only is not written to" {
+    local shown=$LINFSP_STATE/hostile/shown
+    mkdir -p "$shown/bin" "$shown/mnt/full"
+    container reader busybox -v "$shown/bin:/usr/bin:ro" -v "$shown/mnt:/mnt:ro"
+    docker exec "$(full_name reader)" /dev/linfsp/bin/memfs -F NTFS -m Z: || true
+    remove_container reader
+    equal "what is in it" "$(cd "$shown" && find . | sort | tr '\n' ' ')" ". ./bin ./mnt ./mnt/full "
+}
+
 @test "hostile: clients that connect and say nothing are shown out" {
     BOUND=60 inside evil /client silent /dev/linfsp/disk 45
 }

@@ -13,11 +13,13 @@
  *     flood SOCKET SECONDS     requests as fast as they go, no reply ever read
  *     hasty SOCKET COUNT       connects and closes, some with half a request
  *     silent SOCKET SECONDS    says nothing; succeeds when the service closes within that time
+ *     linger SOCKET COUNT      as crowd, and behind it messages with descriptors whose last close blocks for a minute
  *     forbidden SOCKET         STOP, ATTACH with guessed cookies, backing files of volumes that are not ours, unmount
  * of others
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -368,6 +370,41 @@ static void silent(int seconds) {
     printf("closed\n");
 }
 
+/* A connection over the loopback that is full and lingers: its last close(2) waits. Nobody ever reads from its other end. */
+static int lingering(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    struct linger linger = {.l_onoff = 1, .l_linger = 60};
+    static char bytes[65536];
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0)
+        die("a connection that lingers");
+    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+    }
+    return fd;
+}
+
+/* Of a connection that is turned away, too, what was sent over it is closed: by somebody who may wait. */
+static void linger(int count) {
+    unsigned char *status = new_message(WIRE_GET_STATUS);
+    int held = 0;
+    for (int i = 0; i < count; i++) {
+        int fd = try_connect(), slow = lingering();
+        if (fd < 0)
+            break;
+        held++;
+        send_bytes(fd, status, sizeof(struct wire_plain), &slow, 1);
+        close(slow); /* the one in the message is the last */
+    }
+    printf("held %d\n", held);
+    fflush(stdout);
+    free(status);
+    pause();
+}
+
 static void forbidden(void) {
     unsigned char *stop = new_message(WIRE_STOP);
     send_and_be_refused("stop", stop, sizeof(struct wire_plain), NULL, 0);
@@ -414,6 +451,8 @@ int main(int argc, char **argv) {
         hasty(number);
     else if (strcmp(verb, "silent") == 0)
         silent(number);
+    else if (strcmp(verb, "linger") == 0)
+        linger(number);
     else if (strcmp(verb, "forbidden") == 0)
         forbidden();
     else {
