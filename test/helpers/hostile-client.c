@@ -22,6 +22,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static int connect_or_die(void) {
     return die(socket_path);
 }
 
-static void send_bytes(int fd, const void *bytes, size_t size, const int *fds, size_t n_fds) {
+static bool send_bytes(int fd, const void *bytes, size_t size, const int *fds, size_t n_fds) {
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int) * 253)];
@@ -89,7 +90,7 @@ static void send_bytes(int fd, const void *bytes, size_t size, const int *fds, s
         header->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
         memcpy(CMSG_DATA(header), fds, sizeof(int) * n_fds);
     }
-    (void)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 /* Waits for the end: a reply that is not a success, or the connection's end. Returns the reply's type, 0 for the end.
@@ -377,6 +378,9 @@ static int lingering(void) {
     struct linger linger = {.l_onoff = 1, .l_linger = 60};
     static char bytes[65536];
     int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    int little = 4096;
+    (void)setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
     if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
         connect(fd, (struct sockaddr *)&address, size) < 0 ||
@@ -396,8 +400,8 @@ static void linger(int count) {
         if (fd < 0)
             break;
         held++;
-        send_bytes(fd, status, sizeof(struct wire_plain), &slow, 1);
-        close(slow); /* the one in the message is the last */
+        if (send_bytes(fd, status, sizeof(struct wire_plain), &slow, 1))
+            close(slow); /* the one in the message is the last */
     }
     printf("held %d\n", held);
     fflush(stdout);
