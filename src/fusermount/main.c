@@ -150,15 +150,15 @@ static void report_no_connection(int error) {
     report("%s", text);
 }
 
-static int mount_by_service(int mount_point, const struct call *call, bool auto_unmount, struct mounted *mounted) {
+static int mount_by_service(int mount_point, const struct options *options, struct mounted *mounted) {
     char message[WIRE_TEXT_MAX];
     int result = wire_connect(DEVICE, -1, &mounted->service);
     if (result < 0) {
         report_no_connection(result);
         return result;
     }
-    result = service_mount(mounted->service, mount_point, mounted->path, call->options, auto_unmount, &mounted->volume,
-                           message);
+    result = service_mount(mounted->service, mount_point, mounted->path, options->asked, options->auto_unmount,
+                           &mounted->volume, message);
     if (result < 0)
         report("%s", message);
     else
@@ -177,7 +177,7 @@ static int mount_by_ourselves(int mount_point, mode_t type, const struct options
     return fuse < 0 ? fuse : 0;
 }
 
-static int make_mount(const struct call *call, const struct options *options, struct mounted *mounted) {
+static int make_mount(const struct options *options, struct mounted *mounted) {
     mode_t type;
     _cleanup_close_ int mount_point = mount_point_pin(mounted->path, &type);
     if (mount_point < 0)
@@ -190,7 +190,7 @@ static int make_mount(const struct call *call, const struct options *options, st
         return -EINVAL;
     }
     int result = privileged ? mount_by_ourselves(mount_point, type, options, mounted) : 1;
-    return result == 1 ? mount_by_service(mount_point, call, options->auto_unmount, mounted) : result;
+    return result == 1 ? mount_by_service(mount_point, options, mounted) : result;
 }
 
 /* ---- auto_unmount --------------------------------------------------------------------------------------------- */
@@ -265,8 +265,8 @@ static void undo(struct mounted *mounted) {
         (void)mount_point_unmount(mounted->path, true);
 }
 
-static int mount_and_send(const struct call *call, const struct options *options, int comm, struct mounted *mounted) {
-    int result = make_mount(call, options, mounted);
+static int mount_and_send(const struct options *options, int comm, struct mounted *mounted) {
+    int result = make_mount(options, mounted);
     if (result < 0)
         return result;
     result = comm_send(comm, mounted->fuse);
@@ -296,7 +296,7 @@ static int run_mount(const struct call *call, const char *path) {
         return -ENOMEM;
     }
     snprintf(mounted.path, sizeof mounted.path, "%s", path);
-    int result = mount_and_send(call, &options, comm, &mounted);
+    int result = mount_and_send(&options, comm, &mounted);
     close_fd(&mounted.fuse);
     close_fd(&mounted.service);
     options_done(&options);

@@ -75,7 +75,7 @@ static bool take_flag(const struct token *token, struct options *options) {
     return false;
 }
 
-/* What fusermount knows, and does nothing for: it has these values itself, or the kernel has long forgotten them. */
+/* What fusermount takes, and does nothing for: it has these values itself, or the kernel has long forgotten them. */
 static bool is_ignored(const struct token *token) {
     return is(token, "nonempty") || is(token, "large_read") || begins(token, "fd=") || begins(token, "rootmode=") ||
            begins(token, "user_id=") || begins(token, "group_id=");
@@ -95,6 +95,9 @@ static void append(char *list, const struct token *token) {
 }
 
 static int take(const struct token *token, struct options *options) {
+    if (is_ignored(token))
+        return 0;
+    append(options->asked, token);
     if (begins(token, "fsname="))
         return take_name(token, &options->source);
     if (begins(token, "subtype="))
@@ -107,7 +110,7 @@ static int take(const struct token *token, struct options *options) {
         options->block_device = true;
     else if (is_for_kernel(token))
         append(options->data, token);
-    else if (!take_flag(token, options) && !is_ignored(token) && !options->unknown) {
+    else if (!take_flag(token, options) && !options->unknown) {
         options->unknown = strndup(token->text, token->length);
         return options->unknown ? 0 : -ENOMEM;
     }
@@ -115,9 +118,13 @@ static int take(const struct token *token, struct options *options) {
 }
 
 int options_parse(const char *text, struct options *ret_options) {
-    struct options options = {.flags = MS_NOSUID | MS_NODEV, .data = calloc(1, strlen(text) + 2)};
-    if (!options.data)
+    struct options options = {.flags = MS_NOSUID | MS_NODEV};
+    options.data = calloc(1, strlen(text) + 2);
+    options.asked = calloc(1, strlen(text) + 2);
+    if (!options.data || !options.asked) {
+        options_done(&options);
         return -ENOMEM;
+    }
     while (*text) {
         struct token token = next_token(text);
         if (take(&token, &options) < 0) {
@@ -135,5 +142,6 @@ void options_done(struct options *options) {
     free_pointer(&options->source);
     free_pointer(&options->subtype);
     free_pointer(&options->data);
+    free_pointer(&options->asked);
     free_pointer(&options->unknown);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text behind -o: what of it the helper itself must know. The service, which gets the whole text, decides what is
- * allowed. */
+/* The text behind -o: what of it the helper itself must know. The service decides what is allowed. */
 #ifndef LINFSP_FUSERMOUNT_OPTIONS_H
 #define LINFSP_FUSERMOUNT_OPTIONS_H
 
@@ -12,6 +11,7 @@ struct options {
     bool block_device;         /* blkdev */
     bool set_user_id, devices; /* suid, dev: asked for */
     bool shared;               /* unc= or uns=: only the service can do that */
+    char *asked; /* what goes to the service: all but what is not the caller's to say (user_id= and such); never NULL */
     /* what mount(2) takes, for a mount with our own rights */
     unsigned long flags; /* MS_* */
     char *source;        /* fsname=, or NULL */

@@ -76,6 +76,7 @@ static void names_may_hold_commas_and_backslashes(void **state) {
         assert_null(options.unknown);
         assert_int_equal(!cases[i].source, !options.source);
         assert_int_equal(!cases[i].subtype, !options.subtype);
+        assert_string_equal(options.asked, cases[i].text);
         if (cases[i].source)
             assert_string_equal(options.source, cases[i].source);
         if (cases[i].subtype)
@@ -92,6 +93,7 @@ static void the_kernel_gets_its_own_only(void **state) {
                       &options),
         0);
     assert_string_equal(options.data, "allow_other,default_permissions,max_read=1024");
+    assert_string_equal(options.asked, "fsname=x,allow_other,ro,default_permissions,max_read=1024,auto_unmount");
     assert_null(options.unknown);
     options_done(&options);
 }
