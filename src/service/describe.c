@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read off the init's cgroup path, where engines leave their id, and Docker's own record of the name.
+ * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id; the name is in the parent's
+ * command line, or in Docker's own record.
+ *
+ *     conmon -c <64 hex> -n <name>                       podman, cri-o
+ *     systemd-nspawn, bwrap                              by their name only
+ *     containerd-shim-runc-v2 -id <id>                   containerd, where the path tells nothing
  *
  *     /docker/<64 hex>, docker-<64 hex>.scope            docker
  *     libpod-<64 hex>(.scope)                            podman
  *     cri-containerd-<64 hex>.scope, crio-<64 hex>.scope containerd, cri-o (Kubernetes)
  *     lxc.payload.<name>, lxc/<name>                     lxc
  *     machine-<name>.scope                               systemd-nspawn
- *     /<namespace>/<id>, of ctr                          containerd
+ *     /kubepods/.../<64 hex>                             containerd (Kubernetes without systemd)
  *
- * bubblewrap has no cgroup of its own; its processes' parent is named bwrap.
+ * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about them.
  */
 #include "service/describe.h"
 
@@ -21,6 +26,9 @@
 
 #include "service/service.h"
 #include "util/cleanup.h"
+#include "util/utf8.h"
+
+#define ID_LENGTH 64 /* hex digits */
 
 struct pattern {
     const char *before; /* stands before the id */
@@ -31,8 +39,7 @@ struct pattern {
 static const struct pattern patterns[] = {
     {"docker-", "docker", true},     {"/docker/", "docker", true},          {"libpod-", "podman", true},
     {"cri-containerd-", "containerd", true}, {"crio-", "cri-o", true},      {"lxc.payload.", "lxc", false},
-    {"/lxc/", "lxc", false},         {"machine-", "systemd-nspawn", false}, {"/kubepods/", "containerd", true},
-    {"/default/", "containerd", false},
+    {"/lxc/", "lxc", false},         {"machine-", "systemd-nspawn", false},
 };
 
 static size_t hex_length(const char *text) {
@@ -42,19 +49,35 @@ static size_t hex_length(const char *text) {
     return n;
 }
 
-static bool match(const char *cgroup, const struct pattern *pattern, char *ret_id, size_t size) {
+/* Where the last id of that pattern begins, NULL where there is none. */
+static const char *find_last(const char *cgroup, const struct pattern *pattern, size_t *ret_length) {
+    const char *found = NULL;
     for (const char *at = cgroup; (at = strstr(at, pattern->before));) {
         at += strlen(pattern->before);
         size_t length = pattern->hex ? hex_length(at) : strcspn(at, "/\n");
-        if (pattern->hex ? length != 64 : length == 0)
+        if (pattern->hex ? length != ID_LENGTH : length == 0)
             continue;
         if (!pattern->hex && length > 6 && strncmp(at + length - 6, ".scope", 6) == 0)
             length -= 6;
-        snprintf(ret_id, size, "%.*s", (int)length, at);
-        return true;
+        found = at;
+        *ret_length = length;
     }
-    return false;
+    return found;
 }
+
+/* A path's last component, where it is an id, below a folder of Kubernetes's. */
+static const char *find_in_pod(const char *line, size_t *ret_length) {
+    const char *pods = strstr(line, "/kubepods/"), *last = pods ? strrchr(pods, '/') + 1 : NULL;
+    if (!last || hex_length(last) != ID_LENGTH)
+        return NULL;
+    *ret_length = ID_LENGTH;
+    return last;
+}
+
+struct description {
+    char *id, *engine, *name;
+    size_t id_size, engine_size, name_size;
+};
 
 static void docker_name(const char *id, char *ret_name, size_t size) {
     char path[256];
@@ -67,41 +90,129 @@ static void docker_name(const char *id, char *ret_name, size_t size) {
     json_object_put(record);
 }
 
-static bool is_bubblewrap(pid_t pid) {
-    for (int i = 0; i < 3; i++) {
-        char path[64], comm[32] = "";
-        snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-        _cleanup_fclose_ FILE *file = fopen(path, "re");
-        if (file && fgets(comm, sizeof comm, file) && strcmp(comm, "bwrap\n") == 0)
-            return true;
-        if (process_parent(pid, &pid) < 0)
-            return false;
+static ssize_t read_entry(pid_t pid, const char *entry, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
+    text[length > 0 ? length : 0] = 0;
+    return length;
+}
+
+static bool is_named(pid_t pid, const char *name) {
+    char comm[32];
+    if (read_entry(pid, "comm", comm, sizeof comm) <= 0)
+        return false;
+    comm[strcspn(comm, "\n")] = 0;
+    return strcmp(comm, name) == 0;
+}
+
+/* conmon is told all: -c ID, -n NAME, and by whom: podman has it call back to podman. */
+static bool describe_by_conmon(pid_t conmon, const struct description *ret) {
+    char line[8192];
+    ssize_t length = read_entry(conmon, "cmdline", line, sizeof line);
+    const char *option = "", *id = NULL, *name = NULL;
+    bool podman = false;
+    for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
+        if (strcmp(option, "-c") == 0 && hex_length(word) == ID_LENGTH && !word[ID_LENGTH])
+            id = word;
+        else if (strcmp(option, "-n") == 0)
+            name = word;
+        else if (strcmp(option, "--exit-command") == 0)
+            podman = true;
+    }
+    if (!id)
+        return false;
+    snprintf(ret->id, ret->id_size, "%s", id);
+    snprintf(ret->engine, ret->engine_size, "%s", podman ? "podman" : "cri-o");
+    if (name)
+        utf8_printable(name, ret->name, ret->name_size);
+    return true;
+}
+
+static bool describe_by_parent(pid_t init, const struct description *ret) {
+    pid_t parent;
+    if (process_parent(init, &parent) < 0)
+        return false;
+    if (is_named(parent, "conmon"))
+        return describe_by_conmon(parent, ret);
+    static const char *const engines[][2] = {{"systemd-nspawn", "systemd-nspawn"}, {"bwrap", "bubblewrap"}};
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+        if (!is_named(parent, engines[i][0]))
+            continue;
+        snprintf(ret->engine, ret->engine_size, "%s", engines[i][1]);
+        return true;
     }
     return false;
 }
 
+static bool describe_by_path(const char *path, const struct description *ret) {
+    const char *last = NULL, *engine = NULL;
+    bool named = false;
+    size_t length = 0, found_length;
+    for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+        const char *found = find_last(path, &patterns[i], &found_length);
+        if (!found || (last && found < last))
+            continue;
+        last = found;
+        length = found_length;
+        engine = patterns[i].engine;
+        named = !patterns[i].hex;
+    }
+    if (!last && (last = find_in_pod(path, &length)))
+        engine = "containerd";
+    if (!last)
+        return false;
+    snprintf(ret->id, ret->id_size, "%.*s", (int)length, last);
+    snprintf(ret->engine, ret->engine_size, "%s", engine);
+    if (strcmp(engine, "docker") == 0)
+        docker_name(ret->id, ret->name, ret->name_size);
+    else if (named)
+        snprintf(ret->name, ret->name_size, "%s", ret->id);
+    return true;
+}
+
+/* A line for each hierarchy; some may know nothing of containers. */
+static bool describe_by_cgroup(pid_t init, const struct description *ret) {
+    char text[8192];
+    if (read_entry(init, "cgroup", text, sizeof text) <= 0)
+        return false;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        if (describe_by_path(line, ret))
+            return true;
+    return false;
+}
+
+/* Kubernetes has one shim for a whole pod. */
+static bool describe_by_shim(pid_t init, const struct description *ret) {
+    char line[4096];
+    const char *option = "", *id = NULL;
+    pid_t parent;
+    ssize_t length;
+    if (process_parent(init, &parent) < 0 || !is_named(parent, "containerd-shim") ||
+        (length = read_entry(parent, "cmdline", line, sizeof line)) <= 0)
+        return false;
+    for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
+        if (strcmp(option, "-id") == 0)
+            id = word;
+        else if (strcmp(option, "-namespace") == 0 && strcmp(word, "k8s.io") == 0)
+            return false;
+    }
+    if (!id)
+        return false;
+    utf8_printable(id, ret->id, ret->id_size);
+    snprintf(ret->engine, ret->engine_size, "containerd");
+    snprintf(ret->name, ret->name_size, "%s", ret->id);
+    return true;
+}
+
 int describe_container(pid_t init, char *ret_id, size_t id_size, char *ret_engine, size_t engine_size, char *ret_name,
                        size_t name_size) {
-    char path[64], text[8192];
-    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)init);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (length < 0)
+    const struct description ret = {ret_id, ret_engine, ret_name, id_size, engine_size, name_size};
+    if (describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret))
+        return 1;
+    if (!is_named(init, "bwrap")) /* which is process 1 of its containers */
         return 0;
-    text[length] = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-        if (!match(text, &patterns[i], ret_id, id_size))
-            continue;
-        snprintf(ret_engine, engine_size, "%s", patterns[i].engine);
-        if (strcmp(patterns[i].engine, "docker") == 0)
-            docker_name(ret_id, ret_name, name_size);
-        else if (!patterns[i].hex)
-            snprintf(ret_name, name_size, "%s", ret_id);
-        return 1;
-    }
-    if (is_bubblewrap(init)) {
-        snprintf(ret_engine, engine_size, "bubblewrap");
-        return 1;
-    }
-    return 0;
+    snprintf(ret_engine, engine_size, "bubblewrap");
+    return 1;
 }
