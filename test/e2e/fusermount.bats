@@ -13,6 +13,8 @@ place=${LINFSP_STATE:-}/fusermount
 ordinary=daemon
 
 setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages fuse3 || return
     file_setup || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -o "$client" "$LINFSP_ROOT/test/helpers/commfd-client.c"
     chmod -R a+rX "$LINFSP_STATE/stage"
@@ -93,7 +95,6 @@ serve() {
     local fifo=$BATS_TEST_TMPDIR/fifo
     rm -f "$fifo"
     mkfifo "$fifo"
-    # shellcheck disable=SC2046
     "$client" --serve --at "$at" "$1" -o "${2:-rw}" "$at" <"$fifo" >"$BATS_TEST_TMPDIR/served" 2>&1 3>&- &
     server=$!
     exec 7>"$fifo"
