@@ -78,7 +78,10 @@ static void give_way(const struct job_base *base, int folder, const char *name, 
 
 /* A bind mount of our own node: what may open it is the device cgroup's affair. */
 static void bind_device(int device_tree, int dev) {
-    if (device_tree < 0 || mknodat(dev, "fuse", S_IFREG | 0666, 0) < 0)
+    /* a device on a read-only mount can be opened for writing; its node, which is everybody's, cannot be changed */
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
+    if (device_tree < 0 || mount_setattr(device_tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ||
+        mknodat(dev, "fuse", S_IFREG | 0666, 0) < 0)
         return;
     _cleanup_close_ int target = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0 || move_mount(device_tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

@@ -82,12 +82,20 @@ static int on_candidate_late(sd_event_source *source, uint64_t usec, void *userd
     return 0;
 }
 
+/* The candidate has reached its entry point: the table need not be watched any more. */
+static void candidate_drop(struct monitor *monitor, pid_t pid) {
+    struct candidate *candidate, *next;
+    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid) // NOLINT(clang-analyzer-unix.Malloc)
+        candidate_free(candidate);
+}
+
 static void candidate_add(struct monitor *monitor, pid_t pid) {
     struct service *service = monitor->service;
     uint64_t mount_namespace;
     if (process_namespace(pid, "mnt", &mount_namespace) < 0 || mount_namespace == service->host_mount_namespace ||
-        monitor->n_candidates >= CANDIDATES_MAX)
+        silo_find(service, mount_namespace) || monitor->n_candidates >= CANDIDATES_MAX)
         return;
+    candidate_drop(monitor, pid); /* a process that names itself again is one candidate still */
     struct candidate *candidate = calloc(1, sizeof *candidate);
     if (!candidate)
         return;
@@ -106,13 +114,6 @@ static void candidate_add(struct monitor *monitor, pid_t pid) {
             0 ||
         sd_event_add_time_relative(service->event, &candidate->timer, CLOCK_MONOTONIC, CANDIDATE_USEC, 1000000,
                                    on_candidate_late, candidate) < 0)
-        candidate_free(candidate);
-}
-
-/* The candidate has reached its entry point: the table need not be watched any more. */
-static void candidate_drop(struct monitor *monitor, pid_t pid) {
-    struct candidate *candidate, *next;
-    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid) // NOLINT(clang-analyzer-unix.Malloc)
         candidate_free(candidate);
 }
 

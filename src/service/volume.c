@@ -398,6 +398,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
         volume_abort(volume);
         if (volume->unc_path[0])
             (void)umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+        struct job_result result = {.error = r, .message = "the container's file systems hung too often to be unmounted"};
+        answer_waiter(volume, &result);
         volume_free(volume);
     }
 }
