@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `linfsp cdi`: writes a Container Device Interface specification, by which an engine's user asks for LinFsp by a device's name. The
- * device is no node: it is the hook that has /dev/linfsp there before the entry point (hook.c).
+ * `linfsp cdi`: writes a Container Device Interface specification, by which an engine's user asks for LinFsp by a
+ * device's name. The device is no node: it is the hook that has /dev/linfsp there before the entry point (hook.c).
  *
- * A specification may outlive the program that it names, and a hook that is not there fails the container. So the hook is a
- * shell's, which looks first.
+ * A specification may outlive the program that it names, and a hook that is not there fails the container. So the hook
+ * is a shell's, which looks first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +39,7 @@ static json_object *make_hook(const char *program) {
 
 static json_object *make_specification(const char *program) {
     json_object *specification = json_object_new_object(), *devices = json_object_new_array(),
-                *device = json_object_new_object(), *edits = json_object_new_object(),
-                *hooks = json_object_new_array();
+                *device = json_object_new_object(), *edits = json_object_new_object(), *hooks = json_object_new_array();
     json_object_array_add(hooks, make_hook(program));
     json_object_object_add(edits, "hooks", hooks);
     json_add_text(device, "name", CDI_DEVICE);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `linfsp hook`: an OCI hook at createRuntime. The runtime (runc, crun) runs it with the container's state on standard input, when
- * the container's mounts are made, /dev among them, and before its root is changed to them; and waits for its end. So a container
- * has its /dev/linfsp before its first instruction.
+ * `linfsp hook`: an OCI hook at createRuntime. The runtime (runc, crun) runs it with the container's state on standard
+ * input, when the container's mounts are made, /dev among them, and before its root is changed to them; and waits for
+ * its end. So a container has its /dev/linfsp before its first instruction.
  *
- * A runtime takes a hook's failure for the container's: nothing here fails. Whatever goes wrong is said on standard error, the exit
- * status is 0, and a timer ends the process where anything takes too long. The container is then found as any other is.
+ * A runtime takes a hook's failure for the container's: nothing here fails. Whatever goes wrong is said on standard
+ * error, the exit status is 0, and a timer ends the process where anything takes too long. The container is then found
+ * as any other is.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -83,10 +84,10 @@ static int find_root(const char *bundle, char *ret_path, size_t size) {
     _cleanup_json_ json_object *config = json_object_from_file(path);
     if (!config || !json_object_is_type(config, json_type_object))
         return access(path, R_OK) < 0 ? -errno : -EBADMSG;
-    const char *root_path = json_object_object_get_ex(config, "root", &root) &&
-                                    json_object_is_type(root, json_type_object)
-                                ? text_member(root, "path")
-                                : NULL;
+    const char *root_path =
+        json_object_object_get_ex(config, "root", &root) && json_object_is_type(root, json_type_object)
+            ? text_member(root, "path")
+            : NULL;
     if (!root_path || !*root_path)
         return -ENODATA;
     int length = root_path[0] == '/' ? snprintf(ret_path, size, "%s", root_path)

@@ -4,10 +4,12 @@
 #define LINFSP_RUNTIME_BUNDLE_H
 
 /*
- * Adds a hook at createRuntime, `PROGRAM hook`, to the configuration at path, unless it is there. Everything else stays: members
- * that we know nothing of, their order, 64-bit numbers, the file's owner and mode. The new configuration takes the
- * old one's place whole or not at all.
- * Returns 1 (added), 0 (it was there), or a negative errno: -EBADMSG for what is not a configuration, -ELOOP for a symbolic link.
+ * Adds a hook at createRuntime, `PROGRAM hook`, to the configuration at path, unless it is there. Everything else
+ * stays: members that we know nothing of, their order, 64-bit numbers, the file's owner and mode. The new configuration
+ * takes the old one's place whole or not at all.
+ *
+ * Returns 1 (added), 0 (it was there), or a negative errno: -EBADMSG for what is not a configuration, -ELOOP for a
+ * symbolic link.
  */
 int bundle_add_hook(const char *path, const char *program);
 

@@ -7,7 +7,8 @@
 #include "util/cleanup.h"
 
 /* Options that take a value, which may stand apart from them: of runc 1.1 to 1.3 and crun 1.8 to 1.20. */
-static const char *const global_valued[] = {"cgroup-manager", "criu", "log", "log-format", "log-level", "root", "rootless"};
+static const char *const global_valued[] = {"cgroup-manager", "criu", "log",     "log-format",
+                                            "log-level",      "root", "rootless"};
 static const char *const create_valued[] = {"b", "bundle", "config", "console-socket", "f", "pid-file", "preserve-fds"};
 
 static bool is_one_of(const char *name, size_t length, const char *const *names, size_t n) {

@@ -12,7 +12,8 @@ struct command_line {
     const char *config; /* crun: another file than the bundle's config.json; else NULL */
 };
 
-/* Returns 1 where a container is to be made, 0 for every other command line, also one that is not understood. The texts are argv's. */
+/* Returns 1 where a container is to be made, 0 for every other command line, also one that is not understood. The texts
+ * are argv's. */
 int command_line_parse(int argc, char *const argv[], struct command_line *ret);
 
 #endif

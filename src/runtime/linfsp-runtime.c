@@ -2,10 +2,10 @@
 /*
  * linfsp-runtime: an OCI runtime that is another one, with our hook in each container.
  *
- * It stands where an engine expects runc: `dockerd --add-runtime linfsp=/usr/local/bin/linfsp-runtime`, a handler of containerd's or
- * CRI-O's, `podman --runtime`. For `create` and `run` it adds `linfsp hook` to the bundle's configuration; then, as for every other verb,
- * it becomes the real runtime, with the same arguments, descriptors and environment. Whatever of that goes wrong, the
- * runtime runs all the same: a container never fails for us.
+ * It stands where an engine expects runc: `dockerd --add-runtime linfsp=/usr/local/bin/linfsp-runtime`, a handler of
+ * containerd's or CRI-O's, `podman --runtime`. For `create` and `run` it adds `linfsp hook` to the bundle's
+ * configuration; then, as for every other verb, it becomes the real runtime, with the same arguments, descriptors and
+ * environment. Whatever of that goes wrong, the runtime runs all the same: a container never fails for us.
  *
  * The real runtime is the one that LINFSP_RUNTIME names (a path, or a name in PATH), else runc, else crun.
  */
@@ -19,7 +19,8 @@
 #include "runtime/command-line.h"
 #include "util/cleanup.h"
 
-#define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" /* behind PATH: engines may have none */
+#define SEARCH_PATH                                                                                                    \
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" /* behind PATH: engines may have none */
 
 /* An engine shows a runtime's standard error when a container fails, which is when this is of use. */
 static void complain(const char *what, const char *why) {

@@ -105,7 +105,18 @@ static void the_file_keeps_owner_and_mode(void **state) {
 
 static void what_is_no_configuration_stays_as_it_is(void **state) {
     static const char *const cases[] = {
-        "", "{", "[]", "\"text\"", "null", "{} {}", "{}x", "{\"a\":1,}", "{\"a\":01}", "{\"hooks\":[]}", "{\"hooks\":{\"createRuntime\":{}}}", "{\"hooks\":\"\"}",
+        "",
+        "{",
+        "[]",
+        "\"text\"",
+        "null",
+        "{} {}",
+        "{}x",
+        "{\"a\":1,}",
+        "{\"a\":01}",
+        "{\"hooks\":[]}",
+        "{\"hooks\":{\"createRuntime\":{}}}",
+        "{\"hooks\":\"\"}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         put(cases[i]);

@@ -32,12 +32,15 @@ static void containers_that_are_made(void **state) {
         {{"runc", "run", "name"}, ".", NULL},
         /* containerd's shim, for Docker */
         {{"runc", "--root", "/var/run/docker/runtime-runc/moby", "--log", "/run/log.json", "--log-format", "json",
-          "--systemd-cgroup", "create", "--bundle", "/run/b", "--pid-file", "/run/p", "--console-socket", "/run/c", "id"},
-         "/run/b", NULL},
+          "--systemd-cgroup", "create", "--bundle", "/run/b", "--pid-file", "/run/p", "--console-socket", "/run/c",
+          "id"},
+         "/run/b",
+         NULL},
         /* conmon, for podman */
         {{"crun", "--cgroup-manager", "disabled", "--root=/run/crun", "create", "--bundle", "/b", "--pid-file", "p",
           "id"},
-         "/b", NULL},
+         "/b",
+         NULL},
         {{"runc", "--log", "create", "run", "-b", "/b", "--no-pivot", "id"}, "/b", NULL},
         {{"runc", "run", "--bundle=/b=c", "id"}, "/b=c", NULL},
         {{"runc", "run", "--pid-file", "--bundle", "id"}, ".", NULL},
