@@ -208,11 +208,14 @@ static bool describe_by_shim(pid_t init, const struct description *ret) {
 
 int describe_container(pid_t init, char *ret_id, size_t id_size, char *ret_engine, size_t engine_size, char *ret_name,
                        size_t name_size) {
-    const struct description ret = {ret_id, ret_engine, ret_name, id_size, engine_size, name_size};
+    struct description ret = {.id_size = id_size, .engine_size = engine_size, .name_size = name_size};
+    ret.id = ret_id;
+    ret.engine = ret_engine;
+    ret.name = ret_name;
     if (describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret))
         return 1;
     if (!is_named(init, "bwrap")) /* which is process 1 of its containers */
         return 0;
-    snprintf(ret_engine, engine_size, "bubblewrap");
+    snprintf(ret.engine, ret.engine_size, "bubblewrap");
     return 1;
 }
