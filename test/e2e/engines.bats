@@ -46,24 +46,28 @@ guest() {
         "$(grep -v 'is ready$' "$LINFSP_STATE/linfspd.log" | tail -n 5)"
 }
 
-# What the host sees of a guest: `meet ENGINE NAME USERS OWNER`
+# What the host sees of a guest: `meet NAME CALLED-ENGINE OWNER`
 meet() {
-    find_silo "$2" || fail "no silo runs guest.sh $2: $("$linfsp" silos)"
+    find_silo "$1" || fail "no silo runs guest.sh $1: $("$linfsp" silos)"
     pid=$(of_silo init_pid)
     equal "state" "$(of_silo state)" ready
     equal "volumes" "$(of_silo volumes)" 2
+    equal "engine" "$(of_silo 'engine // "none"')" "$2"
+    case $2 in
+    podman | lxc | containerd) equal "name" "$(of_silo name)" "$1" ;;
+    esac
     connections=$("$linfsp" volumes --json | jq ".[] | select(.silo == $(jq .id <<<"$silo")) | .fuse_device")
     equal "connections" "$(grep -cxF "$connections" <(fuse_connections))" 2
     mounted_in "$pid" /mnt/z fuse.NTFS
     mounted_in "$pid" /mnt/y fuse.NTFS
     not mounted_here /mnt/z
     not mounted_here /mnt/y
-    mounted_here "/unc/engines/$2" fuse.NTFS
-    equal "read on the host" "$(bounded cat "/unc/engines/$2/file")" "from $2"
-    equal "its owner on the host" "$(bounded stat -c %u "/unc/engines/$2/file")" "$3"
-    bounded sh -c 'echo question >"$1/question"' sh "/unc/engines/$2"
-    wait_until 5 test -s "/unc/engines/$2/answer"
-    equal "the answer" "$(bounded cat "/unc/engines/$2/answer")" "answer to question"
+    mounted_here "/unc/engines/$1" fuse.NTFS
+    equal "read on the host" "$(bounded cat "/unc/engines/$1/file")" "from $1"
+    equal "its owner on the host" "$(bounded stat -c %u "/unc/engines/$1/file")" "$3"
+    bounded sh -c 'echo question >"$1/question"' sh "/unc/engines/$1"
+    wait_until 5 test -s "/unc/engines/$1/answer"
+    equal "the answer" "$(bounded cat "/unc/engines/$1/answer")" "answer to question"
 }
 
 # The guest's FUSE connections, by their numbers in $connections.
@@ -93,14 +97,15 @@ root_is_as_before() { # NAME
     [ "$(tree_of "$engines/root")" = "$(tree_of "$engines/bundles/$1/rootfs")" ]
 }
 
-# The whole life of two containers: one ends by itself, one is killed. `engine_works ENGINE [OWNER]`
+# The whole life of two containers: one ends by itself, one is killed. OWNER: whom its root is on the host. CALLED: what `linfsp
+# silos` says: `engine_works ENGINE CALLED [OWNER]`
 engine_works() {
     local lacking name
     lacking=$("lacks_$1")
     [ -z "$lacking" ] || missing "${lacking//$'\n'/, }" || return
     for name in "$1-ends" "$1-killed"; do
         guest "$1" "$name"
-        meet "$1" "$name" "${2:-0}"
+        meet "$name" "$2" "${3:-0}"
         if [ "$name" = "$1-ends" ]; then
             bounded touch "/unc/engines/$name/end" || true # which may end while this is at it
             wait_until 10 gone "$guest_pid"
@@ -113,15 +118,15 @@ engine_works() {
     done
 }
 
-@test "engines: runc by hand" { engine_works runc; }
-@test "engines: crun by hand" { engine_works crun; }
-@test "engines: podman with runc" { engine_works podman_runc; }
-@test "engines: podman with crun" { engine_works podman_crun; }
-@test "engines: podman rootless" { engine_works podman_rootless "$engine_user"; }
-@test "engines: containerd" { engine_works containerd; }
-@test "engines: LXC, privileged" { engine_works lxc; }
-@test "engines: LXC, unprivileged" { engine_works lxc_unprivileged "$engine_ids"; }
-@test "engines: systemd-nspawn" { engine_works nspawn; }
-@test "engines: bubblewrap, root" { engine_works bubblewrap; }
-@test "engines: bubblewrap, an ordinary user" { engine_works bubblewrap_user "$engine_user"; }
-@test "engines: a container in a container" { engine_works nested; }
+@test "engines: runc by hand" { engine_works runc none; }
+@test "engines: crun by hand" { engine_works crun none; }
+@test "engines: podman with runc" { engine_works podman_runc podman; }
+@test "engines: podman with crun" { engine_works podman_crun podman; }
+@test "engines: podman rootless" { engine_works podman_rootless podman "$engine_user"; }
+@test "engines: containerd" { engine_works containerd containerd; }
+@test "engines: LXC, privileged" { engine_works lxc lxc; }
+@test "engines: LXC, unprivileged" { engine_works lxc_unprivileged lxc "$engine_ids"; }
+@test "engines: systemd-nspawn" { engine_works nspawn systemd-nspawn; }
+@test "engines: bubblewrap, root" { engine_works bubblewrap bubblewrap; }
+@test "engines: bubblewrap, an ordinary user" { engine_works bubblewrap_user bubblewrap "$engine_user"; }
+@test "engines: a container in a container" { engine_works nested podman; }

@@ -109,11 +109,14 @@ lacks() { # ENGINE
 # ---- each way ---------------------------------------------------------------------------------------------------------------
 
 bundle_with_hook() { # RUNTIME NAME COMMAND...
-    bundle_for "${@:2}" && jq --arg linfsp "$linfsp" --arg witness "$engines/witness" \
-        '.hooks.createRuntime = [{path: $linfsp, args: ["linfsp", "hook"]}, {path: $witness}]' \
-        <"$engines/bundles/$2/config.json" >"$engines/bundles/$2/new.json" &&
-        mv "$engines/bundles/$2/new.json" "$engines/bundles/$2/config.json" && run_bundle "$1" "$2"
-    rm -rf "$engines/bundles/$2"
+    local bundle=$engines/bundles/$2 status=0
+    bundle_for "${@:2}"
+    jq --arg linfsp "$linfsp" --arg witness "$engines/witness" \
+        '.hooks.createRuntime = [{path: $linfsp, args: ["linfsp", "hook"]}, {path: $witness}]' <"$bundle/config.json" >"$bundle/new.json"
+    mv "$bundle/new.json" "$bundle/config.json"
+    run_bundle "$1" "$2" || status=$?
+    rm -rf "$bundle"
+    return "$status"
 }
 
 by_runc() { bundle_with_hook runc "$@"; }
@@ -136,9 +139,11 @@ by_podman_cdi() { podman_run crun "$1" -- --device linfsp.dev/fs=all -- "${@:2}"
 by_podman_runtime() { podman_run "$LINFSP_STAGE/bin/linfsp-runtime" "$1" -- -- "${@:2}"; }
 
 by_containerd() { # NAME COMMAND...
-    start_containerd && root_for "$1" &&
-        ctr_here run --rm --runc-binary "$LINFSP_STAGE/bin/linfsp-runtime" --rootfs "$container_root" "$@"
+    local status=0
+    start_containerd && root_for "$1"
+    ctr_here run --rm --runc-binary "$LINFSP_STAGE/bin/linfsp-runtime" --rootfs "$container_root" "$@" || status=$?
     rm -rf "$engines/bundles/$1"
+    return "$status"
 }
 
 by_docker() { # NAME COMMAND...
