@@ -319,6 +319,12 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     struct volume *volume = volume_find(service, key);
     if (!volume)
         return;
+    if (result->error == -EBUSY && !volume->not_lazy) {
+        /* only if nobody used it, and then its server went: now it ends in any case */
+        volume->state = VOLUME_LIVE;
+        volume_end(volume, volume->end_reason, true);
+        return;
+    }
     if (result->error == -EBUSY && volume->not_lazy) {
         volume->state = VOLUME_LIVE;
         volume->not_lazy = false;
