@@ -22,6 +22,8 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 
+static bool in_user_namespace; /* there is no way back */
+
 static bool process_alive(int pidfd) {
     struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
     return poll(&poll_fd, 1, 0) == 0;
@@ -87,6 +89,7 @@ int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t 
     gid_t gid;
     if (setns(user_namespace, CLONE_NEWUSER) < 0)
         return -errno;
+    in_user_namespace = true;
     int r = read_ids(base, client, &uid, &gid);
     if (r < 0)
         return r;
@@ -148,11 +151,15 @@ int enter_host(const struct job_base *base) {
 }
 
 void enter_act_as(uid_t uid, gid_t gid) {
+    if (in_user_namespace) /* of the silo's, where the worker is its root; these ids are as the host counts */
+        return;
     setfsgid(gid);
     setfsuid(uid);
 }
 
 void enter_act_as_self(void) {
+    if (in_user_namespace)
+        return;
     setfsuid(0);
     setfsgid(0);
 }

@@ -475,6 +475,7 @@ int silo_make_host(struct service *service) {
 static void silo_ended(struct silo *silo) {
     silo->dead = true;
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
+    silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
     struct volume *volume, *next;
     list_for_each(volume, &silo->volume_list, node) volume_abort(volume);
     list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
@@ -482,6 +483,7 @@ static void silo_ended(struct silo *silo) {
         silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
         reaper_close(silo->service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
+    silo->volumes--;
     if (!silo_in_use(silo))
         silo_free(silo);
 }
