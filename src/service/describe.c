@@ -21,6 +21,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -79,17 +80,6 @@ struct description {
     size_t id_size, engine_size, name_size;
 };
 
-static void docker_name(const char *id, char *ret_name, size_t size) {
-    char path[256];
-    snprintf(path, sizeof path, "/var/lib/docker/containers/%s/config.v2.json", id);
-    json_object *record = json_object_from_file(path), *name;
-    if (record && json_object_object_get_ex(record, "Name", &name)) {
-        const char *text = json_object_get_string(name);
-        snprintf(ret_name, size, "%s", text[0] == '/' ? text + 1 : text);
-    }
-    json_object_put(record);
-}
-
 static ssize_t read_entry(pid_t pid, const char *entry, char *text, size_t size) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
@@ -105,6 +95,48 @@ static bool is_named(pid_t pid, const char *name) {
         return false;
     comm[strcspn(comm, "\n")] = 0;
     return strcmp(comm, name) == 0;
+}
+
+/* Docker's own record of a container. Returns whether there is one. */
+static bool docker_name_at(const char *folder, size_t length, const char *id, char *ret_name, size_t size) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%.*s/%s/config.v2.json", (int)length, folder, id) >= (int)sizeof path)
+        return false;
+    json_object *record = json_object_from_file(path), *name;
+    bool found = record;
+    if (found && json_object_object_get_ex(record, "Name", &name)) {
+        const char *text = json_object_get_string(name);
+        snprintf(ret_name, size, "%s", text[0] == '/' ? text + 1 : text);
+    }
+    json_object_put(record);
+    return found;
+}
+
+/*
+ * Where another dockerd than the usual one keeps its containers, or one that remaps user ids: its shim, which is the init's parent and
+ * works in the bundle, was told to mount a file from there. The shim must be root's in every way, no set-uid program: another user's
+ * folder could keep us waiting.
+ */
+static void docker_name_by_bundle(pid_t init, const char *id, char *ret_name, size_t size) {
+    char path[64];
+    pid_t shim;
+    char status[4096];
+    json_object *mounts, *source;
+    if (process_parent(init, &shim) < 0 || !is_named(shim, "containerd-shim") ||
+        read_entry(shim, "status", status, sizeof status) <= 0 || !strstr(status, "\nUid:\t0\t0\t0\t0\n"))
+        return;
+    snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)shim);
+    json_object *bundle = json_object_from_file(path);
+    if (bundle && json_object_object_get_ex(bundle, "mounts", &mounts) && json_object_is_type(mounts, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(mounts); i++) {
+            if (!json_object_object_get_ex(json_object_array_get_idx(mounts, i), "source", &source))
+                continue;
+            const char *text = json_object_get_string(source), *found = text ? strstr(text, id) : NULL;
+            if (found && found > text + 1 && found[-1] == '/' &&
+                docker_name_at(text, (size_t)(found - 1 - text), id, ret_name, size))
+                break;
+        }
+    json_object_put(bundle);
 }
 
 /* conmon is told all: -c ID, -n NAME, and by whom: podman has it call back to podman. */
@@ -146,7 +178,7 @@ static bool describe_by_parent(pid_t init, const struct description *ret) {
     return false;
 }
 
-static bool describe_by_path(const char *path, const struct description *ret) {
+static bool describe_by_path(pid_t init, const char *path, const struct description *ret) {
     const char *last = NULL, *engine = NULL;
     bool named = false;
     size_t length = 0, found_length;
@@ -165,9 +197,11 @@ static bool describe_by_path(const char *path, const struct description *ret) {
         return false;
     snprintf(ret->id, ret->id_size, "%.*s", (int)length, last);
     snprintf(ret->engine, ret->engine_size, "%s", engine);
-    if (strcmp(engine, "docker") == 0)
-        docker_name(ret->id, ret->name, ret->name_size);
-    else if (named)
+    static const char containers[] = "/var/lib/docker/containers";
+    if (strcmp(engine, "docker") == 0) {
+        if (!docker_name_at(containers, strlen(containers), ret->id, ret->name, ret->name_size))
+            docker_name_by_bundle(init, ret->id, ret->name, ret->name_size);
+    } else if (named)
         snprintf(ret->name, ret->name_size, "%s", ret->id);
     return true;
 }
@@ -178,7 +212,7 @@ static bool describe_by_cgroup(pid_t init, const struct description *ret) {
     if (read_entry(init, "cgroup", text, sizeof text) <= 0)
         return false;
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-        if (describe_by_path(line, ret))
+        if (describe_by_path(init, line, ret))
             return true;
     return false;
 }
