@@ -70,7 +70,7 @@ volumes_gone() {
 server_is_clean() {
     wait_unmounted server /mnt/y || return
     wait_unmounted server /mnt/z || return
-    wait_until 3 script_in server 'test ! -e /mnt/z; test ! -e /mnt/y; no pidof memfs; ls /mnt' || return
+    wait_until 3 script_in server 'test ! -e /mnt/z; test ! -e /mnt/y; no pidof memfs; ls / >/dev/null' || return
 }
 
 # A new volume under the same names works at once.

@@ -103,63 +103,6 @@ wait_until() {
     done
 }
 
-not() { # TEXT PART...
-    local text=$1 part
-    shift
-    for part; do
-        [[ $text != *"$part"* ]] || fail "did not expect '$part' in: $text" || return
-    done
-}
-
-# COMMAND must fail by itself, in time, and say each PART of an error: `refused 'PART' ['PART'...] -- COMMAND...`
-refused() {
-    local parts=() output status=0
-    while [ "$1" != -- ]; do
-        parts+=("$1")
-        shift
-    done
-    shift
-    output=$(bounded "$@" 2>&1) || status=$?
-    [ "$status" -ne 0 ] || fail "succeeded, but should have failed: $*" "$output" || return
-    [ "$status" -ne 124 ] && [ "$status" -ne 137 ] || fail "hung: $*" "$output" || return
-    has "$output" "${parts[@]}"
-}
-
-# memfs in a container must fail, and say each PART: `memfs_refused [-u USER] NAME PART... -- ARGUMENT...`
-memfs_refused() {
-    local user=() name parts=()
-    if [ "$1" = -u ]; then
-        user=(-u "$2")
-        shift 2
-    fi
-    name=$1
-    shift
-    while [ "$1" != -- ]; do
-        parts+=("$1")
-        shift
-    done
-    shift
-    refused "${parts[@]}" -- docker exec "${user[@]}" "$(full_name "$name")" "$silo_bin/memfs" "$@"
-}
-
-# Within BOUND seconds (10), or killed.
-bounded() {
-    timeout -k 2 "${BOUND:-10}" "$@"
-}
-
-# Polls until COMMAND succeeds: `wait_until SECONDS COMMAND...`
-wait_until() {
-    local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@"; do
-        if [ "${EPOCHREALTIME/./}" -gt "$end" ]; then
-            fail "waited in vain for: $*"
-            return 1
-        fi
-        sleep 0.02
-    done
-}
-
 not() {
     ! "$@"
 }

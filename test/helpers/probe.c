@@ -13,9 +13,10 @@
  *     scribble PATH            writes and syncs without end; prints "ready" when the first write is done, then at the
  *                              first error "ended EXXX" and exits 0
  *     hold PATH                opens PATH, prints "ready", and sleeps; for things that must not be kept by an open file
- *     map PATH                 maps a page shared, dirties it without end, prints "ready"; ends by SIGBUS: "ended
- * SIGBUS" lock PATH                takes a POSIX lock and a flock, prints "ready", sleeps swap A B SECONDS exchanges
- * two names as fast as it can (for races)
+ *     map PATH                 maps a page shared, dirties it without end, prints "ready"; ends as scribble does, or by
+ *                              SIGBUS: "ended SIGBUS"
+ *     lock PATH                takes a POSIX lock and a flock, prints "ready", sleeps
+ *     swap A B SECONDS         exchanges two names as fast as it can (for races)
  */
 #include <dirent.h>
 #include <errno.h>
@@ -128,13 +129,18 @@ static int do_stat(const char *path) {
     return 0;
 }
 
+/* Writers are many at a time, and what is tested needs processors too. */
+static void breathe(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+}
+
 static int do_scribble(const char *path) {
     static char block[65536];
     memset(block, 'x', sizeof block);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         return failed("scribble", path);
-    for (unsigned round = 0;; round++) {
+    for (unsigned round = 0;; round++, breathe()) {
         if (pwrite(fd, block, sizeof block, (off_t)(round % 16) * (off_t)sizeof block) < 0 || fsync(fd) < 0)
             break;
         if (round == 0)
@@ -165,7 +171,7 @@ static int do_map(const char *path) {
     if (page == MAP_FAILED)
         return failed("map", path);
     signal(SIGBUS, on_bus_error);
-    for (unsigned round = 0;; round++) {
+    for (unsigned round = 0;; round++, breathe()) {
         page[(round * 4096) % 65536]++;
         /* pages that are mapped already the kernel goes on serving from memory, and msync calls that a success (6.18): that nobody is
          * behind them any more is seen by the next operation that needs an answer */

@@ -5,7 +5,7 @@
 # that tests can stop, kill and start it again and read what it said.
 
 service_pid() {
-    cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null
+    cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null || true
 }
 
 service_answers() {
