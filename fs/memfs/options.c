@@ -174,7 +174,7 @@ static int parse_prefix(const char *text, const char **ret_prefix, struct option
             "-u //server/share",
             text);
     if (prefix_parse(text, canonical, &why) < 0)
-        return REFUSE(ret_error, "-u %s: %s; a prefix is \\server\\share", text, why);
+        return REFUSE(ret_error, "-u %.64s%s: %s; a prefix is \\server\\share", text, strlen(text) > 64 ? "..." : "", why);
     *ret_prefix = text;
     return 0;
 }

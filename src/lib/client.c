@@ -51,10 +51,10 @@ static int check_prefix(const char *prefix, struct linfsp_error *ret_error) {
         return 0;
     int r = prefix_parse(prefix, canonical, &why);
     if (r < 0)
-        return fsp_fail(ret_error, -r, "prefix \"%.300s\": %s", prefix, why);
+        return fsp_fail(ret_error, -r, "prefix \"%.64s%s\": %s", prefix, strlen(prefix) > 64 ? "..." : "", why);
     return strlen(prefix) < WIRE_PREFIX_MAX
                ? 0
-               : fsp_fail(ret_error, ENAMETOOLONG, "prefix \"%.300s...\" is too long", prefix);
+               : fsp_fail(ret_error, ENAMETOOLONG, "prefix \"%.64s...\" is too long", prefix);
 }
 
 /* A program built with another header has a struct of another size: what it does not know of is zero, what we do not is

@@ -267,23 +267,15 @@ void mount_job(const struct job_base *base, const struct job *job, const int *fd
 }
 
 /* Removes a mount point that was made, with the rights of whoever made it. */
-static void remove_made(const struct job_made *made, int parent) {
-    if (!made->name[0] || parent < 0)
+static void remove_made(const struct job_base *base, const struct job_unmount *request, int parent) {
+    const struct job_made *made = &request->made;
+    if (made->name[0] && made->by_service)
+        mount_point_remove_letter(base, parent, made->name, request->letters_mount_id, made->letters_too);
+    if (!made->name[0] || made->by_service || parent < 0)
         return;
-    if (made->by_service) {
-        mount_point_remove(parent, made->name, made->letters_too);
-        return;
-    }
     enter_act_as(made->uid, made->gid); /* leaves CAP_DAC_OVERRIDE behind unless it is root's */
     (void)unlinkat(parent, made->name, AT_REMOVEDIR);
     enter_act_as_self();
-}
-
-/* The tmpfs over a read-only /mnt goes with the last letter in it. */
-static void remove_letters(const struct job_base *base, uint64_t mount_id) {
-    _cleanup_close_ int letters = -1;
-    if (mount_id && open_mount_by_id(base, mount_id, &letters) == 0 && directory_is_empty(letters) == 1)
-        (void)unmount_fd(base, letters);
 }
 
 /* Plain umount(2), which refuses while something is in use. Our own descriptor would count as a user, so it goes by name; but by the last
@@ -334,7 +326,7 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
         (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
          enter_mount_namespace(mount_namespace, root) < 0)) {
         /* the silo is gone and its mounts with it */
-        remove_made(&request->made, parent);
+        remove_made(base, request, parent);
         return;
     }
     _cleanup_close_ int mount = -1, found_parent = -1;
@@ -358,6 +350,5 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
         (void)enter_host(base);
         (void)umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
     }
-    remove_made(&request->made, parent >= 0 ? parent : found_parent);
-    remove_letters(base, request->letters_mount_id);
+    remove_made(base, request, parent >= 0 ? parent : found_parent);
 }

@@ -195,9 +195,6 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 
 static int set_up(struct connection *connection) {
     sd_event *event = connection->silo->service->event;
-    socklen_t size = sizeof connection->peer;
-    if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &connection->peer, &size) < 0)
-        return -errno;
     int r = sd_event_add_io(event, &connection->io, connection->fd, EPOLLIN, on_connection, connection);
     if (r < 0)
         return r;
@@ -206,12 +203,13 @@ static int set_up(struct connection *connection) {
 }
 
 /* There is no room for this client: it is told so, as far as its socket takes it. */
-static void turn_away(int fd, unsigned limit) {
+static void turn_away(const struct silo *silo, int fd) {
     struct wire_error reply;
     char text[WIRE_TEXT_MAX];
     wire_begin(&reply, WIRE_ERROR, 0);
     reply.error = EMFILE;
-    snprintf(text, sizeof text, "this container has %u connections to the service, and may have no more", limit);
+    snprintf(text, sizeof text, "%s has %u connections to the service, and may have no more",
+             silo->host ? "this user of the host" : "this container", silo->service->limits.connections_per_silo);
     WIRE_SET(reply.message, text);
     (void)wire_send(fd, &reply, NULL, 0);
 }
@@ -243,9 +241,10 @@ void connection_accept(struct silo *silo, bool network) {
             log_error("cannot accept a client: %s", strerror(errno));
         return;
     }
-    unsigned limit = silo->service->limits.connections_per_silo;
-    if (silo->connections >= limit) {
-        turn_away(fd, limit);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || policy_connections_full(silo, peer.uid)) {
+        turn_away(silo, fd);
         reaper_close(silo->service->reaper, steal_fd(&fd)); /* it may have sent something already */
         return;
     }
@@ -254,6 +253,7 @@ void connection_accept(struct silo *silo, bool network) {
         return;
     connection->silo = silo;
     connection->network = network;
+    connection->peer = peer;
     connection->id = ++silo->service->next_connection;
     HASH_ADD(hash, silo->service->connections, id, sizeof connection->id, connection);
     connection->fd = steal_fd(&fd);

@@ -134,16 +134,17 @@ int enter_user_namespace_with(const struct job_base *base, int user_namespace, p
     return r;
 }
 
-/* Which mounts are the silo's own, in the silo that the worker is in: its root, its /dev. */
-static uint64_t own_mounts[2];
+/* Which mounts are the silo's own, in the silo that the worker is in: its root, its /dev, and our tmpfs for letters. */
+enum { OWN_ROOT, OWN_DEV, OWN_LETTERS, N_OWN };
+static uint64_t own_mounts[N_OWN];
 
 int enter_mount_namespace(int mount_namespace, int root) {
     if (setns(mount_namespace, CLONE_NEWNS) < 0)
         return -errno;
     if (fchdir(root) < 0 || chroot(".") < 0)
         return -errno;
-    own_mounts[1] = 0;
-    return fd_mount_id(root, &own_mounts[0]);
+    own_mounts[OWN_DEV] = own_mounts[OWN_LETTERS] = 0;
+    return fd_mount_id(root, &own_mounts[OWN_ROOT]);
 }
 
 int enter_host(const struct job_base *base) {
@@ -303,13 +304,24 @@ void enter_own_mounts(const struct job_base *base, int root, int dev) {
     uint32_t major = 0, minor = 0, host_major = 0, host_minor = 0;
     bool known = host_dev >= 0 && fd_device(host_dev, &host_major, &host_minor) == 0 && dev >= 0 &&
                  fd_device(dev, &major, &minor) == 0;
-    set_own_mount(0, root);
-    set_own_mount(1, known && (major != host_major || minor != host_minor) ? dev : -1);
+    set_own_mount(OWN_ROOT, root);
+    set_own_mount(OWN_DEV, known && (major != host_major || minor != host_minor) ? dev : -1);
+}
+
+void enter_own_letters(uint64_t mount_id) {
+    own_mounts[OWN_LETTERS] = mount_id;
+}
+
+static bool is_own_mount(uint64_t mount_id) {
+    for (size_t i = 0; i < N_OWN; i++)
+        if (mount_id && own_mounts[i] == mount_id)
+            return true;
+    return false;
 }
 
 int open_writable_clone(int directory) {
     uint64_t mount_id;
-    if (fd_mount_id(directory, &mount_id) < 0 || (mount_id != own_mounts[0] && mount_id != own_mounts[1]))
+    if (fd_mount_id(directory, &mount_id) < 0 || !is_own_mount(mount_id))
         return -EROFS;
     _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (clone < 0)

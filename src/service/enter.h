@@ -51,6 +51,8 @@ int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
 
 /* Which mounts are the silo's own: that of its root (known since it was entered) and of its /dev, unless that is the host's. */
 void enter_own_mounts(const struct job_base *base, int root, int dev);
+/* And the tmpfs that the service has put over a read-only /mnt. */
+void enter_own_letters(uint64_t mount_id);
 /* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so, and with -EROFS where
  * it is not the silo's own: what the silo was given of others' folders, to read, is not written to for its sake. */
 int open_writable_clone(int directory);

@@ -23,28 +23,38 @@
 #include "util/paths.h"
 #include "util/utf8.h"
 
+#define LETTERS_SOURCE "linfsp-letters" /* what mount(8) shows of the tmpfs over a read-only /mnt */
+
 void mount_point_close(struct mount_point *point) {
     close_fd(&point->fd);
     close_fd(&point->parent);
 }
 
-void mount_point_remove(int parent, const char *name, bool letters_too) {
-    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno == EROFS)
-        (void)remove_through_clone(parent, name, AT_REMOVEDIR);
-    if (!letters_too)
-        return;
-    _cleanup_close_ int above = openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+static int remove_folder(int parent, const char *name) {
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+        return 0;
+    return errno == EROFS ? remove_through_clone(parent, name, AT_REMOVEDIR) : -errno;
+}
+
+void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id, bool letters_too) {
+    _cleanup_close_ int above = letters_too ? openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    _cleanup_close_ int letters = -1;
+    /* ids of mounts are used again */
+    if (letters_mount_id && !mount_has_source(base, letters_mount_id, LETTERS_SOURCE))
+        letters_mount_id = 0;
+    if (letters_mount_id)
+        enter_own_letters(letters_mount_id);
+    if (parent >= 0)
+        (void)remove_folder(parent, name);
+    if (letters_mount_id && open_mount_by_id(base, letters_mount_id, &letters) == 0 && directory_is_empty(letters) == 1)
+        (void)unmount_fd(base, steal_fd(&letters));
     if (above >= 0)
-        (void)unlinkat(above, &LINFSP_LETTER_ROOT[1], AT_REMOVEDIR);
+        (void)remove_folder(above, &LINFSP_LETTER_ROOT[1]);
 }
 
 void mount_point_undo(const struct job_base *base, struct mount_point *point) {
     if (point->made_here && point->parent >= 0)
-        mount_point_remove(point->parent, point->made_name, point->made_letters);
-    _cleanup_close_ int letters = -1;
-    if (point->letters_mount_id && open_mount_by_id(base, point->letters_mount_id, &letters) == 0 &&
-        directory_is_empty(letters) == 1)
-        (void)unmount_fd(base, letters);
+        mount_point_remove_letter(base, point->parent, point->made_name, point->letters_mount_id, point->made_letters);
 }
 
 static bool lies_in(const char *path, const char *folder) {
@@ -115,7 +125,7 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
 /* A detached tmpfs for the letters of a silo whose root is read-only. */
 static int make_letters_mount(void) {
     _cleanup_close_ int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
-    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", "linfsp", 0) < 0 ||
+    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", LETTERS_SOURCE, 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "64", 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
@@ -125,10 +135,17 @@ static int make_letters_mount(void) {
     return fd < 0 ? -errno : fd;
 }
 
-/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. */
-static int cover_letters_folder(int *folder, uint64_t *ret_mount_id) {
+/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier letter; then, or where it
+ * is neither, *folder stays as it is. */
+static int cover_letters_folder(const struct job_base *base, int *folder, uint64_t *ret_mount_id) {
+    uint64_t mount_id;
+    if (fd_mount_id(*folder, &mount_id) == 0 && mount_has_source(base, mount_id, LETTERS_SOURCE)) {
+        *ret_mount_id = mount_id;
+        enter_own_letters(mount_id);
+        return 0;
+    }
     if (directory_is_empty(*folder) != 1)
-        return -EROFS;
+        return 0;
     _cleanup_close_ int letters = make_letters_mount();
     if (letters < 0)
         return letters;
@@ -141,6 +158,7 @@ static int cover_letters_folder(int *folder, uint64_t *ret_mount_id) {
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     if (mount_setattr(letters, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
         return -errno;
+    enter_own_letters(*ret_mount_id);
     close_fd(folder);
     *folder = steal_fd(&letters);
     return 0;
@@ -170,13 +188,13 @@ static int open_letters_folder(int root, bool *ret_made, struct job_result *resu
 }
 
 /* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
-static int take_letter(int root, int *folder, const char *letter, struct mount_point *point) {
+static int take_letter(const struct job_base *base, int root, int *folder, const char *letter, struct mount_point *point) {
     char path[16];
     snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
     int made = make_folder(*folder, letter);
     if (made == -EROFS && enter_open_path(root, path, 0) == -ENOENT) {
-        made = cover_letters_folder(folder, &point->letters_mount_id);
-        if (made == 0 || made == -EROFS)
+        made = cover_letters_folder(base, folder, &point->letters_mount_id);
+        if (made == 0)
             made = make_folder_through_clone(*folder, letter);
     }
     if (made < 0 && made != -EEXIST && made != -EROFS)
@@ -195,7 +213,7 @@ static int take_letter(int root, int *folder, const char *letter, struct mount_p
     return 0;
 }
 
-static int find_letter(const struct job *job, int root, struct mount_point *point, struct job_result *result) {
+static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point, struct job_result *result) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
     _cleanup_close_ int folder = open_letters_folder(root, &point->made_letters, result);
     if (folder < 0) {
@@ -204,9 +222,9 @@ static int find_letter(const struct job *job, int root, struct mount_point *poin
     }
     bool any = job->mount.letter[0] == '*';
     char letter[2] = {any ? 'z' : job->mount.letter[0], 0};
-    int r = take_letter(root, &folder, letter, point);
+    int r = take_letter(base, root, &folder, letter, point);
     while (any && r == -EEXIST && --letter[0] >= 'd')
-        r = take_letter(root, &folder, letter, point);
+        r = take_letter(base, root, &folder, letter, point);
     enter_act_as_self();
     if (r == -EEXIST && any)
         return job_fail(result, -ENODEV, "no letter from d to z is free under %s", LINFSP_LETTER_ROOT);
@@ -223,7 +241,7 @@ static int find_letter(const struct job *job, int root, struct mount_point *poin
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
                      uid_t client_uid, struct mount_point *ret_point, struct job_result *result) {
     if (job->mount.letter[0])
-        return find_letter(job, root, ret_point, result);
+        return find_letter(base, job, root, ret_point, result);
     int r = check_client_folder(base, job, client_fd, client_uid, result);
     if (r < 0)
         return r;

@@ -26,8 +26,9 @@ int mount_point_find(const struct job_base *base, const struct job *job, int roo
                      uid_t client_uid, struct mount_point *ret_point, struct job_result *result);
 /* Whether fd is on one of the kernel's own file systems: proc, sysfs, cgroup and the like. */
 bool is_kernel_file_system(int fd);
-/* Removes an empty folder that the service made, and with letters_too the /mnt it stands in where that is empty then. */
-void mount_point_remove(int parent, const char *name, bool letters_too);
+/* Removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the tmpfs with that mount id over /mnt
+ * (0: none), and with letters_too /mnt itself. */
+void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id, bool letters_too);
 /* Removes what was made for a mount that then failed. */
 void mount_point_undo(const struct job_base *base, struct mount_point *point);
 void mount_point_close(struct mount_point *point);

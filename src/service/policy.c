@@ -3,6 +3,7 @@
  * Who may have what. Decided from the silo, the peer's credentials as the kernel tells them, and the request; never from what the client
  * says of itself. What only the silo's own view can tell about a mount point is checked by the broker (mount-point.c).
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,14 +46,58 @@ static bool valid_made_name(const struct wire_create_volume *request) {
            strcmp(request->made_name, ".") != 0 && strcmp(request->made_name, "..") != 0;
 }
 
+/*
+ * Limits are a silo's. The host's users are strangers to each other, though: there each user has the limit alone, and those who are not
+ * root have HOST_SHARE times it together, whatever ids they command, so that nobody keeps root out.
+ */
+#define HOST_SHARE 8
+
+struct usage {
+    unsigned own, ordinary; /* the user's; those of all who are not root */
+};
+
+static void usage_add(struct usage *usage, uid_t uid, uid_t whose) {
+    usage->own += whose == uid;
+    usage->ordinary += whose != 0;
+}
+
+static bool is_full(const struct silo *silo, uid_t uid, const struct usage *usage, unsigned count, unsigned limit) {
+    if (!silo->host)
+        return count >= limit;
+    return usage->own >= limit || (uid != 0 && usage->ordinary >= HOST_SHARE * limit);
+}
+
+bool policy_connections_full(const struct silo *silo, uid_t uid) {
+    struct usage usage = {0};
+    const struct connection *connection;
+    if (silo->host)
+        list_for_each(connection, &silo->connection_list, node)
+            usage_add(&usage, uid, connection->peer.uid);
+    return is_full(silo, uid, &usage, silo->connections, silo->service->limits.connections_per_silo);
+}
+
+static bool volumes_full(const struct silo *silo, uid_t uid) {
+    struct usage usage = {0};
+    const struct volume *volume;
+    if (silo->host)
+        list_for_each(volume, &silo->volume_list, node)
+            usage_add(&usage, uid, volume->peer.uid);
+    return is_full(silo, uid, &usage, silo->volumes, silo->service->limits.volumes_per_silo);
+}
+
+/* Whose limit it is, for errors. */
+static const char *limited(const struct silo *silo) {
+    return silo->host ? "this user of the host" : "this container";
+}
+
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, char *ret_message, size_t size) {
     const struct limits *limits = &silo->service->limits;
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
-    if (silo->volumes >= limits->volumes_per_silo)
-        return refuse(ret_message, size, -EDQUOT, "this container has %u volumes, and may have no more "
-                                                  "(max_volumes_per_silo in /etc/linfsp.conf on the host)",
-                      limits->volumes_per_silo);
+    if (volumes_full(silo, peer->uid))
+        return refuse(ret_message, size, -EDQUOT, "%s has %u volumes, and may have no more (max_volumes_per_silo in "
+                                                  "/etc/linfsp.conf on the host)",
+                      limited(silo), limits->volumes_per_silo);
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL, "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
                                                   "at least one", request->file_system_name);
@@ -68,15 +113,16 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
         return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
                                                  "(allow_network_volumes in /etc/linfsp.conf)");
     if (silo->host && letter && !is_silo_root(silo, peer))
-        return refuse(ret_message, size, -EPERM, "on the host only root may use letters: mount on a folder of your own, "
-                                                 "for example -m ~/volume");
+        return refuse(ret_message, size, -EPERM, "%s: on the host only root may use letters: mount on a folder of your "
+                                                 "own, for example -m ~/volume",
+                      request->letter[0] == '*' ? "*" : (char[]){(char)toupper(request->letter[0]), ':', 0});
     return 0;
 }
 
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
                       char *ret_message, size_t size) {
     const struct limits *limits = &silo->service->limits;
-    if (silo->volumes >= limits->volumes_per_silo)
+    if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT, "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
                                                   "/etc/linfsp.conf on the host");
     if (silo->host && allow_other && !is_silo_root(silo, peer))

@@ -59,6 +59,7 @@ struct silo {
     sd_event_source *socket_io[2], *pidfd_io, *programs_watch;
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
+    uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
     struct list_node connection_list, volume_list;
     uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
@@ -244,6 +245,8 @@ int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool al
                       char *ret_message, size_t size);
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
+/* Whether there is no room for one more connection of that user. */
+bool policy_connections_full(const struct silo *silo, uid_t uid);
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume);
 
 /* journal.c */

@@ -120,7 +120,30 @@ static int announce(const struct volume *volume, struct connection *connection, 
     return connection_send(connection, &reply, fds, 1 + result->mount.clones);
 }
 
+static uint32_t letter_bit(const struct volume *volume) {
+    const char *name = strrchr(volume->mount_point, '/');
+    return name && name[1] >= 'a' && name[1] <= 'z' ? UINT32_C(1) << (name[1] - 'a') : 0;
+}
+
+/* A volume may find the folder of one that is just being unmounted, and mount on it before it is removed: then it has it to remove. */
+static void inherit_letter(struct volume *volume, const struct silo *silo) {
+    if (!silo || !volume->made.by_service || !(silo->letter_folders & letter_bit(volume)))
+        return;
+    snprintf(volume->made.name, sizeof volume->made.name, "%s", strrchr(volume->mount_point, '/') + 1);
+    volume->made.letters_too = silo->made_letters;
+}
+
+/* With the last letter. Until then one may be on its way that finds the folder of another. */
+static void forget_letters(struct silo *silo, const struct volume *gone) {
+    const struct volume *other;
+    list_for_each(other, &silo->volume_list, node) if (other != gone && other->made.by_service)
+        return;
+    silo->letter_folders = 0;
+    silo->made_letters = false;
+}
+
 static void take_over_result(struct volume *volume, const struct job_result *result) {
+    struct silo *silo = silo_find(volume->service, volume->silo);
     volume->state = VOLUME_LIVE;
     volume->fuse_device = result->mount.fuse_device;
     volume->mount_id = result->mount.mount_id;
@@ -133,11 +156,13 @@ static void take_over_result(struct volume *volume, const struct job_result *res
         snprintf(volume->made.name, sizeof volume->made.name, "%s", result->mount.made_name);
         volume->made.uid = volume->peer.uid;
         volume->made.gid = volume->peer.gid;
-        struct silo *silo = silo_find(volume->service, volume->silo);
-        if (silo && volume->made.by_service)
+        if (silo && volume->made.by_service) {
             volume->made.letters_too = silo->made_letters |= result->mount.made_letters;
+            silo->letter_folders |= letter_bit(volume);
+        }
     } else {
         volume->made.name[0] = 0;
+        inherit_letter(volume, silo);
     }
     open_abort(volume);
 }
@@ -334,6 +359,11 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     }
     if (result->error < 0)
         log_warning("volume %llu: %s", (unsigned long long)key, result->message);
+    struct silo *silo = silo_find(service, volume->silo);
+    if (silo && volume->made.by_service) {
+        forget_letters(silo, volume);
+        volume->made.by_service = false;
+    }
     bool own_wish = volume->waiter && volume->waiter == life_line(volume);
     answer_waiter(volume, result);
     log_info("volume %llu: %s%s%s unmounted: %s", (unsigned long long)key, volume->mount_point,
@@ -351,7 +381,6 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     unc_release(service->unc, volume->id);
     journal_drop_volume(volume);
     volume->unc_path[0] = volume->prefix[0] = volume->mount_point[0] = 0;
-    struct silo *silo = silo_find(service, volume->silo);
     if (service->stopping || !silo || silo->dead) {
         volume_abort(volume);
         volume_free(volume);
@@ -455,6 +484,8 @@ int volume_restore(struct service *service, struct volume *volume) {
     }
     volume_register(volume, id, silo);
     volume->state = VOLUME_LIVE;
+    if (volume->made.by_service && volume->made.name[0])
+        silo->letter_folders |= letter_bit(volume);
     open_abort(volume);
     if (id > service->next_volume)
         service->next_volume = id;

@@ -20,13 +20,11 @@ no_host_volumes() {
     [ -z "$(our_mounts self | grep -E ' fuse\.' | new_since mounts)" ]
 }
 
-as_user() {
-    setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$@"
-}
+user=(setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all)
 
 user_memfs() {
     memfs_output=$BATS_TEST_TMPDIR/memfs.$RANDOM
-    as_user "$here_memfs" "$@" >"$memfs_output" 2>&1 3>&- &
+    "${user[@]}" "$here_memfs" "$@" >"$memfs_output" 2>&1 3>&- &
     memfs_pid=$!
     echo "$memfs_pid" >>"$LINFSP_STATE/memfs.pids"
 }
@@ -72,8 +70,9 @@ user_memfs() {
     install -d -o 54321 -g 54321 "$LINFSP_STATE/user/empty"
     user_memfs -F NTFS -m "$LINFSP_STATE/user/empty"
     wait_until 5 mounted_here "$LINFSP_STATE/user/empty" fuse.NTFS || fail "$(cat "$memfs_output")"
-    bounded setpriv --reuid 54321 --regid 54321 --clear-groups sh -c 'echo x >"$1/file"; cat "$1/file"' sh "$LINFSP_STATE/user/empty"
-    equal "owner of its root" "$(bounded stat -c %u "$LINFSP_STATE/user/empty")" 54321
+    bounded "${user[@]}" sh -c 'echo x >"$1/file"; cat "$1/file"' sh "$LINFSP_STATE/user/empty"
+    equal "owner of its root" "$(bounded "${user[@]}" stat -c %u "$LINFSP_STATE/user/empty")" 54321
+    refused "Permission denied" -- stat "$LINFSP_STATE/user/empty"
     user_memfs -F NTFS -m "$LINFSP_STATE/user/made"
     wait_until 5 mounted_here "$LINFSP_STATE/user/made" fuse.NTFS || fail "$(cat "$memfs_output")"
     kill -TERM "$memfs_pid"
@@ -84,9 +83,9 @@ user_memfs() {
     install -d "$LINFSP_STATE/roots"
     install -d -m 1777 "$LINFSP_STATE/anyones"
     for target in Z: "$LINFSP_STATE/roots" "$LINFSP_STATE/anyones" /tmp /etc /home; do
-        refused "$target" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$target" || return
+        refused "$target" -- "${user[@]}" "$here_memfs" -F NTFS -m "$target" || return
     done
-    refused "$LINFSP_STATE/roots/new" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/roots/new"
+    refused "$LINFSP_STATE/roots/new" -- "${user[@]}" "$here_memfs" -F NTFS -m "$LINFSP_STATE/roots/new"
     no_host_volumes
     [ ! -e /mnt/z ]
     [ ! -e "$LINFSP_STATE/roots/new" ]
@@ -95,24 +94,24 @@ user_memfs() {
 @test "host: an ordinary user can not unmount another's volume, nor stop the service" {
     start_memfs_here -F NTFS -m Y: -u '\host\share'
     wait_until 5 mounted_here /unc/host/share
-    refused '' -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" umount '\host\share'
-    refused '' -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" umount /mnt/y
-    refused root -- setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" stop
+    refused '' -- "${user[@]}" "$linfsp" umount '\host\share'
+    refused '' -- "${user[@]}" "$linfsp" umount /mnt/y
+    refused root -- "${user[@]}" "$linfsp" stop
     mounted_here /unc/host/share
     service_answers
 }
 
 @test "host: a link in the place of the mount point is not followed elsewhere" {
     install -d -o 54321 -g 54321 "$LINFSP_STATE/user"
-    as_user ln -sfn /etc "$LINFSP_STATE/user/link"
-    refused "$LINFSP_STATE/user/link" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/link"
+    "${user[@]}" ln -sfn /etc "$LINFSP_STATE/user/link"
+    refused "$LINFSP_STATE/user/link" -- "${user[@]}" "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/link"
     not mounted_here /etc
-    as_user rm "$LINFSP_STATE/user/link"
+    "${user[@]}" rm "$LINFSP_STATE/user/link"
 }
 
 @test "host: memfs starts the service itself where it may, and is told how where it may not" {
     service_stop
-    refused "linfsp start" -- setpriv --reuid 54321 --regid 54321 --clear-groups "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/none"
+    refused "linfsp start" -- "${user[@]}" "$here_memfs" -F NTFS -m "$LINFSP_STATE/user/none"
     [ ! -e "$LINFSP_STATE/user/none" ]
     start_memfs_here -F NTFS -m Z:
     wait_until 8 mounted_here /mnt/z fuse.NTFS || fail "$(cat "$memfs_output")"
