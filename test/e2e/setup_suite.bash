@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Once before and after all files of a run: the staged installation, the engines, the images, the baseline. Run by
-# `./check e2e [FILE]`, or by hand as root: `bats test/e2e/disk.bats` after a build in build/ (LINFSP_BUILD names another one).
+# `./check e2e [FILE]`, or by hand as root: `bats test/e2e/disk.bats` after a build in build/ (LINFSP_BUILD names another one;
+# LINFSP_KEEP_LOG a file to keep the service's log in).
 
 setup_suite() {
     [ "$(id -u)" = 0 ] || { echo "the end-to-end tests need root" >&2 && return 1; }
@@ -59,5 +60,6 @@ teardown_suite() {
     for engine in "$LINFSP_STATE"/engines/*; do
         end_engine "$engine"
     done
+    [ -z "${LINFSP_KEEP_LOG:-}" ] || cp "$LINFSP_STATE/linfspd.log" "$LINFSP_KEEP_LOG"
     rm -rf --one-file-system "$LINFSP_STATE"
 }

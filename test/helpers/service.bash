@@ -19,7 +19,7 @@ our_service_answers() {
 
 # Starts it and waits until it answers: `service_start [OPTION...]`
 service_start() {
-    "$linfspd" "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
+    "$linfspd" ${LINFSP_KEEP_LOG:+--debug} "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
     echo "$!" >"$LINFSP_STATE/linfspd.pid"
     disown
     wait_until 5 our_service_answers || fail "linfspd does not answer; its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
