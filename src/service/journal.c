@@ -161,10 +161,16 @@ static void replay_all(struct service *service, const char *kind,
     }
 }
 
+static int by_id(const struct volume *a, const struct volume *b) {
+    return (a->id > b->id) - (a->id < b->id);
+}
+
 int journal_replay(struct service *service) {
     if (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST)
         return -errno;
     replay_all(service, "silo", replay_silo);
     replay_all(service, "volume", replay_volume);
+    /* a folder tells its entries in any order, and lists count on that of ids */
+    HASH_SRT(hash, service->volumes, by_id);
     return 0;
 }
