@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "service/service.h"
+#include "service/unc.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -172,5 +173,6 @@ int journal_replay(struct service *service) {
     replay_all(service, "volume", replay_volume);
     /* a folder tells its entries in any order, and lists count on that of ids */
     HASH_SRT(hash, service->volumes, by_id);
+    unc_sweep(service->unc);
     return 0;
 }

@@ -47,6 +47,8 @@ struct silo {
     UT_hash_handle hash;
     bool host;
     bool dead; /* its init is gone, only volumes under way are left */
+    pid_t successor; /* dead: the first process of another container, whose mount namespace has the same number; 0: none */
+    bool successor_early;
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
     enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
     char failure[256];
@@ -62,6 +64,7 @@ struct silo {
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
     struct list_node connection_list, volume_list;
     uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
+    bool injecting; /* a worker is at it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool described;

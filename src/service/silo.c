@@ -37,7 +37,7 @@ struct silo *silo_find(struct service *service, uint64_t mount_namespace) {
 }
 
 bool silo_in_use(const struct silo *silo) {
-    return silo->volumes > 0;
+    return silo->volumes > 0 || silo->injecting;
 }
 
 void silo_describe(struct silo *silo) {
@@ -253,7 +253,11 @@ void silo_free(struct silo *silo) {
     }
     if (service->host == silo)
         service->host = NULL;
+    pid_t successor = silo->successor;
+    bool early = silo->successor_early;
     free(silo);
+    if (successor)
+        (void)silo_consider(service, successor, early);
     service_check_stopped(service);
 }
 
@@ -307,8 +311,10 @@ static void answer_preparer(struct silo *silo, const struct job_result *result) 
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
-    if (silo)
+    if (silo) {
+        silo->injecting = false;
         answer_preparer(silo, result);
+    }
     if (silo && silo->dead && !silo_in_use(silo)) {
         silo_free(silo);
         silo = NULL;
@@ -346,8 +352,10 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->state = SILO_NEW;
     silo->was_early = early;
-    return workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_injected,
-                          silo->service, silo->mount_namespace);
+    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_injected,
+                           silo->service, silo->mount_namespace);
+    silo->injecting = r >= 0;
+    return r;
 }
 
 static int furnish(struct silo *silo, bool early, const char *rootfs) {
@@ -373,6 +381,42 @@ static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid,
     return 1;
 }
 
+/* All that the silo served is cut off before anything can come to wait for it. */
+static void silo_ended(struct silo *silo) {
+    silo->dead = true;
+    silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
+    silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
+    struct volume *volume, *next;
+    list_for_each(volume, &silo->volume_list, node) volume_abort(volume);
+    list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
+    for (int i = 0; i < 2; i++) {
+        silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
+        reaper_close(silo->service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
+    }
+    silo->volumes--;
+    if (!silo_in_use(silo))
+        silo_free(silo);
+}
+
+/*
+ * The number of a mount namespace is free for another container as soon as its last process has left it, which is before that process has
+ * ended: an init waits for processes of its own that others have yet to reap. Returns the silo where it is of the same namespace still.
+ */
+static struct silo *silo_unless_ended(struct silo *silo, pid_t pid, bool early) {
+    struct service *service = silo->service;
+    uint64_t mount_namespace = silo->mount_namespace, found;
+    if (!silo->dead && (silo->host || !silo->sole_init || process_namespace(silo->target.init_pid, "mnt", &found) == 0))
+        return silo;
+    if (!silo->dead)
+        silo_ended(silo);
+    silo = silo_find(service, mount_namespace);
+    if (silo) { /* its volumes are being unmounted */
+        silo->successor = pid;
+        silo->successor_early = early;
+    }
+    return silo;
+}
+
 /* The entry point of a silo that was set up ahead of it: now it can be told what it may do. */
 static void settle(struct silo *silo, pid_t pid) {
     struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
@@ -388,7 +432,11 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
     if (r < 0 || mount_namespace == service->host_mount_namespace || service->stopping)
         return r < 0 ? r : 0;
     struct silo *silo = silo_find(service, mount_namespace);
+    if (silo)
+        silo = silo_unless_ended(silo, pid, early);
     if (silo) {
+        if (silo->dead)
+            return 1;
         if (silo->unsettled && !early)
             settle(silo, pid);
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
@@ -469,23 +517,6 @@ int silo_make_host(struct service *service) {
     if (r < 0)
         silo_free(silo);
     return r;
-}
-
-/* All that the silo served is cut off before anything can come to wait for it. */
-static void silo_ended(struct silo *silo) {
-    silo->dead = true;
-    silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
-    silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
-    struct volume *volume, *next;
-    list_for_each(volume, &silo->volume_list, node) volume_abort(volume);
-    list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
-    for (int i = 0; i < 2; i++) {
-        silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
-        reaper_close(silo->service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
-    }
-    silo->volumes--;
-    if (!silo_in_use(silo))
-        silo_free(silo);
 }
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {

@@ -239,6 +239,38 @@ void unc_release(struct unc *unc, uint64_t volume) {
     share_free(unc, share);
 }
 
+static bool is_claimed(const struct unc *unc, const char *path) {
+    char folded[PREFIX_MAX];
+    return prefix_fold(path, folded) == 0 && share_find(unc, folded);
+}
+
+/* The first mount that is nobody's. */
+static bool find_stale(const struct unc *unc, char *ret_path, size_t size) {
+    FILE *table = setmntent("/proc/self/mounts", "re");
+    bool found = false;
+    for (struct mntent *entry; table && !found && (entry = getmntent(table));) {
+        if (strncmp(entry->mnt_dir, LINFSP_UNC_ROOT "/", strlen(LINFSP_UNC_ROOT "/")) != 0 ||
+            is_claimed(unc, entry->mnt_dir + strlen(LINFSP_UNC_ROOT "/")))
+            continue;
+        found = (size_t)snprintf(ret_path, size, "%s", entry->mnt_dir) < size;
+    }
+    if (table)
+        endmntent(table);
+    return found;
+}
+
+void unc_sweep(struct unc *unc) {
+    char path[PREFIX_MAX + sizeof LINFSP_UNC_ROOT];
+    while (find_stale(unc, path, sizeof path)) {
+        if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+            log_warning("cannot unmount %s, which an earlier service left: %s", path, strerror(errno));
+            return;
+        }
+        log_info("%s unmounted: its container ended while the service was away", path);
+        remove_folders(unc, path + strlen(LINFSP_UNC_ROOT "/"));
+    }
+}
+
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest) {
     char folded[PREFIX_MAX];
     /* the shortest prefix that is a share: they do not overlap */

@@ -25,6 +25,8 @@ void unc_free(struct unc *unc, bool unmount);
 int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret_path, size_t size, char *ret_taken);
 /* Gives it back and removes its folder; what was mounted there must be gone. */
 void unc_release(struct unc *unc, uint64_t volume);
+/* Unmounts what is mounted under /unc and nobody's: what a service before us left of containers that have ended since. */
+void unc_sweep(struct unc *unc);
 /* The volume under whose prefix this canonical path lies; 0: none. ret_rest points behind the prefix in canonical. */
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest);
 unsigned unc_count(const struct unc *unc);

@@ -25,6 +25,7 @@
 #include "wire/codec.h"
 
 #define ORPHAN_USEC (10 * 1000000ull)
+#define ENDED_ORPHAN_USEC (1 * 1000000ull) /* where the process that asked for the volume has gone: only a child could come back */
 #define UNMOUNT_LANE (UINT64_C(1) << 63)
 
 struct volume *volume_find(struct service *service, uint64_t id) {
@@ -74,7 +75,7 @@ void volume_free(struct volume *volume) {
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
     free(volume);
     if (silo && --silo->volumes == 0) {
-        if (silo->dead)
+        if (silo->dead && !silo_in_use(silo))
             silo_free(silo);
         else if (service->stopping)
             silo_eject(silo);
@@ -497,8 +498,10 @@ int volume_restore(struct service *service, struct volume *volume) {
         }
         return 0;
     }
-    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
-                                      on_orphaned, volume);
+    uint64_t start;
+    bool there = process_start(volume->peer.pid, &start) == 0 && start == volume->server_start;
+    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC,
+                                      there ? ORPHAN_USEC : ENDED_ORPHAN_USEC, 100000, on_orphaned, volume);
 }
 
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {

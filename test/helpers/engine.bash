@@ -148,7 +148,7 @@ remove_containers() {
 
 remove_containers_of_engine() {
     local ids
-    ids=$(BOUND=10 bounded docker ps -aq --filter label=linfsp-test 2>/dev/null)
+    ids=$(BOUND=10 bounded docker ps -aq --filter label=linfsp-test 2>/dev/null) || return 0 # it runs no more
     # shellcheck disable=SC2086
     [ -z "$ids" ] || BOUND=60 bounded docker rm -f $ids >/dev/null
 }
