@@ -4,9 +4,10 @@
  *
  * Model. The caller's thread starts the session's channels and then only watches: the life line, the request to stop,
  * and whether the channels still run. A volume ends in one of three ways: it was unmounted (the channels see it),
- * linfsp_volume_stop asked for that, or the service ended it. Stopping goes on serving, because what is still under way
- * must be answered before the unmount can come to its end, but not for longer than END_TIMEOUT_MS: then the connection
- * is cut, and the kernel answers whoever still waits.
+ * linfsp_volume_stop asked for that (as does the unmounting of a network volume where it was mounted), or the service
+ * ended it. Stopping goes on serving, because what is still under way must be answered before the unmount can come to
+ * its end, but not for longer than END_TIMEOUT_MS: then the connection is cut, and the kernel answers whoever still
+ * waits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 
 #define EVENT_STOP 1u
 #define EVENT_LIFELINE 2u
+#define EVENT_MOUNTS 4u
 
 static int64_t now_ms(void) {
     return fsp_now_ns() / 1000000;
@@ -42,13 +44,14 @@ static struct view look(struct fsp_lifeline *line) {
 }
 
 /* What happened: EVENT_*. */
-static unsigned wait_for_events(struct linfsp_volume *volume, int socket, bool stopping, int64_t until_ns) {
+static unsigned wait_for_events(struct linfsp_volume *volume, int socket, int mounts, bool stopping, int64_t until_ns) {
     struct pollfd items[] = {
         {.fd = volume->session.ended_event, .events = POLLIN},
         {.fd = volume->session.activity_event, .events = POLLIN},
         {.fd = stopping ? -1 : volume->stop_event, .events = POLLIN},
         {.fd = volume->lifeline.event, .events = POLLIN},
         {.fd = socket, .events = POLLIN},
+        {.fd = mounts, .events = POLLPRI},
     };
     int64_t left = until_ns < 0 ? -1 : until_ns - fsp_now_ns();
     struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
@@ -61,7 +64,8 @@ static unsigned wait_for_events(struct linfsp_volume *volume, int socket, bool s
         eventfd_read(volume->session.ended_event, &value);
     if (items[1].revents)
         eventfd_read(volume->session.activity_event, &value);
-    return (items[2].revents ? EVENT_STOP : 0) | (items[3].revents || items[4].revents ? EVENT_LIFELINE : 0);
+    return (items[2].revents ? EVENT_STOP : 0) | (items[3].revents || items[4].revents ? EVENT_LIFELINE : 0) |
+           (items[5].revents ? EVENT_MOUNTS : 0);
 }
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -71,7 +75,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 }
 
 /* Until the channels have ended, or it is time to cut. False: the service did not unmount the volume when asked. */
-static bool watch(struct linfsp_volume *volume) {
+static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount) {
     struct fsp_lifeline *line = &volume->lifeline;
     int64_t deadline = -1, reconnect = -1;
     bool stopping = false;
@@ -92,7 +96,9 @@ static bool watch(struct linfsp_volume *volume) {
             fsp_lifeline_unmount(line);
         int64_t until = earlier(deadline, reconnect);
         until = earlier(until < 0 ? -1 : until * 1000000, fsp_gate_tick(&volume->session));
-        unsigned events = wait_for_events(volume, view.socket, stopping, until);
+        unsigned events = wait_for_events(volume, view.socket, mount->table, stopping, until);
+        if ((events & EVENT_MOUNTS) && fsp_mount_watch_gone(mount))
+            events |= EVENT_STOP; /* unmounted here: then it is to end everywhere */
         if (events & EVENT_STOP) {
             stopping = true;
             deadline = earlier(deadline, now_ms() + END_TIMEOUT_MS);
@@ -127,8 +133,12 @@ int linfsp_volume_run(linfsp_volume *volume) {
     volume->run = true;
     if (session->operations.init)
         session->operations.init(session->context, session->granted);
+    struct fsp_mount_watch mount = FSP_MOUNT_WATCH_NONE;
+    if (volume->network && volume->mount_point[0])
+        fsp_mount_watch_open(&mount, volume->mount_point);
     int r = fsp_session_start(session, volume->threads, true);
-    bool orderly = r < 0 || watch(volume);
+    bool orderly = r < 0 || watch(volume, &mount);
+    fsp_mount_watch_close(&mount);
     fsp_session_cut(session);
     int result = fsp_session_join(session);
     fsp_volume_take_leave(volume, orderly);

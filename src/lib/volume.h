@@ -72,6 +72,20 @@ int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point
 /* Removes the directory again where we made it and keep is false. */
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep);
 
+/* ---- mount-watch.c -------------------------------------------------------------------------------------------- */
+
+struct fsp_mount_watch {
+    int table;             /* polled for POLLPRI; -1: nothing is watched */
+    unsigned long long id; /* of the mount */
+};
+#define FSP_MOUNT_WATCH_NONE ((struct fsp_mount_watch){.table = -1})
+
+/* Watches what is mounted there now, as this process sees it; nothing where it sees no such mount. */
+void fsp_mount_watch_open(struct fsp_mount_watch *watch, const char *mount_point);
+/* Whether it is mounted no longer. To be asked once the table was readable out of band; then nothing is watched any more. */
+bool fsp_mount_watch_gone(struct fsp_mount_watch *watch);
+void fsp_mount_watch_close(struct fsp_mount_watch *watch);
+
 /* ---- start-service.c ------------------------------------------------------------------------------------------ */
 
 /* Whether this process may start the service: on the host, as root. */

@@ -277,7 +277,7 @@ volume_is_attached() { # PREFIX
     done
     equal "the share goes on" "$(bounded sh -c 'echo on >/unc/memfs/busy/on; cat /unc/memfs/busy/on')" on
     container other busybox
-    share other y '\memfs\other'
+    share other y '\other\share'
     remove_container server
     volumes_gone
 }

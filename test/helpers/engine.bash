@@ -50,7 +50,7 @@ end_engine() {
         done
         kill -KILL "$pid" 2>/dev/null
     fi
-    wait "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null || true
     end_engine_children "$folder"
     awk -v folder="$folder/" 'index($5, folder) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
     rm -rf --one-file-system "$folder"
