@@ -52,8 +52,9 @@ no_fuse_mounts() {
 @test "bad input: prefixes that are too long" {
     long=$(printf 'a%.0s' {1..256})
     memfs_refused one 'aaaa' 255 -- -F NTFS -m Y: -u "\\memfs\\$long"
-    memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\bbbbbbbbb%.0s' {1..60})"
-    memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf '\\%s' {1..6000} | head -c 20000)"
+    memfs_refused one 'memfs' long -- -F NTFS -m Y: -u "\\memfs$(printf "\\\\${long:0:100}%.0s" {1..10})"
+    memfs_refused one 'memfs' components -- -F NTFS -m Y: -u "\\memfs$(printf '\\b%.0s' {1..60})"
+    memfs_refused one 'memfs' components -- -F NTFS -m Y: -u "\\memfs$(printf '\\%s' {1..6000} | head -c 20000)"
 }
 
 @test "bad input: mount points that are missing, files, not empty, or busy" {

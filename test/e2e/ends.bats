@@ -278,6 +278,8 @@ volume_is_attached() { # PREFIX
     equal "the share goes on" "$(bounded sh -c 'echo on >/unc/memfs/busy/on; cat /unc/memfs/busy/on')" on
     container other busybox
     share other y '\other\share'
+    equal "another's share" "$(bounded sh -c 'echo x >/unc/other/share/x; cat /unc/other/share/x')" x
+    remove_container other
     remove_container server
     volumes_gone
 }
