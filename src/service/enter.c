@@ -320,7 +320,7 @@ static bool is_own_mount(uint64_t mount_id) {
 }
 
 int open_writable_clone(int directory) {
-    uint64_t mount_id;
+    uint64_t mount_id = 0;
     if (fd_mount_id(directory, &mount_id) < 0 || !is_own_mount(mount_id))
         return -EROFS;
     _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

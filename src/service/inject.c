@@ -59,7 +59,7 @@ static int remove_old_injection(const struct job_base *base, int root) {
             return folder == -ENOENT ? 0 : folder;
         if (fd_is_mount_root(folder) <= 0)
             return 0;
-        uint64_t mount_id;
+        uint64_t mount_id = 0;
         if (fd_mount_id(folder, &mount_id) < 0 || !mount_has_source(base, mount_id, LINFSP_RUN_SOURCE))
             return -EBUSY; /* the container's own: to be left alone */
         int r = unmount_fd(base, folder); /* lazily: with all that is mounted in it */
@@ -129,7 +129,6 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     gid_t gid;
     if (r == 0 && user_namespace >= 0) {
         result->spent = true;
-        folder_tree = unc_tree = -1;
         r = enter_user_namespace_with(base, user_namespace, job->target.init_pid, trees, 2, &uid, &gid);
         folder_tree = trees[0];
         unc_tree = trees[1];

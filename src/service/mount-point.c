@@ -138,7 +138,7 @@ static int make_letters_mount(void) {
 /* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier letter; then, or where it
  * is neither, *folder stays as it is. */
 static int cover_letters_folder(const struct job_base *base, int *folder, uint64_t *ret_mount_id) {
-    uint64_t mount_id;
+    uint64_t mount_id = 0;
     if (fd_mount_id(*folder, &mount_id) == 0 && mount_has_source(base, mount_id, LETTERS_SOURCE)) {
         *ret_mount_id = mount_id;
         enter_own_letters(mount_id);
