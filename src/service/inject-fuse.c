@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -88,14 +89,23 @@ static void bind_device(int device_tree, int dev) {
         (void)unlinkat(dev, "fuse", 0);
 }
 
-void inject_fuse(const struct job *job, int device_tree, int root, int dev, int *ret_watch) {
-    *ret_watch = -1;
+/* The number of the watch, or 0. inotify wants a path, and the only one that leads here for certain is that of the descriptor. */
+static int watch_folder(const struct job_base *base, int folder) {
+    char path[32];
+    snprintf(path, sizeof path, "fd/%d", folder);
+    if (folder < 0 || fchdir(base->proc_self) < 0)
+        return 0;
+    int number = inotify_add_watch(base->programs, path, IN_CREATE | IN_MOVED_TO);
+    return number < 0 ? 0 : number;
+}
+
+int inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int root, int dev) {
     struct stat status;
     if (fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return;
+        return 0;
     _cleanup_close_ int stand_in = enter_open_path(root, &STAND_IN[1], 0);
     if (stand_in < 0)
-        return; /* not shipped: then a /dev/fuse would only mislead */
+        return 0; /* not shipped: then a /dev/fuse would only mislead */
     enter_act_as(job->target.root_uid, job->target.root_gid);
     if (job->inject.may_mount)
         bind_device(device_tree, dev);
@@ -105,7 +115,7 @@ void inject_fuse(const struct job *job, int device_tree, int root, int dev, int 
     for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
         place(root, folder, names[i]);
     enter_act_as_self();
-    *ret_watch = steal_fd(&folder);
+    return watch_folder(base, folder);
 }
 
 static bool is_our_link(int dev) {

@@ -110,7 +110,7 @@ static int attach_folder(const struct job *job, int root, int dev, int folder_tr
 }
 
 void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
+                struct job_result *result) {
     _cleanup_close_ int folder_tree = clone_folder(job->inject.folder);
     _cleanup_close_ int unc_tree = clone_unc();
     _cleanup_close_ int device_tree =
@@ -173,8 +173,7 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     enter_act_as(job->target.root_uid, job->target.root_gid);
     (void)make_link_through_clone(root, "unc", UNC_LINK); /* where that fails, /dev/linfsp/unc is there in any case */
     enter_act_as_self();
-    inject_fuse(job, device_tree, root, dev, &ret_fds[0]);
-    *ret_n_fds = ret_fds[0] >= 0;
+    result->inject.programs = inject_fuse(base, job, device_tree, root, dev);
 }
 
 void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,

@@ -114,6 +114,7 @@ struct job_result {
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
+            int32_t programs; /* see inject_fuse */
         } inject;
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;
@@ -136,6 +137,7 @@ struct job_result {
 struct job_base {
     int fuse_device; /* O_PATH of our own node for /dev/fuse, which any user namespace may open */
     int run_dir; /* /run/linfsp, ours */
+    int programs; /* the inotify instance for folders of programs (programs.h) */
     int proc_self; /* the worker's own /proc/self, of the host's proc */
     int host_root; /* / */
     int host_mount_namespace;
@@ -143,8 +145,8 @@ struct job_base {
 
 /* inject-fuse.c: what unmodified FUSE programs look for. Failures are no matter: such programs then fail as without us.
  * device_tree: a detached mount of our FUSE node, for a silo that may mount; else -1.
- * ret_watch: an O_PATH fd of the folder to be watched for a fusermount3 that is installed later, or -1. */
-void inject_fuse(const struct job *job, int device_tree, int root, int dev, int *ret_watch);
+ * Returns the number of the watch on the folder in which a fusermount3 may be installed later; 0: none. */
+int inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int root, int dev);
 void eject_fuse(const struct job_base *base, int root, int dev);
 void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                      struct job_result *result);
@@ -153,9 +155,8 @@ void stand_in_job(const struct job_base *base, const struct job *job, const int 
                   struct job_result *result);
 
 /* Each runs in a worker. fds[0] is the pidfd unless target.host. */
-/* On success one fd may come back: the folder to be watched, see inject_fuse. */
 void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result, int *ret_fds, size_t *ret_n_fds);
+                struct job_result *result);
 void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result);
 /* ret_fds must hold JOB_FDS_MAX. */

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "service/monitor.h"
+#include "service/programs.h"
 #include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
@@ -169,7 +170,10 @@ int service_new(const struct limits *limits, const char *dist, struct service **
     STEP(copy_all(service), "what is put into containers");
     STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
     STEP(reaper_new(&service->reaper), "reaper");
-    STEP(workers_new(service->event, service->reaper, service->run_dir, service->fuse_device, &service->workers), "workers");
+    STEP(programs_new(service, &service->programs), "inotify");
+    STEP(workers_new(service->event, service->reaper, service->run_dir, service->fuse_device,
+                     programs_descriptor(service->programs), &service->workers),
+         "workers");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(journal_replay(service), "journal");
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
@@ -184,6 +188,7 @@ void service_free(struct service *service) {
         return;
     monitor_free(service->monitor);
     workers_free(service->workers);
+    programs_free(service->programs);
     reaper_free(service->reaper);
     unc_free(service->unc, service->stopping);
     close_fd(&service->reserve);

@@ -28,8 +28,10 @@
 #include "util/list.h"
 
 struct monitor;
+struct programs;
 struct reaper;
 struct unc;
+struct watch;
 struct service;
 
 /* Bounds; from /etc/linfsp.conf. */
@@ -58,7 +60,9 @@ struct silo {
     uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
     char folder[64];
     int sockets[2]; /* disk, net */
-    sd_event_source *socket_io[2], *pidfd_io, *programs_watch;
+    sd_event_source *socket_io[2], *pidfd_io;
+    struct list_node programs_node; /* of its watch */
+    struct watch *programs; /* the folder its programs are in; NULL: none */
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
@@ -141,6 +145,7 @@ struct service {
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
     struct workers *workers;
     struct reaper *reaper;
+    struct programs *programs;
     struct monitor *monitor;
     struct unc *unc;
     struct silo *silos; /* hash */

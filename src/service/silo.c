@@ -20,6 +20,7 @@
 
 #include "service/describe.h"
 #include "service/reaper.h"
+#include "service/programs.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -243,7 +244,7 @@ void silo_free(struct silo *silo) {
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     sd_event_source_disable_unref(silo->pidfd_io);
-    sd_event_source_disable_unref(silo->programs_watch);
+    programs_forget(silo);
     close_fd(&silo->pidfd);
     /* the number of its namespace may be another's soon */
     workers_forget_lane(service->workers, silo->mount_namespace);
@@ -274,26 +275,6 @@ static void fail_silo(struct silo *silo, const char *format, ...) {
 }
 
 static void on_stand_in(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-}
-
-/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would forbid. */
-static int on_programs_changed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
-    struct silo *silo = userdata;
-    if (silo->state != SILO_READY || silo->dead || !event->len || strncmp(event->name, "fusermount", 10) != 0)
-        return 0;
-    struct job job = {.type = JOB_STAND_IN, .target = silo->target};
-    job.give_way = event->name[10] && strcmp(event->name, "fusermount3") != 0;
-    (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_stand_in,
-                         silo->service, silo->mount_namespace);
-    return 0;
-}
-
-static void watch_programs(struct silo *silo, int folder) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
-    if (sd_event_add_inotify(silo->service->event, &silo->programs_watch, path, IN_CREATE | IN_MOVED_TO,
-                             on_programs_changed, silo) < 0)
-        log_debug("silo %llu: programs installed later are not noticed", (unsigned long long)silo->mount_namespace);
 }
 
 /* A runtime's hook waits: whatever came of it, the container is to go on. */
@@ -330,14 +311,12 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         fail_silo(silo, "%s", result->message);
     } else {
         silo->state = SILO_READY;
-        if (n_fds > 0)
-            watch_programs(silo, fds[0]);
+        if (result->inject.programs > 0)
+            programs_watch(silo, result->inject.programs);
         service->injections++;
         journal_put_silo(silo);
         log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
     }
-    for (size_t i = 0; i < n_fds; i++)
-        reaper_close(service->reaper, steal_fd(&fds[i]));
     if (service->stopping && (silo = silo_find(service, key)))
         silo_eject(silo);
 }

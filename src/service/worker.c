@@ -56,7 +56,7 @@ struct lost_lane {
 struct workers {
     sd_event *event;
     struct reaper *reaper;
-    int run_dir, fuse_device;
+    int run_dir, fuse_device, programs; /* borrowed */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
     sd_event_source *refill;
@@ -86,7 +86,7 @@ static void perform(const struct job_base *base, const struct job *job, const in
                     struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
     switch (job->type) {
     case JOB_INJECT:
-        inject_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);
+        inject_job(base, job, fds, n_fds, result);
         return;
     case JOB_EJECT:
         eject_job(base, job, fds, n_fds, result);
@@ -155,7 +155,7 @@ static bool work_once(int socket, const struct job_base *base) {
     return r == 0 && !result.spent && enter_host(base) == 0;
 }
 
-_Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
+_Noreturn static void worker_main(int socket, int run_dir, int fuse_device, int programs) {
     prctl(PR_SET_NAME, "linfspd-worker");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGTERM, SIG_IGN); /* sent to all of the service's processes, it is for the service: it needs us to the end */
@@ -164,11 +164,11 @@ _Noreturn static void worker_main(int socket, int run_dir, int fuse_device) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(0);
-    /* three descriptors are wanted; everything else, other clients' sockets above all, must not live on here */
-    int kept[] = {dup2(socket, 3), dup2(run_dir, 4), dup2(fuse_device, 5)};
-    (void)close_range(6, ~0u, 0);
-    struct job_base base = {.run_dir = kept[1], .fuse_device = kept[2]};
-    for (int fd = 3; fd <= 5; fd++)
+    /* four descriptors are wanted; everything else, other clients' sockets above all, must not live on here */
+    int kept[] = {dup2(socket, 3), dup2(run_dir, 4), dup2(fuse_device, 5), dup2(programs, 6)};
+    (void)close_range(7, ~0u, 0);
+    struct job_base base = {.run_dir = kept[1], .fuse_device = kept[2], .programs = kept[3]};
+    for (int fd = 3; fd <= 6; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     base.proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     base.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -230,10 +230,10 @@ static int spawn(struct workers *workers) {
         return error;
     }
     if (pid == 0) {
-        /* above the three numbers that the worker gives its own */
+        /* above the numbers that the worker gives its own */
         int socket = fcntl(pair[1], F_DUPFD, 16), run_dir = fcntl(workers->run_dir, F_DUPFD, 16),
-            device = fcntl(workers->fuse_device, F_DUPFD, 16);
-        worker_main(socket, run_dir, device);
+            device = fcntl(workers->fuse_device, F_DUPFD, 16), programs = fcntl(workers->programs, F_DUPFD, 16);
+        worker_main(socket, run_dir, device, programs);
     }
     close(pair[1]);
     worker->owner = workers;
@@ -416,7 +416,8 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
     return 0;
 }
 
-int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, struct workers **ret_workers) {
+int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, int programs,
+                struct workers **ret_workers) {
     struct workers *workers = calloc(1, sizeof *workers);
     if (!workers)
         return -ENOMEM;
@@ -424,6 +425,7 @@ int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_de
     workers->reaper = reaper;
     workers->run_dir = run_dir;
     workers->fuse_device = fuse_device;
+    workers->programs = programs;
     list_init(&workers->all);
     list_init(&workers->queue);
     int r = sd_event_add_defer(event, &workers->refill, on_refill, workers);

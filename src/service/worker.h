@@ -20,7 +20,8 @@ struct workers;
 /* Called once for each submitted job. fds are the receiver's to close. */
 typedef void (*job_done)(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
 
-int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, struct workers **ret_workers);
+int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, int programs,
+                struct workers **ret_workers);
 void workers_free(struct workers *workers);
 
 /* Of a silo (its mount namespace), or of one user of the host: there they are to hold up nobody else, least of all root. */

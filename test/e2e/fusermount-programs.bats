@@ -333,3 +333,23 @@ direct_is_as_usual() {
     wait_until 3 not mounted extra /dev/linfsp/unc/server/share
     script_in own 'rm /tmp/client'
 }
+
+# ---- programs installed later ------------------------------------------------------------------------------------------------
+
+stand_in_answers() {
+    [[ $(inside later fusermount3 --version) == *LinFsp* ]]
+}
+
+@test "programs: a package manager puts a fusermount3 of its own in place, replaces it, and the stand-in is there again" {
+    container later debian
+    stand_in_answers
+    for version in 1 2; do
+        # as dpkg does it: written beside its place, then renamed over it, which a mount there would forbid
+        script_in later "
+            printf '#!/bin/sh\necho package $version\n' >/usr/bin/fusermount3.dpkg-new
+            chmod 755 /usr/bin/fusermount3.dpkg-new; sleep 0.3
+            mv /usr/bin/fusermount3.dpkg-new /usr/bin/fusermount3"
+        wait_until 3 stand_in_answers
+    done
+    remove_container later
+}
