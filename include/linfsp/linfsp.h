@@ -122,8 +122,6 @@ struct linfsp_file {
 #define LINFSP_WANT_EXPORT (UINT64_C(1) << 11) /**< look-ups of "." and ".." for file handles */
 #define LINFSP_WANT_AUTO_INVALIDATE (UINT64_C(1) << 12) /**< drop cached pages when size or mtime changed behind the kernel */
 #define LINFSP_WANT_DIRECT_IO_MMAP (UINT64_C(1) << 13) /**< MAP_SHARED also for direct I/O files */
-#define LINFSP_WANT_POSIX_LOCKS (UINT64_C(1) << 14) /**< fcntl locks come to the file system; else the kernel keeps them */
-#define LINFSP_WANT_FLOCK_LOCKS (UINT64_C(1) << 15)
 
 /**
  * The operations of a file system, by inode. Any may be NULL: it answers ENOSYS (or what is right without it: getattr of the
@@ -280,7 +278,7 @@ void linfsp_volume_stop(linfsp_volume *volume);
 void linfsp_volume_destroy(linfsp_volume *volume);
 
 const char *linfsp_volume_mount_point(const linfsp_volume *volume); /**< "/mnt/z"; NULL where there is none */
-const char *linfsp_volume_unc_path(const linfsp_volume *volume); /**< "/unc/server/share"; NULL for a disk */
+const char *linfsp_volume_unc_path(const linfsp_volume *volume); /**< "/unc/server/share", or "/dev/linfsp/unc/server/share" where there is no /unc; NULL for a disk */
 uint64_t linfsp_volume_granted(const linfsp_volume *volume); /**< LINFSP_WANT_* that are in force */
 uid_t linfsp_volume_owner_uid(const linfsp_volume *volume); /**< our own uid as this volume counts uids: for its root */
 gid_t linfsp_volume_owner_gid(const linfsp_volume *volume);

@@ -234,6 +234,13 @@ static struct linfsp_volume *allocate_volume(void) {
     return volume;
 }
 
+/* A container whose root could not be written has no /unc, but the way round it is always there. */
+static void set_unc_path(struct linfsp_volume *volume, const char *path) {
+    struct stat status;
+    bool round = path[0] && lstat(LINFSP_UNC_ROOT, &status) < 0 && stat(LINFSP_DEVICE_DIR LINFSP_UNC_ROOT, &status) == 0;
+    snprintf(volume->unc_path, sizeof volume->unc_path, "%s%s", round ? LINFSP_DEVICE_DIR : "", path);
+}
+
 /* Takes over socket and fds on success. */
 static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_options *options,
                        const struct linfsp_operations *operations, void *context, int socket,
@@ -254,7 +261,7 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     volume->owner_uid = created->owner_uid;
     volume->owner_gid = created->owner_gid;
     memcpy(volume->mount_point, created->mount_point, sizeof volume->mount_point);
-    memcpy(volume->unc_path, created->unc_path, sizeof volume->unc_path);
+    set_unc_path(volume, created->unc_path);
     volume->lifeline.device = volume->network ? "net" : "disk";
     fsp_lifeline_attached(&volume->lifeline, socket, created);
     return 0;

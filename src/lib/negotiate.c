@@ -29,7 +29,6 @@ static const struct {
     {LINFSP_WANT_EXPORT, FUSE_EXPORT_SUPPORT},
     {LINFSP_WANT_AUTO_INVALIDATE, FUSE_AUTO_INVAL_DATA},
     {LINFSP_WANT_DIRECT_IO_MMAP, FUSE_DIRECT_IO_ALLOW_MMAP},
-    /* LINFSP_WANT_POSIX_LOCKS and LINFSP_WANT_FLOCK_LOCKS: there are no operations for locks, the kernel keeps them */
 };
 
 /* The kernel's write-back cache excludes reads and writes that pass through. */

@@ -114,7 +114,7 @@ struct linfsp_volume {
     uid_t owner_uid;
     gid_t owner_gid;
     char mount_point[WIRE_PATH_MAX];    /* "": none */
-    char unc_path[WIRE_PREFIX_MAX + 8]; /* "": none */
+    char unc_path[WIRE_PREFIX_MAX + 24]; /* "": none */
 };
 
 /* ---- run.c ---------------------------------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
 #define JOBS_PER_LANE 2
+/* User namespaces any user of the host can make, by the thousand: with one id for their root, and together, they are left so much. */
+#define JOBS_PER_OWNER (WORKERS_MAX / 4)
+#define JOBS_OF_OWNERS (WORKERS_MAX * 3 / 4)
 #define LANE_LOST_MAX 4
 #define LANE_KINDS (UINT64_C(3) << 62) /* a silo's lanes differ in these bits alone */
 
@@ -283,11 +286,20 @@ static void count_lost(struct workers *workers, uint64_t lane) {
     workers->lost++;
 }
 
-static unsigned lane_load(const struct workers *workers, uint64_t lane) {
-    unsigned load = 0;
-    struct worker *worker;
-    list_for_each(worker, &workers->all, node) if (worker->at_work && worker->at_work->lane == lane) load++; // NOLINT(clang-analyzer-unix.Malloc)
-    return load;
+/* Whether its lane, and whoever owns the user namespace it is for, have room for one more. */
+static bool has_room(const struct workers *workers, const struct queued *queued) {
+    unsigned lane = 0, owner = 0, owners = 0;
+    const struct job_target *target = &queued->job.target;
+    const struct worker *worker;
+    list_for_each(worker, &workers->all, node) { // NOLINT(clang-analyzer-unix.Malloc)
+        const struct queued *other = worker->at_work;
+        if (!other)
+            continue;
+        lane += other->lane == queued->lane;
+        owners += other->job.target.user_namespace;
+        owner += other->job.target.user_namespace && other->job.target.root_uid == target->root_uid;
+    }
+    return lane < JOBS_PER_LANE && (!target->user_namespace || (owner < JOBS_PER_OWNER && owners < JOBS_OF_OWNERS));
 }
 
 static struct worker *idle_worker(struct workers *workers) {
@@ -346,7 +358,7 @@ static void fail_unreached(struct workers *workers) {
 static void start_what_can(struct workers *workers) {
     struct queued *queued, *next;
     list_for_each_safe(queued, next, &workers->queue, node) {
-        if (queued->unreached || lane_load(workers, queued->lane) >= JOBS_PER_LANE)
+        if (queued->unreached || !has_room(workers, queued))
             continue;
         struct worker *worker = idle_worker(workers);
         if (!worker)
