@@ -321,10 +321,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     if (!request->not_lazy && request->unc_path[0] &&
         umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
         job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
-    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    if (!job->target.host &&
-        (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
-         enter_mount_namespace(mount_namespace, root) < 0)) {
+    _cleanup_close_ int root = -1;
+    if (!job->target.host && enter_silo(base, &job->target, fds[0], &root) < 0) {
         /* the silo is gone and its mounts with it */
         remove_made(base, request, parent);
         return;

@@ -147,6 +147,16 @@ int enter_mount_namespace(int mount_namespace, int root) {
     return fd_mount_id(root, &own_mounts[OWN_ROOT]);
 }
 
+int enter_silo(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_root) {
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = enter_open(base, target, pidfd, &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r == 0)
+        *ret_root = steal_fd(&root);
+    return r;
+}
+
 int enter_host(const struct job_base *base) {
     return enter_mount_namespace(base->host_mount_namespace, base->host_root);
 }

@@ -23,6 +23,8 @@ int enter_user_namespace_with(const struct job_base *base, int user_namespace, p
                               uid_t *ret_uid, gid_t *ret_gid);
 /* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
 int enter_mount_namespace(int mount_namespace, int root);
+/* All of it at once, where nothing is to be carried in: enters the mount namespace at the init's root, an O_PATH fd of which is returned. */
+int enter_silo(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_root);
 /* Back to the host, from a silo whose user namespace was not entered. */
 int enter_host(const struct job_base *base);
 

@@ -128,10 +128,8 @@ void fuse_device_job(const struct job_base *base, const struct job *job, const i
                      struct job_result *result) {
     _cleanup_close_ int device_tree =
         open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
-    if (r == 0)
-        r = enter_mount_namespace(mount_namespace, root);
+    _cleanup_close_ int root = -1;
+    int r = enter_silo(base, &job->target, fds[0], &root);
     if (r < 0) {
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;
@@ -161,10 +159,8 @@ void eject_fuse(const struct job_base *base, int root, int dev) {
 
 void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                   struct job_result *result) {
-    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
-    if (r == 0)
-        r = enter_mount_namespace(mount_namespace, root);
+    _cleanup_close_ int root = -1;
+    int r = enter_silo(base, &job->target, fds[0], &root);
     if (r < 0) {
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;

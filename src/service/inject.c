@@ -178,10 +178,8 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
 
 void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result) {
-    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
-    if (r == 0)
-        r = enter_mount_namespace(mount_namespace, root);
+    _cleanup_close_ int root = -1;
+    int r = enter_silo(base, &job->target, fds[0], &root);
     if (r < 0) {
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;

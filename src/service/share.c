@@ -40,9 +40,8 @@ void share_job(const struct job_base *base, const struct job *job, const int *fd
             job_fail(result, -errno, "cannot unmount %s: %s", path, strerror(errno));
         return;
     }
-    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    if (!job->target.host && (enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root) < 0 ||
-                              enter_mount_namespace(mount_namespace, root) < 0)) {
+    _cleanup_close_ int root = -1;
+    if (!job->target.host && enter_silo(base, &job->target, fds[0], &root) < 0) {
         job_fail(result, -ESRCH, "the container is gone");
         return;
     }
