@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/volume.h"
+#include "util/utf8.h"
 
 static bool is_letter(const char *text) {
     return isascii((unsigned char)text[0]) && isalpha((unsigned char)text[0]) && text[1] == ':' && !text[2];
@@ -116,9 +117,21 @@ static int open_or_make(struct fsp_mount_point *point, const char *text, struct 
     return 0;
 }
 
+/* It goes into tables that people and programs read a line at a time. */
+static int check_characters(const char *path, struct linfsp_error *ret_error) {
+    char printable[WIRE_PATH_MAX];
+    utf8_printable(path, printable, sizeof printable);
+    if (strlen(path) >= sizeof printable || strcmp(path, printable) == 0) /* that it is too long is told later */
+        return 0;
+    return fsp_fail(ret_error, EINVAL, "mount point %s: its path must be UTF-8 without control characters", printable);
+}
+
 static int open_directory(struct fsp_mount_point *point, const char *text, bool nonempty,
                           struct linfsp_error *ret_error) {
     char parent[WIRE_PATH_MAX];
+    int r = check_characters(text, ret_error);
+    if (r < 0)
+        return r;
     if (split(text, parent, point->name) < 0)
         return fsp_fail(ret_error, ENAMETOOLONG, "mount point %.64s...: the name is too long", text);
     point->parent = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -127,15 +140,16 @@ static int open_directory(struct fsp_mount_point *point, const char *text, bool 
                         "mount point %s: the directory %s, in which it would be made, does not exist", text, parent);
     if (point->parent < 0)
         return fsp_fail(ret_error, errno, "mount point %s: %s: %s", text, parent, strerror(errno));
-    int r = 0;
     if (point->name[0])
         r = open_or_make(point, text, ret_error);
     else
         point->fd = steal_fd(&point->parent); /* "/", "." and "..": the directory itself */
     if (r == 0 && !point->made && !nonempty)
         r = check_empty(point->fd, text, ret_error);
-    if (r == 0)
+    if (r == 0) {
         describe(point->fd, text, point->path);
+        r = check_characters(point->path, ret_error);
+    }
     if (r == 0 && !point->made)
         close_fd(&point->parent);
     return r;

@@ -124,6 +124,20 @@ static void test_refused(void **state) {
     refused(longest, ENAMETOOLONG, "too long");
 }
 
+static void test_characters(void **state) {
+    refused("new\nline", EINVAL, "mount point new?line: its path must be UTF-8 without control characters");
+    refused("bytes\xff", EINVAL, "bytes?");
+    refused("empty/\x1b[31m/..", EINVAL, "?[31m");
+    assert_false(exists("new\nline"));
+    assert_false(exists("bytes\xff"));
+    assert_int_equal(mkdir("control\x01", 0755), 0);
+    assert_int_equal(chdir("control\x01"), 0);
+    refused("made", EINVAL, "control?/made");
+    assert_false(exists("made"));
+    assert_int_equal(chdir(".."), 0);
+    assert_int_equal(rmdir("control\x01"), 0);
+}
+
 static void test_nonempty_wanted(void **state) {
     assert_int_equal(fsp_mount_point_open("full", true, &point, &error), 0);
     assert_true(point.fd >= 0);
@@ -155,7 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),           cmocka_unit_test(test_letters), cmocka_unit_test(test_directories),
         cmocka_unit_test(test_made),           cmocka_unit_test(test_refused), cmocka_unit_test(test_nonempty_wanted),
-        cmocka_unit_test(test_cannot_be_made), cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_cannot_be_made), cmocka_unit_test(test_pinned),  cmocka_unit_test(test_characters),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -49,6 +49,20 @@ no_fuse_mounts() {
     done
 }
 
+@test "bad input: mount points with control characters or invalid UTF-8 are refused, shown harmlessly, and not left behind" {
+    for bytes in 'new\nline' '\033[31mred' '\377'; do
+        # shellcheck disable=SC2016
+        output=$(docker exec -e "BYTES=$bytes" "$(full_name one)" sh -c '
+            mkdir -p /tmp/odd; cd /tmp/odd
+            /dev/linfsp/bin/memfs -F NTFS -m "/tmp/odd/$(printf "$BYTES")" && exit
+            mkdir "$(printf "$BYTES")" && cd * && /dev/linfsp/bin/memfs -F NTFS -m made' 2>&1) && fail "it was mounted"
+        equal "errors in: $output" "$(grep -c 'mount point /tmp/odd/.*control characters' <<<"$output")" 2
+        has_not "$output" $'\x1b' $'\xff'
+        # shellcheck disable=SC2016
+        docker exec -e "BYTES=$bytes" "$(full_name one)" sh -c 'rmdir "/tmp/odd/$(printf "$BYTES")"'
+    done
+}
+
 @test "bad input: prefixes that are too long" {
     long=$(printf 'a%.0s' {1..256})
     memfs_refused one 'aaaa' 255 -- -F NTFS -m Y: -u "\\memfs\\$long"
