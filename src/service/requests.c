@@ -160,8 +160,10 @@ static void get_status(struct connection *connection, uint32_t serial) {
         reply.injections = service->injections;
         reply.failures = service->failures;
     } else {
+        const struct volume *volume;
         reply.silos = 1;
         reply.volumes = viewer->volumes;
+        list_for_each(volume, &viewer->volume_list, node) reply.shares += volume->prefix[0] != 0;
     }
     (void)connection_send(connection, &reply, NULL, 0);
 }

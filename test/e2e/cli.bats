@@ -49,7 +49,10 @@ json_in() { # NAME 'EXPRESSION' VERB...
     has "$("$linfsp" status)" 1.0.0 /unc
     json ".pid == $(service_pid) and .version == \"1.0.0\" and .volumes == 0" status
     container one busybox
-    json_in one '.version == "1.0.0"' status
+    share one y '\memfs\share'
+    disk one z
+    json_in one '.version == "1.0.0" and .volumes == 2 and .shares == 1' status
+    json '.volumes == 2 and .shares == 1' status
     json_in one '(.pid // 0) == 0' status
 }
 
