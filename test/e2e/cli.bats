@@ -188,3 +188,28 @@ has_in_silos() {
     wait_until 5 gone "$run_pid"
     wait_until 5 not mounted_here /unc/run/share
 }
+
+# What bash would put on the line behind `linfsp umount WORD`, an entry a line: `completed WORD`
+completed() {
+    PATH=$LINFSP_STAGE/bin:$PATH bash -c '
+        source "$1"
+        COMP_WORDS=(linfsp umount "$2") COMP_CWORD=2
+        _linfsp
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$LINFSP_ROOT/packaging/completion/linfsp" "$1"
+}
+
+@test "cli: completion offers what containers named as it is, and runs nothing of it" {
+    container one busybox
+    canary=$BATS_TEST_TMPDIR/canary
+    # shellcheck disable=SC2016
+    for path in '/tmp/$(touch${IFS}'"$canary"')' '/tmp/`touch${IFS}'"$canary"'`' '/tmp/a b'; do
+        inside one mkdir -p "$path"
+        start_memfs one -F NTFS -m "$path"
+        wait_until 5 json "any(.[]; .mount_point == $(jq -n --arg path "$path" '$path'))" volumes
+    done
+    offered=$(completed '')
+    [ ! -e "$canary" ] || fail "completion ran a name as a command"
+    # shellcheck disable=SC2016
+    has "$offered" '\$\(touch\$' '\`touch\$' '/tmp/a\ b'
+    equal "what begins so" "$(completed /tmp/a)" '/tmp/a\ b'
+}
