@@ -4,7 +4,7 @@
  * command line, or in Docker's own record.
  *
  *     conmon -c <64 hex> -n <name>                       podman, cri-o
- *     systemd-nspawn, bwrap                              by their name only
+ *     systemd-nspawn -M <name>, bwrap --hostname <name>
  *     containerd-shim-runc-v2 -id <id>                   containerd, where the path tells nothing
  *
  *     /docker/<64 hex>, docker-<64 hex>.scope            docker
@@ -162,20 +162,49 @@ static bool describe_by_conmon(pid_t conmon, const struct description *ret) {
     return true;
 }
 
+/* An engine that is one process a container, told its name as one of these options: "--machine NAME" or "--machine=NAME". */
+static const struct engine {
+    const char *program, *engine;
+    const char *options[2];
+} own_processes[] = {
+    {"systemd-nspawn", "systemd-nspawn", {"--machine", "-M"}},
+    {"bwrap", "bubblewrap", {"--hostname"}},
+};
+
+/* The argument, if word is this option, or the word after it is. */
+static const char *argument_of(const char *option, const char *before, const char *word) {
+    size_t length = option ? strlen(option) : 0;
+    if (!option)
+        return NULL;
+    if (strcmp(before, option) == 0)
+        return word;
+    return length > 2 && strncmp(word, option, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
+}
+
+static bool describe_by_engine(pid_t pid, const struct description *ret) {
+    const struct engine *engine = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(own_processes) && !engine; i++)
+        if (is_named(pid, own_processes[i].program))
+            engine = &own_processes[i];
+    if (!engine)
+        return false;
+    snprintf(ret->engine, ret->engine_size, "%s", engine->engine);
+    char line[8192];
+    ssize_t length = read_entry(pid, "cmdline", line, sizeof line);
+    const char *before = "", *name = NULL;
+    for (char *word = line; word < line + length && !name; before = word, word += strlen(word) + 1)
+        for (size_t i = 0; i < ARRAY_SIZE(engine->options) && !name; i++)
+            name = argument_of(engine->options[i], before, word);
+    if (name)
+        utf8_printable(name, ret->name, ret->name_size);
+    return true;
+}
+
 static bool describe_by_parent(pid_t init, const struct description *ret) {
     pid_t parent;
     if (process_parent(init, &parent) < 0)
         return false;
-    if (is_named(parent, "conmon"))
-        return describe_by_conmon(parent, ret);
-    static const char *const engines[][2] = {{"systemd-nspawn", "systemd-nspawn"}, {"bwrap", "bubblewrap"}};
-    for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
-        if (!is_named(parent, engines[i][0]))
-            continue;
-        snprintf(ret->engine, ret->engine_size, "%s", engines[i][1]);
-        return true;
-    }
-    return false;
+    return is_named(parent, "conmon") ? describe_by_conmon(parent, ret) : describe_by_engine(parent, ret);
 }
 
 static bool describe_by_path(pid_t init, const char *path, const struct description *ret) {
@@ -248,8 +277,5 @@ int describe_container(pid_t init, char *ret_id, size_t id_size, char *ret_engin
     ret.name = ret_name;
     if (describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret))
         return 1;
-    if (!is_named(init, "bwrap")) /* which is process 1 of its containers */
-        return 0;
-    snprintf(ret.engine, ret.engine_size, "bubblewrap");
-    return 1;
+    return describe_by_engine(init, &ret); /* bubblewrap's is process 1 of its containers, or the one above */
 }

@@ -163,13 +163,13 @@ has_in_silos() {
     status=0
     bounded "$linfsp" run sh -c 'exit 7' || status=$?
     equal "exit status" "$status" 7
-    has "$(bounded "$linfsp" run -- sh -ec '
+    has "$(bounded "$linfsp" run --name builder -- sh -ec '
         /dev/linfsp/bin/memfs -i -F NTFS -m Z: &
         for i in $(seq 100); do grep -q " /mnt/z fuse.NTFS " /proc/mounts && break; sleep 0.02; done
         echo works >/mnt/z/file
         cat /mnt/z/FILE
         /dev/linfsp/bin/linfsp silos
-        kill $!; wait')" works
+        kill $!; wait')" works bubblewrap builder
     not mounted_here /mnt/z
     wait_until 3 json 'map(select(.engine == "bubblewrap")) | length == 0' silos
 }
