@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data-file.h"
 #include "util/cleanup.h"
 
 #define SMALL_MAX PAGE_BYTES
@@ -174,7 +175,9 @@ static void cut(struct data *data, struct space *space, uint64_t offset) {
 }
 
 void data_free(struct data *data, struct space *space) {
-    if (data->large)
+    if (data->filed)
+        data_file_free(data, space);
+    else if (data->large)
         cut(data, space, 0);
     else
         small_free(data, space);
@@ -309,6 +312,8 @@ int64_t data_write(struct data *data, struct space *space, uint64_t offset, cons
     int64_t written = (int64_t)size;
     if (size == 0)
         return 0;
+    if (data->filed)
+        return data_file_write(data, space, offset, bytes, size);
     if (data->large || offset + size > SMALL_MAX) {
         written = write_large(data, space, offset, bytes, size);
     } else {
@@ -322,6 +327,10 @@ int64_t data_write(struct data *data, struct space *space, uint64_t offset, cons
 }
 
 void data_set_size(struct data *data, struct space *space, uint64_t size) {
+    if (data->filed) {
+        data_file_set_size(data, space, size);
+        return;
+    }
     if (size < data->size)
         cut(data, space, size);
     data->size = size;
@@ -372,7 +381,9 @@ void data_punch(struct data *data, struct space *space, uint64_t offset, uint64_
         end = (end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     if (length == 0)
         return;
-    if (data->large)
+    if (data->filed)
+        data_file_punch(data, space, offset, end - offset);
+    else if (data->large)
         punch_large(data, space, offset, end);
     else if (offset == 0 && end >= SMALL_MAX)
         small_free(data, space);
@@ -408,6 +419,8 @@ int data_reserve(struct data *data, struct space *space, uint64_t offset, uint64
     uint64_t end = offset + length;
     if (length == 0)
         return 0;
+    if (data->filed)
+        return data_file_reserve(data, space, offset, length);
     if (!data->large && end <= SMALL_MAX)
         return small_reserve(data, space, end);
     if (make_large(data) < 0)
@@ -432,6 +445,8 @@ int data_zero(struct data *data, struct space *space, uint64_t offset, uint64_t 
     int r = data_reserve(data, space, offset, length);
     if (r < 0)
         return r;
+    if (data->filed)
+        return data_file_clear(data, space, offset, length);
     if (!data->large) {
         small_clear(data, offset, offset + length);
         return 0;
@@ -480,6 +495,8 @@ static uint64_t seek_small(const struct data *data, uint64_t offset, bool hole) 
 }
 
 int64_t data_seek(const struct data *data, uint64_t offset, bool hole) {
+    if (data->filed)
+        return data_file_seek(data, offset, hole);
     if (offset >= data->size)
         return -ENXIO;
     uint64_t found = data->large ? seek_large(data, offset, hole) : seek_small(data, offset, hole);
@@ -512,6 +529,8 @@ int64_t data_copy(struct data *to, struct space *space, uint64_t to_offset, cons
     enum { STEP = 64 * 1024 };
     struct iovec pieces[DATA_PIECES(STEP)];
     uint64_t copied = 0;
+    if (to->filed || from->filed)
+        return data_file_copy(to, space, to_offset, from, from_offset, length);
     while (copied < length) {
         int count = data_read(from, from_offset + copied, least(length - copied, STEP), pieces);
         if (count == 0)
@@ -525,4 +544,46 @@ int64_t data_copy(struct data *to, struct space *space, uint64_t to_offset, cons
             break;
     }
     return (int64_t)copied;
+}
+
+/* ---- into a memory file ---------------------------------------------------------------------------------------- */
+
+/* Pages that room was taken for without holding anything keep it. */
+static int reserve_in_file(const struct data *data, int fd) {
+    uint64_t number = 0;
+    struct leaf *leaf;
+    if (!data->large)
+        return data->small.bytes ? data_file_take(fd, 0, PAGE_BYTES) : 0;
+    for (; (leaf = tree_next(&data->leaves, number, &number)); number++)
+        for (uint64_t left = leaf->charged & ~leaf->held; left; left &= left - 1) {
+            uint64_t page = (number << BLOCK_SHIFT) + ((uint64_t)__builtin_ctzl(left) << PAGE_SHIFT);
+            if (data_file_take(fd, page, PAGE_BYTES) < 0)
+                return -ENOSPC;
+        }
+    return 0;
+}
+
+int data_to_file(struct data *data, struct space *space) {
+    enum { STEP = 64 * 1024 };
+    struct iovec pieces[DATA_PIECES(STEP)];
+    if (data->filed)
+        return 0;
+    _cleanup_close_ int fd = data_file_new();
+    int r = fd < 0 ? fd : reserve_in_file(data, fd);
+    if (r == 0 && ftruncate(fd, (off_t)data->size) < 0)
+        r = -errno;
+    int64_t at = 0, end;
+    while (r == 0 && (at = data_seek(data, (uint64_t)at, false)) >= 0) {
+        end = data_seek(data, (uint64_t)at, true);
+        for (; r == 0 && at < end; at += STEP) {
+            int count = data_read(data, (uint64_t)at, least((uint64_t)(end - at), STEP), pieces);
+            r = data_file_fill(fd, (uint64_t)at, pieces, count);
+        }
+        at = end;
+    }
+    if (r < 0)
+        return r;
+    data_free(data, space);
+    data_file_adopt(data, space, steal_fd(&fd));
+    return 0;
 }

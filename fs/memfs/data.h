@@ -8,6 +8,9 @@
  * are, and those that fallocate reserved). What is not held reads as zero. Bytes of held pages behind the end of the
  * file are zero.
  *
+ * Or it is `filed`: in a memory file (memfd), which the kernel can be given to read and write by itself. Then what is
+ * here of its size and pages is what it last was seen to have (data-file.h).
+ *
  * Nothing here locks: callers hold the node's lock, exclusively for what changes.
  */
 #ifndef MEMFS_DATA_H
@@ -26,12 +29,18 @@ struct data {
     uint64_t size;
     uint64_t pages : 56; /* charged */
     uint64_t large : 1;
+    uint64_t filed : 1;
     union {
         struct {
             char *bytes; /* NULL: a hole */
             uint32_t capacity;
         } small;
         struct tree leaves;
+        struct {
+            int fd;
+            int32_t backing_id; /* 0: the kernel has not been given it */
+            uint32_t listed;    /* pass.c: its place among those that the kernel reads and writes, + 1 */
+        } file;
     };
 };
 
@@ -40,7 +49,7 @@ struct data {
 
 /* Makes it empty and gives all room back. */
 void data_free(struct data *data, struct space *space);
-/* Where the bytes from offset are, size of them or up to the end of the file: ret_pieces has room for
+/* Not for what is filed (data_file_read). Where the bytes from offset are, size of them or up to the end of the file: ret_pieces has room for
  * DATA_PIECES(size). They stay there until the data is changed. Returns how many pieces. */
 int data_read(const struct data *data, uint64_t offset, size_t size, struct iovec *ret_pieces);
 /* Whether a piece is a hole's zeros. */
@@ -61,5 +70,7 @@ int64_t data_seek(const struct data *data, uint64_t offset, bool hole);
 /* Copies a range of from, which may be to itself if the ranges are apart; holes stay holes. As data_write. */
 int64_t data_copy(struct data *to, struct space *space, uint64_t to_offset, const struct data *from,
                   uint64_t from_offset, uint64_t length);
+/* Moves all of it into a memory file. -errno: nothing changed. */
+int data_to_file(struct data *data, struct space *space);
 
 #endif

@@ -32,6 +32,11 @@ static inline void space_give(struct space *space, uint64_t amount) {
     atomic_fetch_sub_explicit(&space->used, amount, memory_order_relaxed);
 }
 
+/* What is taken already, whether there is room or not. */
+static inline void space_overdraw(struct space *space, uint64_t amount) {
+    atomic_fetch_add_explicit(&space->used, amount, memory_order_relaxed);
+}
+
 static inline uint64_t space_used(struct space *space) {
     return atomic_load_explicit(&space->used, memory_order_relaxed);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Random operations on a file's content against a flat array, with the rooms taken checked against the pages each time.
- */
+/* Random operations on a file's content against a flat array, with the rooms taken checked against the pages each time;
+ * also where it is moved into a memory file in between, which someone else writes, too. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "data.h"
+#include "data-file.h"
 
 enum { SPAN = 1200 * 1024 };
 
@@ -46,6 +47,10 @@ static uint64_t draw_offset(uint64_t span) {
 
 static void read_all(const struct data *data, uint64_t offset, size_t size, unsigned char *to, size_t *ret_size) {
     struct iovec pieces[DATA_PIECES(SPAN)];
+    if (data->filed) {
+        *ret_size = (size_t)data_file_read(data, offset, to, size);
+        return;
+    }
     int count = data_read(data, offset, size, pieces);
     assert_true(count <= (int)DATA_PIECES(size));
     size_t used = 0;
@@ -139,7 +144,7 @@ static void step(struct data *data, struct space *space, struct model *model) {
             clear_model(model, offset, length);
         return;
     case 3:
-        missing = space->limit - space_used(space);
+        missing = space_used(space) < space->limit ? space->limit - space_used(space) : 0;
         if (data_reserve(data, space, offset, length) < 0)
             assert_true(missing < length + 2 * PAGE_BYTES);
         return;
@@ -151,12 +156,28 @@ static void step(struct data *data, struct space *space, struct model *model) {
     }
 }
 
-static void run_model(uint64_t limit, int steps) {
+/* As the kernel does with what it was given. */
+static void step_behind_our_back(struct data *data, struct space *space, struct model *model) {
+    uint64_t offset = draw_offset(SPAN - 8);
+    struct stat status;
+    memset(model->bytes + offset, 7, 8);
+    if (offset + 8 > model->size)
+        model->size = offset + 8;
+    assert_int_equal(pwrite(data->file.fd, model->bytes + offset, 8, (off_t)offset), 8);
+    data_file_look(data, space, &status);
+}
+
+static void run_model(uint64_t limit, int steps, bool filed) {
     struct space space = {.limit = limit};
     struct data data = {.size = 0};
     struct model *model = calloc(1, sizeof *model);
     for (int i = 0; i < steps; i++) {
-        step(&data, &space, model);
+        if (filed && !data.filed && draw(20) == 0)
+            assert_int_equal(data_to_file(&data, &space), 0);
+        if (data.filed && draw(10) == 0)
+            step_behind_our_back(&data, &space, model);
+        else
+            step(&data, &space, model);
         assert_int_equal(space_used(&space), (uint64_t)data.pages * PAGE_BYTES);
         check_range(&data, model, draw_offset(SPAN), 1 + draw(60000));
         if (i % 64 == 0) {
@@ -175,11 +196,40 @@ static void run_model(uint64_t limit, int steps) {
 }
 
 static void test_model(void **state) {
-    run_model(UINT64_MAX, 6000);
+    run_model(UINT64_MAX, 6000, false);
 }
 
 static void test_model_when_full(void **state) {
-    run_model(300 * 1024, 6000);
+    run_model(300 * 1024, 6000, false);
+}
+
+static void test_model_filed(void **state) {
+    run_model(UINT64_MAX, 6000, true);
+}
+
+static void test_model_filed_when_full(void **state) {
+    run_model(300 * 1024, 6000, true);
+}
+
+/* What room was taken for in advance has it in the memory file, too; nothing else has. */
+static void test_to_file(void **state) {
+    struct space space = {.limit = 64 * PAGE_BYTES};
+    struct data data = {.size = 0};
+    assert_int_equal(data_write(&data, &space, 100 * PAGE_BYTES + 1, "data", 4), 4);
+    assert_int_equal(data_reserve(&data, &space, 8 * PAGE_BYTES, 62 * PAGE_BYTES), 0);
+    assert_int_equal(data_to_file(&data, &space), 0);
+    assert_int_equal(data.filed, 1);
+    assert_int_equal(data.size, 100 * PAGE_BYTES + 5);
+    assert_int_equal(data.pages, 63);
+    assert_int_equal(data_seek(&data, 0, false), 100 * PAGE_BYTES);
+    assert_int_equal(data_write(&data, &space, 8 * PAGE_BYTES, "reserved", 8), 8);
+    assert_int_equal(data_write(&data, &space, 200 * PAGE_BYTES, "the last", 8), 8);
+    assert_int_equal(data_write(&data, &space, 300 * PAGE_BYTES, "x", 1), -ENOSPC);
+    assert_int_equal(data_write(&data, &space, 9 * PAGE_BYTES, "also reserved", 13), 13);
+    assert_int_equal(data_write(&data, &space, 201 * PAGE_BYTES - 2, "last", 4), 2);
+    assert_int_equal(data.pages, 64);
+    data_free(&data, &space);
+    assert_int_equal(space_used(&space), 0);
 }
 
 static void test_small(void **state) {
@@ -241,7 +291,8 @@ static void test_reserve(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small), cmocka_unit_test(test_sparse),          cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_model), cmocka_unit_test(test_model_when_full),
+        cmocka_unit_test(test_model), cmocka_unit_test(test_model_when_full), cmocka_unit_test(test_to_file),
+        cmocka_unit_test(test_model_filed), cmocka_unit_test(test_model_filed_when_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
