@@ -19,6 +19,7 @@
 #include "memory.h"
 #include "operations.h"
 #include "options.h"
+#include "pass.h"
 #include "sddl.h"
 #include "spelling.h"
 #include "util/cleanup.h"
@@ -38,6 +39,7 @@ static void catch_signals(void) {
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
         sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* our own limit of a file's size is the volume's: ENOSPC */
 }
 
 /* One line at once, from whichever thread. */
@@ -86,6 +88,8 @@ static int mount_volume(struct volume *volume, const struct options *options, st
     if (r < 0)
         return r;
     set_root(volume, options);
+    if (volume->pass && !(linfsp_volume_granted(volume->mounted) & LINFSP_WANT_PASSTHROUGH))
+        fputs("memfs: --pass-through: this kernel cannot (it takes Linux 6.9); files are read and written by memfs\n", stderr);
     return 0;
 }
 
@@ -191,12 +195,16 @@ static int serve(struct volume *volume, const struct options *options, int *read
 
 static int run(const struct options *options) {
     static struct volume volume;
+    static struct pass pass;
+    pass.from = options->pass_from;
     _cleanup_close_ int ready = -1;
     if (open_log(options->log_file) < 0)
         return EXIT_FAILURE;
     raise_limits();
     go_to_background(options, &ready);
     int r = make_volume(options, &volume);
+    if (options->pass_from != OPTIONS_UNLIMITED)
+        volume.pass = &pass;
     if (r == 0 && options->case_insensitive && !(volume.spellings = spellings_new(&volume)))
         r = -ENOMEM;
     if (r == 0 && options->delay_max > 0 &&
@@ -212,6 +220,7 @@ static int run(const struct options *options) {
     delay_finish(volume.delay);
     delay_free(volume.delay);
     volume_free(&volume);
+    pass_free(&pass);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

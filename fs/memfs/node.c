@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 
 #include "acl.h"
+#include "data-file.h"
+#include "pass.h"
 #include "util/cleanup.h"
 
 #define CHUNK_SHIFT 10
@@ -189,9 +191,10 @@ int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct no
 }
 
 static void free_content(struct volume *volume, struct node *node) {
-    if (S_ISREG(node->type))
+    if (S_ISREG(node->type)) {
+        pass_forget(volume->pass, &node->data);
         data_free(&node->data, &volume->space);
-    else if (S_ISDIR(node->type))
+    } else if (S_ISDIR(node->type))
         directory_free(node->directory);
     else if (S_ISLNK(node->type))
         free(node->target);
@@ -296,8 +299,66 @@ static uint64_t shown_size(const struct node *node) {
     }
 }
 
-void node_stat(struct node *node, struct stat *ret_stat) {
+static bool is_same(struct timespec time, int64_t seconds, uint32_t ns) {
+    return time.tv_sec == seconds && time.tv_nsec == ns;
+}
+
+/* Whether a time of the kernel's is before one of ours by no more than its clock is coarse. */
+static bool is_just_before(struct timespec time, int64_t seconds, uint32_t ns) {
+    const int64_t tick = 10000000; /* ns, at 100 Hz */
+    int64_t behind = (seconds - time.tv_sec) * 1000000000 + ns - time.tv_nsec;
+    return seconds - time.tv_sec <= 1 && behind > 0 && behind <= tick;
+}
+
+/* The kernel has written it. Whether the writer would have kept setuid we cannot know. */
+static void was_written(struct volume *volume, struct node *node, struct timespec when) {
+    node_kill_privileges(volume, node);
+    if (!is_just_before(when, node->mtime, node->mtime_ns)) {
+        node->mtime = when.tv_sec;
+        node->mtime_ns = (uint32_t)when.tv_nsec;
+    }
+    if (is_before(node->ctime, node->ctime_ns, when.tv_sec, (uint32_t)when.tv_nsec)) {
+        node->ctime = when.tv_sec;
+        node->ctime_ns = (uint32_t)when.tv_nsec;
+    }
+}
+
+void node_refresh(struct volume *volume, struct node *node) {
+    struct stat status;
+    if (!S_ISREG(node->type) || !node->data.filed)
+        return;
+    data_file_look(&node->data, &volume->space, &status);
+    bool written = !is_same(status.st_mtim, node->mtime, node->mtime_ns);
+    if (written)
+        was_written(volume, node, status.st_mtim);
+    if (!is_same(status.st_atim, node->atime, node->atime_ns) && node_needs_atime(node) &&
+        is_before(node->atime, node->atime_ns, status.st_atim.tv_sec, (uint32_t)status.st_atim.tv_nsec)) {
+        node->atime = status.st_atim.tv_sec;
+        node->atime_ns = (uint32_t)status.st_atim.tv_nsec;
+    }
+    if (written && !is_same(status.st_mtim, node->mtime, node->mtime_ns))
+        node_settle(node);
+}
+
+void node_settle(const struct node *node) {
+    if (S_ISREG(node->type) && node->data.filed)
+        data_file_stamp(&node->data, (struct timespec[2]){{.tv_sec = node->atime, .tv_nsec = node->atime_ns},
+                                                          {.tv_sec = node->mtime, .tv_nsec = node->mtime_ns}});
+}
+
+/* Locks it, as it is now. Returns whether exclusively. */
+static bool lock_fresh(struct volume *volume, struct node *node) {
     lock_shared(&node->lock);
+    if (!S_ISREG(node->type) || !node->data.filed)
+        return false;
+    unlock_shared(&node->lock);
+    lock_exclusive(&node->lock);
+    node_refresh(volume, node);
+    return true;
+}
+
+void node_stat(struct volume *volume, struct node *node, struct stat *ret_stat) {
+    bool exclusive = lock_fresh(volume, node);
     *ret_stat = (struct stat){
         .st_ino = node->number,
         .st_mode = (mode_t)node->type | node->permissions,
@@ -312,7 +373,10 @@ void node_stat(struct node *node, struct stat *ret_stat) {
         .st_mtim = {node->mtime, node->mtime_ns},
         .st_ctim = {node->ctime, node->ctime_ns},
     };
-    unlock_shared(&node->lock);
+    if (exclusive)
+        unlock_exclusive(&node->lock);
+    else
+        unlock_shared(&node->lock);
 }
 
 void node_kill_privileges(struct volume *volume, struct node *node) {

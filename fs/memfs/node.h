@@ -14,6 +14,9 @@
  * too, so whoever finds a child by name and needs both lets go, locks in order and looks again (operations-rename.c).
  * type, index and number never change.
  *
+ * Content. What is in a memory file (data-file.h) changes behind our back. Operations begin with node_refresh, which
+ * sees it by the file's mtime, and end with node_settle, which gives that file the node's times.
+ *
  * Room. Each node counts against the volume's limit of nodes, each further name of one too (they cost memory as well).
  */
 #ifndef MEMFS_NODE_H
@@ -47,6 +50,7 @@ struct node {
     uint32_t links;
     _Atomic uint32_t opens;     /* where they are counted */
     atomic_bool spelling_shown; /* spelling.c: is to be dropped from the kernel's cache */
+    bool passing;               /* pass.c: open, and the kernel reads and writes it by itself */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
     struct xattr *xattrs;
@@ -92,6 +96,7 @@ struct volume {
     struct spellings *spellings; /* with -i */
     struct delay *delay;         /* NULL: I/O is as fast as it can be */
     linfsp_volume *mounted;
+    struct pass *pass;  /* NULL: the kernel reads and writes no file by itself */
     uint64_t size;      /* bytes that the volume is shown to have; no more than space.limit can be used */
     struct space space; /* bytes */
     struct space nodes;
@@ -126,7 +131,12 @@ void node_touch(struct node *node, unsigned which);
 /* Whether being read changes atime: when it is older than the last change, or than a day (relatime). Lock held. */
 bool node_needs_atime(const struct node *node);
 /* What stat(2) shows; takes the node's lock. */
-void node_stat(struct node *node, struct stat *ret_stat);
+void node_stat(struct volume *volume, struct node *node, struct stat *ret_stat);
+/* Content in a memory file may have been read and written by the kernel: takes over its size and times. Lock held
+ * exclusively. */
+void node_refresh(struct volume *volume, struct node *node);
+/* Its times were set, or its content changed, by us: the memory file is to show that. Lock held exclusively. */
+void node_settle(const struct node *node);
 /* Clears setuid, setgid where the group may execute, and file capabilities, as a change of content or owner has to.
  * Lock held exclusively. */
 void node_kill_privileges(struct volume *volume, struct node *node);

@@ -7,12 +7,13 @@
 
 #include "acl.h"
 #include "operations.h"
+#include "pass.h"
 #include "util/cleanup.h"
 
 int memfs_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct volume *volume = volume_of(request);
     struct stat attributes;
-    node_stat(node_of(volume, inode), &attributes);
+    node_stat(volume, node_of(volume, inode), &attributes);
     linfsp_reply_attributes(request, &attributes, volume->timeout);
     return 0;
 }
@@ -37,6 +38,7 @@ static int set_size(struct volume *volume, struct node *node, uint64_t size) {
         return S_ISDIR(node->type) ? -EISDIR : -EINVAL;
     if (size > node->data.size && size > volume->file_size_max)
         return -ENOSPC;
+    pass_grow(volume, node, size);
     data_set_size(&node->data, &volume->space, size);
     node_touch(node, MTIME);
     if (node->xattrs)
@@ -67,11 +69,13 @@ int memfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *at
     struct node *node = node_of(volume, inode);
     struct stat result;
     lock_exclusive(&node->lock);
+    node_refresh(volume, node);
     int r = set_attributes(volume, node, attributes, set);
+    node_settle(node);
     unlock_exclusive(&node->lock);
     if (r < 0)
         return r;
-    node_stat(node, &result);
+    node_stat(volume, node, &result);
     linfsp_reply_attributes(request, &result, volume->timeout);
     return 0;
 }
@@ -96,6 +100,7 @@ static uint64_t pages_free(uint64_t limit, uint64_t used) {
 
 int memfs_statfs(linfsp_request *request, uint64_t inode) {
     struct volume *volume = volume_of(request);
+    pass_refresh(volume);
     uint64_t used = space_used(&volume->space), nodes = space_used(&volume->nodes);
     struct statvfs statistics = {
         .f_bsize = PAGE_BYTES,

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data-file.h"
 #include "delay.h"
 #include "operations.h"
+#include "pass.h"
 
 /* The kernel asks for at most 1 MiB, which need not begin on a page. */
 #define READ_MAX ((size_t)(1 << 20) + PAGE_BYTES)
@@ -22,8 +24,10 @@ static struct node *file_node_of(struct volume *volume, uint64_t inode) {
 
 static void truncate_opened(struct volume *volume, struct node *node, bool kill_suidgid) {
     lock_exclusive(&node->lock);
+    node_refresh(volume, node);
     data_set_size(&node->data, &volume->space, 0);
     node_changed_content(volume, node, kill_suidgid);
+    node_settle(node);
     unlock_exclusive(&node->lock);
 }
 
@@ -56,10 +60,21 @@ static void touch_atime(struct node *node) {
     unlock_exclusive(&node->lock);
 }
 
+/* Answers with what is in a memory file. */
+static int read_filed(linfsp_request *request, const struct node *node, uint64_t offset, size_t size) {
+    void *buffer = linfsp_request_buffer(request, size);
+    if (!buffer)
+        return -ENOMEM;
+    int64_t length = data_file_read(&node->data, offset, buffer, size);
+    linfsp_reply_data(request, buffer, (size_t)length);
+    return 0;
+}
+
 static int read_file(const struct delayed *io) {
     struct volume *volume = volume_of(io->request);
     struct node *node = file_node_of(volume, io->inode);
     struct iovec pieces[DATA_PIECES(READ_MAX)];
+    int r = 0;
     size_t size = io->size < READ_MAX ? io->size : READ_MAX;
     node_hold(node); /* beyond the answer, to unlock it */
     lock_shared(&node->lock);
@@ -69,11 +84,15 @@ static int read_file(const struct delayed *io) {
         touch_atime(node);
         lock_shared(&node->lock);
     }
-    int count = data_read(&node->data, (uint64_t)io->offset, size, pieces);
-    linfsp_reply_vector(io->request, pieces, count);
+    if (node->data.filed) {
+        r = read_filed(io->request, node, (uint64_t)io->offset, size);
+    } else {
+        int count = data_read(&node->data, (uint64_t)io->offset, size, pieces);
+        linfsp_reply_vector(io->request, pieces, count);
+    }
     unlock_shared(&node->lock);
     node_drop(volume, node, 1);
-    return 0;
+    return r;
 }
 
 int memfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
@@ -97,6 +116,7 @@ static int64_t write_file(struct volume *volume, struct node *node, uint64_t off
     size_t allowed = within_limit(volume, offset, size);
     if (allowed == 0 && size > 0)
         return -ENOSPC;
+    pass_grow(volume, node, offset + allowed);
     return data_write(&node->data, &volume->space, offset, data, allowed);
 }
 
@@ -112,11 +132,13 @@ int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
     if (!node)
         return -EINVAL;
     lock_exclusive(&node->lock);
+    node_refresh(volume, node);
     if ((file->flags & O_APPEND) && !(flags & LINFSP_WRITE_CACHE))
         offset = (off_t)node->data.size;
     int64_t written = write_file(volume, node, (uint64_t)offset, data, size);
     if (written > 0)
         node_changed_content(volume, node, flags & LINFSP_WRITE_KILL_SUIDGID);
+    node_settle(node);
     unlock_exclusive(&node->lock);
     if (written < 0)
         return (int)written;
@@ -126,6 +148,8 @@ int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
 /* ---- ranges ---------------------------------------------------------------------------------------------------- */
 
 static int change_range(struct volume *volume, struct node *node, int mode, uint64_t offset, uint64_t length) {
+    if (!(mode & FALLOC_FL_PUNCH_HOLE))
+        pass_grow(volume, node, offset + length);
     switch (mode & ~FALLOC_FL_KEEP_SIZE) {
     case 0:
         return data_reserve(&node->data, &volume->space, offset, length);
@@ -156,12 +180,14 @@ int memfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file 
     if (!(mode & FALLOC_FL_PUNCH_HOLE) && end > volume->file_size_max)
         return -ENOSPC;
     lock_exclusive(&node->lock);
+    node_refresh(volume, node);
     int r = change_range(volume, node, mode, (uint64_t)offset, (uint64_t)length);
     if (r == 0) {
         if (!(mode & FALLOC_FL_KEEP_SIZE) && end > node->data.size)
             data_set_size(&node->data, &volume->space, end);
         node_changed_content(volume, node, true);
     }
+    node_settle(node);
     unlock_exclusive(&node->lock);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
@@ -178,6 +204,12 @@ int memfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
     return found < 0 ? (int)found : (linfsp_reply_offset(request, found), 0);
 }
 
+static void refresh(struct volume *volume, struct node *node) {
+    lock_exclusive(&node->lock);
+    node_refresh(volume, node);
+    unlock_exclusive(&node->lock);
+}
+
 /* Both locked, the source perhaps the target. */
 static int64_t copy_range(struct volume *volume, struct node *from, uint64_t offset_in, struct node *to,
                           uint64_t offset_out, uint64_t length) {
@@ -190,9 +222,11 @@ static int64_t copy_range(struct volume *volume, struct node *from, uint64_t off
     uint64_t allowed = within_limit(volume, offset_out, length);
     if (allowed == 0 && length > 0)
         return -ENOSPC;
+    pass_grow(volume, to, offset_out + allowed);
     int64_t copied = data_copy(&to->data, &volume->space, offset_out, &from->data, offset_in, allowed);
     if (copied > 0)
         node_changed_content(volume, to, true);
+    node_settle(to);
     return copied;
 }
 
@@ -203,11 +237,13 @@ int memfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct lin
     struct node *from = file_node_of(volume, inode_in), *to = file_node_of(volume, inode_out);
     if (!from || !to || flags != 0)
         return -EINVAL;
+    refresh(volume, from);
     if (from->index < to->index)
         lock_shared(&from->lock);
     lock_exclusive(&to->lock);
     if (from->index > to->index)
         lock_shared(&from->lock);
+    node_refresh(volume, to);
     int64_t copied = copy_range(volume, from, (uint64_t)offset_in, to, (uint64_t)offset_out, length);
     unlock_exclusive(&to->lock);
     if (from != to)

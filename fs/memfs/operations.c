@@ -2,6 +2,7 @@
 #include "operations.h"
 
 #include "delay.h"
+#include "pass.h"
 #include "spelling.h"
 
 struct node *directory_node_of(struct volume *volume, uint64_t inode) {
@@ -20,7 +21,7 @@ void fill_entry(struct volume *volume, struct node *node, bool exact, struct lin
     ret_entry->generation = node->number;
     ret_entry->attributes_timeout = volume->timeout;
     ret_entry->entry_timeout = entry_timeout(volume, node, exact);
-    node_stat(node, &ret_entry->attributes);
+    node_stat(volume, node, &ret_entry->attributes);
 }
 
 int reply_node(linfsp_request *request, struct volume *volume, struct node *node, bool exact) {
@@ -60,6 +61,8 @@ bool keeps_pages(const struct volume *volume) {
 uint64_t operations_want(const struct volume *volume) {
     uint64_t want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL |
                     LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_DONT_MASK | LINFSP_WANT_CACHE_SYMLINKS;
+    if (volume->pass)
+        return want | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_ATOMIC_TRUNCATE;
     return want | (keeps_pages(volume) ? LINFSP_WANT_NO_OPEN : LINFSP_WANT_ATOMIC_TRUNCATE);
 }
 
@@ -70,13 +73,17 @@ void count_open(struct volume *volume, struct node *node, struct linfsp_file *fi
     if (!volume->counts_opens)
         return;
     node_hold(node);
-    atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
+    if (volume->pass && S_ISREG(node->type))
+        pass_open(volume, node, file);
+    else
+        atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
 }
 
 void uncount_open(struct volume *volume, struct node *node) {
     if (!volume->counts_opens)
         return;
-    if (atomic_fetch_sub(&node->opens, 1) == 1 && volume->purge)
+    bool last = volume->pass && S_ISREG(node->type) ? pass_close(volume, node) : atomic_fetch_sub(&node->opens, 1) == 1;
+    if (last && volume->purge)
         linfsp_notify_inode(volume->mounted, node_inode(node), 0, 0);
     node_drop(volume, node, 1);
 }
@@ -84,6 +91,8 @@ void uncount_open(struct volume *volume, struct node *node) {
 static void init(void *context, uint64_t granted) {
     struct volume *volume = context;
     volume->counts_opens = !(granted & LINFSP_WANT_NO_OPEN);
+    if (volume->pass && (granted & LINFSP_WANT_PASSTHROUGH))
+        pass_begin(volume->pass, volume->mounted, linfsp_backing_open, linfsp_backing_close);
     if (volume->spellings)
         spellings_begin(volume->spellings);
 }
@@ -92,6 +101,7 @@ static void destroy(void *context) {
     struct volume *volume = context;
     spellings_end(volume->spellings);
     delay_finish(volume->delay);
+    pass_end(volume->pass);
 }
 
 /* Left out: access, because the kernel checks; flush, fsync, fsyncdir and syncfs, because there is nothing further to

@@ -13,6 +13,7 @@
 #include "sddl.h"
 #include "wire/prefix.h"
 
+#define PASS_FROM (UINT64_C(64) << 10) /* where reading and writing more than makes up for what opening costs */
 #define NAME_MAX_BYTES 63 /* of a file system's type, as liblinfsp has it */
 
 const char options_help[] =
@@ -47,6 +48,10 @@ const char options_help[] =
     "                         good, and file contents too; 0 asks each time\n"
     "  -f, --flush            drop a file's cached pages when it is closed\n"
     "\n"
+    "      --pass-through[=SIZE]   the kernel reads and writes files of SIZE and more by itself, as fast as tmpfs;\n"
+    "                         default 64K, 0: every file. For -s -1: with a greatest size files are written\n"
+    "                         as ever. How much the volume holds is not enforced on files that are open.\n"
+    "\n"
     "Slow I/O, for trying out programs:\n"
     "  -M, --max-delay=MS     each read, write and listing takes up to so long\n"
     "  -P, --percent=N        of them wait without holding up the others; default 0\n"
@@ -60,6 +65,8 @@ const char options_help[] =
     "It runs until it is stopped (Ctrl-C, SIGTERM) or unmounted, and what it held is gone then. atime is\n"
     "kept as with relatime. The volume is mounted nosuid and nodev.\n";
 
+enum { PASS_THROUGH = 256 }; /* long options that have no letter */
+
 static const struct option long_options[] = {
     {"debug", required_argument, NULL, 'd'},     {"log-file", required_argument, NULL, 'D'},
     {"flush", no_argument, NULL, 'f'},           {"name", required_argument, NULL, 'F'},
@@ -69,7 +76,8 @@ static const struct option long_options[] = {
     {"file-size", required_argument, NULL, 's'}, {"root-sddl", required_argument, NULL, 'S'},
     {"timeout", required_argument, NULL, 't'},   {"prefix", required_argument, NULL, 'u'},
     {"background", no_argument, NULL, 'b'},      {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
+    {"version", no_argument, NULL, 'V'},         {"pass-through", optional_argument, NULL, PASS_THROUGH},
+    {NULL, 0, NULL, 0},
 };
 static const char short_options[] = ":d:D:fF:im:M:n:P:R:s:S:t:u:bhV";
 
@@ -126,6 +134,16 @@ static int parse_limit(int option, const char *text, bool suffixes, uint64_t *re
         return REFUSE(ret_error, "-%c %s: must be a number%s, or -1 for no limit", option, text,
                       suffixes ? " of bytes, also with K, M, G or T behind it" : "");
     *ret_limit = number == 0 ? OPTIONS_UNLIMITED : number << shift;
+    return 0;
+}
+
+static int parse_pass_through(const char *text, uint64_t *ret_from, struct options_error *ret_error) {
+    const char *rest = "";
+    *ret_from = PASS_FROM;
+    int shift = !text ? 0 : parse_number(text, ret_from, &rest) < 0 ? -1 : parse_suffix(rest);
+    if (shift < 0 || (shift > 0 && *ret_from > UINT64_MAX >> shift))
+        return REFUSE(ret_error, "--pass-through=%.100s: must be a number of bytes, also with K, M, G or T behind it", text);
+    *ret_from <<= shift;
     return 0;
 }
 
@@ -231,6 +249,8 @@ static int parse_option(int option, const char *text, struct options *options, s
         return parse_sddl(text, &options->root_sddl, ret_error);
     case 't':
         return parse_timeout(text, &options->timeout, ret_error);
+    case PASS_THROUGH:
+        return parse_pass_through(text, &options->pass_from, ret_error);
     default:
         return parse_prefix(text, &options->prefix, ret_error);
     }
@@ -254,6 +274,8 @@ static int check_together(int argc, char **argv, const struct options *options, 
                       argv[optind]);
     if (!options->mount_point && !options->prefix)
         return REFUSE(ret_error, "where to? Give a mount point (-m Z:), a prefix (-u '\\server\\share'), or both");
+    if (options->delay_max > 0 && options->pass_from != OPTIONS_UNLIMITED)
+        return REFUSE(ret_error, "-M and --pass-through: what the kernel does by itself cannot be slowed down");
     if (options->delay_max == 0 && (options->delay_percent > 0 || options->delay_rarefy > 0))
         return REFUSE(ret_error, "-%c: slow I/O needs the greatest delay as well, -M MILLISECONDS",
                       options->delay_percent > 0 ? 'P' : 'R');
@@ -266,6 +288,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct opt
         .nodes_max = 1024,
         .file_size_max = 16 << 20,
         .timeout = LINFSP_TIMEOUT_INFINITE,
+        .pass_from = OPTIONS_UNLIMITED,
     };
     optind = 0; /* glibc: begin anew */
     opterr = 0;

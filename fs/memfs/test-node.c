@@ -34,7 +34,7 @@ static void test_root(void **state) {
     struct stat status;
     assert_int_equal(node_inode(volume.root), LINFSP_ROOT_INODE);
     assert_ptr_equal(node_of(&volume, LINFSP_ROOT_INODE), volume.root);
-    node_stat(volume.root, &status);
+    node_stat(&volume, volume.root, &status);
     assert_int_equal(status.st_mode, S_IFDIR | 0777);
     assert_int_equal(status.st_nlink, 2);
 }
@@ -43,7 +43,7 @@ static void test_attributes(void **state) {
     struct stat status;
     struct node *node = make(S_IFREG | 06755);
     assert_int_equal(data_write(&node->data, &volume.space, 0, "x", 1), 1);
-    node_stat(node, &status);
+    node_stat(&volume, node, &status);
     assert_int_equal(status.st_mode, S_IFREG | 06755);
     assert_int_equal(status.st_uid, 1);
     assert_int_equal(status.st_gid, 2);
@@ -138,7 +138,7 @@ static void *churn(void *argument) {
             struct stat status;
             if (node_of(&volume, node_inode(*at)) != *at)
                 return "a node is not found by its inode";
-            node_stat(volume.root, &status);
+            node_stat(&volume, volume.root, &status);
             node_hold(*at);
             node_drop(&volume, *at, 2);
             *at = NULL;

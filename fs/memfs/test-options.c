@@ -59,6 +59,7 @@ static void test_defaults(void **state) {
     assert_null(options.prefix);
     assert_null(options.root_sddl);
     assert_false(options.case_insensitive || options.purge || options.trace || options.background);
+    assert_true(options.pass_from == OPTIONS_UNLIMITED);
     assert_int_equal(options.delay_max + options.delay_percent + options.delay_rarefy, 0);
     assert_int_equal(options.action, OPTIONS_RUN);
 }
@@ -73,6 +74,20 @@ static void test_the_seeds_lines(void **state) {
     assert_null(options.mount_point);
     accepts("-u \\\\memfs\\share -m *");
     assert_string_equal(options.mount_point, "*");
+}
+
+static void test_pass_through(void **state) {
+    accepts("-m Z: --pass-through");
+    assert_int_equal(options.pass_from, 64 << 10);
+    accepts("-m Z: --pass-through=0");
+    assert_int_equal(options.pass_from, 0);
+    accepts("-m Z: --pass-through=3M");
+    assert_int_equal(options.pass_from, 3 << 20);
+    refuses("-m Z: --pass-through=-1", "--pass-through=-1");
+    refuses("-m Z: --pass-through=", "--pass-through");
+    refuses("-m Z: --pass-through=99999999999999999999", "--pass-through");
+    refuses("-m Z: --pass-through=20E", "--pass-through");
+    refuses("-m Z: --pass-through -M 10", "--pass-through|-M");
 }
 
 static void test_every_option(void **state) {
@@ -170,7 +185,8 @@ static void test_bad_prefixes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),     cmocka_unit_test(test_the_seeds_lines),
-        cmocka_unit_test(test_every_option), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_every_option),
+        cmocka_unit_test(test_pass_through), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_bad_numbers),  cmocka_unit_test(test_bad_texts),
         cmocka_unit_test(test_bad_prefixes),
     };
