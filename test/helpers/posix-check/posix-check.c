@@ -12,6 +12,9 @@
 #define SKIPPED 77
 #define FAILED 1
 #define TIME_LIMIT 60 /* s a check */
+#define SLOW 2.0      /* s: is said */
+#define JOBS_MAX 16
+#define CHECKS_MAX 256
 #define TMPFS_MAGIC 0x01021994
 
 static int report = -1; /* a check's last words */
@@ -161,44 +164,47 @@ static void run_in_child(const struct check *check, int end) {
     report = end;
     setpgid(0, 0);
     umask(022);
+    OK(mkdir(check->name, 0777));
+    OK(chdir(check->name));
     check->run();
     _exit(0);
 }
 
-/* Waits with the time limit; whatever the check started goes with it. */
-static int wait_for(pid_t child) {
-    int status = 0;
-    for (int tenths = 0; tenths < TIME_LIMIT * 100; tenths++) {
-        if (waitpid(child, &status, WNOHANG) == child) {
-            kill(-child, SIGKILL);
-            return status;
-        }
-        struct timespec wait = {0, 10000000};
-        nanosleep(&wait, NULL);
-    }
-    kill(-child, SIGKILL);
-    waitpid(child, &status, 0);
-    return -1;
+/* A check under way. */
+struct job {
+    const struct check *check;
+    pid_t child;
+    int end; /* of the pipe that its last words come through */
+    struct timespec started;
+};
+
+static double seconds_since(struct timespec then) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then.tv_sec) + (double)(now.tv_nsec - then.tv_nsec) / 1e9;
 }
 
-static bool run_check(const struct check *check, int number) {
+static void start(const struct check *check, struct job *ret_job) {
     int ends[2];
-    char text[1024] = "";
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return false;
+    OK(pipe2(ends, O_CLOEXEC));
     fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
+    clock_gettime(CLOCK_MONOTONIC, &ret_job->started);
+    ret_job->check = check;
+    ret_job->end = ends[0];
+    ret_job->child = (pid_t)OK(fork());
+    if (ret_job->child == 0)
         run_in_child(check, ends[1]);
     close(ends[1]);
-    int status = wait_for(child);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    ssize_t length = read(ends[0], text, sizeof text - 1);
+}
+
+static bool print_result(const struct job *job, int number, int status) {
+    char text[1024] = "";
+    fcntl(job->end, F_SETFL, O_NONBLOCK);
+    ssize_t length = read(job->end, text, sizeof text - 1);
     text[length > 0 ? length : 0] = '\0';
-    close(ends[0]);
     bool skipped = status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED;
     bool holds = skipped || (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    printf("%s %d - %s%s%s\n", holds ? "ok" : "not ok", number, check->name, skipped ? " # SKIP " : "",
+    printf("%s %d - %s%s%s\n", holds ? "ok" : "not ok", number, job->check->name, skipped ? " # SKIP " : "",
            skipped ? text : "");
     if (!holds && status == -1)
         printf("# took longer than %d s %s\n", TIME_LIMIT, text);
@@ -206,7 +212,48 @@ static bool run_check(const struct check *check, int number) {
         printf("# ended by signal %d %s\n", WTERMSIG(status), text);
     else if (!holds)
         printf("# %s\n", text);
+    if (seconds_since(job->started) > SLOW)
+        printf("# %s: %.1f s\n", job->check->name, seconds_since(job->started));
     return holds;
+}
+
+/* Whether it has ended, or been ended by the time limit; whatever it started goes with it. What it left is removed. */
+static bool try_finish(struct job *job, int number, int *failed) {
+    int status = -1;
+    bool late = seconds_since(job->started) > TIME_LIMIT;
+    if (waitpid(job->child, &status, WNOHANG) != job->child) {
+        if (!late)
+            return false;
+        kill(-job->child, SIGKILL);
+        waitpid(job->child, &status, 0);
+        status = -1;
+    }
+    kill(-job->child, SIGKILL);
+    *failed += !print_result(job, number, status);
+    close(job->end);
+    chmod(job->check->name, 0777);
+    clean_up(job->check->name);
+    if (rmdir(job->check->name) < 0)
+        printf("# %s: left behind: %s\n", job->check->name, strerror(errno));
+    return true;
+}
+
+/* Up to jobs of them side by side. Returns how many failed. */
+static int run_checks(const struct check *const *checks, int count, int jobs, int *number) {
+    struct job running[JOBS_MAX];
+    int under_way = 0, failed = 0;
+    for (int next = 0; next < count || under_way > 0;) {
+        while (next < count && under_way < jobs)
+            start(checks[next++], &running[under_way++]);
+        for (int i = 0; i < under_way; i++)
+            if (try_finish(&running[i], *number + 1, &failed)) {
+                ++*number;
+                running[i--] = running[--under_way];
+            }
+        struct timespec wait = {0, 2000000};
+        nanosleep(&wait, NULL);
+    }
+    return failed;
 }
 
 /* "name" chooses a check, "!name" all others. */
@@ -226,17 +273,20 @@ int main(int argc, char **argv) {
         acl_checks,  lock_checks,  volume_checks,    NULL,          NULL};
     const size_t count_of_groups = sizeof groups / sizeof *groups;
     bool list = false;
-    int at = 1, count = 0, number = 0, failed = 0;
+    int at = 1, count = 0, number = 0, failed = 0, jobs = 1, waiting = 0;
+    const struct check *together[CHECKS_MAX];
     for (; at < argc && !strncmp(argv[at], "--", 2); at++) {
         if (!strcmp(argv[at], "--list"))
             list = true;
+        else if (!strncmp(argv[at], "--jobs=", 7))
+            jobs = atoi(argv[at] + 7);
         else if (!strcmp(argv[at], "--ignore-case"))
             groups[count_of_groups - 2] = case_checks;
         else
             at = argc;
     }
-    if (at >= argc && !list) {
-        fprintf(stderr, "usage: posix-check [--list] [--ignore-case] DIRECTORY [CHECK | !CHECK...]\n");
+    if ((at >= argc && !list) || jobs < 1 || jobs > JOBS_MAX) {
+        fprintf(stderr, "usage: posix-check [--list] [--ignore-case] [--jobs=N] DIRECTORY [CHECK | !CHECK...]\n");
         return 2;
     }
     if (!list && chdir(argv[at++]) < 0) {
@@ -252,23 +302,21 @@ int main(int argc, char **argv) {
     if (list)
         return 0;
     printf("1..%d\n", count);
-    for (size_t i = 0; groups[i]; i++)
-        for (const struct check *check = groups[i]; check->name; check++) {
-            if (!is_chosen(check, argv + at))
-                continue;
-            number++;
-            if (mkdir(check->name, 0777) < 0 || chdir(check->name) < 0) {
-                printf("not ok %d - %s\n# its directory: %s\n", number, check->name, strerror(errno));
-                failed++;
-                continue;
-            }
-            failed += !run_check(check, number);
-            if (chdir("..") < 0)
-                return 2;
-            chmod(check->name, 0777);
-            clean_up(check->name);
-            if (rmdir(check->name) < 0)
-                printf("# %s: left behind: %s\n", check->name, strerror(errno));
+    for (size_t i = 0; groups[i]; i++) {
+        const struct check *chosen[CHECKS_MAX];
+        int n = 0;
+        for (const struct check *check = groups[i]; check->name; check++)
+            if (is_chosen(check, argv + at))
+                chosen[n++] = check;
+        if (groups[i] == volume_checks) { /* what others take would be seen */
+            failed += run_checks(together, waiting, jobs, &number);
+            waiting = 0;
+            failed += run_checks(chosen, n, 1, &number);
+        } else {
+            memcpy(together + waiting, chosen, (size_t)n * sizeof *chosen);
+            waiting += n;
         }
+    }
+    failed += run_checks(together, waiting, jobs, &number);
     return failed > 0;
 }

@@ -2,7 +2,9 @@
 /*
  * posix-check: is this directory on a whole file system?
  *
- *     posix-check [--list] [--ignore-case] DIRECTORY [CHECK | !CHECK...]
+ *     posix-check [--list] [--ignore-case] [--jobs=N] DIRECTORY [CHECK | !CHECK...]
+ *
+ * N checks run side by side; those of the whole volume run alone.
  *
  * Model. A check is a function that makes what it needs in an empty directory of its own, its current one. It runs in a
  * process of its own under a time limit, so it may change ids, cwd and umask, and may hang. It ends by returning (it
