@@ -9,7 +9,11 @@ setup_file() {
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
 }
 teardown_file() { file_teardown; }
-teardown() { remove_containers; }
+teardown() {
+    [ ! -s "$BATS_TEST_TMPDIR/uring" ] || cat "$BATS_TEST_TMPDIR/uring" >"$uring_switch"
+    end_host_memfs
+    remove_containers
+}
 
 # No check may fail, and none be skipped but those named: `all_hold OUTPUT [CHECK...]`
 all_hold() {
@@ -23,6 +27,9 @@ all_hold() {
     equal "checks skipped" "$skipped" "$([ $# -eq 0 ] || printf '%s\n' "$@" | sort | tr '\n' ' ')"
 }
 
+# How many links there may be at most is asked once: it takes its time, and is the same everywhere.
+again='!link_too_many'
+
 # In a container: `check_inside [-u USER] NAME [OPTION...] DIRECTORY`
 check_inside() {
     local user=() name
@@ -32,7 +39,7 @@ check_inside() {
     fi
     name=$(full_name "$1")
     docker cp -q "$LINFSP_STATE/posix-check" "$name:/posix-check" 2>/dev/null || docker cp "$LINFSP_STATE/posix-check" "$name:/posix-check" || return
-    timeout 240 docker exec "${user[@]}" "$name" /posix-check "${@:2}" || true
+    timeout 240 docker exec "${user[@]}" "$name" /posix-check --jobs=4 "${@:2}" || true
 }
 
 @test "memfs: everything holds on a disk in a container, for its root" {
@@ -46,7 +53,7 @@ check_inside() {
     container one busybox
     start_memfs -u 1000 one -n -1 -s -1 -t 0 -m Z:
     wait_mounted one /mnt/z fuse.WinFsp-MEMFS
-    all_hold "$(check_inside -u 1000 one /mnt/z)" volume_full volume_full_of_nodes xattr_trusted acl_grants \
+    all_hold "$(check_inside -u 1000 one /mnt/z "$again")" volume_full volume_full_of_nodes xattr_trusted acl_grants \
         permission_denied permission_owner permission_setuid_is_cleared permission_root_keeps_setuid permission_setgid_directory \
         permission_setgid_of_foreign_group permission_sticky special_device xattr_capability_is_cleared
 }
@@ -59,9 +66,9 @@ check_inside() {
     inside two mkdir /dev/linfsp/unc/memfs/whole/two
     mkdir /unc/memfs/whole/host
     # programs are not executed from a share, and how full it is the other one changes, too
-    local mine without=('!file_execute' '!volume_statfs' '!volume_holes_take_nothing')
+    local mine without=("$again" '!file_execute' '!volume_statfs' '!volume_holes_take_nothing')
     check_inside two /dev/linfsp/unc/memfs/whole/two "${without[@]}" >"$BATS_TEST_TMPDIR/two" &
-    mine=$("$LINFSP_STATE/posix-check" /unc/memfs/whole/host "${without[@]}" || true)
+    mine=$("$LINFSP_STATE/posix-check" --jobs=4 /unc/memfs/whole/host "${without[@]}" || true)
     wait
     all_hold "$mine" volume_full volume_full_of_nodes
     all_hold "$(cat "$BATS_TEST_TMPDIR/two")" volume_full volume_full_of_nodes xattr_trusted
@@ -71,7 +78,17 @@ check_inside() {
     container one busybox
     start_memfs one -i -F NTFS -n -1 -s -1 -m Z:
     wait_mounted one /mnt/z fuse.NTFS
-    all_hold "$(check_inside one --ignore-case /mnt/z)" volume_full volume_full_of_nodes xattr_trusted
+    all_hold "$(check_inside one --ignore-case /mnt/z "$again")" volume_full volume_full_of_nodes xattr_trusted
+}
+
+# What it says when it is full: `full_and_empty NAME`. One after the other: they share the little room there is.
+full_and_empty() {
+    all_hold "$(check_inside "$1" --jobs=1 /mnt/z volume_full volume_full_of_nodes volume_statfs volume_holes_take_nothing \
+        file_o_append rename_files directory_threads)" || return
+    script_in "$1" '
+        no dd if=/dev/zero of=/mnt/z/large bs=64k count=17 2>/tmp/why
+        grep "No space left on device" /tmp/why
+        [ "$(stat -c %s /mnt/z/large)" = 1048576 ]'
 }
 
 @test "memfs: a full volume says ENOSPC, stays consistent, and has room again afterwards" {
@@ -79,12 +96,100 @@ check_inside() {
     start_memfs one -n 64 -s 1M -m Z:
     wait_mounted one /mnt/z fuse.WinFsp-MEMFS
     equal "size of the volume, in KiB" "$(inside one df -k /mnt/z | awk 'END {print $2}')" 65536
-    all_hold "$(check_inside one /mnt/z volume_full volume_full_of_nodes volume_statfs volume_holes_take_nothing file_o_append \
-        rename_files directory_threads)"
-    script_in one '
-        no dd if=/dev/zero of=/mnt/z/large bs=64k count=17 2>/tmp/why
-        grep "No space left on device" /tmp/why
-        [ "$(stat -c %s /mnt/z/large)" = 1048576 ]'
+    full_and_empty one
+}
+
+@test "memfs --pass-through: everything holds, from the first byte on and from a size on, for root and for an ordinary user" {
+    container one busybox
+    start_memfs one -n -1 -s -1 --pass-through=0 -m Z:
+    start_memfs -u 1000 one -n -1 -s -1 --pass-through -m Y:
+    wait_mounted one /mnt/z
+    wait_mounted one /mnt/y
+    check_inside -u 1000 one /mnt/y "$again" >"$BATS_TEST_TMPDIR/user" &
+    all_hold "$(check_inside one /mnt/z "$again")" volume_full volume_full_of_nodes xattr_trusted
+    wait
+    all_hold "$(cat "$BATS_TEST_TMPDIR/user")" volume_full volume_full_of_nodes xattr_trusted acl_grants permission_denied permission_owner \
+        permission_setuid_is_cleared permission_root_keeps_setuid permission_setgid_directory permission_setgid_of_foreign_group \
+        permission_sticky special_device xattr_capability_is_cleared
+}
+
+@test "memfs --pass-through: what files and the volume may hold is held with -s, too" {
+    container one busybox
+    start_memfs one -n 64 -s 1M --pass-through=0 -m Z:
+    wait_mounted one /mnt/z
+    full_and_empty one
+}
+
+requests() { # LOG: reads and writes that memfs was asked for
+    grep -acE '^[0-9]+ (READ|WRITE) inode' "$1" || true
+}
+
+@test "memfs --pass-through: large files are read, written and mapped without memfs, and it knows" {
+    local log=$BATS_TEST_TMPDIR/log volume=$BATS_TEST_TMPDIR/volume ours=$BATS_TEST_TMPDIR/ours asked
+    start_memfs_here -d -1 -D "$log" -n -1 -s -1 --pass-through -m "$volume"
+    wait_until 5 mounted_here "$volume"
+    head -c 5M /dev/urandom >"$ours"
+    head -c 4M "$ours" >"$volume/large"
+    echo small >"$volume/small"
+    touch -d 2001-01-01 "$volume/large"
+    asked=$(requests "$log")
+    [ "$asked" -ge 5 ]
+    cmp -n 4M "$ours" "$volume/large"
+    equal "mtime after reading" "$(stat -c %Y "$volume/large")" "$(date -d 2001-01-01 +%s)"
+    dd if="$ours" of="$volume/large" bs=4k skip=1000 seek=1000 conv=notrunc status=none
+    equal "size" "$(stat -c %s "$volume/large")" 5242880
+    equal "blocks" "$(stat -c %b "$volume/large")" 10240
+    [ "$(stat -c %Y "$volume/large")" -gt "$(($(date +%s) - 60))" ]
+    [ "$(stat -c %Z "$volume/large")" -ge "$(stat -c %Y "$volume/large")" ]
+    cmp "$ours" "$volume/large"
+    python3 -c 'import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 0) as map: map[4096:4100] = b"mmap"' "$volume/large"
+    equal "what was mapped" "$(dd if="$volume/large" bs=4 skip=1024 count=1 status=none)" mmap
+    ! grep -q "this kernel cannot" "$memfs_output" || skip "this kernel has no pass-through: Linux 6.9"
+    equal "reads and writes that memfs was asked for" "$(requests "$log")" "$asked"
+    equal "what is small" "$(cat "$volume/small")" small
+    truncate -s 3 "$volume/large"
+    equal "what is left" "$(cat "$volume/large")" "$(head -c 3 "$ours")"
+    end_host_memfs
+}
+
+@test "memfs --pass-through: a share's files are the same at once on all sides" {
+    container one busybox
+    container two busybox
+    start_memfs one -n -1 -s -1 --pass-through=0 -u '\memfs\passed'
+    wait_until 5 mounted_here /unc/memfs/passed
+    local there=/dev/linfsp/unc/memfs/passed
+    script_in one "dd if=/dev/zero of=$there/f bs=64k count=16; sleep 60 <$there/f >/dev/null 2>&1 &"
+    equal "size, on the host" "$(stat -c %s /unc/memfs/passed/f)" 1048576
+    echo host >>/unc/memfs/passed/f
+    equal "size, in another container" "$(inside two stat -c %s "$there/f")" 1048581
+    equal "its end there" "$(inside two tail -c 5 "$there/f")" host
+    script_in two "echo two | dd of=$there/f conv=notrunc bs=4 count=1"
+    equal "its start, on the host" "$(head -c 4 /unc/memfs/passed/f)" two
+    inside two truncate -s 4 "$there/f"
+    equal "all of it, in the first" "$(inside one cat "$there/f")" two
+}
+
+@test "memfs over io_uring: everything holds, passed through or not" {
+    local volume=$BATS_TEST_TMPDIR/volume checking
+    allow_uring || skip "this kernel has no FUSE over io_uring: Linux 6.14"
+    LINFSP_TRANSPORT=io_uring start_memfs_here -n -1 -s -1 -m "$volume.plain"
+    LINFSP_TRANSPORT=io_uring start_memfs_here -n -1 -s -1 --pass-through=0 -m "$volume.passed"
+    wait_until 5 mounted_here "$volume.plain"
+    wait_until 5 mounted_here "$volume.passed"
+    equal "volumes that go by it" "$("$LINFSP_STAGE/bin/linfsp" volumes | grep -c io_uring)" 2
+    "$LINFSP_STATE/posix-check" --jobs=4 "$volume.plain" "$again" >"$volume.checked" &
+    checking=$!
+    all_hold "$("$LINFSP_STATE/posix-check" --jobs=4 "$volume.passed" "$again" || true)" volume_full volume_full_of_nodes
+    wait "$checking" || true
+    all_hold "$(cat "$volume.checked")" volume_full volume_full_of_nodes
+}
+
+uring_switch=/sys/module/fuse/parameters/enable_uring
+
+# Until the test's end.
+allow_uring() {
+    cat "$uring_switch" >"$BATS_TEST_TMPDIR/uring" 2>/dev/null && echo Y >"$uring_switch"
 }
 
 @test "memfs: WinFsp's defaults, 1024 nodes of 16 MiB" {
