@@ -200,17 +200,21 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         volume_end(volume, volume->end_reason[0] ? volume->end_reason : "its server has gone", true);
         return;
     }
-    journal_put_volume(volume);
     if (volume->raw && !volume->keeps_connection) {
         volume->connection = NULL;
         connection->volume = 0;
     }
-    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
-             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
-    int r = announce(volume, connection, result, fds); /* a client that does not take it may end the volume */
+    /* first of all: the client waits for it. One that does not take it may end the volume */
+    int r = announce(volume, connection, result, fds);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);
+    volume = volume_find(service, key);
+    if (!volume)
+        return;
+    journal_put_volume(volume);
+    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
+             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
 }
 
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {

@@ -34,6 +34,7 @@ struct queued {
     struct job job;
     int fds[JOB_FDS_MAX];
     size_t n_fds;
+    bool borrowed; /* the descriptors are the submitter's own */
     uint64_t lane;
     int unreached; /* the worker that was to have it could not be reached: why */
     job_done done;
@@ -193,6 +194,8 @@ static void fail_unreached(struct workers *workers);
 /* The last may be a client's socket, or a folder in a container, and ours the last descriptor of it by now: that close blocks. */
 static void close_queued(struct workers *workers, struct queued *queued) {
     const struct job *job = &queued->job;
+    if (queued->borrowed)
+        queued->n_fds = 0;
     if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT))
         reaper_close(workers->reaper, queued->fds[--queued->n_fds]);
     close_all(queued->fds, queued->n_fds);
@@ -471,6 +474,22 @@ void workers_free(struct workers *workers) {
     free(workers);
 }
 
+/* The usual case, and quicker: nobody waits, and the descriptors need not be kept. */
+static bool start_at_once(struct workers *workers, struct queued *queued, const int *fds, size_t n_fds) {
+    struct worker *worker = workers->dispatching || !list_empty(&workers->queue) || !has_room(workers, queued)
+                                ? NULL
+                                : idle_worker(workers);
+    if (!worker)
+        return false;
+    queued->borrowed = true;
+    queued->n_fds = n_fds;
+    memcpy(queued->fds, fds, n_fds * sizeof *fds);
+    start_job(workers, worker, queued);
+    queued->borrowed = false;
+    dispatch(workers);
+    return true;
+}
+
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
                    job_done done, void *context, uint64_t key) {
     const struct lost_lane *lost = lost_lane_of(workers, lane);
@@ -481,6 +500,12 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
         return -ENOMEM;
     queued->job = *job;
     queued->job.ticket = ++workers->next_ticket;
+    queued->lane = lane;
+    queued->done = done;
+    queued->context = context;
+    queued->key = key;
+    if (start_at_once(workers, queued, fds, n_fds))
+        return 0;
     for (size_t i = 0; i < n_fds; i++) {
         int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         if (fd < 0) {
@@ -490,10 +515,6 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
         }
         queued->fds[queued->n_fds++] = fd;
     }
-    queued->lane = lane;
-    queued->done = done;
-    queued->context = context;
-    queued->key = key;
     list_append(&workers->queue, &queued->node);
     dispatch(workers);
     return 0;
