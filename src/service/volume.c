@@ -168,6 +168,18 @@ static void take_over_result(struct volume *volume, const struct job_result *res
     open_abort(volume);
 }
 
+/* It was ended while it was being made: who asked for it is waiting still, and has no volume. */
+static void refuse_ended(struct volume *volume) {
+    struct connection *connection = steal_pointer(volume->connection);
+    if (!connection)
+        return;
+    connection->volume = 0;
+    volume->server_gone = true;
+    if (connection_error(connection, connection->serial, -ECANCELED, "the volume was ended while it was being made: %s",
+                         volume->end_reason[0] ? volume->end_reason : "its container has ended") >= 0)
+        connection_ready(connection);
+}
+
 static void on_mounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
@@ -197,6 +209,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     struct silo *silo = silo_find(service, volume->silo);
     if (volume->end_wanted || !connection || !silo || silo->dead) {
         close_fds(fds, n_fds);
+        refuse_ended(volume);
         volume_end(volume, volume->end_reason[0] ? volume->end_reason : "its server has gone", true);
         return;
     }

@@ -353,3 +353,28 @@ stand_in_answers() {
     done
     remove_container later
 }
+
+workers() {
+    pgrep -P "$(service_pid)" linfspd-worker
+}
+
+# To the service, its device closing is the end of a server.
+close_device() {
+    (: <"$(compgen -G '/run/linfsp/private/volume-*')")
+}
+
+@test "programs: a volume that is ended while it is being made: its program is told at once" {
+    docker cp "$client" "$(full_name own):/tmp/client"
+    workers | xargs kill -STOP
+    docker exec "$(full_name own)" /tmp/client --at /tmp/m fusermount3 -o 'unc=\new\one' /tmp/m >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
+    asker=$!
+    wait_until 5 close_device
+    sleep 0.2
+    workers | xargs kill -CONT
+    wait_until 3 gone "$asker" || fail "it still waits"
+    has "$(cat "$BATS_TEST_TMPDIR/output")" eof "the volume was ended while it was being made: its server has ended" "exit 1"
+    wait_until 3 not mounted own /tmp/m
+    not mounted_here /unc/new/one
+    equal "volumes" "$("$linfsp" volumes --json | jq length)" 0
+    script_in own 'rm /tmp/client'
+}
