@@ -6,7 +6,8 @@
  * the volume's life line until its caller is gone.
  *
  * What is allowed is the service's to decide; what is checked here is checked to say it in the words that programs
- * know. Where the caller may mount by itself (a privileged container) it is done so, as if LinFsp were not there.
+ * know. Where the caller may mount by itself (a privileged container) it is done so, as if LinFsp were not there. Under
+ * the name umount.fuse it is what umount(8) runs.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -108,9 +109,33 @@ static void parse_options(int argc, char **argv, struct call *call) {
         }
 }
 
+/* umount(8) runs /sbin/umount.fuse MOUNT-POINT [-nlfvr] [-t TYPE], with the mount point as the mount table has it. */
+static bool is_umount_helper(const char *name) {
+    const char *base = strrchr(name, '/');
+    return strncmp(base ? base + 1 : name, "umount.", 7) == 0;
+}
+
+static void parse_umount_options(int argc, char **argv, struct call *call) {
+    call->unmount = true;
+    for (int c; (c = getopt(argc, argv, "nlfvrN:t:")) != -1;)
+        switch (c) {
+        case 'l':
+        case 'f':
+            call->lazy = true;
+            break;
+        case 'N':
+            report("unmounting in another namespace is not supported");
+            exit(EXIT_FAILURE);
+        case '?':
+            exit(EXIT_FAILURE);
+        default:
+            break;
+        }
+}
+
 static bool parse(int argc, char **argv, struct call *ret_call) {
     struct call call = {.options = ""};
-    parse_options(argc, argv, &call);
+    (argc > 0 && is_umount_helper(argv[0]) ? parse_umount_options : parse_options)(argc, argv, &call);
     if (call.lazy && !call.unmount)
         report("-z can only be used with -u");
     else if (optind >= argc)

@@ -8,7 +8,8 @@
  * that has a /dev/fuse of its own keeps it, and is left alone altogether.
  *
  * The stand-in covers a fusermount3 that the image has, by a bind mount; where there is none it is a link to /dev/linfsp/bin. A bind
- * mount would keep a package manager from replacing the file under it: it gives way while that is at work (stand_in_job).
+ * mount would keep a package manager from replacing the file under it: it gives way while that is at work (stand_in_job). A link named
+ * umount.fuse makes umount(8) work, too.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -23,7 +24,31 @@
 #include "util/paths.h"
 
 #define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
-static const char *const names[] = {"fusermount3", "fusermount"};
+/* Programs that bring a copy of libfuse bring a copy of its helper too: that is stood in for where an image has it. */
+static const struct helper {
+    const char *name;
+    bool only_covered;
+} helpers[] = {{"fusermount3", false}, {"fusermount", false}, {"mergerfs-fusermount", true}};
+
+/* What umount(8) of util-linux runs for a FUSE mount, whatever its subtype: it may not unmount by itself here. Busybox's asks nobody. */
+#define UMOUNT_HELPER "umount.fuse"
+
+static bool has_umount(int root) {
+    static const char *const places[] = {"usr/bin/umount", "bin/umount"};
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        _cleanup_close_ int program = enter_open_path(root, places[i], 0);
+        struct stat status;
+        if (program >= 0 && fstat(program, &status) == 0 && S_ISREG(status.st_mode))
+            return true;
+    }
+    return false;
+}
+
+/* Where umount(8) looks: /sbin, which is often a link. */
+static int open_umount_helpers(int root) {
+    int folder = enter_open_path(root, "sbin", O_DIRECTORY);
+    return folder < 0 ? enter_open_path(root, "usr/sbin", O_DIRECTORY) : folder;
+}
 
 /* The folder that programs look in: /usr/bin, or /bin where there is no such; a bare image gets a /bin. */
 static int open_programs(int root, bool make) {
@@ -43,12 +68,12 @@ static int clone_stand_in(int root) {
     return tree < 0 ? -errno : tree;
 }
 
-static void place(int root, int folder, const char *name) {
-    _cleanup_close_ int existing = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+static void place(int root, int folder, const struct helper *helper) {
+    _cleanup_close_ int existing = openat(folder, helper->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
     if (existing < 0) {
-        if (errno == ENOENT)
-            (void)make_link_through_clone(folder, name, STAND_IN);
+        if (errno == ENOENT && !helper->only_covered)
+            (void)make_link_through_clone(folder, helper->name, STAND_IN);
         return;
     }
     if (fstat(existing, &status) < 0 || !S_ISREG(status.st_mode) || fd_is_mount_root(existing) != 0)
@@ -112,8 +137,11 @@ int inject_fuse(const struct job_base *base, const struct job *job, int device_t
     else
         (void)make_link_through_clone(dev, "fuse", "null");
     _cleanup_close_ int folder = open_programs(root, true);
-    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
-        place(root, folder, names[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(helpers) && folder >= 0; i++)
+        place(root, folder, &helpers[i]);
+    _cleanup_close_ int umount_helpers = has_umount(root) ? open_umount_helpers(root) : -1;
+    if (umount_helpers >= 0) /* EEXIST: the image has its own */
+        (void)make_link_through_clone(umount_helpers, UMOUNT_HELPER, STAND_IN);
     enter_act_as_self();
     return watch_folder(base, folder);
 }
@@ -153,8 +181,11 @@ void eject_fuse(const struct job_base *base, int root, int dev) {
         unmount_fd(base, device) == 0)
         (void)unlinkat(dev, "fuse", 0);
     _cleanup_close_ int folder = open_programs(root, false);
-    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++)
-        give_way(base, folder, names[i], true);
+    for (size_t i = 0; i < ARRAY_SIZE(helpers) && folder >= 0; i++)
+        give_way(base, folder, helpers[i].name, true);
+    _cleanup_close_ int umount_helpers = open_umount_helpers(root);
+    if (umount_helpers >= 0)
+        give_way(base, umount_helpers, UMOUNT_HELPER, true);
 }
 
 void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
@@ -166,10 +197,10 @@ void stand_in_job(const struct job_base *base, const struct job *job, const int 
         return;
     }
     _cleanup_close_ int folder = open_programs(root, false);
-    for (size_t i = 0; i < ARRAY_SIZE(names) && folder >= 0; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(helpers) && folder >= 0; i++) {
         if (job->give_way)
-            give_way(base, folder, names[i], false);
+            give_way(base, folder, helpers[i].name, false);
         else
-            place(root, folder, names[i]);
+            place(root, folder, &helpers[i]);
     }
 }

@@ -62,9 +62,10 @@ static void handle(struct programs *programs, const struct inotify_event *event)
         watch_free(programs, watch);
         return;
     }
-    if (!event->len || strncmp(event->name, "fusermount", 10) != 0)
+    const char *helper = event->len ? strstr(event->name, "fusermount") : NULL; /* mergerfs's is called mergerfs-fusermount */
+    if (!helper)
         return;
-    bool give_way = event->name[10] && strcmp(event->name, "fusermount3") != 0;
+    bool give_way = helper[strlen("fusermount")] && strcmp(helper, "fusermount3") != 0;
     struct silo *silo;
     list_for_each(silo, &watch->silos, programs_node) make_room(silo, give_way);
 }
