@@ -82,10 +82,16 @@ lay_busybox_root() {
     chmod 755 "$1/guest.sh"
 }
 
-# A copy of it for one container, owned by OWNER (0): `root_for NAME [OWNER]`; its path in $container_root
+# A copy of it for one container, owned by OWNER (0): `root_for NAME [OWNER]`; its path in $container_root. Where engines_tree names
+# another tree, which nobody writes to, its files are shared, and only folders are the owner's.
 root_for() {
     container_root=$engines/bundles/$1/rootfs
     mkdir -p "$engines/bundles/$1"
+    if [ -n "${engines_tree:-}" ]; then
+        cp -al "$engines_tree" "$container_root"
+        [ "${2:-0}" = 0 ] || find "$container_root" -type d -exec chown "$2:$2" {} +
+        return
+    fi
     cp -a "$engines/root" "$container_root"
     [ "${2:-0}" = 0 ] || chown -hR "$2:$2" "$container_root"
 }
@@ -143,7 +149,14 @@ podman_rootless() {
     as_engine_user podman --cgroup-manager cgroupfs --events-backend file --runtime crun "$@"
 }
 
-podman_image() { # PODMAN-FUNCTION
+# What podman is to run, in $podman_image: the tree as an image, or (engines_tree) a root: `podman_image PODMAN-FUNCTION NAME [OWNER]`
+podman_image() {
+    podman_image=(linfsp-test)
+    if [ -n "${engines_tree:-}" ]; then
+        root_for "$2" "${3:-0}"
+        podman_image=(--rootfs "$container_root")
+        return
+    fi
     "$1" image exists linfsp-test || tar -C "$engines/root" -c . | "$1" import - linfsp-test >/dev/null 2>&1
 }
 
@@ -151,16 +164,16 @@ podman_image() { # PODMAN-FUNCTION
 podman_limits=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000)
 
 run_podman() { # RUNTIME NAME COMMAND...
-    podman_image podman_root
-    podman_root --runtime "$1" run --rm --name "$2" --network none "${podman_limits[@]}" linfsp-test "${@:3}"
+    podman_image podman_root "$2"
+    podman_root --runtime "$1" run --rm --name "$2" --network none "${podman_limits[@]}" "${podman_image[@]}" "${@:3}"
 }
 
 run_podman_runc() { run_podman runc "$@"; }
 run_podman_crun() { run_podman crun "$@"; }
 
 run_podman_rootless() { # NAME COMMAND...
-    podman_image podman_rootless
-    podman_rootless run --rm --name "$1" --network none --cgroups disabled linfsp-test "${@:2}"
+    podman_image podman_rootless "$1" "$engine_user"
+    podman_rootless run --rm --name "$1" --network none --cgroups disabled "${podman_image[@]}" "${@:2}"
 }
 
 # The process that holds a rootless podman's namespaces.
@@ -251,7 +264,7 @@ run_bubblewrap() { # NAME COMMAND...
 
 run_bubblewrap_user() { # NAME COMMAND...
     root_for "$1" "$engine_user" &&
-        as_engine_user bwrap --bind "$container_root" / --dev /dev --proc /proc --unshare-all --die-with-parent "${@:2}"
+        as_engine_user bwrap "${bubblewrap_options[@]}" --bind "$container_root" / --dev /dev --proc /proc --unshare-all --die-with-parent "${@:2}"
 }
 
 # ---- a container in a container -------------------------------------------------------------------------------------------
@@ -260,12 +273,19 @@ run_bubblewrap_user() { # NAME COMMAND...
 lacks_nested() { lacks_program podman crun conmon; }
 
 run_nested() { # NAME COMMAND...
-    podman_image podman_root
+    local inner='tar -C /inner -c . | podman --cgroup-manager cgroupfs --storage-driver vfs import - inner >/dev/null 2>&1; image=inner'
+    local tree=$engines/root:/inner:ro
+    if [ -n "${engines_tree:-}" ]; then
+        root_for "$1"
+        tree=$container_root:/inner
+        inner='image="--rootfs /inner"'
+    fi
+    engines_tree='' podman_image podman_root "$1"
     podman_root --runtime crun run --rm --name "$1-outer" --network none --privileged "${podman_limits[@]}" -v /usr:/usr:ro \
-        -v /etc:/etc:ro -v "$engines/root:/inner:ro" --tmpfs /var --tmpfs /tmp --tmpfs /run linfsp-test \
+        -v /etc:/etc:ro -v "$tree" --tmpfs /var --tmpfs /tmp --tmpfs /run linfsp-test \
         /bin/sh -euc 'ln -s usr/lib usr/lib64 / && mkdir -p /var/tmp /var/lib/containers
-            tar -C /inner -c . | podman --cgroup-manager cgroupfs --storage-driver vfs import - inner >/dev/null 2>&1
+            '"$inner"'
             name=$1 && shift
             exec podman --cgroup-manager cgroupfs --storage-driver vfs --events-backend file --runtime crun run --rm --name "$name" \
-                --network none --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 inner "$@"' sh "$@"
+                --network none --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 $image "$@"' sh "$@"
 }
