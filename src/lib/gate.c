@@ -6,16 +6,17 @@
  * another thread, mostly on another core, and waking a core costs more than the request does: one reader answers a lone
  * caller twice as fast as two. So the channels beyond session->active stand at a gate, and the thread that runs the
  * volume opens and closes it: one more channel when those that fetch use up their cores, or when one is held up in an
- * operation; one fewer when they have little to do. It looks every TICK_MS while there are requests and sleeps when
- * there are none: begin_request() wakes it.
+ * operation; one fewer when they have little to do. Where requests come fast, placement.h finds out how many do best,
+ * and on which CPUs. It looks every few milliseconds while there are requests and sleeps when there are none:
+ * begin_request() wakes it.
  */
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
 #include "lib/session.h"
 
-#define TICK_NS INT64_C(5000000)
 #define IDLE_TICKS 4
 #define SHRINK_TICKS 10
 
@@ -72,10 +73,28 @@ static int64_t cpu_time(const struct fsp_channel *channel) {
 }
 
 struct load {
-    unsigned used;  /* thousandths of a core */
-    unsigned stuck; /* channels in the same operation as a tick ago */
-    bool any;       /* requests came */
+    unsigned used;     /* thousandths of a core */
+    unsigned stuck;    /* channels in the same operation as a tick ago */
+    uint64_t requests; /* that came */
+    uint64_t turns;    /* that were another caller's than the one before */
+    pid_t caller;      /* one of those who asked; 0: no one that can be told from others */
+    bool several;      /* callers, or it cannot be told */
 };
+
+#define TURNS_OF_SEVERAL 16 /* one in so many */
+
+/* FORGETs are nobody's, nor are the RELEASEs that come between one caller's requests. */
+static void count_callers(struct fsp_channel *channel, struct load *load) {
+    uint64_t turns = atomic_load_explicit(&channel->turns, memory_order_relaxed);
+    pid_t caller = atomic_exchange_explicit(&channel->caller, 0, memory_order_relaxed);
+    load->turns += turns - channel->seen_turns;
+    channel->seen_turns = turns;
+    if (caller == 0)
+        return;
+    if (load->caller != 0 && load->caller != caller)
+        load->several = true;
+    load->caller = caller;
+}
 
 static struct load measure(struct fsp_session *session, int64_t elapsed) {
     struct load load = {0};
@@ -85,14 +104,16 @@ static struct load measure(struct fsp_session *session, int64_t elapsed) {
         uint64_t serving = atomic_load_explicit(&channel->serving, memory_order_relaxed);
         uint64_t begun = atomic_load_explicit(&channel->begun, memory_order_relaxed);
         int64_t cpu = cpu_time(channel);
+        load.requests += begun - channel->seen_begun;
         if (begun != channel->seen_begun)
-            load.any = true;
-        else if (serving)
+            count_callers(channel, &load);
+        if (begun == channel->seen_begun && serving)
             load.stuck++;
         used += cpu - channel->seen_cpu;
         channel->seen_begun = begun;
         channel->seen_cpu = cpu;
     }
+    load.several |= load.caller == 0 || load.turns * TURNS_OF_SEVERAL > load.requests;
     load.used = elapsed > 0 ? (unsigned)(used * 1000 / elapsed) : 0;
     return load;
 }
@@ -112,10 +133,50 @@ static void adjust(struct fsp_session *session, struct load load) {
         session->shrink_ticks = 0;
 }
 
+/* The CPUs of a channel under an arrangement. */
+static void choose_cpus(const struct fsp_session *session, unsigned index, int cpu, cpu_set_t *ret_set) {
+    if (cpu == FSP_ANY_CPU) {
+        *ret_set = session->allowed;
+        return;
+    }
+    unsigned wanted = cpu == FSP_A_CPU_EACH ? index % session->cpus : (unsigned)cpu, seen = 0;
+    CPU_ZERO(ret_set);
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &session->allowed) && seen++ == wanted)
+            CPU_SET(i, ret_set);
+}
+
+/* A channel that cannot be moved stays where it may be: that is slower, but right. */
+static void place(struct fsp_session *session, int cpu) {
+    if (session->placed == cpu)
+        return;
+    session->placed = cpu;
+    for (unsigned i = 0; i < session->n_channels; i++) {
+        cpu_set_t set;
+        choose_cpus(session, i, cpu, &set);
+        if (session->channels[i].started && !atomic_load(&session->channels[i].ended))
+            pthread_setaffinity_np(session->channels[i].thread, sizeof set, &set);
+    }
+}
+
+static void arrange(struct fsp_session *session, struct load load, int64_t elapsed, int64_t now) {
+    bool fast = fsp_placement_tick(&session->placement, load.requests, load.several, elapsed, now);
+    bool linger = fast && session->n_fds >= session->n_channels && session->cpus > 1;
+    atomic_store_explicit(&session->lingering, linger, memory_order_relaxed);
+    if (!fast) {
+        place(session, FSP_ANY_CPU);
+        adjust(session, load);
+        return;
+    }
+    struct fsp_arrangement wanted = fsp_placement_current(&session->placement);
+    place(session, wanted.cpu);
+    set_active(session, wanted.readers + load.stuck);
+}
+
 /* Whether the keeper may sleep until it is woken. It says so first and looks once more a tick later: a request that
  * began in between, and did not see that it had to wake anyone, is not overlooked. */
 static bool falls_asleep(struct fsp_session *session, struct load load) {
-    if (load.any || load.stuck) {
+    if (load.requests || load.stuck) {
         session->idle_ticks = 0;
         atomic_store(&session->asleep, false);
     } else if (++session->idle_ticks == IDLE_TICKS)
@@ -132,11 +193,12 @@ int64_t fsp_gate_tick(struct fsp_session *session) {
             return -1;
         session->idle_ticks = 0;
     }
-    if (elapsed < TICK_NS)
-        return session->last_tick + TICK_NS;
+    int64_t pause = fsp_placement_pause(&session->placement);
+    if (elapsed < pause)
+        return session->last_tick + pause;
     struct load load = measure(session, elapsed);
     session->last_tick = now;
-    if (elapsed < 4 * TICK_NS) /* else it slept: the figures say nothing */
-        adjust(session, load);
-    return falls_asleep(session, load) ? -1 : now + TICK_NS;
+    if (elapsed < 4 * pause) /* else it slept: the figures say nothing */
+        arrange(session, load, elapsed, now);
+    return falls_asleep(session, load) ? -1 : now + fsp_placement_pause(&session->placement);
 }

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop over /dev/fuse: one read a request, one write an answer. It works in every container. */
+/*
+ * The loop over /dev/fuse: one read a request, one write an answer. It works in every container.
+ *
+ * While requests come fast (placement.h) a reader that has answered looks again for a moment before it sleeps, letting
+ * others have its core: to wake it on a core that has gone idle costs more than all the rest of a request. It stops
+ * doing so for a while where others do want the core.
+ */
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "lib/session.h"
+
+#define LINGER_NS INT64_C(40000)
+/* Away from its core for so long: somebody else uses it. */
+#define OTHERS_NS INT64_C(200000)
+#define OTHERS_PAUSE_NS INT64_C(100000000)
 
 int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size) {
     if (atomic_load_explicit(&channel->session->cut, memory_order_relaxed))
@@ -16,8 +29,38 @@ int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size) {
     return n == 0 || errno == ENODEV || errno == ECONNABORTED ? 0 : -errno;
 }
 
-static int fetch(struct fsp_channel *channel, size_t *ret_size) {
+/* Only where no other thread reads from the same file. */
+static void set_blocking(struct fsp_channel *channel, bool blocking) {
+    if (channel->nonblocking == blocking && fcntl(channel->fd, F_SETFL, blocking ? O_RDWR : O_RDWR | O_NONBLOCK) == 0)
+        channel->nonblocking = !blocking;
+}
+
+static bool may_linger(const struct fsp_channel *channel, int64_t now) {
+    return atomic_load_explicit(&channel->session->lingering, memory_order_relaxed) && now >= channel->linger_after;
+}
+
+/* -EAGAIN: nothing has come so far. */
+static int fetch_lingering(struct fsp_channel *channel, size_t *ret_size) {
     int r;
+    int64_t begin = fsp_now_ns(), before = begin;
+    if (!may_linger(channel, begin))
+        return -EAGAIN;
+    set_blocking(channel, false);
+    while ((r = fsp_dev_read(channel, ret_size)) == -EAGAIN && before - begin < LINGER_NS) {
+        sched_yield();
+        int64_t now = fsp_now_ns();
+        if (now - before > OTHERS_NS)
+            channel->linger_after = now + OTHERS_PAUSE_NS;
+        before = now;
+    }
+    return r;
+}
+
+static int fetch(struct fsp_channel *channel, size_t *ret_size) {
+    int r = fetch_lingering(channel, ret_size);
+    if (r >= 0 || (r != -EAGAIN && r != -EINTR && r != -ENOENT && r != -ENOMEM))
+        return r;
+    set_blocking(channel, true);
     /* ENOENT: a request that was given up while it was being read */
     do
         r = fsp_dev_read(channel, ret_size);

@@ -123,6 +123,17 @@ static void find_early_interrupt(struct fsp_channel *channel, uint64_t unique);
 
 /* ---- serving --------------------------------------------------------------------------------------------------- */
 
+/* The gate's keeper makes the caller 0 with each tick; otherwise this thread alone writes here. */
+static void note_caller(struct fsp_channel *channel, pid_t pid) {
+    pid_t before = atomic_load_explicit(&channel->caller, memory_order_relaxed);
+    if (pid == 0 || pid == before)
+        return;
+    uint64_t turns = atomic_load_explicit(&channel->turns, memory_order_relaxed);
+    if (before != 0)
+        atomic_store_explicit(&channel->turns, turns + 1, memory_order_relaxed);
+    atomic_store_explicit(&channel->caller, pid, memory_order_relaxed);
+}
+
 static void begin_request(struct fsp_channel *channel, const struct fuse_in_header *header) {
     struct linfsp_request *request = channel->request;
     request->channel = channel;
@@ -148,6 +159,7 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
         atomic_store_explicit(&channel->serving, header->unique, memory_order_relaxed);
     uint64_t begun = atomic_load_explicit(&channel->begun, memory_order_relaxed);
     atomic_store_explicit(&channel->begun, begun + 1, memory_order_relaxed);
+    note_caller(channel, request->pid);
     if (atomic_load_explicit(&channel->session->asleep, memory_order_relaxed))
         fsp_gate_activity(channel->session);
 }
@@ -355,7 +367,10 @@ static int start_on_dev(struct fsp_session *session, unsigned n, bool adaptive) 
 }
 
 int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive) {
+    if (sched_getaffinity(0, sizeof session->allowed, &session->allowed) < 0)
+        CPU_ZERO(&session->allowed);
     session->cpus = count_cpus();
+    session->placed = FSP_ANY_CPU;
     if (session->uring) {
         if (fsp_uring_start(session) == 0)
             return 0;
@@ -363,7 +378,9 @@ int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive) {
         session->uring = NULL;
         session->loop = &fsp_loop_dev;
     }
-    return start_on_dev(session, fsp_channel_count(n), adaptive);
+    n = fsp_channel_count(n);
+    fsp_placement_init(&session->placement, n, CPU_COUNT(&session->allowed) > 0 ? session->cpus : 1);
+    return start_on_dev(session, n, adaptive);
 }
 
 static bool all_ended(struct fsp_session *session) {

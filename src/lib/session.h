@@ -19,6 +19,7 @@
 #define LINFSP_LIB_SESSION_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@
 
 #include "lib/fuse-abi.h"
 #include "lib/loop.h"
+#include "lib/placement.h"
 #include "linfsp/linfsp.h"
 
 #define FSP_PAGE_SIZE ((size_t)4096)
@@ -72,7 +74,7 @@ struct linfsp_request {
     gid_t gid;
     pid_t pid;
     mode_t umask;
-    bool kill_suidgid; /* of open and create */
+    bool kill_suidgid;           /* of open and create */
     uint32_t answer_max;         /* bytes that the kernel has room for, behind the header */
     _Atomic int state;           /* FSP_REQUEST_* */
     atomic_bool interrupted;     /* once detached */
@@ -107,6 +109,8 @@ struct fsp_channel {
     struct linfsp_request *request; /* fetched into next */
     int fd;
     struct fsp_ring_channel *ring; /* loop-uring.c's */
+    bool nonblocking;              /* loop-dev.c's, as the next */
+    int64_t linger_after;          /* ns */
     unsigned index;
     pthread_t thread;
     bool started;
@@ -115,8 +119,11 @@ struct fsp_channel {
     _Atomic uint64_t serving;     /* the unique under way, or 0 */
     _Atomic uint64_t interrupted; /* a unique */
     _Atomic uint64_t begun;       /* requests */
-    uint64_t seen_begun;          /* by the gate's keeper, as the next */
-    int64_t seen_cpu;             /* ns */
+    _Atomic uint64_t turns;       /* of these, whose caller was another than before */
+    _Atomic pid_t caller;         /* the last one that has a number here; 0: none since the last tick */
+    uint64_t seen_begun;          /* by the gate's keeper, as the next two */
+    uint64_t seen_turns;
+    int64_t seen_cpu; /* ns */
 };
 
 struct fsp_session {
@@ -146,8 +153,12 @@ struct fsp_session {
     int activity_event;      /* eventfd, to wake it by */
     pthread_mutex_t gate_lock;
     pthread_cond_t gate;
-    bool gate_open; /* for good */
-    unsigned cpus;
+    bool gate_open;        /* for good */
+    cpu_set_t allowed;     /* the CPUs of this process when the session started, */
+    unsigned cpus;         /* and how many they are */
+    atomic_bool lingering; /* readers do not go to sleep at once */
+    int placed;            /* where the channels are, as struct fsp_arrangement has it */
+    struct fsp_placement placement;
     unsigned idle_ticks, shrink_ticks;
     int64_t last_tick; /* ns */
 
@@ -155,7 +166,8 @@ struct fsp_session {
     struct linfsp_request *detached[FSP_DETACHED_BUCKETS];
     struct linfsp_request *free_requests;
     unsigned n_free;
-    /* Interrupts of requests that nobody knows (yet). Of use with rings only, where the kernel cannot be told to ask again. */
+    /* Interrupts of requests that nobody knows (yet). Of use with rings only, where the kernel cannot be told to ask
+     * again. */
     struct {
         uint64_t unique;
         int64_t until; /* ns */
@@ -211,8 +223,8 @@ void fsp_channels_wake(struct fsp_session *session);
 
 /* ---- loop-dev.c ------------------------------------------------------------------------------------------------ */
 
-/* 1: a message of *ret_size bytes in channel->request->input; 0: the connection has ended; -errno: -EAGAIN, -EINTR, -ENOENT
- * and -ENOMEM pass. */
+/* 1: a message of *ret_size bytes in channel->request->input; 0: the connection has ended; -errno: -EAGAIN, -EINTR,
+ * -ENOENT and -ENOMEM pass. */
 int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size);
 int fsp_dev_send(struct linfsp_request *request, const struct iovec *vector, int count, size_t size);
 void fsp_dev_leave(struct fsp_channel *channel);
