@@ -53,6 +53,8 @@ def arguments():
     parser.add_argument("--only", metavar="SECTION,...", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--rounds", type=int, help="of the operations")
     parser.add_argument("--seconds", type=float, help="of each operation in a round")
+    parser.add_argument("--operations", metavar="NAME,...", help="only these operations")
+    parser.add_argument("--targets", metavar="NAME,...", help="only these file systems")
     parser.add_argument("--containers", type=int, help="to start, of each kind")
     parser.add_argument("--silos", type=int, help="at most, at once")
     parser.add_argument("--pin", action="store_true", help="pin each client thread to a CPU")
@@ -62,11 +64,17 @@ def arguments():
     unknown = set(given.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no such section: {', '.join(unknown)}")
+    given.operations = given.operations.split(",") if given.operations else data.OPERATIONS
+    unknown = set(given.operations) - set(data.OPERATIONS)
+    if unknown:
+        parser.error(f"no such operation: {', '.join(unknown)}")
+    given.targets = given.targets.split(",") if given.targets else None
     return given
 
 
 def make_plan(given):
     plan = types.SimpleNamespace(**(QUICK if given.quick else FULL), threads=(1, 2), pin=given.pin)
+    plan.operations, plan.targets = given.operations, given.targets
     for name in ("rounds", "seconds", "containers", "silos"):
         if getattr(given, name):
             setattr(plan, name, getattr(given, name))

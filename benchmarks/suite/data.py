@@ -67,8 +67,6 @@ def make_targets(machine, stack):
                 "/pass",
             )
             targets.append(Target("passthrough_ll", other, "/pass", every=2))
-    for target in targets:
-        target.start(stack)
     return targets
 
 
@@ -97,10 +95,12 @@ def measure(machine, plan, say):
     machine.service.start()
     results = {}
     with contextlib.ExitStack() as stack:
-        targets = make_targets(machine, stack)
+        targets = [target for target in make_targets(machine, stack) if not plan.targets or target.name in plan.targets]
+        for target in targets:
+            target.start(stack)
         for number in range(plan.rounds):
             say(f"operations, round {number + 1} of {plan.rounds}")
-            for operation in OPERATIONS:
+            for operation in plan.operations:
                 for threads in plan.threads:
                     for target in order(targets, number):
                         result = target.measure(operation, threads, plan)
