@@ -17,8 +17,8 @@ PRIVILEGED = ["--device", "/dev/fuse", "--cap-add", "SYS_ADMIN", "--security-opt
 class Target:
     """A folder to be measured, with the program that runs the load beside it. every: in each so-manieth round only."""
 
-    def __init__(self, name, container, folder, every=1):
-        self.name, self.folder, self.every = name, folder, every
+    def __init__(self, name, container, folder, every=1, operations=OPERATIONS):
+        self.name, self.folder, self.every, self.operations = name, folder, every, operations
         self.container = container
 
     def start(self, stack):
@@ -52,6 +52,8 @@ def make_targets(machine, stack):
         mount(stock, "/mnt/z", "/bench/memfs", "-F", "BENCH", *unlimited, "-t", "0", "-m", "Z:")
         mount(stock, "/mnt/y", "/bench/memfs", "-i", "-F", "NTFS", *unlimited, "-m", "Y:")
         targets += [Target("memfs", stock, "/mnt/z"), Target("memfs-cached", stock, "/mnt/y", every=2)]
+        mount(stock, "/mnt/x", "/bench/memfs", "-F", "PASS", *unlimited, "--pass-through=0", "-m", "X:")
+        targets.append(Target("memfs-passed", stock, "/mnt/x", operations=DATA))
     if "peer-memfs-ll" in machine.inside:
         other = stack.enter_context(Container(machine, "--tmpfs", "/tmpfs:size=4g", *PRIVILEGED))
         mount(other, "/peer", "/bench/peer-memfs-ll", "--timeout=0", "-f", "-o", "default_permissions", "/peer")
@@ -70,9 +72,9 @@ def make_targets(machine, stack):
     return targets
 
 
-def order(targets, number):
+def order(targets, number, operation):
     """Another one begins in each round: who comes first finds the machine as the last one left it."""
-    now = [target for target in targets if number % target.every == 0]
+    now = [target for target in targets if number % target.every == 0 and operation in target.operations]
     return now[number % len(now) :] + now[: number % len(now)]
 
 
@@ -102,7 +104,7 @@ def measure(machine, plan, say):
             say(f"operations, round {number + 1} of {plan.rounds}")
             for operation in plan.operations:
                 for threads in plan.threads:
-                    for target in order(targets, number):
+                    for target in order(targets, number, operation):
                         result = target.measure(operation, threads, plan)
                         results.setdefault((operation, threads), {}).setdefault(target.name, []).append(result)
     rows = []
@@ -128,7 +130,7 @@ def add_ratios(rows):
     for row in rows:
         cells = row["targets"]
         row["ratios"] = {}
-        for ours, theirs in [("memfs", "libfuse"), ("memfs", "tmpfs"), ("memfs-cached", "tmpfs")]:
+        for ours, theirs in [("memfs", "libfuse"), ("memfs", "tmpfs"), ("memfs-cached", "tmpfs"), ("memfs-passed", "tmpfs")]:
             pair = cells.get(ours), cells.get(theirs)
             if all(cell and "samples" in cell for cell in pair):
                 ours_samples, theirs_samples = (cell["samples"] for cell in pair)

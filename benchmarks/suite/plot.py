@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 COLOURS = {
     "memfs": "#c0392b",
     "memfs-cached": "#e59866",
+    "memfs-passed": "#b7950b",
     "libfuse": "#2e6da4",
     "passthrough_ll": "#85aed3",
     "tmpfs": "#555555",
