@@ -334,6 +334,68 @@ direct_is_as_usual() {
     script_in own 'rm /tmp/client'
 }
 
+shared() { # PREFIX-PATH: on the host and in another container
+    mounted_here "/unc/$1" && mounted extra "/dev/linfsp/unc/$1"
+}
+
+own_linfsp() { # USER ARGUMENT...
+    inside_as "$1" own "$silo_bin/linfsp" "${@:2}"
+}
+
+own_linfsp_refused() { # PART USER ARGUMENT...
+    refused "$1" -- docker exec -u "$2" "$(full_name own)" "$silo_bin/linfsp" "${@:3}"
+}
+
+@test "programs: linfsp share gives what a program mounted a prefix, and linfsp unshare takes it back" {
+    container extra busybox
+    for who in 0 1000; do
+        at=/tmp/m
+        [ "$who" = 0 ] || at=/tmp/u/m
+        for program in bindfs sshfs; do
+            start own "$who" "$program" bg allow_other || return
+            own_linfsp "$who" share "$at" '\nas\photos' || return
+            wait_until 3 shared nas/photos || return
+            equal "$program on the host" "$(bounded cat /unc/nas/photos/file)" hello || return
+            script_in extra 'grep -qx hello /dev/linfsp/unc/nas/photos/file' || return
+            has "$("$linfsp" volumes)" '\nas\photos' "$at" || return
+            own_linfsp_refused "shared already" "$who" share "$at" '\nas\again' || return
+            if [ "$program" = bindfs ]; then
+                own_linfsp "$who" unshare '\nas\photos' || return
+                wait_until 3 not mounted_here /unc/nas/photos || return
+                equal "where it was mounted" "$(inside_as "$who" own cat "$at/file")" hello || return
+                own_linfsp "$who" share "$at" //nas/photos || return
+                wait_until 3 shared nas/photos || return
+                inside_as "$who" own fusermount3 -u "$at" || return
+            else
+                pids_in own sshfs | xargs kill -KILL
+            fi
+            wait_until 5 not mounted_here /unc/nas/photos || return
+            wait_until 5 not test -e /unc/nas || return
+            wait_until 5 ended own "$program" || return
+        done
+    done
+}
+
+@test "programs: linfsp share refuses what is another user's, what others may not look into, a prefix in use, and no volume" {
+    container extra busybox
+    share extra y '\nas\taken'
+    start own 0 sshfs bg # bindfs of root's has allow_other in any case
+    own_linfsp_refused "allow_other" 0 share "$at" '\nas\photos'
+    inside own fusermount3 -u "$at"
+    start own 0 bindfs bg allow_other
+    own_linfsp_refused "" 1000 share "$at" '\nas\photos'
+    own_linfsp_refused "in use" 0 share "$at" '\NAS\taken'
+    own_linfsp_refused "" 0 share /etc '\nas\photos'
+    own_linfsp_refused "" 0 unshare '\nas\taken'
+    refused "" -- docker exec "$(full_name extra)" /dev/linfsp/bin/linfsp share "$at" '\nas\photos'
+    not mounted_here /unc/nas/photos
+    mounted_here /unc/nas/taken
+    own_linfsp 0 share "$at" '\nas\photos'
+    own_linfsp_refused "" 1000 unshare '\nas\photos'
+    mounted_here /unc/nas/photos
+    inside own fusermount3 -u "$at"
+}
+
 # ---- programs installed later ------------------------------------------------------------------------------------------------
 
 stand_in_answers() {
