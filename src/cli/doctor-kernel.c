@@ -133,8 +133,23 @@ static void check_io_uring(struct doctor *doctor, bool known, uint64_t flags) {
         finding(doctor, LEVEL_OK, "io_uring", NULL, NULL, "FUSE over io_uring is switched on");
 }
 
+/* Programs that come by fusermount3 answer FUSE_INIT themselves: only the kernel's default is a time-out for them. */
+static void check_default_time_out(struct doctor *doctor) {
+    char seconds[32];
+    read_line("/proc/sys/fs/fuse/default_request_timeout", seconds, sizeof seconds);
+    if (strcmp(seconds, "0") == 0)
+        finding(doctor, LEVEL_NOTE, "fuse",
+                "who uses a share of an unmodified FUSE program (-o unc=, linfsp share) that hangs waits until somebody "
+                "unmounts it: linfsp umount --force TARGET",
+                "sysctl fs.fuse.default_request_timeout=300, which goes for all FUSE file systems of this host that are "
+                "mounted from then on",
+                "there is no request time-out for programs that set none");
+}
+
 static void check_time_outs(struct doctor *doctor, uint64_t flags) {
     char most[32];
+    if (flags & FUSE_REQUEST_TIMEOUT)
+        check_default_time_out(doctor);
     read_line("/proc/sys/fs/fuse/max_request_timeout", most, sizeof most);
     if (!(flags & FUSE_REQUEST_TIMEOUT))
         finding(doctor, LEVEL_NOTE, "fuse",
