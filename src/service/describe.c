@@ -14,7 +14,8 @@
  *     machine-<name>.scope                               systemd-nspawn
  *     /kubepods/.../<64 hex>                             containerd (Kubernetes without systemd)
  *
- * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about them.
+ * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about them. Runs in a
+ * worker: a process can keep whoever reads its command line waiting, by a file system of its own that does not answer.
  */
 #include "service/describe.h"
 
@@ -269,13 +270,18 @@ static bool describe_by_shim(pid_t init, const struct description *ret) {
     return true;
 }
 
-int describe_container(pid_t init, char *ret_id, size_t id_size, char *ret_engine, size_t engine_size, char *ret_name,
-                       size_t name_size) {
-    struct description ret = {.id_size = id_size, .engine_size = engine_size, .name_size = name_size};
-    ret.id = ret_id;
-    ret.engine = ret_engine;
-    ret.name = ret_name;
-    if (describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret))
-        return 1;
-    return describe_by_engine(init, &ret); /* bubblewrap's is process 1 of its containers, or the one above */
+void describe_job(const struct job *job, struct job_result *result) {
+    static char id[sizeof result->description.id], name[sizeof result->description.name];
+    struct job_description *made = &result->description;
+    struct description ret = {.id_size = sizeof id, .engine_size = sizeof made->engine, .name_size = sizeof name};
+    ret.id = id;
+    ret.engine = made->engine;
+    ret.name = name;
+    id[0] = name[0] = 0;
+    pid_t init = job->target.init_pid;
+    made->known = describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret) ||
+                  describe_by_engine(init, &ret); /* bubblewrap's is process 1 of its containers, or the one above */
+    /* a control group may be called anything */
+    utf8_printable(id, made->id, sizeof made->id);
+    utf8_printable(name, made->name, sizeof made->name);
 }

@@ -25,6 +25,7 @@ enum job_type {
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
+    JOB_DESCRIBE, /* whose the silo is: engine, id, name (describe.c) */
     JOB_SHARE, /* mount a volume (unmount.mount_id) at its unc_path, too; without mount_id: unmount it there */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
@@ -104,6 +105,12 @@ struct job {
     };
 };
 
+/* Whose a silo is; "" what is not known. */
+struct job_description {
+    bool known; /* the engine is */
+    char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+};
+
 struct job_result {
     uint64_t ticket;
     int error; /* 0 or a negative errno */
@@ -111,6 +118,7 @@ struct job_result {
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;
+        struct job_description description;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */

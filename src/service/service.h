@@ -71,7 +71,7 @@ struct silo {
     bool injecting; /* a worker is at it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
-    bool described;
+    bool described, describing, describing_early; /* early: its runtime stood between it and its engine */
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
 };
 
@@ -179,7 +179,7 @@ int silo_make_host(struct service *service);
 /* For all of a stop: takes the folder out of the silo, then forgets it. */
 void silo_eject(struct silo *silo);
 void silo_free(struct silo *silo);
-/* Fills in id, engine and name. */
+/* Has id, engine and name filled in, in a moment, where they are not known yet. */
 void silo_describe(struct silo *silo);
 bool silo_in_use(const struct silo *silo);
 

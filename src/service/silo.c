@@ -26,8 +26,10 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "wire/codec.h"
 
 #define KTHREADD 2
+#define DESCRIBE_LANE (UINT64_C(3) << 62)
 
 static const char *const socket_names[2] = {"disk", "net"};
 
@@ -41,10 +43,32 @@ bool silo_in_use(const struct silo *silo) {
     return silo->volumes > 0 || silo->injecting;
 }
 
+static void on_described(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (!silo || silo->dead || !silo->describing)
+        return;
+    silo->describing = false;
+    if (result->error < 0 || !result->description.known) {
+        silo->described = result->error == -ETIMEDOUT; /* and is not asked again */
+        return;
+    }
+    const struct job_description *description = &result->description;
+    if (description->id[0])
+        WIRE_SET(silo->id, description->id);
+    WIRE_SET(silo->engine, description->engine);
+    WIRE_SET(silo->name, description->name);
+    silo->described = !silo->describing_early;
+    if (!silo->described && !silo->unsettled)
+        silo_describe(silo);
+}
+
 void silo_describe(struct silo *silo) {
-    if (!silo->described && !silo->host)
-        silo->described = describe_container(silo->target.init_pid, silo->id, sizeof silo->id, silo->engine,
-                                             sizeof silo->engine, silo->name, sizeof silo->name) > 0;
+    if (silo->described || silo->describing || silo->host || silo->dead)
+        return;
+    struct job job = {.type = JOB_DESCRIBE, .target = silo->target};
+    silo->describing_early = silo->unsettled;
+    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo->mount_namespace | DESCRIBE_LANE,
+                                      on_described, silo->service, silo->mount_namespace) >= 0;
 }
 
 /* ---- its folder --------------------------------------------------------------------------------------------------- */
@@ -314,6 +338,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         if (result->inject.programs > 0)
             programs_watch(silo, result->inject.programs);
         service->injections++;
+        silo_describe(silo);
         journal_put_silo(silo);
         log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
     }
@@ -400,6 +425,7 @@ static struct silo *silo_unless_ended(struct silo *silo, pid_t pid, bool early) 
 static void settle(struct silo *silo, pid_t pid) {
     struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
     silo->unsettled = false;
+    silo_describe(silo);
     if (process_may_mount(pid))
         (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_stand_in,
                              silo->service, silo->mount_namespace);
@@ -476,6 +502,7 @@ int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, ui
         silo_free(silo);
         return r;
     }
+    silo_describe(silo);
     journal_put_silo(silo);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "service/describe.h"
 #include "service/enter.h"
 #include "service/reaper.h"
 #include "util/cleanup.h"
@@ -109,6 +110,9 @@ static void perform(const struct job_base *base, const struct job *job, const in
         return;
     case JOB_SHARE:
         share_job(base, job, fds, n_fds, result);
+        return;
+    case JOB_DESCRIBE:
+        describe_job(job, result);
         return;
     case JOB_DISCARD:
         return; /* done with its reception */

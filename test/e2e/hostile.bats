@@ -185,3 +185,28 @@ attack() { # VERB [NUMBER]: on both sockets
     remove_container fresh
     no_hung_tasks
 }
+
+@test "hostile: a process whose command line cannot be read holds up nobody who asks which containers there are" {
+    local folder=$LINFSP_STATE/hostile/unreadable
+    install -d -o 54321 -g 54321 "$folder"
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -I "$LINFSP_STAGE/include" -o "$LINFSP_STATE/hostile/program" \
+        "$LINFSP_ROOT/test/helpers/unreadable.c" "$(find "$LINFSP_STAGE/lib" -name liblinfsp.a)" -pthread
+    setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$LINFSP_STATE/hostile/program" "$folder/fs" \
+        >"$LINFSP_STATE/hostile/said" 2>&1 3>&- &
+    program=$!
+    wait_until 5 grep locked "$LINFSP_STATE/hostile/said"
+    for _ in {1..20}; do
+        sleep 0.1
+        timed timeout 5 "$linfsp" silos >"$LINFSP_STATE/hostile/silos" || break
+        [ "$elapsed" -lt 1500 ] || break
+    done
+    served=0
+    others_are_served || served=$?
+    # ps and pgrep would wait for its command line, too
+    read -ra children <"/proc/$program/task/$program/children" || true
+    kill -KILL "${children[@]}" "$program"
+    has "$(cat "$LINFSP_STATE/hostile/silos")" " own "
+    [ "$elapsed" -lt 1500 ] || fail "linfsp silos took $elapsed ms"
+    [ "$served" -eq 0 ]
+    wait_until 5 not mounted_here "$folder/fs"
+}
