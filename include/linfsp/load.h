@@ -186,6 +186,10 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
                         : linfsp_load_configured(error.message, sizeof error.message) ||
                               linfsp_load_default(error.message, sizeof error.message))
         return 0;
+    size_t used = strlen(error.message);
+    snprintf(error.message + used, sizeof error.message - used,
+             "; in a container it is brought by the LinFsp service of the host (as root: linfsp start), on a host it comes "
+             "with LinFsp, or LINFSP_LIBRARY names its file");
     if (ret_error)
         *ret_error = error;
     return -ENOENT;
