@@ -161,3 +161,31 @@ no_fuse_mounts() {
     remove_container many
     remove_container other
 }
+
+@test "bad input: names with blanks, quotes and backslashes are what they were when the service comes back" {
+    local paths=('/tmp/ begins and ends ' "/tmp/it's" '/tmp/"\quoted\"' '/tmp/%s%n' '/tmp/prefix x') path
+    for path in "${paths[@]}"; do
+        start_memfs one -F NTFS -m "$path"
+        wait_until 5 volume_listed "$path" || return
+    done
+    start_memfs one -F NTFS -u "//a b/c'd %s "
+    wait_until 5 mounted_as '\a b\c'"'"'d %s '
+    service_kill
+    service_start
+    for path in "${paths[@]}"; do
+        wait_until 8 volume_listed "$path" || return
+        inside one "$silo_bin/linfsp" umount "$path"
+        script_in one "$(printf 'no test -e %q' "$path")" || return
+    done
+    wait_until 8 mounted_as '\a b\c'"'"'d %s '
+    "$linfsp" umount '\a b\c'"'"'d %s '
+    no_fuse_mounts
+}
+
+volume_listed() {
+    "$linfsp" volumes --json | jq -e --arg path "$1" 'any(.[]; .mount_point == $path and .attached)'
+}
+
+mounted_as() {
+    "$linfsp" volumes --json | jq -e --arg prefix "$1" 'any(.[]; .prefix == $prefix and .attached)'
+}

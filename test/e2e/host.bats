@@ -123,3 +123,32 @@ user_memfs() {
     nothing_left
     service_start
 }
+
+@test "host: one ordinary user with all the connections and volumes there are keeps out neither root nor another user" {
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_ROOT/src" -o "$LINFSP_STATE/user/client" "$LINFSP_ROOT/test/helpers/hostile-client.c"
+    "${user[@]}" "$LINFSP_STATE/user/client" crowd /run/linfsp/host/disk 2000 >"$BATS_TEST_TMPDIR/crowd" 2>&1 3>&- &
+    client=$!
+    wait_until 5 grep held "$BATS_TEST_TMPDIR/crowd"
+    install -d -o 54322 "$LINFSP_STATE/other"
+    for who in 0 54322; do
+        timed setpriv --reuid "$who" --clear-groups "$linfsp" volumes
+        [ "$elapsed" -lt 1500 ]
+        setpriv --reuid "$who" --clear-groups "$here_memfs" -b -F NTFS -m "$LINFSP_STATE/other/$who"
+        setpriv --reuid "$who" --clear-groups "$linfsp" umount "$LINFSP_STATE/other/$who"
+    done
+    refused '' -- "${user[@]}" "$linfsp" volumes
+    kill "$client"
+    wait_until 5 "${user[@]}" "$linfsp" volumes
+    made=0
+    while "${user[@]}" "$here_memfs" -b -n 1 -s 0 -F NTFS -m "$LINFSP_STATE/user/v$made" >/dev/null 2>"$BATS_TEST_TMPDIR/refusal"; do
+        made=$((made + 1))
+    done
+    equal "volumes of the user" "$made" 64
+    has "$(cat "$BATS_TEST_TMPDIR/refusal")" max_volumes_per_silo
+    for who in 0 54322; do
+        setpriv --reuid "$who" --clear-groups "$here_memfs" -b -F NTFS -m "$LINFSP_STATE/other/$who"
+        setpriv --reuid "$who" --clear-groups "$linfsp" umount "$LINFSP_STATE/other/$who"
+    done
+    "${user[@]}" "$linfsp" umount --all
+    wait_until 5 no_host_volumes
+}
