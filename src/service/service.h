@@ -127,7 +127,8 @@ struct volume {
     bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
     bool sharing, unsharing; /* just now */
     uint64_t sharer; /* the connection that asked for it */
-    sd_event_source *orphan_timer; /* after a restart: how long the server has to come back */
+    sd_event_source *orphan_timer; /* after a restart: until the server has come back */
+    unsigned orphan_turns; /* how often it is still looked after */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;
 };

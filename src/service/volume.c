@@ -24,8 +24,8 @@
 #include "util/paths.h"
 #include "wire/codec.h"
 
-#define ORPHAN_USEC (10 * 1000000ull)
-#define ENDED_ORPHAN_USEC (1 * 1000000ull) /* where the process that asked for the volume has gone: only a child could come back */
+#define ORPHAN_USEC 1000000ull
+#define ORPHAN_TURNS 10
 #define UNMOUNT_LANE (UINT64_C(1) << 63)
 
 struct volume *volume_find(struct service *service, uint64_t id) {
@@ -481,8 +481,18 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
 
 /* ---- after a restart ------------------------------------------------------------------------------------------------ */
 
+static bool server_is_there(const struct volume *volume) {
+    uint64_t start;
+    return process_start(volume->peer.pid, &start) == 0 && start == volume->server_start;
+}
+
+/* Where the process that asked for the volume has gone, only a child of it could come back, and had the time. */
 static int on_orphaned(sd_event_source *source, uint64_t usec, void *userdata) {
     struct volume *volume = userdata;
+    if (--volume->orphan_turns > 0 && server_is_there(volume)) {
+        (void)sd_event_source_set_time_relative(source, ORPHAN_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
     volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
     volume_end(volume, "its server did not come back after a restart of the service", true);
     return 0;
@@ -515,10 +525,9 @@ int volume_restore(struct service *service, struct volume *volume) {
         }
         return 0;
     }
-    uint64_t start;
-    bool there = process_start(volume->peer.pid, &start) == 0 && start == volume->server_start;
-    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC,
-                                      there ? ORPHAN_USEC : ENDED_ORPHAN_USEC, 100000, on_orphaned, volume);
+    volume->orphan_turns = ORPHAN_TURNS;
+    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000, on_orphaned,
+                                      volume);
 }
 
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {

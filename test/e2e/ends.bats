@@ -284,6 +284,28 @@ volume_is_attached() { # PREFIX
     volumes_gone
 }
 
+# memfs ends as soon as it is there, and with it the client that runs it in the container.
+ended_with_memfs() { # CLIENT-PID
+    signal_memfs KILL server >/dev/null 2>&1
+    gone "$1"
+}
+
+@test "ends: the service is killed at any moment of a mount" {
+    container server busybox
+    for _ in {1..20}; do
+        docker exec "$(full_name server)" "$silo_bin/memfs" -F NTFS -m Z: -u '\memfs\busy' >"$BATS_TEST_TMPDIR/memfs" 2>&1 3>&- &
+        client=$!
+        sleep "0.0$((3 + RANDOM % 6))$((RANDOM % 10))" # memfs comes to ask for its volume in this time
+        service_kill
+        service_start
+        # it came back to the new service, or it gave up: whatever it was, nothing of it is to stay
+        wait_until 10 ended_with_memfs "$client"
+        wait_unmounted server /mnt/z || return
+        wait_until 5 not mounted_here /unc/memfs/busy || return
+        script_in server 'test ! -e /mnt/z' || return
+    done
+}
+
 @test "ends: umount in the container by root ends memfs" {
     container server busybox --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined
     share server y '\memfs\busy'
