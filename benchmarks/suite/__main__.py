@@ -20,9 +20,18 @@ import mounting
 import plot
 import scale
 import table
+import variants
 from machine import Machine, Missing, take_turn
 
-SECTIONS = {"data": data, "injection": injection, "mounting": mounting, "scale": scale}
+SECTIONS = {
+    "data": data.measure,
+    "injection": injection.measure,
+    "mounting": mounting.measure,
+    "scale": scale.measure,
+    "io_uring": variants.measure_uring,
+    "round-trips": variants.measure_round_trips,
+    "folders": variants.measure_folders,
+}
 FULL = {
     "rounds": 5,
     "seconds": 0.2,
@@ -98,7 +107,7 @@ def measure(given, plan):
         results = {"machine": machine.facts(), "mode": "quick" if given.quick else "full", "plan": vars(plan).copy()}
         for name in given.sections:
             try:
-                results[name] = SECTIONS[name].measure(machine, plan, say)
+                results[name] = SECTIONS[name](machine, plan, say)
             except Missing as missing:
                 machine.skipped[name] = str(missing)
             except (

@@ -10,6 +10,7 @@ from machine import Container, Missing, end_process, wait_until
 METADATA = ["create", "stat", "fstat", "open", "rename", "unlink", "mkdir", "rmdir"]
 LISTINGS = ["readdir", "list"]
 DATA = ["read-4k-direct", "write-4k-direct", "read-1m", "write-1m", "read-1m-direct", "write-1m-direct", "read-mmap"]
+DIRECT = ["read-4k-direct", "write-4k-direct", "read-1m-direct", "write-1m-direct"]
 OPERATIONS = METADATA + LISTINGS + DATA
 PRIVILEGED = ["--device", "/dev/fuse", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"]
 

@@ -66,6 +66,20 @@ def operations(data):
     return heading("Operations") + legend + "\n\n" + columns(rows, 2)
 
 
+def variants(title, found):
+    """Each row's first file system against the others of that row."""
+    rows = []
+    for row in found["rows"]:
+        cells, names = row["targets"], list(row["targets"])
+        if not rows:
+            others = [f"{names[0]}/{name}" for name in names[1:]]
+            rows = [["operation", "", *names, *others, ""]]
+        ratios = [f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "-" for name in names[1:]]
+        figures_ = [rate(cells[name], row["operation"]) for name in names]
+        rows.append([row["operation"], f"×{row['threads']}", *figures_, *ratios, row.get("title", "")])
+    return heading(title) + columns(rows, 2)
+
+
 def spread_of(name, found, unit="ms", scale=1000):
     return [name, str(found["n"]), *[f"{found[key] / scale:.3f}" for key in ("p50", "p90", "p99", "max")], unit]
 
@@ -153,6 +167,13 @@ def everything(results):
     for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale)]:
         if name in results:
             text += render(results[name]) + "\n"
+    for name, title in [
+        ("io_uring", "memfs over io_uring and over /dev/fuse, on the host"),
+        ("round-trips", "Fewer round trips: memfs with each measure, and without it"),
+        ("folders", "A folder of tmpfs passed through, on the host"),
+    ]:
+        if name in results:
+            text += variants(title, results[name]) + "\n"
     text += budgets(results["budgets"]) + "\n"
     for title, found in (("Skipped", results["skipped"]), ("FAILED", results["failed"])):
         if found:

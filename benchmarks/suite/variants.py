@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""One file system in several ways, side by side on the host: over io_uring or not, with a measure or without it, folders
+passed through by several programs."""
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import data
+import figures
+from machine import Missing, end_process, run, wait_until
+
+ENABLE = pathlib.Path("/sys/module/fuse/parameters/enable_uring")
+UNLIMITED = ["-F", "BENCH", "-n", "-1", "-s", "-1"]
+
+
+class Host:
+    """Stands where data.Target has a container."""
+
+    @staticmethod
+    def command(*command):
+        return [str(word) for word in command]
+
+
+def is_mounted(folder):
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return any(line.split()[1] == str(folder) for line in mounts)
+
+
+class Variant(data.Target):
+    """A program that serves a folder for as long as the stack lives."""
+
+    def __init__(self, name, folder, program, environment=None, load=None):
+        super().__init__(name, Host, folder)
+        self.program, self.environment, self.load = program, environment or {}, load
+
+    def start(self, stack):
+        if self.program:
+            self.folder.mkdir()
+            server = subprocess.Popen(
+                [str(word) for word in self.program],
+                env={**os.environ, **self.environment},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
+            stack.callback(run, "umount", "-l", self.folder, check=False)
+            stack.callback(end_process, server)
+            wait_until(lambda: is_mounted(self.folder) or server.poll() is not None, 10, self.name)
+            if not is_mounted(self.folder):
+                raise Missing(f"{self.name}: {server.stderr.read().strip()}")
+        self.agent = subprocess.Popen(
+            [str(self.load), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        stack.callback(end_process, self.agent)
+        stack.callback(self.agent.stdin.close)
+
+
+def compare(plan, say, stack, title, variants, rows):
+    """rows: (operation, threads, names of the variants, the first against the others)."""
+    started, rounds = {}, (plan.rounds + 1) // 2
+    for variant in variants:
+        variant.start(stack)
+        started[variant.name] = variant
+    results = []
+    for number in range(rounds):
+        say(f"{title}, round {number + 1} of {rounds}")
+        for index, (operation, threads, names) in enumerate(rows):
+            if number == 0:
+                results.append({name: [] for name in names})
+            for target in data.order([started[name] for name in names], number, operation):
+                results[index][target.name].append(target.measure(operation, threads, plan))
+    found = []
+    for (operation, threads, names), cells in zip(rows, results):
+        targets = {name: data.cell_summary(cell) for name, cell in cells.items()}
+        row = {"operation": operation, "threads": threads, "targets": targets, "ratios": {}}
+        for other in names[1:]:
+            if all("samples" in targets[name] for name in (names[0], other)):
+                row["ratios"][other] = figures.ratio(targets[names[0]]["samples"], targets[other]["samples"])
+        found.append(row)
+    return {"rows": found}
+
+
+def memfs(machine, folder, name, *options, **environment):
+    machine.need("memfs")
+    place = folder / name
+    program = [machine.inside["memfs"], *UNLIMITED, *options, "-m", place]
+    return Variant(name, place, program, {"LINFSP_TRANSPORT": "dev", **environment}, machine.inside["load"])
+
+
+def work_folder(machine, stack):
+    """A tmpfs of its own."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="variants.", dir=machine.folder))
+    run("mount", "-t", "tmpfs", "-o", "size=4g", "linfsp-bench", folder)
+    stack.callback(run, "umount", "-l", folder, check=False)
+    return folder
+
+
+# ---- io_uring ----------------------------------------------------------------------------------------------------
+
+
+def allow_uring(stack):
+    if not ENABLE.exists():
+        raise Missing("this kernel has no FUSE over io_uring")
+    before = ENABLE.read_text(encoding="ascii")
+    ENABLE.write_text("Y", encoding="ascii")
+    stack.callback(ENABLE.write_text, before, encoding="ascii")
+
+
+def measure_uring(machine, plan, say):
+    machine.service.start()
+    with contextlib.ExitStack() as stack:
+        allow_uring(stack)
+        folder = work_folder(machine, stack)
+        names = ["io_uring", "dev"]
+        variants = [memfs(machine, folder, name, "-t", "0", LINFSP_TRANSPORT=name) for name in names]
+        operations = data.METADATA + ["read-4k-direct", "write-4k-direct"]
+        rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
+        return compare(plan, say, stack, "io_uring", variants, rows)
+
+
+# ---- fewer round trips -------------------------------------------------------------------------------------------
+
+# Each measure by itself: the operation that shows it, with it, and without it.
+MEASURES = [
+    ("names and attributes are remembered", "stat", ["-t", "1000"], ["-t", "0"], ""),
+    ("attributes are remembered", "fstat", ["-t", "1000"], ["-t", "0"], ""),
+    ("a folder's attributes come with its names", "list", ["-t", "1000"], ["-t", "1000"], "readdirplus"),
+    ("files need no opening", "open", ["-t", "-1"], ["-t", "-1"], "no-open"),
+    ("writes need not ask for capabilities", "write-4k-direct", ["-t", "1000"], ["-t", "1000"], "killpriv"),
+    ("contents are remembered", "read-1m", ["-t", "-1"], ["-t", "0"], ""),
+]
+
+
+def measure_round_trips(machine, plan, say):
+    machine.service.start()
+    with contextlib.ExitStack() as stack:
+        folder = work_folder(machine, stack)
+        variants, rows = [], []
+        for number, (_, operation, options, other, without) in enumerate(MEASURES):
+            names = [f"with{number}", f"without{number}"]
+            variants.append(memfs(machine, folder, names[0], *options))
+            variants.append(memfs(machine, folder, names[1], *other, LINFSP_WITHOUT=without))
+            rows.append((operation, 1, names))
+        result = compare(plan, say, stack, "round trips", variants, rows)
+    for (title, *_), row in zip(MEASURES, result["rows"]):
+        row["title"] = title
+        row["targets"] = dict(zip(("with", "without"), row["targets"].values()))
+        row["ratios"] = {"without": value for value in row["ratios"].values()}
+    return result
+
+
+# ---- folders passed through --------------------------------------------------------------------------------------
+
+
+def folder_programs(machine, source):
+    """The options that make each ask its folder for every operation."""
+    ptfs = machine.stage / "bin/ptfs"
+    found = {}
+    if ptfs.exists():
+        found["ptfs"] = [ptfs, "-p", source, "-t", "0", "-m"]
+        found["ptfs, reads itself"] = [ptfs, "-p", source, "-t", "0", "--no-pass-through", "-m"]
+    if "passthrough_ll" in machine.inside:
+        options = f"clone_fd,source={source},timeout=0,default_permissions"
+        found["passthrough_ll"] = [machine.inside["passthrough_ll"], "-f", "-o", options]
+    if shutil.which("bindfs"):
+        found["bindfs"] = ["bindfs", "-f", "-o", "attr_timeout=0,entry_timeout=0", source]
+    return found
+
+
+def measure_folders(machine, plan, say):
+    machine.service.start()
+    with contextlib.ExitStack() as stack:
+        folder = work_folder(machine, stack)
+        source = folder / "source"
+        source.mkdir()
+        load = machine.inside["load"]
+        programs = folder_programs(machine, source)
+        variants = [
+            Variant(name, folder / str(number), [*program, folder / str(number)], load=load)
+            for number, (name, program) in enumerate(programs.items())
+        ]
+        variants.append(Variant("tmpfs", source, None, load=load))
+        names = [variant.name for variant in variants]
+        operations = ["stat", "open", "create", "list", *data.DIRECT]
+        rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
+        return compare(plan, say, stack, "folders", variants, rows)
