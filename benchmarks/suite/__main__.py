@@ -33,14 +33,16 @@ SECTIONS = {
     "folders": variants.measure_folders,
 }
 FULL = {
-    "rounds": 5,
+    "rounds": 3,
     "seconds": 0.2,
-    "containers": 200,
+    "containers": 60,
     "mounts": 6,
     "repeats": 30,
     "idle": 10,
-    "silos": 500,
+    "silos": 100,
     "entries": 10000,
+    "volumes": 0,
+    "churn": 15,
 }
 QUICK = {
     "rounds": 2,
@@ -51,6 +53,8 @@ QUICK = {
     "idle": 2,
     "silos": 50,
     "entries": 2000,
+    "volumes": 0,
+    "churn": 3,
 }
 
 
@@ -66,6 +70,8 @@ def arguments():
     parser.add_argument("--targets", metavar="NAME,...", help="only these file systems")
     parser.add_argument("--containers", type=int, help="to start, of each kind")
     parser.add_argument("--silos", type=int, help="at most, at once")
+    parser.add_argument("--volumes", type=int, help="that stay, in each of the containers of the section scale")
+    parser.add_argument("--churn", type=float, help="seconds for which 200 containers a minute come and go")
     parser.add_argument("--pin", action="store_true", help="pin each client thread to a CPU")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -84,7 +90,7 @@ def arguments():
 def make_plan(given):
     plan = types.SimpleNamespace(**(QUICK if given.quick else FULL), threads=(1, 2), pin=given.pin)
     plan.operations, plan.targets = given.operations, given.targets
-    for name in ("rounds", "seconds", "containers", "silos"):
+    for name in ("rounds", "seconds", "containers", "silos", "volumes", "churn"):
         if getattr(given, name):
             setattr(plan, name, getattr(given, name))
     plan.stages = sorted({count for count in (1, 10, 100, 500) if count < plan.silos} | {plan.silos})
@@ -108,6 +114,9 @@ def measure(given, plan):
         for name in given.sections:
             try:
                 results[name] = SECTIONS[name](machine, plan, say)
+            except SystemExit:  # what has been measured is still worth having
+                failures[name] = "ended by a signal, and all behind it"
+                break
             except Missing as missing:
                 machine.skipped[name] = str(missing)
             except (

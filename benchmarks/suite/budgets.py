@@ -106,7 +106,7 @@ def of_scale(results):
         return
     last = stages[-1]
     mebibytes = last["memory"]["pss_bytes"] / 2**20
-    scaled = f"{last['silos']} silos, no lasting volumes"
+    scaled = f"{last['silos']} silos, {results['scale']['volumes_each'] or 'no'} lasting volumes in each"
     yield budget(
         "service's memory, with its workers",
         "≤ 32 MiB at 1,000 silos, 2 volumes each",

@@ -296,6 +296,7 @@ class Silo:
             text=True,
         )
         self.pid = None
+        self.holders = []
 
     def first_line(self):
         line = self.process.stdout.readline()
@@ -313,6 +314,10 @@ class Silo:
     def end(self):
         end_process(self.process)
         self.process.stdout.close()
+        for holder in self.holders:
+            end_process(holder)
+            holder.stdin.close()
+            holder.stdout.close()
 
 
 def json_lines(text):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+import resource
 import subprocess
 import time
 
@@ -10,6 +11,7 @@ import figures
 from machine import Silo, end_process, json_lines, process_tree, run
 
 PREFIX = r"\bench\share"
+STARTS_A_MINUTE = 200
 SHARE = "/unc/bench/share "  # as it ends in a mount table
 
 
@@ -106,14 +108,16 @@ def timed(command):
     return (time.monotonic() - begin) * 1000
 
 
+def one_injection(machine):
+    silo = Silo(machine, "/bench/first")
+    after = silo.first_line()["after_us"]
+    silo.process.wait()
+    silo.end()
+    return after
+
+
 def injections(machine, count):
-    values = []
-    for _ in range(count):
-        silo = Silo(machine, "/bench/first")
-        values.append(silo.first_line()["after_us"])
-        silo.process.wait()
-        silo.end()
-    return figures.distribution(values)
+    return figures.distribution([one_injection(machine) for _ in range(count)])
 
 
 def operations(machine, silos, count):
@@ -134,7 +138,37 @@ def operations(machine, silos, count):
     return result
 
 
-def grow(machine, silos, wanted, pid):
+def hold_volumes(silo, count):
+    """For as long as the container lives; nsenter's child is in it, and goes with it."""
+    for letter in "DEFGHIJK"[:count]:
+        process = subprocess.Popen(
+            silo.command("/bench/volume-create", "--hold", f"{letter}:"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        silo.holders.append(process)
+        if not process.stdout.readline():
+            raise RuntimeError(f"a container did not get volume {letter}:")
+
+
+def come_and_go(machine, pid, seconds):
+    """Containers that start and end, STARTS_A_MINUTE, beside those that stay."""
+    before, had, values = busy_ns(pid), machine.service.status()["silos"], []
+    begin = time.monotonic()
+    while time.monotonic() < begin + seconds:
+        values.append(one_injection(machine))
+        time.sleep(max(0.0, begin + len(values) * 60 / STARTS_A_MINUTE - time.monotonic()))
+    return {
+        "containers": len(values),
+        "a_minute": len(values) * 60 / (time.monotonic() - begin),
+        "devices_us": figures.distribution(values),
+        "cpu_ms_each": (busy_ns(pid) - before) / 1e6 / len(values),
+        "silos_left": machine.service.status()["silos"] - had,
+    }
+
+
+def grow(machine, silos, wanted, pid, volumes):
     """Starts containers until so many are there; returns what that cost the service for each."""
     before, begin, had = busy_ns(pid), time.monotonic(), len(silos)
     while len(silos) < wanted:
@@ -142,6 +176,7 @@ def grow(machine, silos, wanted, pid):
         silos.append(silo)
         if not silo.first_line()["there"]:
             raise RuntimeError(f"container {len(silos)} did not get its devices")
+        hold_volumes(silo, volumes)
     started = len(silos) - had
     return {
         "started": started,
@@ -154,19 +189,23 @@ def measure(machine, plan, say):
     machine.service.start()
     pid = machine.service.status()["pid"]
     silos, stages = [], []
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each container takes a few descriptors here
     try:
         for wanted in plan.stages:
             say(f"the service with {wanted} containers")
-            growth = grow(machine, silos, wanted, pid)
+            growth = grow(machine, silos, wanted, pid, plan.volumes)
             stage = {"silos": len(silos), "growth": growth, "operations": operations(machine, silos, plan.repeats)}
             stage["service_says"] = machine.service.status()["silos"]
             say(f"the service with {wanted} containers, idle for {plan.idle} s")
             stage["idle"] = idle(pid, plan.idle)
             stage["memory"] = memory(process_tree(pid))
             stages.append(stage)
+        say(f"{STARTS_A_MINUTE} containers a minute come and go")
+        churn = come_and_go(machine, pid, plan.churn)
     finally:
         for silo in silos:
             silo.process.terminate()
         for silo in silos:
             silo.end()
-    return {"stages": stages}
+    return {"stages": stages, "volumes_each": plan.volumes, "come_and_go": churn}

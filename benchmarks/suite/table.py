@@ -146,7 +146,14 @@ def scale(found):
         add(name, lambda stage, key=key, scale_by=scale_by: f"{stage['operations'][key]['p50'] / scale_by:.2f}")
     add("prefix seen in silos", lambda stage: f"{stage['operations']['published_in_silos']:.0%}")
     add("  still there afterwards", lambda stage: f"{stage['operations']['left_in_silos']:.0%}")
-    return heading("The service with many containers") + columns(rows)
+    churn = found["come_and_go"]
+    text = (
+        f"{found['volumes_each']} lasting volumes in each. Then {churn['containers']} more came and went, "
+        f"{churn['a_minute']:.0f} a minute: devices after {churn['devices_us']['p50'] / 1000:.2f} ms (p50), "
+        f"{churn['devices_us']['p99'] / 1000:.2f} ms (p99); {churn['cpu_ms_each']:.2f} ms of the service's CPU each; "
+        f"{churn['silos_left']} left behind"
+    )
+    return heading("The service with many containers") + columns(rows) + "\n\n" + text
 
 
 def budgets(found):
