@@ -257,6 +257,8 @@ static int drain_map(struct worker *worker, unsigned steps) {
 #define PASS ((unsigned)-1) /* a batch: once through the file */
 
 unsigned operation_batch(const struct operation *operation, const struct load *load) {
+    if (operation->batch == METADATA_BATCH && load->batch)
+        return load->batch;
     return operation->batch == PASS ? (unsigned)(load->size / CHUNK) : operation->batch;
 }
 

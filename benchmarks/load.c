@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load: runs one operation against a folder and prints what it saw as a line of JSON. load.h has the model.
- *
- *     load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER
- *     load --serve      the same, one command line after the other from standard input
+ * Runs one operation against a folder. load.h has the model.
  *
  * Times are from the clock that user space reads without a system call. One reading ends a step and begins the next, so
  * the rate is that of the steps alone.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,7 +20,6 @@
 
 #include "load.h"
 
-#define THREADS_MAX 64
 #define WARM_UP 0.1 /* of the time, before it counts */
 
 /* Latencies to 1/32: 32 buckets for each power of two of nanoseconds. */
@@ -251,39 +246,32 @@ static void close_worker(struct worker *worker, int parent) {
     free(worker->buffer);
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------ */
+/* ---- the result -------------------------------------------------------------------------------------------------- */
 
-static void print_result(const struct run *run, const struct runner *runners) {
+static void sum_up(const struct runner *runners, unsigned threads, struct load_result *ret_result) {
     static struct histogram all;
-    const struct load *load = &run->load;
-    const struct operation *operation = runners->operation;
-    double units = 0, steps = 0, busy = 0;
-    uint64_t total = 0;
+    struct load_result result = {.operation = runners->operation};
+    double steps = 0;
     memset(&all, 0, sizeof all);
-    for (unsigned i = 0; i < load->threads; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         double seconds = (double)runners[i].busy_ns / 1e9;
         histogram_merge(&all, runners[i].histogram);
-        total += runners[i].steps;
-        busy += seconds / load->threads;
-        units += seconds > 0 ? (double)runners[i].units / seconds : 0;
+        result.steps += runners[i].steps;
+        result.seconds += seconds / threads;
+        result.per_second += seconds > 0 ? (double)runners[i].units / seconds : 0;
         steps += seconds > 0 ? (double)runners[i].steps / seconds : 0;
     }
-    printf("{\"operation\": \"%s\", \"threads\": %u, \"unit\": \"%s\", \"seconds\": %.4f, \"steps\": %llu, "
-           "\"per_second\": %.1f, \"bytes_per_second\": %.0f, \"p50_us\": %.2f, \"p90_us\": %.2f, \"p99_us\": %.2f, "
-           "\"p999_us\": %.2f, \"max_us\": %.2f}\n",
-           operation->name, load->threads, operation->unit, busy, (unsigned long long)total, units,
-           steps * operation->bytes, percentile_us(&all, 0.5), percentile_us(&all, 0.9), percentile_us(&all, 0.99),
-           percentile_us(&all, 0.999), (double)all.longest / 1000);
+    result.bytes_per_second = steps * result.operation->bytes;
+    result.p50_us = percentile_us(&all, 0.5);
+    result.p90_us = percentile_us(&all, 0.9);
+    result.p99_us = percentile_us(&all, 0.99);
+    result.p999_us = percentile_us(&all, 0.999);
+    result.max_us = (double)all.longest / 1000;
+    *ret_result = result;
 }
 
-static int print_error(const struct load *load, int error) {
-    printf("{\"operation\": \"%s\", \"threads\": %u, \"error\": \"%s\"}\n", load->operation ? load->operation : "",
-           load->threads, strerror(-error));
-    return 1;
-}
-
-static int perform(const struct operation *operation, const struct load *load) {
-    static struct runner runners[THREADS_MAX];
+static int perform(const struct operation *operation, const struct load *load, struct load_result *ret_result) {
+    static struct runner runners[LOAD_THREADS_MAX];
     static struct run run;
     run = (struct run){.load = *load};
     int parent = open(load->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = parent < 0 ? -errno : 0;
@@ -311,106 +299,19 @@ static int perform(const struct operation *operation, const struct load *load) {
         close_worker(&runners[i].worker, parent);
     if (parent >= 0)
         close(parent);
-    if (r < 0)
-        print_error(load, r);
-    else
-        print_result(&run, runners);
+    if (r == 0)
+        sum_up(runners, load->threads, ret_result);
     for (unsigned i = 0; i < load->threads; i++)
         free(runners[i].histogram);
     pthread_barrier_destroy(&run.barrier);
-    return r < 0 ? 1 : 0;
+    return r;
 }
 
-/* ---- command lines -------------------------------------------------------------------------------------------------
- */
-
-static void usage(void) {
-    fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
-          "       load --serve\noperations:",
-          stderr);
-    for (size_t i = 0; i < n_operations; i++)
-        fprintf(stderr, " %s", operations[i].name);
-    fputs("\n", stderr);
-}
-
-/* 0, or 2 after having said what is wrong; *ret_serve: command lines come from standard input. */
-static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) {
-    static const struct option known[] = {
-        {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-        {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 'z'},
-        {"entries", required_argument, NULL, 'e'}, {"pin", no_argument, NULL, 'p'},
-        {"serve", no_argument, NULL, 'S'},         {0}};
-    struct load load = {.threads = 1, .seconds = 0.5, .size = 64 << 20, .entries = 10000};
-    bool serve = false;
-    optind = 0; /* also starts getopt anew */
-    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        switch (c) {
-        case 't':
-            load.threads = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 's':
-            load.seconds = strtod(optarg, NULL);
-            break;
-        case 'c':
-            load.count = strtoull(optarg, NULL, 10);
-            break;
-        case 'z':
-            load.size = strtoull(optarg, NULL, 10) / CHUNK * CHUNK;
-            break;
-        case 'e':
-            load.entries = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'p':
-            load.pin = 1;
-            break;
-        case 'S':
-            serve = true;
-            break;
-        default:
-            return usage(), 2;
-        }
-    }
-    load.operation = optind < argc ? argv[optind] : NULL;
-    load.folder = optind + 1 < argc ? argv[optind + 1] : NULL;
-    bool complete = load.folder && optind + 2 == argc;
-    if (load.threads < 1 || load.threads > THREADS_MAX || load.size < CHUNK || load.entries < 1 || load.seconds <= 0 ||
-        complete == serve)
-        return usage(), 2;
-    *ret_load = load;
-    *ret_serve = serve;
-    return 0;
-}
-
-static int run_command(const struct load *load) {
+int load_run(const struct load *load, struct load_result *ret_result) {
+    if (load->threads < 1 || load->threads > LOAD_THREADS_MAX)
+        return -EINVAL;
     for (size_t i = 0; i < n_operations; i++)
         if (strcmp(operations[i].name, load->operation) == 0)
-            return perform(&operations[i], load);
-    return print_error(load, -ENOSYS);
-}
-
-static int serve(void) {
-    char line[4096], *arguments[32] = {(char *)(uintptr_t) "load"};
-    while (fgets(line, sizeof line, stdin)) {
-        int count = 1;
-        for (char *word = strtok(line, " \n"); word && count < 31; word = strtok(NULL, " \n"))
-            arguments[count++] = word;
-        arguments[count] = NULL;
-        struct load load = {0};
-        bool nested = false;
-        if (parse(count, arguments, &load, &nested) != 0 || nested)
-            puts("{\"error\": \"a command line that load does not know\"}");
-        else
-            run_command(&load);
-        fflush(stdout);
-    }
-    return 0;
-}
-
-int main(int argc, char **argv) {
-    struct load load = {0};
-    bool from_input = false;
-    int r = parse(argc, argv, &load, &from_input);
-    if (r != 0)
-        return r;
-    return from_input ? serve() : run_command(&load);
+            return perform(&operations[i], load, ret_result);
+    return -ENOSYS;
 }

@@ -25,6 +25,7 @@ struct load {
     uint64_t count;   /* steps of each thread, 0: as many as the time allows */
     size_t size;      /* of data files */
     unsigned entries; /* of listed directories */
+    unsigned batch;   /* of operations on names; 0: a thousand */
     int pin;
 };
 
@@ -50,6 +51,18 @@ struct operation {
     int64_t (*step)(struct worker *worker, uint64_t index); /* returns how many units it did, or a negative errno */
     int (*drain)(struct worker *worker, unsigned steps);
 };
+
+struct load_result {
+    const struct operation *operation;
+    uint64_t steps;
+    double seconds, per_second, bytes_per_second; /* of each thread; of all; of all */
+    double p50_us, p90_us, p99_us, p999_us, max_us;
+};
+
+#define LOAD_THREADS_MAX 64
+
+/* 0, or a negative errno: what the operation failed with; -ENOSYS: there is none of that name. Not from two threads at a time. */
+int load_run(const struct load *load, struct load_result *ret_result);
 
 extern const struct operation operations[];
 extern const size_t n_operations;

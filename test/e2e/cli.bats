@@ -132,6 +132,20 @@ has_in_silos() {
     mounted one /mnt/y
 }
 
+@test "cli: bench measures a volume, alone and against another directory, and leaves nothing behind" {
+    container one busybox
+    disk one z
+    json_in one 'length == 14 and all(.error or (.per_second > 0 and .p50_us <= .p99_us)) and
+        any(.operation == "create" and .per_second > 0)' bench --seconds 0.01 /mnt/z
+    json_in one 'all(.error or .against.error or .ratio > 0) and any(.ratio > 0)' bench --seconds 0.01 --threads 2 --against /tmp /mnt/z
+    list=$(inside one "$silo_bin/linfsp" bench --seconds 0.01 /mnt/z)
+    has "$list" OPERATION mkdir read-4k-direct
+    equal "what is left" "$(inside one ls /mnt/z /tmp | grep -c bench)" 0
+    refused /nowhere -- "$linfsp" bench /nowhere
+    refused 'which mount point' -- "$linfsp" bench
+    refused '--threads' -- "$linfsp" bench --threads 0 /tmp
+}
+
 @test "cli: doctor tells of kernel, features and engines; each finding says what it costs and how to mend it" {
     status=0
     output=$(bounded "$linfsp" doctor) || status=$?
