@@ -208,7 +208,7 @@ static int make_work(const struct verb *verb, const char *folder, struct place *
 
 static int run(const struct verb *verb, int argc, char **argv) {
     static struct place places[2];
-    struct settings settings;
+    struct settings settings = {0};
     int status = take_options(verb, argc, argv, &settings);
     if (status >= 0)
         return status;
