@@ -46,7 +46,7 @@ server_ended() {
 hang() {
     signal_server STOP
     docker exec -d "$(full_name one)" ls /tmp/m/folder
-    wait_until 5 test -n "$(pids_in one ls)"
+    wait_until 5 run_in_number 1 one ls
 }
 
 @test "docker: umount(8) in a container, for root and for the user who mounted" {
@@ -59,7 +59,7 @@ hang() {
     done
     serve
     docker exec -d "$(full_name one)" /probe hold /tmp/m/file
-    wait_until 3 test -n "$(pids_in one probe | sed 1d)"
+    wait_until 3 run_in_number 2 one probe
     refused "busy" -- docker exec "$(full_name one)" umount /tmp/m
     mounted one /tmp/m
     inside one umount -l /tmp/m

@@ -226,7 +226,7 @@ everywhere() { # PROGRAM
 @test "programs: -u leaves what is in use" {
     start own 0 bindfs bg
     docker exec -d "$(full_name own)" /probe hold "$at/file"
-    wait_until 3 test -n "$(pids_in own probe | sed 1d)"
+    wait_until 3 run_in_number 2 own probe
     refused "failed to unmount $at: Device or resource busy" -- docker exec "$(full_name own)" fusermount3 -u "$at"
     equal "quiet" "$(inside own fusermount3 -uq "$at" 2>&1)" ""
     mounted own "$at"

@@ -398,12 +398,16 @@ same_unmount() {
     done
 }
 
+is_in() { # PID FOLDER
+    [ "$(readlink -f "/proc/$1/cwd")" = "$2" ]
+}
+
 @test "fusermount: -u leaves what is in use, -uz does not" {
     for helper in "$real" "$stand_in"; do
         serve "$helper"
         (cd "$at" && exec sleep 30) 3>&- 7>&- &
         user_of_it=$!
-        wait_until 2 test "$(readlink -f "/proc/$user_of_it/cwd")" = "$at"
+        wait_until 5 is_in "$user_of_it" "$at"
         equal "$helper" "$(unmounts root "$helper" -u "$at")" \
             "1: fusermount3: failed to unmount $at: Device or resource busy"
         equal "$helper" "$(unmounts root "$helper" -u -q "$at")" "1: "

@@ -59,6 +59,10 @@ ours_in() { # NAME: where FUSE and we are mounted, but for /dev/linfsp
     our_mounts "$(pid_of "$1")" | awk '{print $1}' | grep -vE '^/dev/linfsp(/|$)' | sort | tr '\n' ' '
 }
 
+nothing_of_ours_in() { # NAME
+    [ -z "$(ours_in "$1")" ]
+}
+
 mounts_below() { # NAME FOLDER...
     local name=$1 folder
     shift
@@ -168,7 +172,7 @@ mounts_below() { # NAME FOLDER...
     swaps=$(awk '{print $1}' "$BATS_TEST_TMPDIR/swaps")
     [ "${swaps:-0}" -ge 10000 ] || fail "exchanged ${swaps:-0} times"
     equal "root's file" "$(inside evil cat /secret/file)" x
-    wait_until 3 test -z "$(ours_in evil)"
+    wait_until 3 nothing_of_ours_in evil
 }
 
 @test "hostile image: what is exchanged while it is unmounted: root's mount stays" {

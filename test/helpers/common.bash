@@ -148,6 +148,11 @@ pids_in() {
     [ "${init:-0}" -gt 1 ] && pgrep --ns "$init" --nslist mnt -x "$2"
 }
 
+# So many processes of that name, or more, run in a container: for wait_until, which must look anew each time.
+run_in_number() { # COUNT NAME PROGRAM
+    [ "$(pids_in "$2" "$3" | wc -l)" -ge "$1" ]
+}
+
 signal_memfs() { # SIGNAL NAME: every memfs of a container
     pids_in "$2" memfs | xargs -r kill "-$1"
 }
