@@ -35,7 +35,6 @@ struct queued {
     struct job job;
     int fds[JOB_FDS_MAX];
     size_t n_fds;
-    bool borrowed; /* the descriptors are the submitter's own */
     uint64_t lane;
     int unreached; /* the worker that was to have it could not be reached: why */
     job_done done;
@@ -198,8 +197,6 @@ static void fail_unreached(struct workers *workers);
 /* The last may be a client's socket, or a folder in a container, and ours the last descriptor of it by now: that close blocks. */
 static void close_queued(struct workers *workers, struct queued *queued) {
     const struct job *job = &queued->job;
-    if (queued->borrowed)
-        queued->n_fds = 0;
     if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT))
         reaper_close(workers->reaper, queued->fds[--queued->n_fds]);
     close_all(queued->fds, queued->n_fds);
@@ -327,11 +324,12 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
     finish(workers, queued, &result, NULL, 0);
 }
 
-static void start_job(struct workers *workers, struct worker *worker, struct queued *queued) {
+/* fds: those kept with the job, which are closed then, or its submitter's own. */
+static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds, size_t n_fds) {
     list_remove(&queued->node);
     worker->at_work = queued;
     workers->idle--;
-    int r = socket_send(worker->socket, &queued->job, sizeof queued->job, queued->fds, queued->n_fds);
+    int r = socket_send(worker->socket, &queued->job, sizeof queued->job, fds, n_fds);
     close_queued(workers, queued);
     if (r >= 0)
         r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, JOB_TIME_LIMIT_USEC, 10000,
@@ -370,7 +368,7 @@ static void start_what_can(struct workers *workers) {
         struct worker *worker = idle_worker(workers);
         if (!worker)
             break;
-        start_job(workers, worker, queued);
+        start_job(workers, worker, queued, queued->fds, queued->n_fds);
     }
 }
 
@@ -485,11 +483,7 @@ static bool start_at_once(struct workers *workers, struct queued *queued, const 
                                 : idle_worker(workers);
     if (!worker)
         return false;
-    queued->borrowed = true;
-    queued->n_fds = n_fds;
-    memcpy(queued->fds, fds, n_fds * sizeof *fds);
-    start_job(workers, worker, queued);
-    queued->borrowed = false;
+    start_job(workers, worker, queued, fds, n_fds);
     dispatch(workers);
     return true;
 }
