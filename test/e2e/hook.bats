@@ -24,12 +24,9 @@ END
 }
 
 teardown_file() {
-    local status=0
     remove_cdi
     end_engine "$LINFSP_STATE/engines/runtime" || true
-    room_close || status=1
-    file_teardown || status=1
-    return "$status"
+    room_teardown
 }
 
 setup() {

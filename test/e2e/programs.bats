@@ -26,12 +26,7 @@ setup_file() {
     : >"$results.new"
 }
 
-teardown_file() {
-    local status=0
-    room_close || status=1
-    file_teardown || status=1
-    return "$status"
-}
+teardown_file() { room_teardown; }
 
 setup() {
     [ -n "$DOCKER_HOST" ] || missing "Docker"

@@ -58,6 +58,14 @@ room_close() {
     rm -rf --one-file-system "$engines"
 }
 
+# The usual teardown_file of files that open it.
+room_teardown() {
+    local status=0
+    room_close || status=1
+    file_teardown || status=1
+    return "$status"
+}
+
 # Runs a command in the room: not a function, and with absolute paths.
 in_room() {
     nsenter --mount="/proc/$(cat "$engines/room.pid")/ns/mnt" -- "$@"
