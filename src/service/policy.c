@@ -85,8 +85,7 @@ static bool volumes_full(const struct silo *silo, uid_t uid) {
     return is_full(silo, uid, &usage, silo->volumes, silo->service->limits.volumes_per_silo);
 }
 
-/* Whose limit it is, for errors. */
-static const char *limited(const struct silo *silo) {
+const char *policy_limited(const struct silo *silo) {
     return silo->host ? "this user of the host" : "this container";
 }
 
@@ -97,7 +96,7 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
     if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT, "%s has %u volumes, and may have no more (max_volumes_per_silo in "
                                                   "/etc/linfsp.conf on the host)",
-                      limited(silo), limits->volumes_per_silo);
+                      policy_limited(silo), limits->volumes_per_silo);
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL, "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
                                                   "at least one", request->file_system_name);

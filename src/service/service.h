@@ -254,6 +254,8 @@ int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool al
                       char *ret_message, size_t size);
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
+/* Whose the limits are in that silo, for errors: "this container". */
+const char *policy_limited(const struct silo *silo);
 /* Whether there is no room for one more connection of that user. */
 bool policy_connections_full(const struct silo *silo, uid_t uid);
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume);
