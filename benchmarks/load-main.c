@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load.h"
+#include "load/load.h"
 
 static void print_result(const struct load *load, const struct load_result *result) {
     printf("{\"operation\": \"%s\", \"threads\": %u, \"unit\": \"%s\", \"seconds\": %.4f, \"steps\": %llu, "

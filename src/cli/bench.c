@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../benchmarks/load.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "load/load.h"
 
 #define ROUNDS 3
 #define SECONDS 0.1

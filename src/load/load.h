@@ -6,8 +6,8 @@
  * removes what they left; neither is timed. All threads run their steps of a phase at the same time: it ends for all as
  * soon as one has done its batch, so nobody is ever measured alone.
  */
-#ifndef LINFSP_BENCHMARKS_LOAD_H
-#define LINFSP_BENCHMARKS_LOAD_H
+#ifndef LINFSP_LOAD_H
+#define LINFSP_LOAD_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "load/load.h"
 
 #define NAME_SIZE 32
 #define METADATA_BATCH 1000

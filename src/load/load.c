@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "load/load.h"
 
 #define WARM_UP 0.1 /* of the time, before it counts */
 
