@@ -6,7 +6,7 @@ build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libmount-dev libseccomp-d
     musl-tools ninja-build pkgconf uthash-dev)
 check_packages=(acl attr bats bubblewrap busybox-static clang clang-tidy cppcheck crun docker.io
     fuse-overlayfs git jq kmod libclang-rt-14-dev libcmocka-dev lxc podman procps python3 scdoc shellcheck
-    slirp4netns systemd-container uidmap util-linux xz-utils)
+    slirp4netns strace systemd-container uidmap util-linux xz-utils)
 demo_packages=(busybox-static kmod procps util-linux)
 embedded_packages=(bubblewrap)
 

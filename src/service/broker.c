@@ -17,6 +17,7 @@
 #include "lib/fuse-abi.h"
 #include "service/enter.h"
 #include "service/fuse-init.h"
+#include "service/intent.h"
 #include "service/job.h"
 #include "service/mount-point.h"
 #include "util/cleanup.h"
@@ -108,6 +109,7 @@ struct attempt {
     int mount_namespace, user_namespace, root;
     int fuse, mount;
     struct mount_point point;
+    int intent; /* where it is written down (intent.h) */
     bool published;
     uid_t client_uid; /* as the worker's user namespace counts */
     mode_t root_type;
@@ -119,6 +121,7 @@ static void attempt_close(struct attempt *attempt) {
     close_fd(&attempt->root);
     close_fd(&attempt->mount);
     close_fd(&attempt->fuse);
+    close_fd(&attempt->intent);
     mount_point_close(&attempt->point);
 }
 
@@ -194,22 +197,36 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
     return 0;
 }
 
-static int attach_in_silo(const struct job *job, struct attempt *attempt, struct job_result *result) {
+/* Tells the service, and writes down, what is about to be mounted. */
+static int declare(struct attempt *attempt, struct job_result *result) {
+    uint32_t major;
+    uint64_t mount_id;
+    int r = fd_device(attempt->mount, &major, &result->mount.fuse_device);
+    if (r == 0)
+        r = fd_mount_id(attempt->mount, &mount_id);
+    if (r < 0)
+        return job_fail(result, r, "cannot tell the mount's number: %s", strerror(-r));
+    attempt->point.intent = attempt->intent;
+    result->mount.mount_id = mount_id;
+    r = intent_mount(attempt->intent, result->mount.fuse_device, mount_id);
+    return r < 0 ? job_fail(result, r, "the service cannot write its journal: %s", strerror(-r)) : 0;
+}
+
+static int attach_in_silo(struct attempt *attempt, struct job_result *result) {
     int r = attach(attempt->mount, attempt->point.fd);
     if (r == -EINVAL)
         return job_fail(result, r, "%s is not in this container's own mount namespace: start the file system there",
                         result->mount.mount_point);
-    if (r < 0)
-        return job_fail(result, r, "cannot mount at %s: %s", result->mount.mount_point, strerror(-r));
-    r = fd_mount_id(attempt->mount, &result->mount.mount_id);
-    return r < 0 ? job_fail(result, r, "cannot tell the mount's number: %s", strerror(-r)) : 0;
+    return r < 0 ? job_fail(result, r, "cannot mount at %s: %s", result->mount.mount_point, strerror(-r)) : 0;
 }
 
 static int run_mount(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                      struct attempt *attempt, struct job_result *result, int *ret_fds) {
     const struct job_mount *request = &job->mount;
     bool host = job->target.host, own_user_namespace = job->target.user_namespace && !request->network;
-    int r;
+    int r = attempt->intent = intent_begin(base, job);
+    if (r < 0)
+        return job_fail(result, r, "the service cannot write its journal: %s", strerror(-r));
     if (request->raw) /* programs mount on files, too */
         attempt->root_type = root_type_of(fds[n_fds - 1]);
     if (host)
@@ -226,19 +243,19 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
         if ((r = publish(base, request, attempt, result)) < 0)
             return r;
     }
-    uint32_t major, minor;
-    if ((r = fd_device(attempt->mount, &major, &minor)) < 0)
-        return job_fail(result, r, "cannot tell the connection's number: %s", strerror(-r));
-    result->mount.fuse_device = minor;
-    if (!request->has_mount_point)
+    if ((r = declare(attempt, result)) < 0)
+        return r;
+    if (!request->has_mount_point) {
+        result->mount.mount_id = 0;
         return 0;
+    }
     if (!host && !own_user_namespace && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
         return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
     r = mount_point_find(base, job, attempt->root, n_fds > first ? fds[first] : -1,
                          n_fds > first + 1 ? fds[first + 1] : -1, attempt->client_uid, &attempt->point, result);
     if (r < 0)
         return r;
-    r = attach_in_silo(job, attempt, result);
+    r = attach_in_silo(attempt, result);
     if (r < 0)
         mount_point_undo(base, &attempt->point);
     return r;
@@ -247,7 +264,8 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
 void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
     _cleanup_(attempt_close) struct attempt attempt = {
-        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .point = MOUNT_POINT_NONE, .root_type = S_IFDIR};
+        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .intent = -1,
+        .point = MOUNT_POINT_NONE, .root_type = S_IFDIR};
     int r = run_mount(base, job, fds, n_fds, &attempt, result, ret_fds);
     if (r < 0) {
         for (uint32_t i = 0; i < result->mount.clones; i++)
@@ -300,10 +318,14 @@ static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mou
     return umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* The folder in which the mount point of that name stands: after a restart of the service its descriptor is gone. */
-static int open_parent(const struct job_base *base, int mount, const char *name) {
+/* The folder in which a mount point stands that was made: after a restart of the service its descriptor is gone. It is where the mount is; where
+ * that is gone, where it was made. */
+static int open_parent(const struct job_base *base, int mount, const struct job_unmount *request) {
+    const char *name = request->made.name;
     char path[WIRE_PATH_MAX];
-    if (fd_path(base, mount, path, sizeof path) < 0)
+    if (mount < 0)
+        snprintf(path, sizeof path, "%s", request->mount_point);
+    else if (fd_path(base, mount, path, sizeof path) < 0)
         return -1;
     char *slash = strrchr(path, '/');
     if (!slash || strcmp(slash + 1, name) != 0)
@@ -334,9 +356,10 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
         job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
         return;
     }
-    if (found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device) {
-        if (parent < 0 && request->made.name[0])
-            found_parent = open_parent(base, mount, request->made.name);
+    bool ours = found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device;
+    if (parent < 0 && request->made.name[0])
+        found_parent = open_parent(base, ours ? mount : -1, request);
+    if (ours) {
         int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount), request->mount_id)
                                   : unmount_fd(base, mount);
         if (r < 0)

@@ -48,6 +48,7 @@ struct job_inject {
 };
 
 struct job_mount {
+    uint64_t volume; /* its number: names what is written down of it (intent.h) */
     bool network;
     bool read_only;
     bool noexec;
@@ -85,6 +86,7 @@ struct job_unmount {
     uint64_t mount_id; /* in the silo; 0: none */
     uint32_t fuse_device; /* what is mounted there: mount ids are used again */
     uint64_t letters_mount_id; /* the tmpfs over /mnt, to go when it is empty; 0: none */
+    char mount_point[WIRE_PATH_MAX]; /* where it was made in the silo */
     char unc_path[WIRE_PREFIX_MAX + 8]; /* on the host; "": none */
     struct job_made made;
 };
@@ -115,6 +117,7 @@ struct job_result {
     uint64_t ticket;
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
+    bool unanswered; /* the worker died or was given up: how far it came is not known */
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;

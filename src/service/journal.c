@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/intent.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -63,8 +64,9 @@ void journal_put_volume(const struct volume *volume) {
                 (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
                 volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
                 (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
-                volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring, volume->made.by_service, volume->made.name, volume->file_system_name,
-                volume->mount_point, volume->prefix, volume->unc_path);
+                volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring,
+                volume->made.by_service, volume->made.name, volume->file_system_name, volume->mount_point, volume->prefix,
+                volume->unc_path);
 }
 
 void journal_drop_volume(const struct volume *volume) {
@@ -104,7 +106,8 @@ static bool parse_volume(struct volume *volume, FILE *file) {
                "silo %llu cookie %32s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n",
                &silo, cookie, &volume->peer.pid, &server_start, &volume->peer.uid, &volume->peer.gid, &since,
                &volume->fuse_device, &mount, &letters, &volume->owner_uid, &volume->owner_gid) != 12 ||
-        fscanf(file, "raw %d %d %d %d\n", &raw, &keeps_connection, &allow_other, &ring) != 4 || strlen(cookie) != 2 * WIRE_COOKIE_SIZE || !read_cookie(cookie, volume->cookie) ||
+        fscanf(file, "raw %d %d %d %d\n", &raw, &keeps_connection, &allow_other, &ring) != 4 ||
+        strlen(cookie) != 2 * WIRE_COOKIE_SIZE || !read_cookie(cookie, volume->cookie) ||
         !read_text(file, "made", made, sizeof made) ||
         !read_text(file, "name", volume->file_system_name, sizeof volume->file_system_name) ||
         !read_text(file, "point", volume->mount_point, sizeof volume->mount_point) ||
@@ -171,6 +174,7 @@ int journal_replay(struct service *service) {
         return -errno;
     replay_all(service, "silo", replay_silo);
     replay_all(service, "volume", replay_volume);
+    replay_all(service, "intent", intent_replay);
     /* a folder tells its entries in any order, and lists count on that of ids */
     HASH_SRT(hash, service->volumes, by_id);
     unc_sweep(service->unc);

@@ -19,6 +19,7 @@
 #include <sys/vfs.h>
 
 #include "service/enter.h"
+#include "service/intent.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
 #include "util/utf8.h"
@@ -137,11 +138,12 @@ static int make_letters_mount(void) {
 
 /* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier letter; then, or where it
  * is neither, *folder stays as it is. */
-static int cover_letters_folder(const struct job_base *base, int *folder, uint64_t *ret_mount_id) {
-    uint64_t mount_id = 0;
-    if (fd_mount_id(*folder, &mount_id) == 0 && mount_has_source(base, mount_id, LETTERS_SOURCE)) {
-        *ret_mount_id = mount_id;
-        enter_own_letters(mount_id);
+static int cover_letters_folder(const struct job_base *base, int *folder, struct mount_point *point) {
+    uint64_t *mount_id = &point->letters_mount_id;
+    uint64_t there = 0;
+    if (fd_mount_id(*folder, &there) == 0 && mount_has_source(base, there, LETTERS_SOURCE)) {
+        *mount_id = there;
+        enter_own_letters(there);
         return 0;
     }
     if (directory_is_empty(*folder) != 1)
@@ -149,16 +151,18 @@ static int cover_letters_folder(const struct job_base *base, int *folder, uint64
     _cleanup_close_ int letters = make_letters_mount();
     if (letters < 0)
         return letters;
+    uint64_t made = 0;
+    int r = fd_mount_id(letters, &made);
+    if (r < 0 || (r = intent_letters(point->intent, made)) < 0)
+        return r;
     if (move_mount(letters, "", *folder, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return -errno;
-    int r = fd_mount_id(letters, ret_mount_id);
-    if (r < 0)
-        return r;
+    *mount_id = made;
     /* what is made in it is made through a clone: the container's root is not to write where the image is read-only */
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     if (mount_setattr(letters, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
         return -errno;
-    enter_own_letters(*ret_mount_id);
+    enter_own_letters(made);
     close_fd(folder);
     *folder = steal_fd(&letters);
     return 0;
@@ -168,18 +172,20 @@ static int make_folder(int parent, const char *name) {
     return mkdirat(parent, name, 0755) < 0 ? -errno : 0;
 }
 
-static int open_letters_folder(int root, bool *ret_made, struct job_result *result) {
+static int open_letters_folder(int root, struct mount_point *point, struct job_result *result) {
     const char *name = &LINFSP_LETTER_ROOT[1];
     int folder = enter_open_path(root, name, O_DIRECTORY);
     if (folder == -ENOENT) {
-        int r = make_folder(root, name);
+        int r = intent_letters_folder(point->intent);
+        if (r == 0)
+            r = make_folder(root, name);
         if (r == -EROFS)
             r = make_folder_through_clone(root, name);
         if (r < 0)
             return job_fail(result, r, "the container has no %s, and it cannot be made: %s", LINFSP_LETTER_ROOT,
                             strerror(-r));
         folder = enter_open_path(root, name, O_DIRECTORY);
-        *ret_made = true;
+        point->made_letters = true;
     }
     if (folder < 0)
         return job_fail(result, folder, "%s of the container is not a plain folder: %s", LINFSP_LETTER_ROOT,
@@ -187,13 +193,21 @@ static int open_letters_folder(int root, bool *ret_made, struct job_result *resu
     return folder;
 }
 
+static bool is_missing(int root, const char *path) {
+    _cleanup_close_ int fd = enter_open_path(root, path, 0);
+    return fd == -ENOENT;
+}
+
 /* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
 static int take_letter(const struct job_base *base, int root, int *folder, const char *letter, struct mount_point *point) {
     char path[16];
     snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
-    int made = make_folder(*folder, letter);
-    if (made == -EROFS && enter_open_path(root, path, 0) == -ENOENT) {
-        made = cover_letters_folder(base, folder, &point->letters_mount_id);
+    /* one that is there already is the container's own, and stays */
+    int made = is_missing(root, path) ? intent_letter(point->intent, letter) : -EEXIST;
+    if (made == 0)
+        made = make_folder(*folder, letter);
+    if (made == -EROFS) {
+        made = cover_letters_folder(base, folder, point);
         if (made == 0)
             made = make_folder_through_clone(*folder, letter);
     }
@@ -215,7 +229,7 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
 
 static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point, struct job_result *result) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
-    _cleanup_close_ int folder = open_letters_folder(root, &point->made_letters, result);
+    _cleanup_close_ int folder = open_letters_folder(root, point, result);
     if (folder < 0) {
         enter_act_as_self();
         return folder;

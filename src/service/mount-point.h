@@ -8,6 +8,7 @@
 struct mount_point {
     int fd; /* O_PATH of the folder */
     int parent; /* of a made one */
+    int intent; /* where what is made is written down first (intent.h); borrowed */
     bool made; /* to be removed with the volume */
     bool made_here; /* by us just now: to be removed at once where the mount fails */
     bool made_letters; /* /mnt itself was made, too */
@@ -17,7 +18,7 @@ struct mount_point {
 
 #define MOUNT_POINT_NONE                                                                                              \
     (struct mount_point) {                                                                                            \
-        .fd = -1, .parent = -1                                                                                        \
+        .fd = -1, .parent = -1, .intent = -1                                                                                        \
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in result's mount_point

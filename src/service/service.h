@@ -8,7 +8,7 @@
  *     volume      one file system: asked for, mounted, ended
  *     policy      who may have what
  *     unc         the host-wide table of prefixes, and /unc
- *     journal     what a service that starts anew must know
+ *     journal     what a service that starts anew must know (intent: of what a worker is just doing)
  *     worker      processes for all that may block (jobs: inject, broker)
  *
  * All run in one thread around one sd-event loop. Objects belong to struct service and are referred to by key (a silo's mount namespace, a
@@ -129,6 +129,7 @@ struct volume {
     uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: until the server has come back */
     unsigned orphan_turns; /* how often it is still looked after */
+    unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;
 };
@@ -223,7 +224,7 @@ void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
 /* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
 /* Has its mounts made. */
-int volume_submit(struct volume *volume, const struct job *job, const int *fds, size_t n_fds);
+int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
 int volume_restore(struct service *service, struct volume *volume);
 struct volume *volume_new(struct service *service);
 void volume_free(struct volume *volume);

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "lib/fuse-abi.h"
+#include "service/intent.h"
 #include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
@@ -26,6 +27,7 @@
 
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
+#define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
 #define UNMOUNT_LANE (UINT64_C(1) << 63)
 
 struct volume *volume_find(struct service *service, uint64_t id) {
@@ -65,6 +67,7 @@ void volume_free(struct volume *volume) {
         list_remove(&volume->node);
         unc_release(service->unc, volume->id);
         journal_drop_volume(volume);
+        intent_drop(volume->id);
     }
     if (volume->connection)
         volume->connection->volume = 0;
@@ -95,7 +98,7 @@ static void open_abort(struct volume *volume) {
     char name[32];
     snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
     volume->abort_fd = openat(volume->service->fusectl, name, O_WRONLY | O_CLOEXEC);
-    if (volume->abort_fd < 0)
+    if (volume->abort_fd < 0 && (errno != ENOENT || volume->connection)) /* its mount may have gone while no service ran */
         log_warning("volume %llu: connection %u is not under fusectl: %s", (unsigned long long)volume->id,
                     volume->fuse_device, strerror(errno));
 }
@@ -180,6 +183,28 @@ static void refuse_ended(struct volume *volume) {
         connection_ready(connection);
 }
 
+/* Its mounts could not be made. A worker that could still say so has undone what it made, but for the share. */
+static void on_refused(struct volume *volume, const struct job_result *result) {
+    struct connection *connection = steal_pointer(volume->connection);
+    log_info("volume %llu refused: %s", (unsigned long long)volume->id, result->message);
+    if (connection)
+        connection->volume = 0;
+    if (result->mount.published && umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
+        log_warning("cannot unmount %s: %s", volume->unc_path, strerror(errno));
+    if (result->unanswered) {
+        intent_read(volume);
+        volume->state = VOLUME_LIVE;
+        volume->server_gone = true;
+        if (volume->fuse_device)
+            open_abort(volume);
+        volume_end(volume, "it was not known how much of it had been made", true);
+    } else {
+        volume_free(volume);
+    }
+    if (connection && connection_error(connection, connection->serial, result->error, "%s", result->message) >= 0)
+        connection_ready(connection);
+}
+
 static void on_mounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
@@ -191,15 +216,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     }
     struct connection *connection = life_line(volume);
     if (result->error < 0) {
-        log_info("volume %llu refused: %s", (unsigned long long)volume->id, result->message);
-        volume->connection = NULL;
-        if (connection)
-            connection->volume = 0;
-        if (result->mount.published && umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
-            log_warning("cannot unmount %s: %s", volume->unc_path, strerror(errno));
-        volume_free(volume);
-        if (connection && connection_error(connection, connection->serial, result->error, "%s", result->message) >= 0)
-            connection_ready(connection);
+        on_refused(volume, result);
         return;
     }
     take_over_result(volume, result);
@@ -226,6 +243,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     if (!volume)
         return;
     journal_put_volume(volume);
+    intent_drop(key);
     log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
              volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
 }
@@ -249,8 +267,9 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
     return 0;
 }
 
-int volume_submit(struct volume *volume, const struct job *job, const int *fds, size_t n_fds) {
+int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds) {
     struct service *service = volume->service;
+    job->mount.volume = volume->id;
     return workers_submit(service->workers, job, fds, n_fds,
                           worker_lane(volume->silo, job->target.host, volume->peer.uid), on_mounted, service, volume->id);
 }
@@ -375,6 +394,11 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         answer_waiter(volume, result);
         return;
     }
+    if (result->unanswered && ++volume->unmounts_lost < UNMOUNTS_LOST_MAX) {
+        volume->state = VOLUME_LIVE;
+        volume_end(volume, volume->end_reason, true);
+        return;
+    }
     if (result->error < 0)
         log_warning("volume %llu: %s", (unsigned long long)key, result->message);
     struct silo *silo = silo_find(service, volume->silo);
@@ -434,6 +458,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     job.unmount.fuse_device = volume->fuse_device;
     job.unmount.letters_mount_id = volume->letters_mount_id;
     job.unmount.made = volume->made;
+    snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int fds[2];
     size_t n = 0;

@@ -319,7 +319,7 @@ static void finish(struct workers *workers, struct queued *queued, const struct 
 }
 
 static void fail_queued(struct workers *workers, struct queued *queued, int error, const char *message) {
-    struct job_result result = {.ticket = queued->job.ticket, .error = error};
+    struct job_result result = {.ticket = queued->job.ticket, .error = error, .unanswered = true};
     snprintf(result.message, sizeof result.message, "%s", message);
     finish(workers, queued, &result, NULL, 0);
 }

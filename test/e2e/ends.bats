@@ -284,25 +284,107 @@ volume_is_attached() { # PREFIX
     volumes_gone
 }
 
+# Has strace kill PROCESS... each at its Nth call of any of CALLS from now on, and waits until it is there: `die_at N CALLS PROCESS...`
+die_at() {
+    local number=$1 calls=$2 process
+    shift 2
+    strace -q -o "$BATS_TEST_TMPDIR/calls" -e "trace=$calls" -e "inject=$calls:signal=KILL:when=$number" \
+        "${@/#/-p}" 2>/dev/null 3>&- &
+    tracer=$!
+    for process; do
+        wait_until 5 grep -q "^TracerPid:.*$tracer" "/proc/$process/status" || return
+    done
+}
+
+not_traced_any_more() {
+    kill "$tracer" 2>/dev/null || true
+    wait_until 5 gone "$tracer"
+}
+
 # memfs ends as soon as it is there, and with it the client that runs it in the container.
 ended_with_memfs() { # CLIENT-PID
     signal_memfs KILL server >/dev/null 2>&1
     gone "$1"
 }
 
-@test "ends: the service is killed at any moment of a mount" {
+no_volumes() {
+    [ "$("$linfsp" volumes --json | jq length)" = 0 ]
+}
+
+nothing_of_a_mount() {
+    wait_until 5 no_volumes || return
+    wait_unmounted server /mnt/z || return
+    wait_until 5 not mounted_here /unc/memfs/busy || return
+    script_in server 'test ! -e /mnt/z' || return
+    not compgen -G '/run/linfsp/journal/intent-*'
+}
+
+memfs_in_background() {
+    docker exec "$(full_name server)" "$silo_bin/memfs" -F NTFS -m Z: -u '\memfs\busy' >"$BATS_TEST_TMPDIR/memfs" 2>&1 3>&- &
+    client=$!
+}
+
+workers_of_the_service() {
+    pgrep -P "$(service_pid)"
+}
+
+# What a mount takes in the service itself: the job is sent, the answer comes, goes on, and is written down.
+@test "ends: the service is killed at any step of a mount" {
     container server busybox
-    for _ in {1..20}; do
-        docker exec "$(full_name server)" "$silo_bin/memfs" -F NTFS -m Z: -u '\memfs\busy' >"$BATS_TEST_TMPDIR/memfs" 2>&1 3>&- &
-        client=$!
-        sleep "0.0$((3 + RANDOM % 6))$((RANDOM % 10))" # memfs comes to ask for its volume in this time
-        service_kill
+    for step in {1..12}; do
+        die_at "$step" sendmsg,openat,rename,unlink "$(service_pid)" || return
+        memfs_in_background
+        wait_until 3 gone "$(service_pid)" || wait_mounted server /mnt/z || return # its last steps are over
+        not_traced_any_more
+        service_kill 2>/dev/null || true
         service_start
         # it came back to the new service, or it gave up: whatever it was, nothing of it is to stay
-        wait_until 10 ended_with_memfs "$client"
-        wait_unmounted server /mnt/z || return
-        wait_until 5 not mounted_here /unc/memfs/busy || return
-        script_in server 'test ! -e /mnt/z' || return
+        wait_until 10 ended_with_memfs "$client" || return
+        nothing_of_a_mount || return
+    done
+}
+
+@test "ends: a worker is killed at any step of a mount" {
+    container server busybox
+    for step in {1..12}; do
+        mapfile -t workers < <(workers_of_the_service)
+        die_at "$step" openat,mkdirat,move_mount,fsmount,setns,sendmsg "${workers[@]}" || return
+        memfs_in_background
+        sleep 0.5
+        not_traced_any_more
+        wait_until 10 ended_with_memfs "$client" || return
+        nothing_of_a_mount || return
+    done
+    # and the container is served as before
+    share server z '\memfs\busy'
+}
+
+@test "ends: the service is killed at any step of an unmount" {
+    container server busybox
+    for step in {1..8}; do
+        memfs_in_background
+        wait_mounted server /mnt/z || return
+        die_at "$step" sendmsg,recvmsg,write,unlink "$(service_pid)" || return
+        wait_until 10 ended_with_memfs "$client" || return
+        sleep 0.2
+        not_traced_any_more
+        service_kill 2>/dev/null || true
+        service_start
+        nothing_of_a_mount || return
+    done
+}
+
+@test "ends: a worker is killed at any step of an unmount" {
+    container server busybox
+    for step in {1..8}; do
+        memfs_in_background
+        wait_mounted server /mnt/z || return
+        mapfile -t workers < <(workers_of_the_service)
+        die_at "$step" openat,umount2,unlinkat,setns,sendmsg "${workers[@]}" || return
+        wait_until 10 ended_with_memfs "$client" || return
+        sleep 0.3
+        not_traced_any_more
+        nothing_of_a_mount || return
     done
 }
 

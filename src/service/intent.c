@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/intent.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+#define FOLDER "journal"
+
+static void file_name(char *name, size_t size, uint64_t volume) {
+    snprintf(name, size, FOLDER "/intent-%llu", (unsigned long long)volume);
+}
+
+/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+
+static int note(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int note(int fd, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vdprintf(fd, format, arguments);
+    va_end(arguments);
+    return written < 0 ? -errno : 0;
+}
+
+int intent_begin(const struct job_base *base, const struct job *job) {
+    const struct job_mount *mount = &job->mount;
+    char name[64];
+    file_name(name, sizeof name, mount->volume);
+    _cleanup_close_ int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = note(fd, "silo %llu raw %d letter %d uid %u gid %u\n", (unsigned long long)job->target.mount_namespace,
+                 mount->raw, mount->letter[0] != 0, mount->peer_uid, mount->peer_gid);
+    return r < 0 ? r : steal_fd(&fd);
+}
+
+int intent_mount(int fd, uint32_t fuse_device, uint64_t mount_id) {
+    return note(fd, "mount %u %llu\n", fuse_device, (unsigned long long)mount_id);
+}
+
+int intent_letters(int fd, uint64_t mount_id) {
+    return note(fd, "letters %llu\n", (unsigned long long)mount_id);
+}
+
+int intent_letters_folder(int fd) {
+    return note(fd, "folder\n");
+}
+
+int intent_letter(int fd, const char *name) {
+    return note(fd, "made %s\n", name);
+}
+
+/* ---- in the service ------------------------------------------------------------------------------------------------ */
+
+/* The last line may be half written: then what it tells of was not begun. */
+static void read_line(struct volume *volume, const char *line) {
+    unsigned long long id;
+    unsigned device;
+    char name[2];
+    if (!strchr(line, '\n'))
+        return;
+    if (sscanf(line, "mount %u %llu", &device, &id) == 2) {
+        volume->fuse_device = device;
+        volume->mount_id = id;
+    } else if (sscanf(line, "letters %llu", &id) == 1) {
+        volume->letters_mount_id = id;
+    } else if (strcmp(line, "folder\n") == 0) {
+        volume->made.letters_too = true;
+    } else if (sscanf(line, "made %1[a-z]", name) == 1) {
+        memcpy(volume->made.name, name, sizeof name);
+        snprintf(volume->mount_point, sizeof volume->mount_point, LINFSP_LETTER_ROOT "/%s", name);
+    }
+}
+
+static bool read_intent(struct volume *volume, FILE *file) {
+    unsigned long long silo;
+    int raw, letter;
+    if (fscanf(file, "silo %llu raw %d letter %d uid %u gid %u\n", &silo, &raw, &letter, &volume->peer.uid,
+               &volume->peer.gid) != 5)
+        return false;
+    volume->silo = silo;
+    volume->raw = raw;
+    volume->made.by_service = letter;
+    char line[64];
+    while (fgets(line, sizeof line, file))
+        read_line(volume, line);
+    return true;
+}
+
+static void absolute_name(char *path, size_t size, uint64_t volume) {
+    char name[64];
+    file_name(name, sizeof name, volume);
+    snprintf(path, size, LINFSP_RUN_DIR "/%s", name);
+}
+
+void intent_read(struct volume *volume) {
+    char path[96];
+    absolute_name(path, sizeof path, volume->id);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (file)
+        (void)read_intent(volume, file);
+}
+
+void intent_drop(uint64_t volume) {
+    char path[96];
+    absolute_name(path, sizeof path, volume);
+    (void)unlink(path);
+}
+
+void intent_replay(struct service *service, uint64_t id, FILE *file) {
+    struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
+    bool read = volume && read_intent(volume, file);
+    if (volume)
+        volume->id = id;
+    if (read && volume_restore(service, volume) == 0) {
+        volume->server_gone = true;
+        volume_end(volume, "the service died while it was being made", true);
+    } else if (volume) { /* its container is gone, and with it what was made there */
+        volume->id = 0;
+        volume_free(volume);
+    }
+    intent_drop(id);
+}
