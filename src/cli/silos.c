@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/list.h"
 
 static bool is_engine_id(const char *id) {
     size_t digits = 0;
@@ -42,31 +43,16 @@ static void add_object(const union wire_message *reply, void *userdata) {
 }
 
 static int run(const struct verb *verb, int argc, char **argv) {
-    bool json;
-    int done = verb_simple_options(verb, argc, argv, &json);
-    if (done >= 0)
-        return done;
-    _cleanup_close_ int socket = -1;
-    if (client_open(verb, &socket) < 0)
-        return EXIT_NOT_RUNNING;
-    static union wire_message last;
-    struct wire_plain request;
-    struct table table;
-    json_object *array = json_object_new_array();
     static const char *const head[] = {"ID", "ENGINE", "NAME", "PID", "SINCE", "VOLUMES", "USERS", "STATE"};
-    table_begin(&table, ARRAY_SIZE(head), head);
-    wire_begin(&request, WIRE_LIST_SILOS, 1);
-    int result = client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, json ? add_object : add_row,
-                             json ? (void *)array : &table, &last);
-    if (result == 0 && json)
-        json_print(json_object_get(array));
-    else if (result == 0 && table.rows > 1)
-        table_print(&table);
-    else if (result == 0)
-        verb_note(verb, "there is no container");
-    table_end(&table);
-    json_object_put(array);
-    return result < 0 ? verb_fail(verb, "%s", last.error.message) : 0;
+    static const struct listing listing = {
+        .request = WIRE_LIST_SILOS,
+        .columns = ARRAY_SIZE(head),
+        .head = head,
+        .add_row = add_row,
+        .add_object = add_object,
+        .nothing = "there is no container",
+    };
+    return list_run(verb, argc, argv, &listing);
 }
 
 const struct verb verb_silos = {
