@@ -267,7 +267,10 @@ run_hook() {
 }
 
 @test "hook: only root of the host may have a container prepared" {
-    output=$(echo "{\"pid\":$$,\"bundle\":\"$engines/bundles/broken\"}" |
+    local bundle=$engines/bundles/asked
+    mkdir -p "$bundle/rootfs"
+    echo '{"root": {"path": "rootfs"}}' >"$bundle/config.json"
+    output=$(echo "{\"pid\":$$,\"bundle\":\"$bundle\"}" |
         setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$linfsp" hook 2>&1)
     has "$output" "only root of the host"
 }
