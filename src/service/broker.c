@@ -351,7 +351,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     }
     _cleanup_close_ int mount = -1, found_parent = -1;
     uint32_t major, minor;
-    int found = request->mount_id ? open_mount_by_id(base, request->mount_id, &mount) : -ENOENT;
+    int found =
+        request->mount_id ? open_mount_by_id(base, request->mount_id, request->mount_point, &mount) : -ENOENT;
     if (found != 0 && found != -ENOENT && request->not_lazy) {
         job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
         return;

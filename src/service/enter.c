@@ -282,8 +282,18 @@ bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char
     return false;
 }
 
-int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
-    int r = -EAGAIN;
+static int look_at(const char *path, uint64_t mount_id, int *ret_fd) {
+    _cleanup_close_ int root = path[0] ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    _cleanup_close_ int fd = root < 0 ? -1 : enter_open_path(root, path, 0);
+    uint64_t found = 0;
+    if (fd < 0 || fd_mount_id(fd, &found) < 0 || found != mount_id || fd_is_mount_root(fd) != 1)
+        return -EAGAIN;
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char *likely, int *ret_fd) {
+    int r = look_at(likely, mount_id, ret_fd);
     /* its path may lead elsewhere by now: a folder above it was renamed */
     for (int i = 0; r == -EAGAIN && i < 32; i++)
         r = look_for_mount(base, mount_id, ret_fd);

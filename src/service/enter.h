@@ -43,9 +43,10 @@ int fd_device(int fd, uint32_t *ret_major, uint32_t *ret_minor);
 
 /* Lazily unmounts the mount whose root fd is. */
 int unmount_fd(const struct job_base *base, int fd);
-/* Where the mount with this id is, as seen from the current root: an O_PATH fd of its root. -ENOENT when it is not here,
- * -EAGAIN when it is covered by another, or moved about all the time. */
-int open_mount_by_id(const struct job_base *base, uint64_t mount_id, int *ret_fd);
+/* Where the mount with this id is, as seen from the current root: an O_PATH fd of its root. It is looked for at `likely` first: the table of
+ * a silo's mounts has all the host's shares in it. -ENOENT when it is not here, -EAGAIN when it is covered by another, or moved about
+ * all the time. */
+int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char *likely, int *ret_fd);
 /* Whether what is mounted there comes from this source (the first column of mount(8)). */
 bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source);
 /* The path of fd as seen from the current root; "" where it has none here. */

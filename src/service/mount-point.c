@@ -47,7 +47,7 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
         enter_own_letters(letters_mount_id);
     if (parent >= 0)
         (void)remove_folder(parent, name);
-    if (letters_mount_id && open_mount_by_id(base, letters_mount_id, &letters) == 0 && directory_is_empty(letters) == 1)
+    if (letters_mount_id && open_mount_by_id(base, letters_mount_id, LINFSP_LETTER_ROOT, &letters) == 0 && directory_is_empty(letters) == 1)
         (void)unmount_fd(base, steal_fd(&letters));
     if (above >= 0)
         (void)remove_folder(above, &LINFSP_LETTER_ROOT[1]);

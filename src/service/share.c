@@ -21,7 +21,7 @@
 
 static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
     _cleanup_close_ int mount = -1;
-    int r = open_mount_by_id(base, job->unmount.mount_id, &mount);
+    int r = open_mount_by_id(base, job->unmount.mount_id, job->unmount.mount_point, &mount);
     if (r < 0)
         return job_fail(result, r, "the volume is not mounted any more");
     _cleanup_close_ int tree = open_tree(mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -91,6 +91,7 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     struct silo *silo = connection->silo;
     struct job job = {.type = JOB_SHARE, .target = silo->target};
     job.unmount.mount_id = unshare ? 0 : volume->mount_id;
+    snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
                            worker_lane(silo->mount_namespace, silo->host, volume->peer.uid), on_done, silo->service,
