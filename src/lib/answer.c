@@ -114,10 +114,10 @@ static_assert(LINFSP_OPEN_DIRECT_IO == FOPEN_DIRECT_IO && LINFSP_OPEN_KEEP_CACHE
               "LINFSP_OPEN_* are FOPEN_*");
 /* NOLINTEND(misc-redundant-expression) */
 
-static void set_open(struct fuse_open_out *out, const struct linfsp_file *file) {
+static void set_open(const struct linfsp_request *request, struct fuse_open_out *out, const struct linfsp_file *file) {
     *out = (struct fuse_open_out){
         .fh = file->handle,
-        .open_flags = file->open_flags,
+        .open_flags = file->open_flags & ~request->session->without.open_flags,
         .backing_id = file->open_flags & LINFSP_OPEN_PASSTHROUGH ? file->backing_id : 0,
     };
 }
@@ -127,6 +127,8 @@ int linfsp_reply_entry(linfsp_request *request, const struct linfsp_entry *entry
         return -EALREADY;
     if (entry->inode == 0 && request->opcode != FUSE_LOOKUP)
         return linfsp_reply_error(request, -EIO);
+    if (entry->inode == 0 && request->session->without.absent_names)
+        return linfsp_reply_error(request, -ENOENT);
     set_entry(&request->answer.entry, entry);
     return send_small(request, 0, sizeof request->answer.entry);
 }
@@ -144,7 +146,7 @@ int linfsp_reply_attributes(linfsp_request *request, const struct stat *attribut
 int linfsp_reply_open(linfsp_request *request, const struct linfsp_file *file) {
     if (already_answered(request))
         return -EALREADY;
-    set_open(&request->answer.open, file);
+    set_open(request, &request->answer.open, file);
     return send_small(request, 0, sizeof request->answer.open);
 }
 
@@ -154,7 +156,7 @@ int linfsp_reply_create(linfsp_request *request, const struct linfsp_entry *entr
     if (entry->inode == 0)
         return linfsp_reply_error(request, -EIO);
     set_entry(&request->answer.create.entry, entry);
-    set_open(&request->answer.create.open, file);
+    set_open(request, &request->answer.create.open, file);
     return send_small(request, 0, sizeof request->answer.create);
 }
 

@@ -92,34 +92,6 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
     return 0;
 }
 
-/* ---- doing without ---------------------------------------------------------------------------------------------- */
-
-/* What LINFSP_WITHOUT names is not asked of the kernel: to find out what it is worth, or whether a fault comes from it. */
-static int do_without(struct linfsp_volume_options *options, struct linfsp_error *ret_error) {
-    static const struct {
-        const char *name;
-        uint64_t want;
-    } known[] = {
-        {"no-open", LINFSP_WANT_NO_OPEN},
-        {"readdirplus", LINFSP_WANT_READDIRPLUS},
-        {"killpriv", LINFSP_WANT_HANDLE_KILLPRIV},
-        {"parallel-directory", LINFSP_WANT_PARALLEL_DIRECTORY},
-        {"pass-through", LINFSP_WANT_PASSTHROUGH},
-        {"cached-symlinks", LINFSP_WANT_CACHE_SYMLINKS},
-    };
-    const char *at = getenv("LINFSP_WITHOUT");
-    while (at && *at) {
-        size_t length = strcspn(at, ","), i = 0;
-        while (i < ARRAY_SIZE(known) && (strlen(known[i].name) != length || strncmp(known[i].name, at, length) != 0))
-            i++;
-        if (i == ARRAY_SIZE(known))
-            return fsp_fail(ret_error, EINVAL, "LINFSP_WITHOUT has \"%.*s\", which is not known", (int)length, at);
-        options->want &= ~known[i].want;
-        at += length + (at[length] == ',');
-    }
-    return 0;
-}
-
 /* ---- the transport --------------------------------------------------------------------------------------------- */
 
 /* *ret_uring NULL: over /dev/fuse. *ret_forced: nothing else will do. */
@@ -322,10 +294,11 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
     struct linfsp_volume_options checked = {0};
+    struct fsp_without without = {0};
     struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
     int r = take_options(options, &checked, ret_error);
     if (r == 0)
-        r = do_without(&checked, ret_error);
+        r = fsp_do_without(&checked, &without, ret_error);
     if (r < 0)
         return r;
     if (!operations || operations->size < sizeof operations->size)
@@ -351,6 +324,7 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
         return r;
     }
     steal_fd(&socket);
+    volume->session.without = without;
     if (forced && !volume->session.uring) {
         linfsp_volume_destroy(volume);
         return fsp_fail(ret_error, EOPNOTSUPP, "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");

@@ -126,6 +126,12 @@ struct fsp_channel {
     int64_t seen_cpu; /* ns */
 };
 
+/* What is left out of answers whatever the program wants (without.c). */
+struct fsp_without {
+    uint32_t open_flags; /* LINFSP_OPEN_* */
+    bool absent_names;   /* are not remembered */
+};
+
 struct fsp_session {
     struct linfsp_volume *volume; /* NULL in unit tests */
     struct linfsp_operations operations;
@@ -133,6 +139,7 @@ struct fsp_session {
     void (*trace)(void *context, const char *line);
     uint64_t flags;         /* FUSE_INIT's, in force */
     uint64_t granted;       /* LINFSP_WANT_* */
+    struct fsp_without without;
     size_t input_data_size; /* room for what follows FSP_HEADROOM */
     size_t scratch_size;
 

@@ -104,6 +104,12 @@ int fsp_fail(struct linfsp_error *ret_error, int code, const char *format, ...) 
 void fsp_negotiate(uint64_t want, uint32_t max_write, uint32_t max_background, struct wire_init *ret_init);
 uint64_t fsp_granted(uint64_t want, const struct wire_init *init);
 
+/* ---- without.c ------------------------------------------------------------------------------------------------- */
+
+/* Changes what the environment says. -EINVAL: it has a name that is not known. */
+int fsp_do_without(struct linfsp_volume_options *options, struct fsp_without *ret_without,
+                   struct linfsp_error *ret_error);
+
 struct linfsp_volume {
     struct fsp_session session;
     struct fsp_lifeline lifeline;
