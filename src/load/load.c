@@ -238,6 +238,8 @@ static void close_worker(struct worker *worker, int parent) {
             unlinkat(worker->directory, name, 0);
             name[0] = 'g';
             unlinkat(worker->directory, name, 0);
+            name[0] = 'l';
+            unlinkat(worker->directory, name, 0);
         }
         close(worker->directory);
         snprintf(name, sizeof name, "load.%u", worker->number);

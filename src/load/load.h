@@ -37,6 +37,8 @@ struct worker {
     char *buffer; /* CHUNK bytes, page-aligned */
     void *map;
     uint64_t random;
+    uint64_t queue;     /* of asynchronous I/O */
+    unsigned under_way; /* in it */
     unsigned filled; /* steps that fill has provided for; drain goes by it, too */
     unsigned done;   /* steps of this phase */
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "load/load.h"
+#include "load/operations.h"
 
 #define NAME_SIZE 32
 #define METADATA_BATCH 1000
@@ -64,6 +65,45 @@ static int64_t step_stat(struct worker *worker, uint64_t index) {
     char name[NAME_SIZE];
     struct stat attributes;
     return fstatat(worker->directory, name_of(name, "f", index % FILES), &attributes, 0) < 0 ? -errno : 1;
+}
+
+static int64_t step_stat_absent(struct worker *worker, uint64_t index) {
+    char name[NAME_SIZE];
+    struct stat attributes;
+    if (fstatat(worker->directory, name_of(name, "absent", index % FILES), &attributes, 0) == 0)
+        return -EEXIST;
+    return errno == ENOENT ? 1 : -errno;
+}
+
+/* In one folder that all workers share, and which stays for the next run. */
+static int setup_shared_files(struct worker *worker) {
+    char name[NAME_SIZE];
+    if (mkdirat(worker->directory, "../shared", 0755) < 0 && errno != EEXIST)
+        return -errno;
+    worker->file = openat(worker->directory, "../shared", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = worker->file < 0 ? -errno : 0;
+    for (unsigned i = 0; i < FILES && r == 0; i++)
+        r = make_file(worker->file, name_of(name, "f", i));
+    return r;
+}
+
+static int64_t step_stat_shared(struct worker *worker, uint64_t index) {
+    char name[NAME_SIZE];
+    struct stat attributes;
+    return fstatat(worker->file, name_of(name, "f", index % FILES), &attributes, 0) < 0 ? -errno : 1;
+}
+
+static int setup_links(struct worker *worker) {
+    char name[NAME_SIZE];
+    for (unsigned i = 0; i < FILES; i++)
+        if (symlinkat("one", worker->directory, name_of(name, "l", i)) < 0 && errno != EEXIST)
+            return -errno;
+    return 0;
+}
+
+static int64_t step_readlink(struct worker *worker, uint64_t index) {
+    char name[NAME_SIZE], target[NAME_SIZE];
+    return readlinkat(worker->directory, name_of(name, "l", index % FILES), target, sizeof target) < 0 ? -errno : 1;
 }
 
 static int setup_one_file(struct worker *worker) {
@@ -201,7 +241,7 @@ static int setup_direct(struct worker *worker) {
     return setup_data(worker, O_DIRECT);
 }
 
-static off_t random_block(struct worker *worker) {
+off_t random_block(struct worker *worker) {
     uint64_t x = worker->random;
     x ^= x << 13;
     x ^= x >> 7;
@@ -216,6 +256,20 @@ static int64_t step_read_random(struct worker *worker, uint64_t index) {
 
 static int64_t step_write_random(struct worker *worker, uint64_t index) {
     return pwrite(worker->file, worker->buffer, BLOCK, random_block(worker)) == (ssize_t)BLOCK ? 1 : -EIO;
+}
+
+/* One file for all workers; it stays for the next run. */
+static int setup_shared_direct(struct worker *worker) {
+    worker->file = openat(worker->directory, "../shared.data", O_CREAT | O_RDWR | O_DIRECT | O_CLOEXEC, 0644);
+    if (worker->file < 0)
+        return -errno;
+    struct stat attributes;
+    if (fstat(worker->file, &attributes) < 0)
+        return -errno;
+    for (size_t offset = (size_t)attributes.st_size; offset < worker->load->size; offset += CHUNK)
+        if (pwrite(worker->file, worker->buffer, CHUNK, (off_t)offset) != (ssize_t)CHUNK)
+            return -EIO;
+    return 0;
 }
 
 static off_t next_chunk(const struct worker *worker, uint64_t index) {
@@ -234,6 +288,16 @@ static int64_t step_read_chunk(struct worker *worker, uint64_t index) {
 
 static int64_t step_write_chunk(struct worker *worker, uint64_t index) {
     return pwrite(worker->file, worker->buffer, CHUNK, next_chunk(worker, index)) == (ssize_t)CHUNK ? 1 : -EIO;
+}
+
+/* Opened anew each time, as most programs read their files. */
+static int64_t step_reread(struct worker *worker, uint64_t index) {
+    int fd = openat(worker->directory, "one", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = pread(fd, worker->buffer, CHUNK, 0);
+    close(fd);
+    return n == (ssize_t)CHUNK ? 1 : -EIO;
 }
 
 static int fill_map(struct worker *worker, unsigned steps) {
@@ -265,6 +329,9 @@ unsigned operation_batch(const struct operation *operation, const struct load *l
 const struct operation operations[] = {
     {"create", "files", 0, METADATA_BATCH, NULL, NULL, step_create, drain_created},
     {"stat", "calls", 0, 0, setup_files, NULL, step_stat, NULL},
+    {"stat-absent", "calls", 0, 0, NULL, NULL, step_stat_absent, NULL},
+    {"stat-shared", "calls", 0, 0, setup_shared_files, NULL, step_stat_shared, NULL},
+    {"readlink", "calls", 0, 0, setup_links, NULL, step_readlink, NULL},
     {"fstat", "calls", 0, 0, setup_one_file, NULL, step_fstat, NULL},
     {"open", "calls", 0, 0, setup_files, NULL, step_open, NULL},
     {"rename", "calls", 0, 0, setup_files, NULL, step_rename, NULL},
@@ -275,6 +342,11 @@ const struct operation operations[] = {
     {"list", "entries", 0, 0, setup_listing, NULL, step_list, NULL},
     {"read-4k-direct", "calls", BLOCK, 0, setup_direct, NULL, step_read_random, NULL},
     {"write-4k-direct", "calls", BLOCK, 0, setup_direct, NULL, step_write_random, NULL},
+    {"read-4k-deep", "calls", 0, 0, setup_direct, fill_deep, step_read_deep, drain_deep},
+    {"write-4k-deep", "calls", 0, 0, setup_direct, fill_deep, step_write_deep, drain_deep},
+    {"write-4k-shared", "calls", BLOCK, 0, setup_shared_direct, NULL, step_write_random, NULL},
+    {"write-4k", "calls", BLOCK, 0, setup_buffered, NULL, step_write_random, NULL},
+    {"reread-1m", "calls", CHUNK, 0, setup_buffered, NULL, step_reread, NULL},
     {"read-1m", "calls", CHUNK, PASS, setup_buffered, fill_cold, step_read_chunk, NULL},
     {"write-1m", "calls", CHUNK, PASS, setup_buffered, NULL, step_write_chunk, NULL},
     {"read-1m-direct", "calls", CHUNK, 0, setup_direct, NULL, step_read_chunk, NULL},
