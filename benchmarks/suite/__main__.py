@@ -38,10 +38,11 @@ FULL = {
     "containers": 60,
     "mounts": 6,
     "repeats": 30,
-    "idle": 10,
-    "silos": 100,
+    "idle": 4,
+    "silos": 1000,
     "entries": 10000,
-    "volumes": 0,
+    "volumes": 2,
+    "shares": False,
     "churn": 15,
 }
 QUICK = {
@@ -53,7 +54,8 @@ QUICK = {
     "idle": 2,
     "silos": 50,
     "entries": 2000,
-    "volumes": 0,
+    "volumes": 2,
+    "shares": False,
     "churn": 3,
 }
 
@@ -71,10 +73,14 @@ def arguments():
     parser.add_argument("--containers", type=int, help="to start, of each kind")
     parser.add_argument("--silos", type=int, help="at most, at once")
     parser.add_argument("--volumes", type=int, help="that stay, in each of the containers of the section scale")
+    parser.add_argument("--shares", action="store_true", help="of these every second one is a network volume")
     parser.add_argument("--churn", type=float, help="seconds for which 200 containers a minute come and go")
+    parser.add_argument("--scale", action="store_true", help="the section scale alone, and 200 containers a minute for five minutes")
     parser.add_argument("--pin", action="store_true", help="pin each client thread to a CPU")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.scale:
+        given.only, given.churn = given.only or "scale", given.churn or 300
     given.sections = given.only.split(",") if given.only else list(SECTIONS)
     unknown = set(given.sections) - set(SECTIONS)
     if unknown:
@@ -89,7 +95,7 @@ def arguments():
 
 def make_plan(given):
     plan = types.SimpleNamespace(**(QUICK if given.quick else FULL), threads=(1, 2), pin=given.pin)
-    plan.operations, plan.targets = given.operations, given.targets
+    plan.operations, plan.targets, plan.shares = given.operations, given.targets, given.shares
     for name in ("rounds", "seconds", "containers", "silos", "volumes", "churn"):
         if getattr(given, name):
             setattr(plan, name, getattr(given, name))
@@ -111,7 +117,9 @@ def measure(given, plan):
         begin = time.monotonic()
         machine = Machine(given.build, stack)
         results = {"machine": machine.facts(), "mode": "quick" if given.quick else "full", "plan": vars(plan).copy()}
+        results["seconds_of"] = {}
         for name in given.sections:
+            started = time.monotonic()
             try:
                 results[name] = SECTIONS[name](machine, plan, say)
             except SystemExit:  # what has been measured is still worth having
@@ -125,6 +133,7 @@ def measure(given, plan):
                 subprocess.TimeoutExpired,
             ) as error:  # the other sections are still worth having
                 failures[name] = f"{type(error).__name__}: {error}"
+            results["seconds_of"][name] = time.monotonic() - started
         say("")
         results["skipped"] = machine.skipped
     results["failed"] = failures
@@ -144,7 +153,8 @@ def main():
         with open(given.svg, "w", encoding="utf-8") as file:
             file.write(plot.draw(results))
     print(table.everything(results))
-    print(f"took {results['seconds']:.0f} s")
+    each = ", ".join(f"{name} {seconds:.0f}" for name, seconds in results["seconds_of"].items())
+    print(f"took {results['seconds']:.0f} s ({each})")
     return 1 if results["failed"] else 0
 
 

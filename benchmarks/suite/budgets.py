@@ -100,13 +100,19 @@ def of_mounts(results):
 
 
 def of_scale(results):
-    stages = results.get("scale", {}).get("stages", [])
-    if not stages:
-        yield unmeasured("service's memory and CPU, with many containers", "≤ 32 MiB; none when idle", "")
-        return
-    last = stages[-1]
+    found = results["scale"]
+    last = found["stages"][-1]
+    base = next((stage for stage in found["stages"] if stage["silos"] >= 10), found["stages"][0])
+    kinds = "a disk and a network volume in each" if found["shares"] else f"{found['volumes_each'] or 'no'} volumes in each"
+    yield from of_resting(last, f"{last['silos']} silos, {kinds}")
+    if last is not base:
+        yield from of_growth(base, last)
+        yield of_publishing(found["stages"])
+    yield of_churn(found["come_and_go"])
+
+
+def of_resting(last, scaled):
     mebibytes = last["memory"]["pss_bytes"] / 2**20
-    scaled = f"{last['silos']} silos, {results['scale']['volumes_each'] or 'no'} lasting volumes in each"
     yield budget(
         "service's memory, with its workers",
         "≤ 32 MiB at 1,000 silos, 2 volumes each",
@@ -124,24 +130,67 @@ def of_scale(results):
         f"in {last['idle']['seconds']} s, in which others "
         f"started {last['idle']['forks_of_others']} processes; {scaled}",
     )
-    if len(stages) > 1:
-        base = next((stage for stage in stages if stage["silos"] >= 10), stages[0])
-        for key, title in [
-            ("volume_create_us", "a disk volume"),
-            ("publish_us", "a network volume"),
-            ("devices_us", "a silo's devices"),
-        ]:
-            few, many = base["operations"][key]["p50"], last["operations"][key]["p50"]
-            if few > 0 and last is not base:
-                yield budget(
-                    f"{title}: {last['silos']} silos / {base['silos']}",
-                    "≤ 1 ×",
-                    f"{many / few:.2f} ×",
-                    many / few <= 1.15,
-                    f"{many / 1000:.2f} ms against {few / 1000:.2f} ms; up to 1.15 × is noise",
-                )
-        shown = last["operations"]["published_in_silos"]
-        yield budget("a prefix is in every silo at once", "all", f"{shown:.0%} of {last['silos']}", shown == 1, "")
+
+
+def of_growth(base, last):
+    for key, title in [
+        ("volume_create_us", "a disk volume"),
+        ("publish_us", "a network volume"),
+        ("devices_us", "a silo's devices"),
+    ]:
+        few, many = base["operations"][key]["p50"], last["operations"][key]["p50"]
+        if few > 0:
+            yield budget(
+                f"{title}: {last['silos']} silos / {base['silos']}",
+                "≤ 1 ×",
+                f"{many / few:.2f} ×",
+                many / few <= 1.15,
+                f"{many / 1000:.2f} ms against {few / 1000:.2f} ms; up to 1.15 × is noise",
+            )
+    if last["system_calls"] and base["system_calls"]:
+        yield of_system_calls(base, last)
+
+
+def of_system_calls(few, many):
+    """What walks all silos shows here, however fast it is."""
+    growths = {name: count / few["system_calls"][name] for name, count in many["system_calls"].items()}
+    worst = max(growths, key=growths.get)
+    return budget(
+        f"the service's system calls for an operation: {many['silos']} silos / {few['silos']}",
+        "≤ 1 ×",
+        f"{growths[worst]:.2f} ×",
+        growths[worst] <= 1.03,
+        f"worst: {worst}, {many['system_calls'][worst]:.0f} against {few['system_calls'][worst]:.0f}; up to 1.03 × is workers forked",
+    )
+
+
+def of_publishing(stages):
+    """In each silo something is mounted: that may take time for each, but no more for each of many."""
+    last = stages[-1]
+    times = {stage["silos"]: stage["operations"]["publish_us"]["p50"] for stage in stages}
+    few, middle, many = sorted(times)[0], sorted(times)[len(times) // 2], last["silos"]
+    early = (times[middle] - times[few]) / (middle - few) if middle > few else 0
+    late = (times[many] - times[middle]) / (many - middle) if many > middle else 0
+    shown = min(stage["operations"]["published_in_silos"] for stage in stages)
+    return budget(
+        "a prefix is in every silo at once; its cost for each",
+        "all; linear",
+        f"{shown:.0%} of {last['silos']}; {late:.1f} µs",
+        shown == 1 and late <= max(2 * early, 3),
+        f"{early:.1f} µs up to {middle} silos, {late:.1f} from there to {many}",
+    )
+
+
+def of_churn(churn):
+    left = {name: count for name, count in churn["left"].items() if name != "pss_bytes"}
+    return budget(
+        "200 containers a minute come and go",
+        "nothing left behind",
+        f"{sum(abs(count) for count in left.values())} things left by {churn['containers']}",
+        not any(left.values()),
+        f"{churn['a_minute']:.0f} a minute for {churn['seconds']:.0f} s; {', '.join(left)}; "
+        f"memory {churn['left']['pss_bytes'] / 1024:+.0f} KiB",
+    )
 
 
 def of_operations(results):

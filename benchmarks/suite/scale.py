@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The service with few containers and with many: its memory, its CPU, and what each operation takes."""
+"""The service with few containers and with many: its memory, its descriptors, its CPU, what each operation takes, and how many
+system calls it makes for that."""
 import contextlib
 import json
+import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import time
 
@@ -12,7 +15,7 @@ from machine import Silo, end_process, json_lines, process_tree, run
 
 PREFIX = r"\bench\share"
 STARTS_A_MINUTE = 200
-SHARE = "/unc/bench/share "  # as it ends in a mount table
+TRACED = 10  # of each operation, while its system calls are counted
 
 
 def memory(pids):
@@ -25,6 +28,14 @@ def memory(pids):
                 if key in total:
                     total[key] += int(rest.split()[0]) * 1024
     return {"rss_bytes": total["Rss"], "pss_bytes": total["Pss"]}
+
+
+def descriptors(pids):
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            total += len(os.listdir(f"/proc/{pid}/fd"))
+    return total
 
 
 def cpu_ns(pids):
@@ -74,8 +85,10 @@ def idle(pid, seconds):
 
 
 def has_share(silo):
+    """Whether something is mounted there, seen by the silo's own root. The folder itself is on /unc, which all have."""
+    root = f"/proc/{silo.pid}/root/dev/linfsp/unc"
     with contextlib.suppress(OSError):
-        return SHARE in pathlib.Path(f"/proc/{silo.pid}/mountinfo").read_text(encoding="utf-8")
+        return os.stat(f"{root}/bench/share").st_dev != os.stat(root).st_dev
     return False
 
 
@@ -138,37 +151,115 @@ def operations(machine, silos, count):
     return result
 
 
-def hold_volumes(silo, count):
-    """For as long as the container lives; nsenter's child is in it, and goes with it."""
-    for letter in "DEFGHIJK"[:count]:
-        process = subprocess.Popen(
-            silo.command("/bench/volume-create", "--hold", f"{letter}:"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+class Trace:
+    """Counts the system calls of the service and of its workers, those that it starts meanwhile as well."""
+
+    def __init__(self, machine, pid):
+        self.path = machine.folder / "strace"
+        pids = [word for each in process_tree(pid) for word in ("-p", str(each))]
+        self.process = subprocess.Popen(
+            ["strace", "-f", "-qq", "-c", "-U", "calls,name", "-o", self.path, *pids],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
-        silo.holders.append(process)
-        if not process.stdout.readline():
-            raise RuntimeError(f"a container did not get volume {letter}:")
+        time.sleep(0.3)  # it says nowhere that it has begun
+
+    def end(self):
+        end_process(self.process)
+        self.process.stderr.close()
+        rows = [line.split() for line in self.path.read_text(encoding="ascii").splitlines()]
+        return sum(int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit() and row[1] != "total")
 
 
-def come_and_go(machine, pid, seconds):
-    """Containers that start and end, STARTS_A_MINUTE, beside those that stay."""
-    before, had, values = busy_ns(pid), machine.service.status()["silos"], []
-    begin = time.monotonic()
-    while time.monotonic() < begin + seconds:
-        values.append(one_injection(machine))
-        time.sleep(max(0.0, begin + len(values) * 60 / STARTS_A_MINUTE - time.monotonic()))
+def system_calls(machine, silos, pid):
+    """Of the service, for one operation of each kind. Workers that enter user namespaces are forked anew, so that it is no whole
+    number."""
+    if not shutil.which("strace"):
+        machine.skipped["system calls of an operation"] = "strace is not installed"
+        return None
+    kinds = {
+        "devices": lambda: [one_injection(machine) for _ in range(TRACED)],
+        "volume": lambda: silos[0].run("/bench/volume-create", f"--count={TRACED}", "Z:"),
+        "publish": lambda: silos[0].run("/bench/volume-create", f"--count={TRACED}", f"--prefix={PREFIX}"),
+    }
+    found = {}
+    for name, perform in kinds.items():
+        trace = Trace(machine, pid)
+        perform()
+        time.sleep(0.1)  # for what is cleared away afterwards
+        found[name] = trace.end() / TRACED
+    return found
+
+
+def hold(silo, *command):
+    """For as long as the container lives; nsenter's child is in it, and goes with it."""
+    process = subprocess.Popen(
+        silo.command("/bench/volume-create", "--hold", *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    silo.holders.append(process)
+    if not process.stdout.readline():
+        raise RuntimeError(f"a container did not get its volume {command}")
+
+
+def hold_volumes(silo, number, plan):
+    """A disk and network volumes, or disks alone."""
+    for index in range(plan.volumes):
+        if index % 2 and plan.shares:
+            hold(silo, rf"--prefix=\silos\{number}-{index}")
+        else:
+            hold(silo, f"{'DEFGHIJK'[index]}:")
+
+
+def one_with_volume(machine):
+    """Its entry point mounts a disk, and is killed while that is there."""
+    silo = Silo(machine, "/bench/volume-create", "--hold", "Z:")
+    line = silo.process.stdout.readline()
+    silo.process.kill()
+    silo.end()
+    if not line:
+        raise RuntimeError("a container that came and went did not get its volume")
+
+
+def traces(machine, pid):
+    """All that a container might leave behind."""
+    pids = process_tree(pid)
     return {
-        "containers": len(values),
-        "a_minute": len(values) * 60 / (time.monotonic() - begin),
-        "devices_us": figures.distribution(values),
-        "cpu_ms_each": (busy_ns(pid) - before) / 1e6 / len(values),
-        "silos_left": machine.service.status()["silos"] - had,
+        "silos": machine.service.status()["silos"],
+        "volumes": machine.service.status()["volumes"],
+        "descriptors": descriptors(pids),
+        "folders": len(os.listdir("/run/linfsp/silos")),
+        "journal": len(os.listdir("/run/linfsp/journal")),
+        "mounts": len(pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()),
+        "pss_bytes": memory(pids)["pss_bytes"],
     }
 
 
-def grow(machine, silos, wanted, pid, volumes):
+def come_and_go(machine, pid, seconds):
+    """Containers that start and end, STARTS_A_MINUTE, beside those that stay: one that looks for its devices and ends, one that
+    mounts a disk and is killed, in turns."""
+    before, had, values, started = busy_ns(pid), traces(machine, pid), [], 0
+    begin = time.monotonic()
+    while time.monotonic() < begin + seconds:
+        if started % 2:
+            one_with_volume(machine)
+        else:
+            values.append(one_injection(machine))
+        started += 1
+        time.sleep(max(0.0, begin + started * 60 / STARTS_A_MINUTE - time.monotonic()))
+    a_minute, cpu = started * 60 / (time.monotonic() - begin), busy_ns(pid) - before
+    time.sleep(1)  # for what is cleared away afterwards
+    left = traces(machine, pid)
+    return {
+        "containers": started,
+        "seconds": seconds,
+        "a_minute": a_minute,
+        "devices_us": figures.distribution(values),
+        "cpu_ms_each": cpu / 1e6 / started,
+        "left": {name: left[name] - count for name, count in had.items()},
+    }
+
+
+def grow(machine, silos, wanted, pid, plan):
     """Starts containers until so many are there; returns what that cost the service for each."""
     before, begin, had = busy_ns(pid), time.monotonic(), len(silos)
     while len(silos) < wanted:
@@ -176,7 +267,7 @@ def grow(machine, silos, wanted, pid, volumes):
         silos.append(silo)
         if not silo.first_line()["there"]:
             raise RuntimeError(f"container {len(silos)} did not get its devices")
-        hold_volumes(silo, volumes)
+        hold_volumes(silo, len(silos), plan)
     started = len(silos) - had
     return {
         "started": started,
@@ -194,12 +285,14 @@ def measure(machine, plan, say):
     try:
         for wanted in plan.stages:
             say(f"the service with {wanted} containers")
-            growth = grow(machine, silos, wanted, pid, plan.volumes)
+            growth = grow(machine, silos, wanted, pid, plan)
             stage = {"silos": len(silos), "growth": growth, "operations": operations(machine, silos, plan.repeats)}
+            stage["system_calls"] = system_calls(machine, silos, pid)
             stage["service_says"] = machine.service.status()["silos"]
             say(f"the service with {wanted} containers, idle for {plan.idle} s")
             stage["idle"] = idle(pid, plan.idle)
             stage["memory"] = memory(process_tree(pid))
+            stage["descriptors"] = descriptors(process_tree(pid))
             stages.append(stage)
         say(f"{STARTS_A_MINUTE} containers a minute come and go")
         churn = come_and_go(machine, pid, plan.churn)
@@ -208,4 +301,4 @@ def measure(machine, plan, say):
             silo.process.terminate()
         for silo in silos:
             silo.end()
-    return {"stages": stages, "volumes_each": plan.volumes, "come_and_go": churn}
+    return {"stages": stages, "volumes_each": plan.volumes, "shares": plan.shares, "come_and_go": churn}

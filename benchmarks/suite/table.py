@@ -128,6 +128,7 @@ def scale(found):
 
     add("service's memory (Pss), MiB", lambda stage: f"{stage['memory']['pss_bytes'] / 2**20:.1f}")
     add("  resident, summed over its processes", lambda stage: f"{stage['memory']['rss_bytes'] / 2**20:.1f}")
+    add("  descriptors", lambda stage: str(stage["descriptors"]))
     add("CPU a container, to set it up, ms", lambda stage: f"{stage['growth']['cpu_ms_each']:.2f}")
     add(
         f"idle for {stages[0]['idle']['seconds']} s: CPU ms / wake-ups",
@@ -144,14 +145,20 @@ def scale(found):
         ("silos_ms", "linfsp silos, p50 ms", 1),
     ]:
         add(name, lambda stage, key=key, scale_by=scale_by: f"{stage['operations'][key]['p50'] / scale_by:.2f}")
+    if stages[0]["system_calls"]:
+        for key, name in [("devices", "system calls: devices"), ("volume", "  a disk volume"), ("publish", "  a network volume")]:
+            add(name, lambda stage, key=key: f"{stage['system_calls'][key]:.1f}")
     add("prefix seen in silos", lambda stage: f"{stage['operations']['published_in_silos']:.0%}")
     add("  still there afterwards", lambda stage: f"{stage['operations']['left_in_silos']:.0%}")
     churn = found["come_and_go"]
+    kinds = "half of them network volumes" if found["shares"] else "all disks"
+    left = ", ".join(f"{count} {name}" for name, count in churn["left"].items() if name != "pss_bytes")
     text = (
-        f"{found['volumes_each']} lasting volumes in each. Then {churn['containers']} more came and went, "
-        f"{churn['a_minute']:.0f} a minute: devices after {churn['devices_us']['p50'] / 1000:.2f} ms (p50), "
-        f"{churn['devices_us']['p99'] / 1000:.2f} ms (p99); {churn['cpu_ms_each']:.2f} ms of the service's CPU each; "
-        f"{churn['silos_left']} left behind"
+        f"{found['volumes_each']} lasting volumes in each, {kinds}. Then {churn['containers']} more came and went, "
+        f"{churn['a_minute']:.0f} a minute, every second one with a volume: "
+        f"devices after {churn['devices_us']['p50'] / 1000:.2f} ms (p50), "
+        f"{churn['devices_us']['p99'] / 1000:.2f} ms (p99); {churn['cpu_ms_each']:.2f} ms of the service's CPU each. "
+        f"Left behind: {left}, {churn['left']['pss_bytes'] / 1024:.0f} KiB"
     )
     return heading("The service with many containers") + columns(rows) + "\n\n" + text
 

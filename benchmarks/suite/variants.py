@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import typing
 
 import data
 import figures
@@ -124,14 +125,41 @@ def measure_uring(machine, plan, say):
 
 # ---- fewer round trips -------------------------------------------------------------------------------------------
 
-# Each measure by itself: the operation that shows it, with it, and without it.
+PLENTY = ["-t", "1000"]  # ms
+
+
+class Measure(typing.NamedTuple):
+    """One by itself: the operation that shows it, with it, and without it."""
+
+    title: str
+    operation: str
+    options: list
+    other: list
+    without: str = ""  # LINFSP_WITHOUT, of the other
+    threads: int = 1
+    both_without: str = ""
+    with_: str = ""  # LINFSP_WITH, of the first
+
+
 MEASURES = [
-    ("names and attributes are remembered", "stat", ["-t", "1000"], ["-t", "0"], ""),
-    ("attributes are remembered", "fstat", ["-t", "1000"], ["-t", "0"], ""),
-    ("a folder's attributes come with its names", "list", ["-t", "1000"], ["-t", "1000"], "readdirplus"),
-    ("files need no opening", "open", ["-t", "-1"], ["-t", "-1"], "no-open"),
-    ("writes need not ask for capabilities", "write-4k-direct", ["-t", "1000"], ["-t", "1000"], "killpriv"),
-    ("contents are remembered", "read-1m", ["-t", "-1"], ["-t", "0"], ""),
+    Measure("names and attributes are remembered", "stat", PLENTY, ["-t", "0"]),
+    Measure("attributes are remembered", "fstat", PLENTY, ["-t", "0"]),
+    Measure("that a name is absent is remembered", "stat-absent", PLENTY, PLENTY, "negative-entries"),
+    Measure("symbolic links are remembered", "readlink", PLENTY, PLENTY, "cached-symlinks"),
+    Measure("a folder's attributes come with its names", "list", ["-t", "10"], ["-t", "10"], "readdirplus"),
+    Measure("  and are still remembered", "list", PLENTY, PLENTY, "readdirplus"),
+    Measure("files need no opening", "open", ["-t", "-1"], ["-t", "-1"], "no-open"),
+    Measure("files need no flushing", "open", PLENTY, PLENTY, "no-flush"),
+    Measure("two look into one folder side by side", "stat-shared", ["-t", "0"], ["-t", "0"], "parallel-directory", 2),
+    Measure("two write to one file side by side", "write-4k-shared", PLENTY, PLENTY, "parallel-writes", 2),
+    Measure("writes need not ask for capabilities", "write-4k-direct", PLENTY, PLENTY, "killpriv"),
+    Measure("pages are kept from one opening to the next", "reread-1m", ["-t", "-1"], ["-t", "-1"], "no-open,kept-pages", 1, "no-open"),
+    Measure("requests of 1 MiB, not of 128 KiB", "read-1m-direct", PLENTY, PLENTY, "large-requests"),
+    Measure("  the same", "write-1m-direct", PLENTY, PLENTY, "large-requests"),
+    Measure("128 requests in the background, not 12", "read-4k-deep", PLENTY, PLENTY, "background"),
+    Measure("  the same", "write-4k-deep", PLENTY, PLENTY, "background"),
+    Measure("the kernel reads and writes by itself", "read-4k-direct", [*PLENTY, "--pass-through=0"], PLENTY),
+    Measure("writes are collected (memfs does not)", "write-4k", PLENTY, PLENTY, with_="writeback"),
 ]
 
 
@@ -140,14 +168,15 @@ def measure_round_trips(machine, plan, say):
     with contextlib.ExitStack() as stack:
         folder = work_folder(machine, stack)
         variants, rows = [], []
-        for number, (_, operation, options, other, without) in enumerate(MEASURES):
+        for number, measure in enumerate(MEASURES):
             names = [f"with{number}", f"without{number}"]
-            variants.append(memfs(machine, folder, names[0], *options))
-            variants.append(memfs(machine, folder, names[1], *other, LINFSP_WITHOUT=without))
-            rows.append((operation, 1, names))
+            first = {"LINFSP_WITHOUT": measure.both_without, "LINFSP_WITH": measure.with_}
+            variants.append(memfs(machine, folder, names[0], *measure.options, **first))
+            variants.append(memfs(machine, folder, names[1], *measure.other, LINFSP_WITHOUT=measure.without))
+            rows.append((measure.operation, measure.threads, names))
         result = compare(plan, say, stack, "round trips", variants, rows)
-    for (title, *_), row in zip(MEASURES, result["rows"]):
-        row["title"] = title
+    for measure, row in zip(MEASURES, result["rows"]):
+        row["title"] = measure.title
         row["targets"] = dict(zip(("with", "without"), row["targets"].values()))
         row["ratios"] = {"without": value for value in row["ratios"].values()}
     return result
