@@ -26,14 +26,8 @@
 static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
     snprintf(name, sizeof name, "fd/%d", node);
-    int fd = openat(base->proc_self, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(base->proc_self, name, O_RDWR | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
-}
-
-static void make_blocking(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 static int set_option(int context, const char *key, const char *value) {
@@ -183,32 +177,24 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
         return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
     result->mount.owner_uid = attempt->client_uid = uid;
     result->mount.owner_gid = gid;
-    if (request->raw) {
-        make_blocking(attempt->fuse);
+    if (request->raw)
         return 0;
-    }
     r = fuse_init_answer(attempt->fuse, &request->init, &result->mount.init);
     if (r < 0)
         return job_fail(result, r, "the kernel's FUSE_INIT cannot be answered: %s", strerror(-r));
     result->mount.clones = (uint32_t)make_clones(base, attempt->fuse, request->clones, ret_fds + 1);
-    for (uint32_t i = 0; i < result->mount.clones; i++)
-        make_blocking(ret_fds[1 + i]);
-    make_blocking(attempt->fuse);
     return 0;
 }
 
 /* Tells the service, and writes down, what is about to be mounted. */
-static int declare(struct attempt *attempt, struct job_result *result) {
-    uint32_t major;
-    uint64_t mount_id;
-    int r = fd_device(attempt->mount, &major, &result->mount.fuse_device);
-    if (r == 0)
-        r = fd_mount_id(attempt->mount, &mount_id);
-    if (r < 0)
-        return job_fail(result, r, "cannot tell the mount's number: %s", strerror(-r));
+static int declare(const struct job *job, struct attempt *attempt, struct job_result *result) {
+    struct statx status;
+    if (statx(attempt->mount, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) < 0)
+        return job_fail(result, -errno, "cannot tell the mount's number: %s", strerror(errno));
     attempt->point.intent = attempt->intent;
-    result->mount.mount_id = mount_id;
-    r = intent_mount(attempt->intent, result->mount.fuse_device, mount_id);
+    result->mount.fuse_device = status.stx_dev_minor;
+    result->mount.mount_id = status.stx_mnt_id;
+    int r = intent_mount(attempt->intent, job, status.stx_dev_minor, status.stx_mnt_id);
     return r < 0 ? job_fail(result, r, "the service cannot write its journal: %s", strerror(-r)) : 0;
 }
 
@@ -243,7 +229,7 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
         if ((r = publish(base, request, attempt, result)) < 0)
             return r;
     }
-    if ((r = declare(attempt, result)) < 0)
+    if ((r = declare(job, attempt, result)) < 0)
         return r;
     if (!request->has_mount_point) {
         result->mount.mount_id = 0;

@@ -18,29 +18,30 @@ static void file_name(char *name, size_t size, uint64_t volume) {
 
 /* ---- in a worker -------------------------------------------------------------------------------------------------- */
 
+/* One write(2) a note: a mount waits for it. */
 static int note(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int note(int fd, const char *format, ...) {
+    char text[192];
     va_list arguments;
     va_start(arguments, format);
-    int written = vdprintf(fd, format, arguments);
+    int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return written < 0 ? -errno : 0;
+    ssize_t written = write(fd, text, (size_t)length);
+    return written == length ? 0 : written < 0 ? -errno : -ENOSPC;
 }
 
 int intent_begin(const struct job_base *base, const struct job *job) {
-    const struct job_mount *mount = &job->mount;
     char name[64];
-    file_name(name, sizeof name, mount->volume);
-    _cleanup_close_ int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    int r = note(fd, "silo %llu raw %d letter %d uid %u gid %u\n", (unsigned long long)job->target.mount_namespace,
-                 mount->raw, mount->letter[0] != 0, mount->peer_uid, mount->peer_gid);
-    return r < 0 ? r : steal_fd(&fd);
+    file_name(name, sizeof name, job->mount.volume);
+    int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
 }
 
-int intent_mount(int fd, uint32_t fuse_device, uint64_t mount_id) {
-    return note(fd, "mount %u %llu\n", fuse_device, (unsigned long long)mount_id);
+int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id) {
+    const struct job_mount *mount = &job->mount;
+    return note(fd, "silo %llu raw %d letter %d uid %u gid %u\nmount %u %llu\n",
+                (unsigned long long)job->target.mount_namespace, mount->raw, mount->letter[0] != 0, mount->peer_uid,
+                mount->peer_gid, fuse_device, (unsigned long long)mount_id);
 }
 
 int intent_letters(int fd, uint64_t mount_id) {

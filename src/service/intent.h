@@ -14,9 +14,10 @@
 struct service;
 struct volume;
 
-/* In a worker. Each returns 0 (intent_begin: a descriptor) or a negative errno: then the thing must not be done. */
+/* In a worker. Each returns 0 or a negative errno: then the thing must not be done. intent_begin returns a descriptor; it is opened before a user
+ * namespace is entered, and what is noted first is the mount. */
 int intent_begin(const struct job_base *base, const struct job *job);
-int intent_mount(int fd, uint32_t fuse_device, uint64_t mount_id);
+int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id);
 /* The tmpfs over a read-only /mnt. */
 int intent_letters(int fd, uint64_t mount_id);
 /* A folder that is made for the volume: /mnt itself, or a letter in it. */

@@ -324,7 +324,6 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     }
     volume->peer = connection->peer;
     snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", request->file_system_name);
-    (void)process_start(volume->peer.pid, &volume->server_start);
     volume_register(volume, ++service->next_volume, silo);
     if (request->prefix[0] && volume_claim(volume, connection, request->prefix, serial) < 0) {
         volume_free(volume);
@@ -351,6 +350,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     volume->connection = connection;
     connection->volume = volume->id;
     connection_wait(connection, serial);
+    (void)process_start(volume->peer.pid, &volume->server_start); /* the worker is at work meanwhile */
 }
 
 /* ---- ended --------------------------------------------------------------------------------------------------------- */
