@@ -9,7 +9,8 @@
 
 #define DEFAULT_LIMITS                                                                                                \
     (struct limits) {                                                                                                 \
-        .volumes_per_silo = 64, .connections_per_silo = 128, .request_timeout = 300, .network_volumes = true           \
+        .volumes_per_silo = 64, .connections_per_silo = 128, .silos_per_user = 256, .request_timeout = 300,            \
+        .network_volumes = true                                                                                       \
     }
 
 struct number_key {
@@ -21,6 +22,7 @@ struct number_key {
 static const struct number_key number_keys[] = {
     {"max_volumes_per_silo", offsetof(struct limits, volumes_per_silo), 0, 4096},
     {"max_connections_per_silo", offsetof(struct limits, connections_per_silo), 4, 65536},
+    {"max_silos_per_user", offsetof(struct limits, silos_per_user), 0, 65536},
     {"request_timeout", offsetof(struct limits, request_timeout), 30, 65535},
 };
 

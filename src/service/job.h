@@ -35,6 +35,7 @@ struct job_target {
     pid_t init_pid;
     bool host;
     bool user_namespace; /* its mount namespace belongs to a user namespace that is not the host's */
+    uid_t owner_uid; /* user_namespace: the host's user whose it is (owner.h) */
     uid_t root_uid; /* its root, as the host counts: who owns what is made there */
     gid_t root_gid;
     uint64_t mount_namespace; /* inode number */

@@ -126,18 +126,45 @@ static int read_map(pid_t pid, const char *map, unsigned *ret_outside) {
     return any ? 0 : -ENODATA;
 }
 
-int process_mount_owner(pid_t pid, uint64_t *ret_inode) {
+static int namespace_inode(int fd, uint64_t *ret_inode) {
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    *ret_inode = status.st_ino;
+    return 0;
+}
+
+/* Steps out of *user_namespace until only the host's is around it. */
+static int step_out(int *user_namespace, uint64_t host_user_namespace) {
+    for (;;) {
+        _cleanup_close_ int parent = ioctl(*user_namespace, NS_GET_PARENT);
+        uint64_t inode = 0;
+        if (parent < 0)
+            return -errno;
+        int r = namespace_inode(parent, &inode);
+        if (r < 0 || inode == host_user_namespace)
+            return r;
+        close(*user_namespace);
+        *user_namespace = steal_fd(&parent);
+    }
+}
+
+int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
     _cleanup_close_ int mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
     if (mount_namespace < 0)
         return -errno;
-    _cleanup_close_ int owner = ioctl(mount_namespace, NS_GET_USERNS);
-    struct stat status;
-    if (owner < 0 || fstat(owner, &status) < 0)
+    _cleanup_close_ int user_namespace = ioctl(mount_namespace, NS_GET_USERNS);
+    if (user_namespace < 0)
         return -errno;
-    *ret_inode = status.st_ino;
-    return 0;
+    *ret_owner = 0;
+    int r = namespace_inode(user_namespace, ret_inode);
+    if (r < 0 || *ret_inode == host_user_namespace)
+        return r;
+    if ((r = step_out(&user_namespace, host_user_namespace)) < 0)
+        return r;
+    return ioctl(user_namespace, NS_GET_OWNER_UID, ret_owner) < 0 ? -errno : 0;
 }
 
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {

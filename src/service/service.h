@@ -6,7 +6,7 @@
  *     silo        one container: its folder, its sockets, its life
  *     connection  one client of a silo: messages in, replies out (requests.c: what each message does)
  *     volume      one file system: asked for, mounted, ended
- *     policy      who may have what
+ *     policy      who may have what (owner: how many silos)
  *     unc         the host-wide table of prefixes, and /unc
  *     journal     what a service that starts anew must know (intent: of what a worker is just doing)
  *     worker      processes for all that may block (jobs: inject, broker)
@@ -28,6 +28,7 @@
 #include "util/list.h"
 
 struct monitor;
+struct owner;
 struct programs;
 struct reaper;
 struct unc;
@@ -38,6 +39,7 @@ struct service;
 struct limits {
     unsigned volumes_per_silo;
     unsigned connections_per_silo;
+    unsigned silos_per_user; /* of user namespaces of their own */
     unsigned request_timeout; /* s, of network volumes */
     bool network_volumes; /* whether a silo may have them */
 };
@@ -55,6 +57,7 @@ struct silo {
     enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
     char failure[256];
     struct job_target target;
+    struct owner *owner; /* that it is counted for (owner.h) */
     int pidfd;
     uint64_t since; /* ns since the epoch */
     uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
@@ -152,6 +155,8 @@ struct service {
     struct unc *unc;
     struct silo *silos; /* hash */
     struct silo *host;
+    struct owner *owners; /* hash */
+    unsigned owned_silos;
     struct volume *volumes; /* hash */
     struct connection *connections; /* hash */
     uint64_t next_volume, next_connection;
@@ -275,8 +280,9 @@ int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
 /* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
-/* The user namespace that its mount namespace belongs to. */
-int process_mount_owner(pid_t pid, uint64_t *ret_inode);
+/* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested, the outermost around
+ * it but the host's own. */
+int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
 /* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
 /* Whether CAP_SYS_ADMIN is in its bounding set. */

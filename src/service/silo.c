@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #include "service/describe.h"
+#include "service/owner.h"
 #include "service/reaper.h"
 #include "service/programs.h"
 #include "service/service.h"
@@ -182,12 +183,14 @@ static int watch_anchor(struct silo *silo, pid_t pid) {
     if (pidfd < 0)
         return -errno;
     uint64_t mount_namespace, pid_namespace, user_namespace;
+    uid_t owner_uid;
     pid_t inner;
     unsigned depth;
     int r;
     if ((r = process_start(pid, &silo->init_start)) < 0 || (r = process_namespace(pid, "mnt", &mount_namespace)) < 0 ||
         (r = process_namespace(pid, "pid", &pid_namespace)) < 0 ||
-        (r = process_mount_owner(pid, &user_namespace)) < 0 || (r = process_inner_pid(pid, &inner, &depth)) < 0)
+        (r = process_mount_owner(pid, service->host_user_namespace, &user_namespace, &owner_uid)) < 0 ||
+        (r = process_inner_pid(pid, &inner, &depth)) < 0)
         return r;
     if (mount_namespace != silo->mount_namespace)
         return -ESRCH;
@@ -196,6 +199,7 @@ static int watch_anchor(struct silo *silo, pid_t pid) {
     *target = (struct job_target){.init_pid = pid, .mount_namespace = mount_namespace};
     if (user_namespace != service->host_user_namespace) {
         target->user_namespace = true;
+        target->owner_uid = owner_uid;
         r = process_root_ids(pid, &target->root_uid, &target->root_gid);
         if (r < 0)
             return r;
@@ -269,6 +273,7 @@ void silo_free(struct silo *silo) {
     }
     sd_event_source_disable_unref(silo->pidfd_io);
     programs_forget(silo);
+    owner_leave(silo);
     close_fd(&silo->pidfd);
     /* the number of its namespace may be another's soon */
     workers_forget_lane(service->workers, silo->mount_namespace);
@@ -376,8 +381,10 @@ static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid,
     if (!silo)
         return -ENOMEM;
     int r = watch_anchor(silo, find_anchor(mount_namespace, pid));
+    if (r == 0)
+        r = owner_admit(silo);
     if (r < 0) {
-        silo_free(silo); /* gone already */
+        silo_free(silo); /* gone already, or one too many */
         return r;
     }
     if ((r = furnish(silo, early, rootfs)) < 0)
@@ -494,6 +501,8 @@ int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, ui
         if (survivor > 0)
             r = watch_anchor(silo, survivor);
     }
+    if (r >= 0)
+        owner_adopt(silo);
     if (r >= 0)
         r = make_folder(silo); /* newer programs do not replace those there: old ones may be running */
     for (size_t i = 0; i < 2 && r >= 0; i++)

@@ -33,12 +33,13 @@ static void a_missing_file_means_the_defaults(void **state) {
 static void settings_are_read(void **state) {
     struct limits limits;
     assert_int_equal(read_text("# a comment\n\n max_volumes_per_silo = 3 # few\nrequest_timeout=60\n"
-                               "allow_network_volumes = No\nmax_connections_per_silo\t=\t8",
+                               "allow_network_volumes = No\nmax_connections_per_silo\t=\t8\nmax_silos_per_user=9",
                                &limits),
                      0);
     assert_int_equal(limits.volumes_per_silo, 3);
     assert_int_equal(limits.request_timeout, 60);
     assert_int_equal(limits.connections_per_silo, 8);
+    assert_int_equal(limits.silos_per_user, 9);
     assert_false(limits.network_volumes);
 }
 

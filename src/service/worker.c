@@ -24,7 +24,7 @@
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
 #define JOBS_PER_LANE 2
-/* User namespaces any user of the host can make, by the thousand: with one id for their root, and together, they are left so much. */
+/* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left so much. */
 #define JOBS_PER_OWNER (WORKERS_MAX / 4)
 #define JOBS_OF_OWNERS (WORKERS_MAX * 3 / 4)
 #define LANE_LOST_MAX 4
@@ -301,7 +301,7 @@ static bool has_room(const struct workers *workers, const struct queued *queued)
             continue;
         lane += other->lane == queued->lane;
         owners += other->job.target.user_namespace;
-        owner += other->job.target.user_namespace && other->job.target.root_uid == target->root_uid;
+        owner += other->job.target.user_namespace && other->job.target.owner_uid == target->owner_uid;
     }
     return lane < JOBS_PER_LANE && (!target->user_namespace || (owner < JOBS_PER_OWNER && owners < JOBS_OF_OWNERS));
 }

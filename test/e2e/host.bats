@@ -152,3 +152,40 @@ user_memfs() {
     "${user[@]}" "$linfsp" umount --all
     wait_until 5 no_host_volumes
 }
+
+# A container that a user makes, in a user namespace of its own: `bubble UID`. Its pid goes to $bubbles.
+bubble() {
+    setpriv --reuid "$1" --regid "$1" --clear-groups --inh-caps=-all bwrap --die-with-parent --unshare-user --unshare-pid --uid "$RANDOM" \
+        --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --dev /dev /usr/bin/sleep 60 >/dev/null 2>&1 3>&- &
+    bubbles+=("$!")
+}
+
+silos_there() {
+    [ "$("$linfsp" silos --json | jq length)" = "$1" ]
+}
+
+@test "host: an ordinary user's containers are served up to a number; another's, and root's, as ever" {
+    command -v bwrap >/dev/null || missing bubblewrap
+    bubbles=()
+    service_stop
+    echo "max_silos_per_user = 3" >"$BATS_TEST_TMPDIR/linfsp.conf"
+    service_start "--config=$BATS_TEST_TMPDIR/linfsp.conf"
+    for _ in {1..6}; do bubble 54321; done
+    wait_until 5 silos_there 3
+    sleep 0.3
+    silos_there 3
+    has "$(tail -n 5 "$LINFSP_STATE/linfspd.log")" "user 54321 has 3 containers" max_silos_per_user
+    bubble 54322
+    wait_until 5 silos_there 4
+    bubble 0
+    wait_until 5 silos_there 5
+    # room again
+    kill "${bubbles[@]:0:6}"
+    wait_until 5 silos_there 2
+    bubble 54321
+    wait_until 5 silos_there 3
+    kill "${bubbles[@]:6}"
+    wait_until 5 silos_there 0
+    service_stop
+    service_start
+}
