@@ -142,7 +142,7 @@ static int publish(const struct job_base *base, const struct job_mount *request,
         return 0;
     gid_t gid;
     result->spent = true;
-    r = enter_user_namespace_with(base, attempt->user_namespace, request->peer_pid, mount, 1, &attempt->client_uid, &gid);
+    r = enter_user_namespace_with(attempt->user_namespace, request->peer_uid, request->peer_gid, mount, 1, &attempt->client_uid, &gid);
     return r < 0 ? job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r)) : 0;
 }
 
@@ -163,7 +163,7 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
     int r;
     if (own_user_namespace) {
         result->spent = true;
-        if ((r = enter_user_namespace(base, attempt->user_namespace, request->peer_pid, &uid, &gid)) < 0)
+        if ((r = enter_user_namespace(attempt->user_namespace, uid, gid, &uid, &gid)) < 0)
             return job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r));
     }
     attempt->fuse = open_fuse_device(base, node);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -62,43 +63,32 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
     return 0;
 }
 
-/* The effective ids of a process, as our own user namespace counts: the kernel translates /proc/PID/status for its reader. */
-static int read_ids(const struct job_base *base, pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
-    int fd = open_proc_entry(base, pid, "status", O_RDONLY);
-    if (fd < 0)
-        return fd;
-    _cleanup_fclose_ FILE *file = fdopen(fd, "re");
-    if (!file) {
-        close(fd);
-        return -ENOMEM;
-    }
-    char line[256];
-    int found = 0;
-    while (found != 3 && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "Uid: %*u %u", ret_uid) == 1)
-            found |= 1;
-        else if (sscanf(line, "Gid: %*u %u", ret_gid) == 1)
-            found |= 2;
-    }
-    return found == 3 ? 0 : -EPROTO;
+/* A file that belongs to these ids: whoever looks at it is told them as its own user namespace counts. Not by a process of
+ * theirs: that may have executed a set-user-ID program since it asked, or be another one by now. */
+static int open_owned(uid_t uid, gid_t gid) {
+    enter_act_as(uid, gid);
+    int fd = memfd_create("linfsp-ids", MFD_CLOEXEC);
+    int error = -errno;
+    enter_act_as_self();
+    return fd < 0 ? error : fd;
 }
 
-int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t client, uid_t *ret_uid,
-                         gid_t *ret_gid) {
-    uid_t uid;
-    gid_t gid;
+int enter_user_namespace(int user_namespace, uid_t uid, gid_t gid, uid_t *ret_uid, gid_t *ret_gid) {
+    struct stat status;
+    _cleanup_close_ int owned = open_owned(uid, gid);
+    if (owned < 0)
+        return owned;
     if (setns(user_namespace, CLONE_NEWUSER) < 0)
         return -errno;
     in_user_namespace = true;
-    int r = read_ids(base, client, &uid, &gid);
-    if (r < 0)
-        return r;
+    if (fstat(owned, &status) < 0)
+        return -errno;
     /* not as the host's root, whom this namespace does not know and who could own nothing in it */
-    if ((setresgid(0, 0, 0) < 0 && setresgid(gid, gid, gid) < 0) ||
-        (setresuid(0, 0, 0) < 0 && setresuid(uid, uid, uid) < 0))
+    if ((setresgid(0, 0, 0) < 0 && setresgid(status.st_gid, status.st_gid, status.st_gid) < 0) ||
+        (setresuid(0, 0, 0) < 0 && setresuid(status.st_uid, status.st_uid, status.st_uid) < 0))
         return -EOVERFLOW;
-    *ret_uid = uid;
-    *ret_gid = gid;
+    *ret_uid = status.st_uid;
+    *ret_gid = status.st_gid;
     return 0;
 }
 
@@ -115,11 +105,11 @@ static int mount_scratch(int *trees, size_t n_trees) {
     return 0;
 }
 
-int enter_user_namespace_with(const struct job_base *base, int user_namespace, pid_t client, int *trees, size_t n_trees,
-                              uid_t *ret_uid, gid_t *ret_gid) {
+int enter_user_namespace_with(int user_namespace, uid_t uid, gid_t gid, int *trees, size_t n_trees, uid_t *ret_uid,
+                              gid_t *ret_gid) {
     int r = mount_scratch(trees, n_trees);
     if (r == 0)
-        r = enter_user_namespace(base, user_namespace, client, ret_uid, ret_gid);
+        r = enter_user_namespace(user_namespace, uid, gid, ret_uid, ret_gid);
     if (r == 0 && unshare(CLONE_NEWNS) < 0)
         r = -errno;
     for (size_t i = 0; r == 0 && i < n_trees; i++) {

@@ -9,9 +9,10 @@
  * (O_PATH). The pidfd proves that they belong to the process meant. -ESRCH: the silo is gone. */
 int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
                int *ret_user_namespace, int *ret_root);
-/* Becomes root of that user namespace, or where it has no user 0 the client itself, with all capabilities there. ret_uid and ret_gid: the
- * client's, as that namespace counts. There is no way back: the worker is spent. -EOVERFLOW: it does not know the client. */
-int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t client, uid_t *ret_uid, gid_t *ret_gid);
+/* Becomes root of that user namespace, or where it has no user 0 the client itself, with all capabilities there. uid and gid are the client's,
+ * as the host counts; ret_uid and ret_gid the same, as that namespace does. There is no way back: the worker is spent. -EOVERFLOW: it does
+ * not know the client. */
+int enter_user_namespace(int user_namespace, uid_t uid, gid_t gid, uid_t *ret_uid, gid_t *ret_gid);
 /*
  * For what is to be mounted in a silo whose mounts belong to a user namespace of its own: enters that, and replaces each tree (a detached
  * mount) by a copy whose flags its root cannot take off again. The kernel locks flags only where mounts are copied from one user
@@ -19,8 +20,8 @@ int enter_user_namespace(const struct job_base *base, int user_namespace, pid_t 
  * enter_user_namespace: the worker is spent.
  */
 #define LOCKED_TREES_MAX 2
-int enter_user_namespace_with(const struct job_base *base, int user_namespace, pid_t client, int *trees, size_t n_trees,
-                              uid_t *ret_uid, gid_t *ret_gid);
+int enter_user_namespace_with(int user_namespace, uid_t uid, gid_t gid, int *trees, size_t n_trees, uid_t *ret_uid,
+                              gid_t *ret_gid);
 /* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
 int enter_mount_namespace(int mount_namespace, int root);
 /* All of it at once, where nothing is to be carried in: enters the mount namespace at the init's root, an O_PATH fd of which is returned. */

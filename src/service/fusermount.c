@@ -103,7 +103,6 @@ static void fill_job(struct job *job, struct volume *volume, const struct silo *
     mount->directory_synchronous = options->directory_synchronous;
     mount->attributes = options->attributes;
     mount->max_read = options->max_read;
-    mount->peer_pid = volume->peer.pid;
     mount->peer_uid = volume->peer.uid;
     mount->peer_gid = volume->peer.gid;
     snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", options->subtype);
@@ -147,7 +146,6 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     struct job job;
     fill_job(&job, volume, silo, &options);
     job.client_fds = 1;
-    job.mount.peer_pid = connection->peer.pid;
     int job_fds[3];
     size_t n = 0;
     if (!silo->host)

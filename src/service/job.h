@@ -60,7 +60,6 @@ struct job_mount {
     bool has_mount_point; /* an fd, or a letter */
     bool made_mount_point; /* by the client: the parent's fd follows */
     char letter[4];
-    pid_t peer_pid;
     uid_t peer_uid; /* as the host counts */
     gid_t peer_gid;
     uint32_t clones;

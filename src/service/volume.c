@@ -286,7 +286,6 @@ static void fill_job(struct job *job, struct volume *volume, const struct silo *
     mount->has_mount_point = request->letter[0] || (request->flags & WIRE_CREATE_MOUNT_POINT_FD);
     mount->made_mount_point = request->flags & WIRE_CREATE_MADE_MOUNT_POINT;
     memcpy(mount->letter, request->letter, sizeof mount->letter);
-    mount->peer_pid = volume->peer.pid;
     mount->peer_uid = volume->peer.uid;
     mount->peer_gid = volume->peer.gid;
     mount->clones = request->clones;

@@ -14,6 +14,9 @@
  *     hasty SOCKET COUNT       connects and closes, some with half a request
  *     silent SOCKET SECONDS    says nothing; succeeds when the service closes within that time
  *     linger SOCKET COUNT      as crowd, and behind it messages with descriptors whose last close blocks for a minute
+ *     lend SOCKET FOLDER PROGRAM   asks for a mount on FOLDER, on the connection of a process that has executed PROGRAM since
+ *     hung SOCKET FOLDER PID       asks for a mount on FOLDER, to be shared, once PID, which serves that, is stopped
+ *     names FOLDER SECONDS     has files come and go there whose names are like that of FUSE's helper
  *     forbidden SOCKET         STOP, ATTACH with guessed cookies, backing files of volumes that are not ours, unmount
  * of others
  */
@@ -33,6 +36,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -438,6 +442,68 @@ static void forbidden(void) {
     free(unmount);
 }
 
+static void ask_for_mount(int fd, int folder, const char *options) {
+    struct wire_fusermount *request = (struct wire_fusermount *)new_message(WIRE_FUSERMOUNT);
+    snprintf(request->options, sizeof request->options, "%s", options);
+    send_bytes(fd, request, sizeof *request, &folder, 1);
+    await_refusal(fd, "a mount");
+    free(request);
+}
+
+static int open_folder(const char *path) {
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? die(path) : fd;
+}
+
+static void lend(const char *folder, const char *program) {
+    int fd = -1, ready[2];
+    char byte;
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        die("pipe");
+    /* the descriptor is shared with the child, which connects it */
+    fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+            die("connect");
+        execl(program, program, "wait", NULL);
+        _exit(die(program));
+    }
+    close(ready[1]);
+    (void)read(ready[0], &byte, 1); /* until it has executed */
+    ask_for_mount(fd, open_folder(folder), "");
+    close(fd);
+    /* it may not be killed: it is another user's by now */
+}
+
+static void hung(const char *folder, pid_t server) {
+    int fd = connect_or_die(), place = open_folder(folder);
+    if (kill(server, SIGSTOP) < 0)
+        die("kill");
+    struct wire_fusermount *request = (struct wire_fusermount *)new_message(WIRE_FUSERMOUNT);
+    snprintf(request->options, sizeof request->options, "unc=//evil/hung");
+    send_bytes(fd, request, sizeof *request, &place, 1);
+    struct pollfd answered = {.fd = fd, .events = POLLIN};
+    if (poll(&answered, 1, 4 * ANSWER_MS) != 1)
+        die("no answer");
+    await_refusal(fd, "a mount on a folder that hangs");
+    (void)kill(server, SIGCONT);
+    free(request);
+}
+
+static void names(const char *folder, int seconds) {
+    char path[256];
+    for (time_t end = time(NULL) + seconds, now = 0, i = 0; now < end; now = time(NULL), i++) {
+        snprintf(path, sizeof path, "%s/fusermount3.%d", folder, (int)(i % 7)); /* events that are alike are one */
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd < 0 || unlink(path) < 0)
+            die(path);
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 2 ? argv[1] : "";
     int number = argc > 3 ? atoi(argv[3]) : 1;
@@ -463,6 +529,12 @@ int main(int argc, char **argv) {
         silent(number);
     else if (strcmp(verb, "linger") == 0)
         linger(number);
+    else if (strcmp(verb, "lend") == 0 && argc > 4)
+        lend(argv[3], argv[4]);
+    else if (strcmp(verb, "hung") == 0 && argc > 4)
+        hung(argv[3], atoi(argv[4]));
+    else if (strcmp(verb, "names") == 0)
+        names(argv[2], number);
     else if (strcmp(verb, "forbidden") == 0)
         forbidden();
     else {
