@@ -43,15 +43,25 @@ static struct watch *watch_find(struct programs *programs, int number) {
     return watch;
 }
 
+static void make_room(struct silo *silo);
+
 static void on_placed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (!silo)
+        return;
+    silo->placing = false;
+    make_room(silo);
 }
 
-/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would forbid. */
-static void make_room(struct silo *silo, bool give_way) {
-    struct job job = {.type = JOB_STAND_IN, .target = silo->target, .give_way = give_way};
-    if (silo->state == SILO_READY && !silo->dead)
-        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_placed, silo->service,
-                             silo->mount_namespace);
+/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would forbid. One job at
+ * a time, however many files come and go there. */
+static void make_room(struct silo *silo) {
+    struct job job = {.type = JOB_STAND_IN, .target = silo->target, .give_way = silo->helpers_wanted == HELPERS_GIVE_WAY};
+    if (silo->placing || silo->helpers_wanted == HELPERS_SETTLED || silo->state != SILO_READY || silo->dead)
+        return;
+    silo->helpers_wanted = HELPERS_SETTLED;
+    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_placed, silo->service,
+                                   silo->mount_namespace) >= 0;
 }
 
 static void handle(struct programs *programs, const struct inotify_event *event) {
@@ -67,7 +77,10 @@ static void handle(struct programs *programs, const struct inotify_event *event)
         return;
     bool give_way = helper[strlen("fusermount")] && strcmp(helper, "fusermount3") != 0;
     struct silo *silo;
-    list_for_each(silo, &watch->silos, programs_node) make_room(silo, give_way);
+    list_for_each(silo, &watch->silos, programs_node) {
+        silo->helpers_wanted = give_way ? HELPERS_GIVE_WAY : HELPERS_PLACE;
+        make_room(silo);
+    }
 }
 
 static int on_events(sd_event_source *source, int fd, uint32_t events, void *userdata) {

@@ -66,6 +66,8 @@ struct silo {
     sd_event_source *socket_io[2], *pidfd_io;
     struct list_node programs_node; /* of its watch */
     struct watch *programs; /* the folder its programs are in; NULL: none */
+    bool placing; /* a worker is at its helpers */
+    enum { HELPERS_SETTLED, HELPERS_GIVE_WAY, HELPERS_PLACE } helpers_wanted; /* what is to be done after that: the last event counts */
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
