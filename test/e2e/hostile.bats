@@ -5,7 +5,7 @@ load ../helpers/common
 
 setup_file() {
     file_setup
-    mkdir "$LINFSP_STATE/hostile"
+    mkdir -p "$LINFSP_STATE/hostile"
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -I "$LINFSP_ROOT/src" -o "$LINFSP_STATE/hostile/client" \
         "$LINFSP_ROOT/test/helpers/hostile-client.c"
     container evil busybox
@@ -209,4 +209,67 @@ attack() { # VERB [NUMBER]: on both sockets
     [ "$elapsed" -lt 1500 ] || fail "linfsp silos took $elapsed ms"
     [ "$served" -eq 0 ]
     wait_until 5 not mounted_here "$folder/fs"
+}
+
+@test "hostile: root of a user namespace does not get devices and set-user-ID programs onto a network volume" {
+    # shellcheck disable=SC2016
+    (cd / && BOUND=20 bounded setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all \
+        bwrap --die-with-parent --unshare-user --uid 0 --gid 0 --cap-add ALL --unshare-pid --tmpfs / --ro-bind /usr /usr --symlink usr/bin /bin \
+        --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --dir /tmp \
+        --setenv PATH /usr/bin:/usr/sbin:/dev/linfsp/bin sh -c '
+        until test -x /dev/linfsp/bin/memfs; do sleep 0.05; done
+        memfs -b -F NTFS -m Y: -u "//un/share" || exit
+        for path in /mnt/y /dev/linfsp /dev/linfsp/unc /dev/linfsp/unc/un/share /dev/linfsp/unc/memfs/good; do
+            for option in dev suid; do
+                mount -o "remount,bind,$option" "$path" 2>&1 && echo "got $option on $path"
+            done
+        done
+        mkdir /tmp/again && mount --bind /mnt/y /tmp/again && echo bound
+        mount -o remount,bind,dev /tmp/again 2>&1 && echo "got dev on another mount of it"') \
+        </dev/null >"$LINFSP_STATE/hostile/remounts" 2>&1 3>&- || true
+    output=$(cat "$LINFSP_STATE/hostile/remounts")
+    equal "attempts refused: $output" "$(grep -ci 'permission denied' <<<"$output")" 11
+    has "$output" bound
+    has_not "$output" "got "
+    wait_until 5 not mounted_here /unc/un/share
+}
+
+@test "hostile: the folder above a mount point changes places with another while it is mounted on and unmounted" {
+    script_in evil 'mkdir -p /pair/a/point /pair/b/point/kept; touch /pair/b/point/file'
+    docker exec "$(full_name evil)" /probe swap /pair/a /pair/b 8 >"$BATS_TEST_TMPDIR/swaps" 2>&1 3>&- &
+    swapper=$!
+    while kill -0 "$swapper" 2>/dev/null; do
+        inside evil sh -c "$silo_bin/memfs -b -F NTFS -m /pair/a/point || $silo_bin/memfs -b -F NTFS -m /pair/b/point" || true
+        inside evil "$silo_bin/linfsp" umount --all || inside evil "$silo_bin/linfsp" umount --all --lazy || true
+    done >"$BATS_TEST_TMPDIR/said" 2>&1
+    wait "$swapper"
+    [ "$(awk '{print $1}' "$BATS_TEST_TMPDIR/swaps")" -ge 10000 ] || fail "$(cat "$BATS_TEST_TMPDIR/swaps")"
+    grep -q ' on /pair' "$BATS_TEST_TMPDIR/said" || fail "never mounted:" "$(cat "$BATS_TEST_TMPDIR/said")"
+    signal_memfs KILL evil
+    wait_until 5 script_in evil 'no grep " /pair" /proc/mounts'
+    equal "what is there" "$(inside evil sh -c 'cd /pair && find . | sed "s,^./[ab],.," | sort -u | tr "\n" " "')" \
+        ". ./point ./point/file ./point/kept "
+    script_in evil 'rm -r /pair'
+}
+
+@test "hostile: a mount whose folder hangs, once it is shared, leaves nothing under /unc" {
+    script_in evil '/dev/linfsp/bin/memfs -b -F NTFS -m H: && mkdir /mnt/h/folder'
+    BOUND=30 inside evil sh -c '/client hung /dev/linfsp/disk /mnt/h/folder "$(pidof memfs)"'
+    wait_until 5 not mounted_here /unc/evil/hung
+    wait_until 5 script_in evil 'no test -e /unc/evil'
+    signal_memfs KILL evil
+    wait_until 5 script_in evil 'no grep /mnt/h /proc/mounts'
+}
+
+@test "hostile: files named like the helper, coming and going by the thousand, cost the service next to nothing" {
+    local before most=0 now
+    before=$(ls "/proc/$(service_pid)/fd" | wc -l)
+    docker exec -d "$(full_name evil)" /client names /usr/bin 4
+    for _ in {1..30}; do
+        now=$(ls "/proc/$(service_pid)/fd" | wc -l)
+        most=$((now > most ? now : most))
+        sleep 0.1
+    done
+    [ "$most" -lt $((before + 50)) ] || fail "from $before descriptors to $most"
+    others_are_served
 }
