@@ -3,7 +3,7 @@
  * Backing files of servers without privileges: reads and writes of a volume's file then go to a file of the server's, in the kernel.
  *
  * The kernel has the registering process vouch (CAP_SYS_ADMIN): it will open that file for whatever the volume's file is opened for, with
- * the registrar's rights, and check nothing. So a container must not get more through it than it could do with the descriptor it sent:
+ * the rights that the registrar has at that moment, and check nothing. So a container must not get more through it than it could do with the descriptor it sent:
  *
  *   - the descriptor is open for reading and writing: whoever has that may do both already;
  *   - it is a regular file, opened really (not O_PATH, which proves nothing);
@@ -14,19 +14,29 @@
  *   - it is registered with the connection whose descriptor comes with it, which only its own server has: the ioctl goes to that descriptor, after
  *     it was found to be a FUSE device (10:229).
  *
- * What the registered file can do afterwards (mounts made read-only, seals of a memfd, quotas) the kernel goes on checking at each write.
+ * A registered file stays open in the kernel though its server closes its descriptor, and is charged to nobody: each volume has a bounded
+ * number.
+ *
+ * It is registered with the client's file system ids, and with no capability but the one that registering takes: a write through the volume
+ * clears setuid bits, and minds quotas and blocks reserved for root, as one by the client does. What the registered file can do
+ * afterwards (mounts made read-only, seals of a memfd) the kernel goes on checking at each write.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "lib/fuse-abi.h"
+#include "service/enter.h"
 #include "service/mount-point.h"
 #include "service/service.h"
 #include "util/cleanup.h"
 #include "wire/codec.h"
+
+#define BACKING_FILES_MAX 16384
 
 /* ---- in a worker -------------------------------------------------------------------------------------------------- */
 
@@ -52,6 +62,30 @@ static int check_file(int fd, struct job_result *result) {
     return 0;
 }
 
+static int set_effective(const struct __user_cap_data_struct *capabilities) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    return syscall(SYS_capset, &header, capabilities) < 0 ? -errno : 0;
+}
+
+/* Registers with the rights that the file is to be written with. */
+static int register_file(const struct job *job, int fuse, int file, bool *ret_spent) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3], least[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, all) < 0)
+        return -errno;
+    memcpy(least, all, sizeof least);
+    least[0].effective = CAP_TO_MASK(CAP_SYS_ADMIN);
+    least[1].effective = 0;
+    enter_act_as(job->backing.uid, job->backing.gid);
+    int r = set_effective(least);
+    struct fuse_backing_map map = {.fd = file};
+    if (r == 0 && (r = ioctl(fuse, FUSE_DEV_IOC_BACKING_OPEN, &map)) < 0)
+        r = -errno;
+    *ret_spent = set_effective(all) < 0;
+    enter_act_as_self();
+    return r;
+}
+
 void backing_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result) {
     uint32_t id = (uint32_t)job->backing.close;
@@ -64,10 +98,9 @@ void backing_job(const struct job_base *base, const struct job *job, const int *
     }
     if (check_file(fds[1], result) < 0)
         return;
-    struct fuse_backing_map map = {.fd = fds[1]};
-    int made = ioctl(fds[0], FUSE_DEV_IOC_BACKING_OPEN, &map);
+    int made = register_file(job, fds[0], fds[1], &result->spent);
     if (made < 0)
-        job_fail(result, -errno, "the kernel refuses the backing file: %s", strerror(errno));
+        job_fail(result, made, "the kernel refuses the backing file: %s", strerror(-made));
     result->backing_id = made;
 }
 
@@ -78,12 +111,17 @@ static void on_backing(void *context, uint64_t key, const struct job_result *res
     struct wire_backing_opened reply;
     if (!connection)
         return;
+    struct volume *volume = volume_find(context, connection->volume);
     int r;
     if (result->error < 0) {
         r = connection_error(connection, connection->serial, result->error, "%s", result->message);
     } else if (connection->closing_backing) {
+        if (volume && volume->backing_files > 0)
+            volume->backing_files--;
         r = connection_done(connection, connection->serial);
     } else {
+        if (volume)
+            volume->backing_files++;
         wire_begin(&reply, WIRE_BACKING_OPENED, connection->serial);
         reply.backing_id = result->backing_id;
         r = connection_send(connection, &reply, NULL, 0);
@@ -99,9 +137,12 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
     }
     struct job job = {.type = JOB_BACKING, .client_fds = close ? 1 : 2};
     job.backing.close = close;
+    job.backing.uid = connection->peer.uid;
+    job.backing.gid = connection->peer.gid;
     connection->closing_backing = close != 0;
     int r = workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                           worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid), on_backing, connection->silo->service, connection->id);
+                           worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid),
+                           on_backing, connection->silo->service, connection->id);
     if (r < 0)
         (void)connection_error(connection, serial, r, "the service has no worker for this container");
     else
@@ -109,7 +150,12 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
 }
 
 void backing_open(struct connection *connection, const struct wire_open_backing *request) {
-    submit(connection, request->volume, request->header.serial, 0);
+    const struct volume *volume = volume_find(connection->silo->service, connection->volume);
+    if (volume && volume->backing_files >= BACKING_FILES_MAX) /* refused with its descriptors, which a worker takes out */
+        (void)connection_error(connection, request->header.serial, -EMFILE,
+                               "this volume has %d backing files, and may have no more", BACKING_FILES_MAX);
+    else
+        submit(connection, request->volume, request->header.serial, 0);
 }
 
 void backing_close(struct connection *connection, const struct wire_close_backing *request) {

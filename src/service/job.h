@@ -99,6 +99,8 @@ struct job {
     union {
         struct {
             int32_t close; /* 0: open one; else the id to drop */
+            uid_t uid; /* the client's, as the host counts */
+            gid_t gid;
         } backing;
         bool give_way; /* JOB_STAND_IN: be gone, rather than in place */
         struct job_inject inject;

@@ -130,6 +130,7 @@ struct volume {
     char end_reason[128];
     bool allow_other;
     bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
+    unsigned backing_files; /* registered, since the service started */
     bool sharing, unsharing; /* just now */
     uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: until the server has come back */
