@@ -47,7 +47,7 @@ cheating_container() { # NAME [OPTION...]
         grep -qxE "$name: (Invalid argument|Operation not permitted)" "$BATS_TEST_TMPDIR/said"
     done
     grep -q "^file of the volume itself: " "$BATS_TEST_TMPDIR/said"
-    ! grep -q REGISTERED "$BATS_TEST_TMPDIR/said"
+    not grep -q REGISTERED "$BATS_TEST_TMPDIR/said"
 }
 
 @test "pass-through: a volume has a bounded number of backing files, and its container is served as before" {
