@@ -2,7 +2,17 @@
 # SPDX-License-Identifier: MIT
 #
 # The service under test: started from the staged installation, in the foreground with its log in LINFSP_STATE/linfspd.log, so
-# that tests can stop, kill and start it again and read what it said.
+# that tests can stop, kill and start it again and read what it said. It has the capabilities that its systemd unit leaves it, and no others.
+
+unit_capabilities() {
+    sed -n 's/^CapabilityBoundingSet=//p' "$LINFSP_ROOT/packaging/linfspd.service.in" | tr ' ' '\n' |
+        sed 's/^CAP_/+/' | tr '[:upper:]' '[:lower:]' | paste -sd,
+}
+
+# Becomes linfspd: `run_service [OPTION...]`
+run_service() {
+    exec setpriv --no-new-privs "--bounding-set=-all,$(unit_capabilities)" "$linfspd" "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&-
+}
 
 service_pid() {
     cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null || true
@@ -19,7 +29,7 @@ our_service_answers() {
 
 # Starts it and waits until it answers: `service_start [OPTION...]`
 service_start() {
-    "$linfspd" ${LINFSP_KEEP_LOG:+--debug} "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
+    run_service ${LINFSP_KEEP_LOG:+--debug} "$@" &
     echo "$!" >"$LINFSP_STATE/linfspd.pid"
     disown
     wait_until 5 our_service_answers || fail "linfspd does not answer; its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
@@ -35,7 +45,7 @@ service_stop() {
     if [ "$status" -ne 0 ]; then
         kill -KILL "$pid" 2>/dev/null
         sleep 0.2
-        "$linfspd" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
+        run_service &
         wait_until 5 service_answers && timeout 20 "$linfsp" stop
     fi
     rm -f "$LINFSP_STATE/linfspd.pid"
