@@ -68,11 +68,17 @@ static int clone_stand_in(int root) {
     return tree < 0 ? -errno : tree;
 }
 
+/* A folder of the host's that the container was given, and may write to, is not for us to leave something in. */
+static bool is_on_own_root(int root, int folder) {
+    uint64_t of_root, of_folder;
+    return fd_mount_id(root, &of_root) == 0 && fd_mount_id(folder, &of_folder) == 0 && of_root == of_folder;
+}
+
 static void place(int root, int folder, const struct helper *helper) {
     _cleanup_close_ int existing = openat(folder, helper->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat status;
     if (existing < 0) {
-        if (errno == ENOENT && !helper->only_covered)
+        if (errno == ENOENT && !helper->only_covered && is_on_own_root(root, folder))
             (void)make_link_through_clone(folder, helper->name, STAND_IN);
         return;
     }
@@ -140,7 +146,7 @@ int inject_fuse(const struct job_base *base, const struct job *job, int device_t
     for (size_t i = 0; i < ARRAY_SIZE(helpers) && folder >= 0; i++)
         place(root, folder, &helpers[i]);
     _cleanup_close_ int umount_helpers = has_umount(root) ? open_umount_helpers(root) : -1;
-    if (umount_helpers >= 0) /* EEXIST: the image has its own */
+    if (umount_helpers >= 0 && is_on_own_root(root, umount_helpers)) /* EEXIST: the image has its own */
         (void)make_link_through_clone(umount_helpers, UMOUNT_HELPER, STAND_IN);
     enter_act_as_self();
     return watch_folder(base, folder);

@@ -107,6 +107,16 @@ attack() { # VERB [NUMBER]: on both sockets
     equal "what is in it" "$(cd "$shown" && find . | sort | tr '\n' ' ')" ". ./bin ./mnt ./mnt/full "
 }
 
+@test "hostile: in a folder that a container was given to write to, in the place of its programs, nothing is left" {
+    local shown=$LINFSP_STATE/hostile/given
+    mkdir -p "$shown"
+    container writer busybox -v "$shown:/usr/bin"
+    wait_until 5 script_in writer 'test -S /dev/linfsp/disk'
+    script_in writer 'touch /usr/bin/fusermount3.new; rm /usr/bin/fusermount3.new; sleep 0.5'
+    remove_container writer
+    equal "what is in it" "$(ls -A "$shown")" ""
+}
+
 @test "hostile: clients that connect and say nothing are shown out" {
     BOUND=60 inside evil /client silent /dev/linfsp/disk 45
 }
