@@ -90,7 +90,8 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
         return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters", printable);
     if (strcmp(path, "/") == 0)
         return job_fail(result, -EBUSY, "/ cannot be mounted over");
-    static const char *const forbidden[] = {"/proc", "/sys", "/dev"};
+    /* what is mounted below /unc would be mounted in every container */
+    static const char *const forbidden[] = {"/proc", "/sys", "/dev", LINFSP_UNC_ROOT};
     for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
         if (lies_in(path, forbidden[i]))
             return job_fail(result, -EPERM, "%s: nothing may be mounted under %s; choose another folder", path,

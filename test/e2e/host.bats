@@ -61,6 +61,10 @@ user_memfs() {
         equal "from $name" "$(bounded cat "/mnt/y/$name")" "$name"
     done
     memfs_refused early '\host\share' -- -F NTFS -u '\host\share'
+    # it would be mounted in every container
+    mkdir /mnt/y/folder
+    refused 'nothing may be mounted under /unc' -- "$here_memfs" -F NTFS -m /unc/host/share/folder
+    not mounted early /dev/linfsp/unc/host/share/folder
     kill -TERM "$memfs_pid"
     wait_until 5 not mounted_here /unc/host/share
     wait_until 5 not mounted early /dev/linfsp/unc/host/share
