@@ -321,6 +321,17 @@ static int open_parent(const struct job_base *base, int mount, const struct job_
     return enter_open_path(root, path[0] ? path + 1 : ".", O_DIRECTORY);
 }
 
+/* Where a folder is shared between the silo and the host, what was mounted in it is mounted on the host as well, and stays when the silo's
+ * mount namespace ends. Nobody answers there any more. */
+static void unmount_left_behind(const struct job_base *base, uint32_t fuse_device) {
+    int mount;
+    while (open_mount_of_device(base, fuse_device, &mount) == 0) {
+        _cleanup_close_ int left = mount;
+        if (unmount_fd(base, left) < 0)
+            return;
+    }
+}
+
 void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                  struct job_result *result) {
     const struct job_unmount *request = &job->unmount;
@@ -332,6 +343,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     _cleanup_close_ int root = -1;
     if (!job->target.host && enter_silo(base, &job->target, fds[0], &root) < 0) {
         /* the silo is gone and its mounts with it */
+        if (request->outlives_silo && enter_host(base) == 0)
+            unmount_left_behind(base, request->fuse_device);
         remove_made(base, request, parent);
         return;
     }

@@ -290,6 +290,29 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char 
     return r;
 }
 
+int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int *ret_fd) {
+    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
+    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0) {
+        uint32_t major, minor;
+        int start = 0, end = 0;
+        const char *type = strstr(line, " - fuse");
+        if (!type || sscanf(line, "%*u %*u %u:%u %*s %n%*s%n", &major, &minor, &start, &end) != 2 || end <= start ||
+            major != 0 || minor != fuse_device)
+            continue;
+        line[end] = 0;
+        unescape(line + start);
+        _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fd_device(fd, &major, &minor) < 0 || major != 0 || minor != fuse_device || fd_is_mount_root(fd) != 1)
+            continue; /* covered */
+        *ret_fd = steal_fd(&fd);
+        return 0;
+    }
+    return -ENOENT;
+}
+
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size) {
     char name[32];
     snprintf(name, sizeof name, "fd/%d", fd);

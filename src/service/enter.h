@@ -48,6 +48,8 @@ int unmount_fd(const struct job_base *base, int fd);
  * a silo's mounts has all the host's shares in it. -ENOENT when it is not here, -EAGAIN when it is covered by another, or moved about
  * all the time. */
 int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char *likely, int *ret_fd);
+/* The first mount here of the FUSE connection with that number, as above. */
+int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int *ret_fd);
 /* Whether what is mounted there comes from this source (the first column of mount(8)). */
 bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source);
 /* The path of fd as seen from the current root; "" where it has none here. */

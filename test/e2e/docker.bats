@@ -174,3 +174,22 @@ is_health() {
     [ "$elapsed" -lt 8000 ] || fail "stopping took $elapsed ms"
     wait_until 5 connections_are_gone
 }
+
+@test "docker: what is mounted in a folder that is shared with the host goes from there, too, with its server and with its container" {
+    local shared=$LINFSP_STATE/shared
+    mkdir -p "$shared"
+    mount --bind "$shared" "$shared"
+    mount --make-shared "$shared"
+    remove_container one
+    container one fuse -v "$shared:/shared:rshared"
+    script_in one 'mkdir -p /tmp/m /shared/m; bindfs /srv/source /shared/m'
+    equal "on the host" "$(bounded cat "$shared/m/file")" hello
+    signal_server KILL
+    wait_until 5 not mounted_here "$shared/m"
+    script_in one 'bindfs /srv/source /shared/m'
+    mounted_here "$shared/m"
+    remove_container one
+    wait_until 5 not mounted_here "$shared/m"
+    umount "$shared"
+    rm -r "$shared"
+}
