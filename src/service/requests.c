@@ -185,15 +185,19 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
                                                            "it", (unsigned long long)volume->id);
         return;
     }
-    if (volume->waiter || volume->state != VOLUME_LIVE) {
-        (void)connection_error(connection, serial, -EBUSY, "volume %llu is being unmounted already",
-                               (unsigned long long)volume->id);
+    bool ending = volume->state == VOLUME_ENDING;
+    if (volume->waiter || (volume->state != VOLUME_LIVE && !ending)) {
+        (void)connection_error(connection, serial, -EALREADY, "volume %llu is being %s", (unsigned long long)volume->id,
+                               volume->state == VOLUME_NEW ? "made still" : "unmounted already");
         return;
     }
     volume->waiter = connection;
     connection->waits_for = volume->id;
     connection_wait(connection, serial);
-    if ((request->flags & WIRE_UNMOUNT_NOT_LAZY) && !request->force)
+    if (ending) {
+        if (request->force)
+            volume_abort(volume);
+    } else if ((request->flags & WIRE_UNMOUNT_NOT_LAZY) && !request->force)
         volume_end_unless_busy(volume, "unmounted");
     else
         volume_end(volume, "unmounted", request->force);

@@ -504,11 +504,14 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = 0;
     const char *rest;
-    struct volume *volume;
+    struct volume *volume, *newest = NULL;
     if (strlen(path) == 2 && path[1] == ':') /* a letter */
         snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", target[0] | 0x20);
-    list_for_each(volume, &silo->volume_list, node) if (volume->mount_point[0] && strcmp(volume->mount_point, path) == 0)
-        return volume;
+    list_for_each(volume, &silo->volume_list, node) if (volume->mount_point[0] && strcmp(volume->mount_point, path) == 0 &&
+                                                        (!newest || volume->id > newest->id))
+        newest = volume;
+    if (newest) /* programs may mount over each other: the one on top */
+        return newest;
     if (prefix_parse_path(path, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) < 0)
         return NULL;
     return volume_find(service, unc_resolve(service->unc, canonical, &rest));

@@ -440,3 +440,26 @@ close_device() {
     equal "volumes" "$("$linfsp" volumes --json | jq length)" 0
     script_in own 'rm /tmp/client'
 }
+
+@test "programs: two that mount over each other are unmounted from the top" {
+    at=/tmp/m
+    script_in own 'mkdir -p /tmp/m /tmp/w1; echo upper >/tmp/w1/file; bindfs /srv/source /tmp/m; bindfs -o nonempty /tmp/w1 /tmp/m'
+    equal "on top" "$(inside own cat /tmp/m/file)" upper
+    inside own fusermount3 -u /tmp/m
+    equal "below it" "$(inside own cat /tmp/m/file)" hello
+    inside own fusermount3 -uz /tmp/m
+    not mounted own /tmp/m
+    wait_until 5 ended own bindfs
+}
+
+@test "programs: one that is unmounted while it ends, by whomever, is unmounted, and nobody is told to close files" {
+    script_in own 'mkdir -p /tmp/m'
+    for _ in {1..10}; do
+        inside own bindfs /srv/source /tmp/m
+        pids_in own bindfs | xargs -r kill
+        said=$(inside own sh -c '/dev/linfsp/bin/linfsp umount /tmp/m & /dev/linfsp/bin/linfsp umount /tmp/m; wait' 2>&1 || true)
+        has_not "$said" "files in it are open" || return
+        wait_until 5 not mounted own /tmp/m || return
+        wait_until 5 ended own bindfs || return
+    done
+}
