@@ -345,6 +345,175 @@ static void file_execute(void) {
     FAILS(ENOENT, open("nothing", O_RDONLY));
 }
 
+/* ---- many at once ---------------------------------------------------------------------------------------------- */
+
+enum { HANDS = 4, STEPS = 1500, HELD = 3, BLOCKS = 96, BLOCK = 4096, GROWTHS = 3000 };
+
+/* Runs function(i) in a process for each i below count. */
+static void all_hands(int count, void (*function)(int)) {
+    pid_t hands[HANDS];
+    int status, failed = 0;
+    for (int i = 0; i < count; i++) {
+        hands[i] = (pid_t)OK(fork());
+        if (hands[i] == 0) {
+            function(i);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        OK(waitpid(hands[i], &status, 0));
+        failed = status ? status : failed;
+    }
+    if (WIFSIGNALED(failed))
+        fail_at(__FILE__, __LINE__, "one of many ended by signal %d", WTERMSIG(failed));
+    if (failed != 0)
+        _exit(WEXITSTATUS(failed)); /* it has said why */
+}
+
+/* What a word of a block holds once it was written, whoever wrote it; else it is zero. "lasting" is never made shorter,
+ * so it can be mapped; the others come and go under two names. */
+static uint64_t word_of(bool lasting, uint64_t block) {
+    return (uint64_t)(lasting ? 2 : 1) << 32 | (block + 1);
+}
+
+static void expect_blocks(const uint64_t *words, bool lasting, uint64_t block, size_t size) {
+    for (size_t i = 0; i < size / sizeof *words; i++) {
+        uint64_t at = block + i * sizeof *words / BLOCK;
+        if (words[i] != 0 && words[i] != word_of(lasting, at))
+            fail_at(__FILE__, __LINE__, "block %llu holds %llx", (unsigned long long)at, (unsigned long long)words[i]);
+    }
+}
+
+static void write_blocks(int fd, bool lasting, uint64_t block, uint64_t count) {
+    static uint64_t words[BLOCKS * BLOCK / sizeof(uint64_t)];
+    for (size_t i = 0; i < count * BLOCK / sizeof *words; i++)
+        words[i] = word_of(lasting, block + i * sizeof *words / BLOCK);
+    EQUAL(pwrite(fd, words, count * BLOCK, (off_t)(block * BLOCK)), count * BLOCK);
+}
+
+static void read_blocks(int fd, bool lasting, uint64_t block, uint64_t count) {
+    static uint64_t words[BLOCKS * BLOCK / sizeof(uint64_t)];
+    ssize_t size = OK(pread(fd, words, count * BLOCK, (off_t)(block * BLOCK)));
+    expect_blocks(words, lasting, block, (size_t)size);
+}
+
+/* All there is, and the last block with an even chance. lseek waits for whoever writes. Through FUSE fstat does not:
+ * while a write makes a file longer it may know of that before the page cache does (docs/adr/0020). */
+static void map_blocks(int fd) {
+    size_t size = (size_t)OK(lseek(fd, 0, SEEK_END)), count = size / BLOCK;
+    if (count == 0)
+        return;
+    uint64_t *words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT(words != MAP_FAILED);
+    size_t block = draw(2) ? draw(count) : count - 1;
+    words[block * BLOCK / sizeof *words] = word_of(true, block);
+    expect_blocks(words, true, 0, size);
+    OK(munmap(words, size));
+}
+
+static void disturb_file(int fd, bool lasting) {
+    uint64_t block = draw(BLOCKS), count = 1 + draw(BLOCKS - block);
+    switch (draw(lasting ? 5 : 7)) {
+    case 0:
+    case 1:
+        write_blocks(fd, lasting, block, draw(3) ? 1 : count);
+        return;
+    case 2:
+    case 3:
+        read_blocks(fd, lasting, block, count);
+        return;
+    case 4:
+        if (lasting)
+            map_blocks(fd);
+        return;
+    case 5:
+        OK(ftruncate(fd, (off_t)(block * BLOCK)));
+        return;
+    default:
+        OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(block * BLOCK), (off_t)(count * BLOCK)));
+    }
+}
+
+static void move_file(const char *name) {
+    int r = draw(2) ? unlink(name) : rename(name, *name == 'a' ? "b" : "a");
+    EXPECT(r == 0 || errno == ENOENT);
+}
+
+/* Keeps some files open, reads through others, and never is refused. */
+static void disturb_all(int hand) {
+    static const char *const names[] = {"a", "b", "lasting"};
+    int held[HELD] = {-1, -1, -1}, which[HELD] = {0};
+    for (int i = 0; i <= hand * 7; i++)
+        draw(2);
+    for (int step = 0; step < STEPS; step++) {
+        int slot = (int)draw(HELD), file = (int)draw(3);
+        if (held[slot] >= 0 && draw(3) == 0) {
+            OK(close(held[slot]));
+            held[slot] = -1;
+        }
+        if (held[slot] < 0) {
+            int truncate = file < 2 && draw(8) == 0 ? O_TRUNC : 0;
+            held[slot] = (int)OK(open(names[file], O_RDWR | O_CREAT | truncate, 0666));
+            which[slot] = file;
+        }
+        disturb_file(held[slot], which[slot] == 2);
+        int fd = open(names[file], O_RDONLY);
+        EXPECT(fd >= 0 || errno == ENOENT);
+        if (fd >= 0) {
+            read_blocks(fd, file == 2, draw(BLOCKS), 1);
+            OK(close(fd));
+        }
+        if (file < 2 && draw(20) == 0)
+            move_file(names[file]);
+    }
+}
+
+/* However its openings overlap, and whatever size it is meanwhile, a file is one file, to be opened, and the same to
+ * all. */
+static void file_many_hands(void) {
+    all_hands(HANDS, disturb_all);
+}
+
+static void read_last_byte(int fd, off_t size) {
+    char byte = 0;
+    EQUAL(pread(fd, &byte, 1, size - 1), 1);
+    EQUAL(byte, 'x');
+}
+
+static void touch_last_byte(int fd, off_t size) {
+    off_t page = (size - 1) / BLOCK * BLOCK;
+    char *map = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, page);
+    EXPECT(map != MAP_FAILED);
+    EQUAL(((volatile char *)map)[size - 1 - page], 'x');
+    OK(munmap(map, BLOCK));
+}
+
+/* The first makes it longer, at times by less than a page; the others look at its end, wherever that is. */
+static void grow_or_look(int hand) {
+    static const char bytes[BLOCK] = {[0 ... BLOCK - 1] = 'x'};
+    int fd = (int)OK(open("f", O_RDWR));
+    off_t size = 0, end = (off_t)GROWTHS / 2 * (BLOCK + 100);
+    while (size < end) {
+        if (hand == 0) {
+            size_t step = size % (BLOCK + 100) ? 100 : BLOCK;
+            EQUAL(pwrite(fd, bytes, step, size), step);
+            size += (off_t)step;
+            continue;
+        }
+        off_t now = OK(lseek(fd, 0, SEEK_END));
+        EXPECT(now >= size);
+        size = now;
+        if (size > 0)
+            (hand == 1 ? read_last_byte : touch_last_byte)(fd, size);
+    }
+}
+
+/* What is there by lseek is there to be read and to be mapped. */
+static void file_grows_under_readers(void) {
+    OK(close(open_new("f")));
+    all_hands(3, grow_or_look);
+}
+
 const struct check file_checks[] = {
     CHECK(file_write_and_read),
     CHECK(file_open_flags),
@@ -362,5 +531,7 @@ const struct check file_checks[] = {
     CHECK(file_sync),
     CHECK(file_splice_and_sendfile),
     CHECK(file_execute),
+    CHECK(file_many_hands),
+    CHECK(file_grows_under_readers),
     CHECKS_END,
 };
