@@ -31,6 +31,7 @@
 #define DEVICE "disk"
 #define CONFIGURATION "/etc/fuse.conf"
 #define MOUNT_TABLE "/etc/mtab"
+#define PREFIX_VARIABLE "LINFSP_UNC" /* what -o unc= says, for programs that refuse options they do not know */
 #define RECONNECT_MS 200
 
 struct call {
@@ -310,13 +311,26 @@ static int mount_and_send(const struct options *options, int comm, struct mounte
     return 0;
 }
 
+/* The options, behind what the environment says: what is said in options counts more. */
+static int take_options(const char *text, struct options *ret_options) {
+    const char *prefix = getenv(PREFIX_VARIABLE);
+    _cleanup_free_ char *all = NULL;
+    if (!prefix || !prefix[0])
+        return options_parse(text, ret_options);
+    if (asprintf(&all, "unc=%s%s%s", prefix, text[0] ? "," : "", text) < 0) {
+        all = NULL; /* it is undefined then */
+        return -ENOMEM;
+    }
+    return options_parse(all, ret_options);
+}
+
 static int run_mount(const struct call *call, const char *path) {
     struct mounted mounted = {.fuse = -1, .service = -1};
     struct options options;
     int comm = open_comm(call);
     if (comm < 0)
         return comm;
-    if (options_parse(call->options, &options) < 0) {
+    if (take_options(call->options, &options) < 0) {
         report("failed to allocate memory");
         return -ENOMEM;
     }

@@ -140,7 +140,8 @@ int policy_share(const struct silo *silo, const struct volume *volume, char *ret
         return refuse(ret_message, size, -EEXIST, "it is shared already, at %s", volume->unc_path);
     if (silo->target.user_namespace)
         return refuse(ret_message, size, -EPERM, "mounted as a disk in a user namespace, which the host may not look "
-                                                 "into: mount it with its prefix from the start (-o unc=, memfs -u)");
+                                                 "into: mount it with its prefix from the start (LINFSP_UNC=//server/share PROGRAM, "
+                                                 "memfs -u)");
     if (!volume->allow_other)
         return refuse(ret_message, size, -EPERM, "only the user who mounted it may look into it: mount it with "
                                                  "-o allow_other");

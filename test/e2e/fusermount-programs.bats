@@ -334,6 +334,34 @@ direct_is_as_usual() {
     script_in own 'rm /tmp/client'
 }
 
+share_of_a_remapped_container() {
+    container remapped busybox || return
+    docker cp "$client" "$(full_name remapped):/client"
+    docker exec -e LINFSP_UNC=//server/remapped "$(full_name remapped)" sh -c 'mkdir /m; (sleep 3; echo) | /client --serve --at /m fusermount3 /m' \
+        >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
+    wait_until 5 mounted_here /unc/server/remapped || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
+    bounded ls /unc/server/remapped || return
+    remove_container remapped
+    wait_until 5 not mounted_here /unc/server/remapped
+}
+
+@test "programs: LINFSP_UNC shares what a program mounts that refuses -o unc=, in a user namespace, too" {
+    container extra busybox
+    at=/tmp/m
+    for program in bindfs sshfs; do
+        script_in own "mkdir -p /tmp/m; export LINFSP_UNC='\\server\\$program'; $(command_of "$program" bg)"
+        equal "$program, here" "$(bounded cat "/unc/server/$program/file")" hello || return
+        equal "$program, there" "$(inside extra cat "/unc/server/$program/file")" hello || return
+        inside own fusermount3 -u /tmp/m
+        not mounted_here "/unc/server/$program" || return
+    done
+    refused 'in use' -- docker exec "$(full_name own)" sh -c 'export LINFSP_UNC=//server/twice; mkdir -p /tmp/w1 /tmp/w2
+        bindfs /srv/source /tmp/w1; bindfs /srv/source /tmp/w2'
+    inside own fusermount3 -u /tmp/w1
+    [ -n "$DOCKER_HOST_REMAP" ] || missing "an engine with userns-remap"
+    DOCKER_HOST=$DOCKER_HOST_REMAP share_of_a_remapped_container
+}
+
 shared() { # PREFIX-PATH: on the host and in another container
     mounted_here "/unc/$1" && mounted extra "/dev/linfsp/unc/$1"
 }
