@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `linfsp share` and `linfsp unshare`: a prefix for a volume that is mounted already, whatever program serves it. */
 #include <errno.h>
+#include <mntent.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,12 +35,28 @@ static int set_target(const char *text, char *ret_target, size_t size) {
     return wire_set_string(ret_target, size, parsed.target);
 }
 
+/* What a program mounted by itself, as it may in a container with CAP_SYS_ADMIN, is not the service's. */
+static bool is_foreign_mount(const char *path) {
+    FILE *table = setmntent("/proc/self/mounts", "re");
+    bool found = false;
+    for (struct mntent *entry; table && (entry = getmntent(table));)
+        if (strcmp(entry->mnt_dir, path) == 0)
+            found = strncmp(entry->mnt_type, "fuse", 4) == 0;
+    if (table)
+        endmntent(table);
+    return found;
+}
+
 static int send_request(const struct verb *verb, const struct wire_share *request, const char *shown) {
     static union wire_message answer;
     _cleanup_close_ int socket = -1;
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;
-    if (client_call(socket, request, NULL, 0, SHARE_TIMEOUT_MS, NULL, NULL, &answer) < 0)
+    int result = client_call(socket, request, NULL, 0, SHARE_TIMEOUT_MS, NULL, NULL, &answer);
+    if (result == -ENOENT && is_foreign_mount(request->mount_point))
+        return verb_fail(verb, "%s was not mounted by LinFsp: its program may mount by itself here (CAP_SYS_ADMIN), and only what "
+                               "LinFsp mounts can be shared", shown);
+    if (result < 0)
         return verb_fail(verb, "%s: %s", shown, answer.error.message);
     return 0;
 }

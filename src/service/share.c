@@ -22,8 +22,10 @@
 static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
     _cleanup_close_ int mount = -1;
     int r = open_mount_by_id(base, job->unmount.mount_id, job->unmount.mount_point, &mount);
-    if (r < 0)
-        return job_fail(result, r, "the volume is not mounted any more");
+    uint32_t major, minor;
+    /* ids of mounts are used again */
+    if (r < 0 || fd_device(mount, &major, &minor) < 0 || major != 0 || minor != job->unmount.fuse_device)
+        return job_fail(result, r < 0 ? r : -ENOENT, "the volume is not mounted any more");
     _cleanup_close_ int tree = open_tree(mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                                     .propagation = MS_PRIVATE};
@@ -91,6 +93,7 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     struct silo *silo = connection->silo;
     struct job job = {.type = JOB_SHARE, .target = silo->target};
     job.unmount.mount_id = unshare ? 0 : volume->mount_id;
+    job.unmount.fuse_device = volume->fuse_device;
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
