@@ -149,7 +149,6 @@ MEASURES = [
     Measure("a folder's attributes come with its names", "list", ["-t", "10"], ["-t", "10"], "readdirplus"),
     Measure("  and are still remembered", "list", PLENTY, PLENTY, "readdirplus"),
     Measure("files need no opening", "open", ["-t", "-1"], ["-t", "-1"], "no-open"),
-    Measure("files need no flushing", "open", PLENTY, PLENTY, "no-flush"),
     Measure("two look into one folder side by side", "stat-shared", ["-t", "0"], ["-t", "0"], "parallel-directory", 2),
     Measure("two write to one file side by side", "write-4k-shared", PLENTY, PLENTY, "parallel-writes", 2),
     Measure("writes need not ask for capabilities", "write-4k-direct", PLENTY, PLENTY, "killpriv"),
