@@ -77,6 +77,13 @@ bool is_kernel_file_system(int fd) {
     return false;
 }
 
+/* What was unmounted since the client opened it has "/" for a path, too. */
+static bool is_root(int fd) {
+    uint64_t found = 0, of_root = 1;
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd_mount_id(fd, &found) == 0 && root >= 0 && fd_mount_id(root, &of_root) == 0 && found == of_root;
+}
+
 static int check_place(const struct job_base *base, int fd, struct job_result *result) {
     char *path = result->mount.mount_point;
     int r = fd_path(base, fd, path, sizeof result->mount.mount_point);
@@ -88,6 +95,8 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
     utf8_printable(path, printable, sizeof printable);
     if (strcmp(path, printable) != 0) /* it goes into the journal, a text file, and into lists */
         return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters", printable);
+    if (strcmp(path, "/") == 0 && !is_root(fd))
+        return job_fail(result, -ENOENT, "what was mounted at the mount point has just been unmounted; try again");
     if (strcmp(path, "/") == 0)
         return job_fail(result, -EBUSY, "/ cannot be mounted over");
     /* what is mounted below /unc would be mounted in every container */
