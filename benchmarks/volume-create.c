@@ -3,9 +3,11 @@
  * volume-create: what mount-peer does, as an ordinary program does it: by the service, with liblinfsp.
  *
  *     volume-create [--count=N] [--prefix='\server\share'] [--hold] [MOUNTPOINT]
+ *     volume-create --serve MOUNTPOINT
  *
  * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With
- * --hold it waits for a line on standard input before it destroys.
+ * --hold it waits for a line on standard input before it destroys. With --serve it serves until it is killed, with as many
+ * threads as the library thinks right: a server with nothing behind it.
  */
 #include <err.h>
 #include <getopt.h>
@@ -69,14 +71,24 @@ static void once(const struct linfsp_volume_options *options, bool hold) {
     fflush(stdout);
 }
 
+static void serve_on(struct linfsp_volume_options *options) {
+    linfsp_volume *volume;
+    struct linfsp_error error;
+    options->threads = 0;
+    if (linfsp_volume_create(options, &operations, NULL, &volume, &error) < 0)
+        errx(1, "%s", error.message);
+    exit(linfsp_volume_run(volume) < 0);
+}
+
 int main(int argc, char **argv) {
     static const struct option known[] = {{"count", required_argument, NULL, 'c'},
                                           {"prefix", required_argument, NULL, 'p'},
                                           {"hold", no_argument, NULL, 'h'},
+                                          {"serve", no_argument, NULL, 's'},
                                           {0}};
     struct linfsp_volume_options options = {.size = sizeof options, .file_system_name = "bench", .threads = 1};
     long count = 1;
-    bool hold = false;
+    bool hold = false, serves = false;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'c')
             count = strtol(optarg, NULL, 10);
@@ -84,12 +96,16 @@ int main(int argc, char **argv) {
             options.prefix = optarg;
         else if (c == 'h')
             hold = true;
+        else if (c == 's')
+            serves = true;
         else
             return 2;
     }
     options.mount_point = optind < argc ? argv[optind] : NULL;
     if (!options.mount_point && !options.prefix)
         errx(2, "usage: volume-create [--count=N] [--prefix=PREFIX] [--hold] [MOUNTPOINT]");
+    if (serves)
+        serve_on(&options);
     for (; count > 0; count--)
         once(&options, hold);
     return 0;

@@ -29,7 +29,7 @@ def rate(cell, operation):
         return cell["error"][:18]
     if "1m" in operation or "mmap" in operation:
         return f"{cell['bytes_per_second'] / 1e9:.2f} GB/s"
-    if operation in ("readdir", "fstat"):
+    if operation in ("readdir", "fstat", "fstat-root"):
         return f"{cell['median'] / 1e6:.2f} M/s"
     return f"{cell['median'] / 1e3:.1f} k/s"
 
@@ -188,6 +188,8 @@ def everything(results):
     ]:
         if name in results:
             text += variants(title, results[name]) + "\n"
+    if results.get("io_uring", {}).get("null"):
+        text += variants("A round trip to memfs, and to servers that do nothing", {"rows": results["io_uring"]["null"]}) + "\n"
     text += budgets(results["budgets"]) + "\n"
     for title, found in (("Skipped", results["skipped"]), ("FAILED", results["failed"])):
         if found:

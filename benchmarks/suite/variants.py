@@ -120,7 +120,32 @@ def measure_uring(machine, plan, say):
         variants = [memfs(machine, folder, name, "-t", "0", LINFSP_TRANSPORT=name) for name in names]
         operations = data.METADATA + ["read-4k-direct", "write-4k-direct"]
         rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
-        return compare(plan, say, stack, "io_uring", variants, rows)
+        found = compare(plan, say, stack, "io_uring", variants, rows)
+        variants += [null_server(machine, folder, f"null, {name}", LINFSP_TRANSPORT=name) for name in names]
+        variants.append(root_server(machine, folder, "null, root's own"))
+        return {**found, "null": compare_with_null(plan, say, variants)}
+
+
+def null_server(machine, folder, name, **environment):
+    """On our library, with nothing behind it."""
+    place = folder / name.replace(", ", "-")
+    return Variant(name, place, [machine.programs / "volume-create", "--serve", place], environment, machine.inside["load"])
+
+
+def root_server(machine, folder, name):
+    """The smallest loop there can be on /dev/fuse, of one thread, without a library."""
+    place = folder / "null-root"
+    return Variant(name, place, [machine.programs / "mount-peer", "--serve", place], load=machine.inside["load"])
+
+
+def compare_with_null(plan, say, variants):
+    """A round trip to memfs, and to servers that do nothing: variants are memfs over io_uring, memfs over /dev/fuse, then those."""
+    with contextlib.ExitStack() as stack:
+        names = [variant.name for variant in variants]
+        rows = [("fstat-root", threads, names) for threads in plan.threads]
+        for variant in variants[:2]:
+            variant.program = None  # it runs
+        return compare(plan, say, stack, "null servers", variants, rows)["rows"]
 
 
 # ---- fewer round trips -------------------------------------------------------------------------------------------

@@ -210,14 +210,14 @@ static void *runner_main(void *argument) {
 
 /* ---- folders ----------------------------------------------------------------------------------------------------- */
 
-static int open_worker(struct worker *worker, int parent) {
+static int open_worker(struct worker *worker, int parent, int bare) {
     char name[32];
     snprintf(name, sizeof name, "load.%u", worker->number);
     worker->file = worker->directory = -1;
     worker->random = 88172645463325252ull + worker->number;
-    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+    if (!bare && mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
         return -errno;
-    worker->directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    worker->directory = bare ? fcntl(parent, F_DUPFD_CLOEXEC, 3) : openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (worker->directory < 0)
         return -errno;
     if (posix_memalign((void **)&worker->buffer, 4096, CHUNK) != 0)
@@ -226,12 +226,14 @@ static int open_worker(struct worker *worker, int parent) {
     return 0;
 }
 
-static void close_worker(struct worker *worker, int parent) {
+static void close_worker(struct worker *worker, int parent, int bare) {
     char name[32];
     snprintf(name, sizeof name, "load.%u", worker->number);
     if (worker->file >= 0)
         close(worker->file);
-    if (worker->directory >= 0) {
+    if (bare && worker->directory >= 0) {
+        close(worker->directory);
+    } else if (worker->directory >= 0) {
         unlinkat(worker->directory, "one", 0);
         for (unsigned i = 0; i < FILES; i++) {
             snprintf(name, sizeof name, "f%06u", i);
@@ -282,7 +284,7 @@ static int perform(const struct operation *operation, const struct load *load, s
         runners[i].worker = (struct worker){.load = &run.load, .number = i, .directory = -1, .file = -1};
         runners[i].histogram = calloc(1, sizeof *runners[i].histogram);
         if (r == 0)
-            r = runners[i].histogram ? open_worker(&runners[i].worker, parent) : -ENOMEM;
+            r = runners[i].histogram ? open_worker(&runners[i].worker, parent, operation->bare) : -ENOMEM;
     }
     pthread_barrier_init(&run.barrier, NULL, load->threads);
     if (r == 0) {
@@ -298,7 +300,7 @@ static int perform(const struct operation *operation, const struct load *load, s
         r = atomic_load(&run.error);
     }
     for (unsigned i = 0; i < load->threads; i++)
-        close_worker(&runners[i].worker, parent);
+        close_worker(&runners[i].worker, parent, operation->bare);
     if (parent >= 0)
         close(parent);
     if (r == 0)

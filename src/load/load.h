@@ -52,6 +52,7 @@ struct operation {
     int (*fill)(struct worker *worker, unsigned steps);
     int64_t (*step)(struct worker *worker, uint64_t index); /* returns how many units it did, or a negative errno */
     int (*drain)(struct worker *worker, unsigned steps);
+    int bare; /* on the folder itself, in which nothing is made: its server need not know how */
 };
 
 struct load_result {

@@ -116,6 +116,11 @@ static int64_t step_fstat(struct worker *worker, uint64_t index) {
     return fstat(worker->file, &attributes) < 0 ? -errno : 1;
 }
 
+static int64_t step_fstat_root(struct worker *worker, uint64_t index) {
+    struct stat attributes;
+    return fstat(worker->directory, &attributes) < 0 ? -errno : 1;
+}
+
 static int64_t step_open(struct worker *worker, uint64_t index) {
     char name[NAME_SIZE];
     int fd = openat(worker->directory, name_of(name, "f", index % FILES), O_RDONLY | O_CLOEXEC);
@@ -333,6 +338,7 @@ const struct operation operations[] = {
     {"stat-shared", "calls", 0, 0, setup_shared_files, NULL, step_stat_shared, NULL},
     {"readlink", "calls", 0, 0, setup_links, NULL, step_readlink, NULL},
     {"fstat", "calls", 0, 0, setup_one_file, NULL, step_fstat, NULL},
+    {"fstat-root", "calls", 0, 0, NULL, NULL, step_fstat_root, NULL, 1},
     {"open", "calls", 0, 0, setup_files, NULL, step_open, NULL},
     {"rename", "calls", 0, 0, setup_files, NULL, step_rename, NULL},
     {"unlink", "files", 0, METADATA_BATCH, NULL, make_files, step_unlink, drain_unlinked},
