@@ -10,6 +10,7 @@
  * the name umount.fuse it is what umount(8) runs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <string.h>
@@ -377,6 +378,16 @@ static int unmount_without_service(const char *path, bool lazy, bool quiet) {
     return -ENODEV;
 }
 
+/* A folder above it may have another name by now than when it was mounted: what is there tells which volume it is. */
+static int unmount_by_device(int service, const char *path, bool lazy, char message[WIRE_TEXT_MAX]) {
+    struct statx status;
+    if (!mount_point_is_fuse(path) ||
+        statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &status) < 0)
+        return -ENOENT;
+    uint64_t volume = service_find(service, status.stx_dev_minor);
+    return volume ? service_unmount(service, volume, NULL, lazy, message) : -ENOENT;
+}
+
 static int unmount(const char *path, bool lazy, bool quiet) {
     char message[WIRE_TEXT_MAX];
     _cleanup_close_ int service = -1;
@@ -391,6 +402,8 @@ static int unmount(const char *path, bool lazy, bool quiet) {
         return result;
     }
     result = service_unmount(service, 0, path, lazy, message);
+    if (result == -ENOENT)
+        result = unmount_by_device(service, path, lazy, message);
     if (result == -ENOENT && (getuid() == 0 || direct_is_privileged()))
         return unmount_by_ourselves(path, lazy, quiet);
     if (result == -EPERM) /* another user's: to the caller there is no such mount */

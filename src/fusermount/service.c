@@ -128,6 +128,22 @@ int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, ch
     return result;
 }
 
+uint64_t service_find(int socket, unsigned device) {
+    static union wire_message answer;
+    struct wire_plain request;
+    uint64_t found = 0;
+    int none;
+    wire_begin(&request, WIRE_LIST_VOLUMES, SERIAL);
+    if (wire_send(socket, &request, NULL, 0) < 0)
+        return 0;
+    while (receive(socket, &answer, &none) == 0 && answer.header.type == WIRE_VOLUME) {
+        close_fd(&none);
+        if (answer.volume.fuse_device == device)
+            found = answer.volume.id;
+    }
+    return found;
+}
+
 int service_attach(int socket, const struct service_volume *volume) {
     static union wire_message answer;
     char message[WIRE_TEXT_MAX];

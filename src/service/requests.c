@@ -34,7 +34,7 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
     reply->since = volume->since;
     reply->server_pid = pid_for(viewer, volume->peer.pid);
     reply->owner_uid = volume->owner_uid;
-    reply->fuse_device = viewer->host ? volume->fuse_device : 0;
+    reply->fuse_device = volume->fuse_device;
     reply->attached = volume->connection || (volume->raw && !volume->keeps_connection);
     if (silo) {
         silo_describe(silo);
@@ -249,6 +249,7 @@ static void resolve(struct connection *connection, const struct wire_resolve_pre
     if (!may_see(connection->silo, volume->silo)) {
         /* a prefix is public; whose it is, is not */
         reply.id = reply.since = 0;
+        reply.fuse_device = 0;
         reply.server_pid = reply.owner_uid = 0;
         WIRE_SET(reply.silo, "");
         WIRE_SET(reply.mount_point, "");

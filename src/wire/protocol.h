@@ -204,7 +204,7 @@ struct wire_volume {
     uint64_t since; /* ns since the epoch */
     uint32_t server_pid; /* as the asker's silo counts pids; 0 where it is not visible there */
     uint32_t owner_uid;
-    uint32_t fuse_device; /* the number under /sys/fs/fuse/connections; 0 in a container */
+    uint32_t fuse_device; /* the number under /sys/fs/fuse/connections, and the minor one of its files' device */
     uint32_t attached; /* 0: the service restarted and the server has not come back yet */
     char silo[WIRE_SILO_ID_MAX];
     char file_system_name[WIRE_NAME_MAX];

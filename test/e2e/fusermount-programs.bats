@@ -480,6 +480,24 @@ close_device() {
     wait_until 5 ended own bindfs
 }
 
+@test "programs: a mount whose folder has another name by now is unmounted by that" {
+    at=/tmp/u/m
+    for undo in 'fusermount3 -u' 'fusermount3 -uz' umount; do
+        start own 1000 bindfs bg || return
+        inside_as 1000 own mv /tmp/u/m /tmp/u/w1 2>/dev/null && fail "a mount point was renamed" && return 1
+        inside own mv /tmp/u /tmp/w2
+        equal file "$(inside_as 1000 own cat /tmp/w2/m/file)" hello || return
+        inside_as 1000 own $undo /tmp/w2/m || fail "$undo" || return
+        not mounted own /tmp/w2/m || return
+        inside own mv /tmp/w2 /tmp/u
+        wait_until 5 ended own bindfs || return
+    done
+    start own 1000 bindfs bg
+    script_in own 'mv /tmp/u /tmp/w2; mkdir -m 777 /tmp/u'
+    refused 'not found' -- docker exec -u 1001 "$(full_name own)" fusermount3 -u /tmp/w2/m
+    inside own fusermount3 -u /tmp/w2/m
+}
+
 @test "programs: one that is unmounted while it ends, by whomever, is unmounted, and nobody is told to close files" {
     script_in own 'mkdir -p /tmp/m'
     for _ in {1..10}; do
