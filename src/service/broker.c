@@ -321,13 +321,25 @@ static int open_parent(const struct job_base *base, int mount, const struct job_
     return enter_open_path(root, path[0] ? path + 1 : ".", O_DIRECTORY);
 }
 
+/* Whether the connection that has this number now is the one whose abort file that was. */
+static bool is_connection(uint32_t fuse_device, uint64_t abort_inode) {
+    char name[32];
+    struct stat status;
+    snprintf(name, sizeof name, "%u/abort", fuse_device);
+    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
+    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return false;
+    _cleanup_close_ int connections = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    return connections >= 0 && fstatat(connections, name, &status, 0) == 0 && status.st_ino == abort_inode;
+}
+
 /* Where a folder is shared between the silo and the host, what was mounted in it is mounted on the host as well, and stays when the silo's
  * mount namespace ends. Nobody answers there any more. */
-static void unmount_left_behind(const struct job_base *base, uint32_t fuse_device) {
+static void unmount_left_behind(const struct job_base *base, const struct job_unmount *request) {
     int mount;
-    while (open_mount_of_device(base, fuse_device, &mount) == 0) {
-        _cleanup_close_ int left = mount;
-        if (unmount_fd(base, left) < 0)
+    while (request->abort_inode && open_mount_of_device(base, request->fuse_device, &mount) == 0) {
+        _cleanup_close_ int left = mount; /* as long as it is held the number is no other's */
+        if (!is_connection(request->fuse_device, request->abort_inode) || unmount_fd(base, left) < 0)
             return;
     }
 }
@@ -343,8 +355,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     _cleanup_close_ int root = -1;
     if (!job->target.host && enter_silo(base, &job->target, fds[0], &root) < 0) {
         /* the silo is gone and its mounts with it */
-        if (request->outlives_silo && enter_host(base) == 0)
-            unmount_left_behind(base, request->fuse_device);
+        if (enter_host(base) == 0)
+            unmount_left_behind(base, request);
         remove_made(base, request, parent);
         return;
     }

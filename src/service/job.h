@@ -85,7 +85,7 @@ struct job_unmount {
     bool not_lazy; /* -EBUSY, and nothing is done, while files are open */
     uint64_t mount_id; /* in the silo; 0: none */
     uint32_t fuse_device; /* what is mounted there: mount ids are used again */
-    bool outlives_silo; /* the silo is gone, and its connection is still mounted somewhere */
+    uint64_t abort_inode; /* of its connection's abort file: numbers of connections are used again; 0: not known */
     uint64_t letters_mount_id; /* the tmpfs over /mnt, to go when it is empty; 0: none */
     char mount_point[WIRE_PATH_MAX]; /* where it was made in the silo */
     char unc_path[WIRE_PREFIX_MAX + 8]; /* on the host; "": none */

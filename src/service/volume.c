@@ -429,13 +429,9 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     }
 }
 
-/* Whether its connection is there still: it is as long as it is mounted anywhere. Its number alone would not tell, it may be another's by now. */
-static bool is_mounted_somewhere(const struct volume *volume) {
-    char name[32];
-    struct stat ours, found;
-    snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
-    return volume->abort_fd >= 0 && fstat(volume->abort_fd, &ours) == 0 &&
-           fstatat(volume->service->fusectl, name, &found, 0) == 0 && ours.st_ino == found.st_ino;
+static uint64_t abort_inode(const struct volume *volume) {
+    struct stat status;
+    return volume->abort_fd >= 0 && fstat(volume->abort_fd, &status) == 0 ? status.st_ino : 0;
 }
 
 void volume_end_unless_busy(struct volume *volume, const char *reason) {
@@ -465,7 +461,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     job.unmount.not_lazy = volume->not_lazy;
     job.unmount.mount_id = volume->mount_id;
     job.unmount.fuse_device = volume->fuse_device;
-    job.unmount.outlives_silo = silo->dead && is_mounted_somewhere(volume);
+    job.unmount.abort_inode = abort_inode(volume);
     job.unmount.letters_mount_id = volume->letters_mount_id;
     job.unmount.made = volume->made;
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);

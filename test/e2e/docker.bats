@@ -22,6 +22,7 @@ setup() {
 }
 
 teardown() {
+    umount -l "$LINFSP_STATE/shared/m" "$LINFSP_STATE/shared" 2>/dev/null || true
     [ -z "$(docker ps -aq --filter "name=^$(full_name one)\$")" ] || signal_server CONT
     remove_container one
     docker image rm -f linfsp-test/committed >/dev/null 2>&1 || true
@@ -186,10 +187,14 @@ is_health() {
     equal "on the host" "$(bounded cat "$shared/m/file")" hello
     signal_server KILL
     wait_until 5 not mounted_here "$shared/m"
-    script_in one 'bindfs /srv/source /shared/m'
-    mounted_here "$shared/m"
+    for _ in {1..8}; do
+        script_in one 'bindfs /srv/source /shared/m'
+        mounted_here "$shared/m"
+        remove_container one
+        wait_until 5 not mounted_here "$shared/m" || return
+        container one fuse -v "$shared:/shared:rshared"
+    done
     remove_container one
-    wait_until 5 not mounted_here "$shared/m"
     umount "$shared"
     rm -r "$shared"
 }
