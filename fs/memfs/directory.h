@@ -17,6 +17,8 @@
 #ifndef MEMFS_DIRECTORY_H
 #define MEMFS_DIRECTORY_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,7 +50,8 @@ struct directory {
     size_t count;
     uint64_t next_cookie;
     struct tree order;
-    bool removed; /* by rmdir, or replaced: nothing can be made in it any more */
+    bool removed;       /* by rmdir, or replaced: nothing can be made in it any more */
+    atomic_bool cached; /* one who lists it uses the kernel's cache */
 };
 
 struct directory *directory_new(struct node *parent);

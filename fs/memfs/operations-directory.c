@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Listing directories. An open directory knows where its listing ends: at what was there when it began. */
+/*
+ * Listing directories. An open directory knows where its listing ends: at what was there when it began.
+ *
+ * The kernel may keep what it was answered, for later listings. But when one that begins anew finds the directory
+ * changed and fills that cache again, another one that is under way goes on in it where the entry that it has come to
+ * is, and ends where that has been removed meanwhile. So only one open directory at a time uses the cache.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +16,7 @@
 
 struct listing {
     _Atomic uint64_t end; /* a cookie */
+    bool cached;          /* the kernel keeps it */
 };
 
 /* How many look-ups one answer may count: taken back where it could not be delivered. */
@@ -16,6 +24,13 @@ struct listing {
 
 static struct listing *listing_of(const struct linfsp_file *file) {
     return (struct listing *)(uintptr_t)file->handle; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+static void end_listing(struct volume *volume, struct node *node, struct listing *listing) {
+    if (listing->cached)
+        atomic_store(&node->directory->cached, false);
+    free(listing);
+    node_drop(volume, node, 1);
 }
 
 int memfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
@@ -28,20 +43,21 @@ int memfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
         return -ENOMEM;
     node_hold(node);
     file->handle = (uintptr_t)listing;
-    file->open_flags = keeps_pages(volume) ? LINFSP_OPEN_CACHE_DIRECTORY | LINFSP_OPEN_KEEP_CACHE : 0;
-    if (linfsp_reply_open(request, file) < 0) {
-        free(listing);
-        node_drop(volume, node, 1);
+    if (keeps_pages(volume)) {
+        listing->cached = !atomic_exchange(&node->directory->cached, true);
+        file->open_flags = LINFSP_OPEN_KEEP_CACHE | (listing->cached ? LINFSP_OPEN_CACHE_DIRECTORY : 0);
     }
+    if (linfsp_reply_open(request, file) < 0)
+        end_listing(volume, node, listing);
     return 0;
 }
 
 int memfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
-    free(listing_of(file));
+    struct listing *listing = listing_of(file);
     linfsp_reply_done(request);
-    node_drop(volume, node, 1);
+    end_listing(volume, node, listing);
     return 0;
 }
 
@@ -81,7 +97,7 @@ static bool add_dots(struct answer *answer, const struct node *node, off_t offse
 static void add_entries(struct answer *answer, struct node *node, struct listing *listing, off_t offset) {
     struct directory *directory = node->directory;
     lock_shared(&directory->lock);
-    if (offset == 0)
+    if (offset == 0 || atomic_load(&listing->end) == 0) /* what came before may have been in the kernel's cache */
         atomic_store(&listing->end, directory_end(directory));
     uint64_t end = atomic_load(&listing->end), cookie = (uint64_t)offset;
     if (add_dots(answer, node, offset)) {

@@ -226,6 +226,53 @@ static void directory_remove_while_listing(void) {
     closedir(listing);
 }
 
+/* Reads one piece of a listing: counts the files in it, and says which was the last. */
+static bool list_piece(int fd, int *counts, int count, char *ret_last) {
+    char buffer[500];
+    long n = OK(syscall(SYS_getdents64, fd, buffer, sizeof buffer));
+    for (long at = 0; at < n;) {
+        struct dirent64 *entry = (struct dirent64 *)(void *)(buffer + at);
+        char *end;
+        long i = strtol(entry->d_name, &end, 10);
+        if (end != entry->d_name && !*end && i < count)
+            counts[i]++;
+        if (ret_last)
+            strcpy(ret_last, entry->d_name);
+        at += entry->d_reclen;
+    }
+    return n > 0;
+}
+
+/* A listing is under way while the file that it has come to is removed, and others list the same directory: wholly, or
+ * only its beginning; whether or not it was listed before. None that is there all the while is missed. */
+static void directory_listings_side_by_side(void) {
+    enum { COUNT = 400 };
+    make_many(0, COUNT);
+    for (int variant = 0; variant < 4; variant++) {
+        int counts[COUNT] = {0}, others[COUNT];
+        char last[256] = "";
+        int before = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
+        while (variant & 1 && list_piece(before, others, COUNT, NULL))
+            ;
+        OK(close(before));
+        int ours = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
+        for (int i = 0; i < 3; i++)
+            list_piece(ours, counts, COUNT, last);
+        OK(unlink(last));
+        int other = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
+        while (list_piece(other, others, COUNT, NULL) && variant & 2)
+            ;
+        while (list_piece(ours, counts, COUNT, NULL))
+            ;
+        OK(close(other));
+        OK(close(ours));
+        for (int i = 0; i < COUNT; i++)
+            if (counts[i] != 1)
+                fail_at(__FILE__, __LINE__, "variant %d: %d was listed %d times", variant, i, counts[i]);
+        put_file(last, "");
+    }
+}
+
 static void directory_tell_and_seek(void) {
     enum { COUNT = 500 };
     long positions[COUNT + 2];
@@ -338,6 +385,7 @@ const struct check directory_checks[] = {
     CHECK(directory_entries),
     CHECK(directory_stable_under_change),
     CHECK(directory_remove_while_listing),
+    CHECK(directory_listings_side_by_side),
     CHECK(directory_tell_and_seek),
     CHECK(directory_threads),
     CHECKS_END,
