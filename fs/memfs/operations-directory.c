@@ -121,7 +121,7 @@ static int list(const struct delayed *io) {
     struct volume *volume = volume_of(io->request);
     struct node *node = directory_node_of(volume, io->inode);
     struct answer answer = {.request = io->request, .volume = volume, .plus = io->plus};
-    if (touches_atime(node)) {
+    if (!(io->file.flags & O_NOATIME) && touches_atime(node)) {
         lock_exclusive(&node->lock);
         node_touch(node, ATIME);
         unlock_exclusive(&node->lock);
