@@ -48,9 +48,9 @@ struct node {
     uid_t uid;
     gid_t gid;
     uint32_t links;
-    _Atomic uint32_t opens;     /* where they are counted */
-    atomic_bool spelling_shown; /* spelling.c: is to be dropped from the kernel's cache */
-    bool passing;               /* pass.c: open, and the kernel reads and writes it by itself */
+    _Atomic uint32_t opens;          /* where they are counted */
+    _Atomic uint32_t spelling_shown; /* spelling.c: the last one to be dropped from the kernel's cache, 0: none */
+    bool passing;                    /* pass.c: open, and the kernel reads and writes it by itself */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
     struct xattr *xattrs;

@@ -284,8 +284,10 @@ int memfs_unlink(linfsp_request *request, uint64_t parent, const char *name) {
     lock_exclusive(&entries->lock);
     struct entry *entry = directory_find(entries, &volume->names, name, strlen(name));
     int r = !entry ? -ENOENT : S_ISDIR(entry->node->type) ? -EISDIR : 0;
-    bool by_other_spelling = volume->names.fold && r == 0 && strcmp(entry->name, name) != 0;
+    char stored[DIRECTORY_NAME_MAX + 1] = "";
     if (r == 0) {
+        if (volume->names.fold && strcmp(entry->name, name) != 0)
+            memcpy(stored, entry->name, (size_t)entry->name_size + 1);
         node = entry->node;
         directory_remove(entries, entry);
         lost_name(volume, node);
@@ -294,8 +296,8 @@ int memfs_unlink(linfsp_request *request, uint64_t parent, const char *name) {
     unlock_exclusive(&entries->lock);
     if (r < 0)
         return r;
-    if (by_other_spelling)
-        spellings_gone(volume->spellings);
+    if (*stored)
+        spellings_removed(volume->spellings, directory, node, stored);
     linfsp_reply_done(request);
     node_drop(volume, node, 1); /* after the answer: freeing much takes a while */
     return 0;

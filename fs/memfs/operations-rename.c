@@ -24,10 +24,10 @@ struct move {
     struct node *from, *to; /* directories */
     const char *name, *new_name;
     uint32_t flags;
-    struct node *node, *target;         /* with references; target is NULL where new_name is free */
-    struct node *whiteout;              /* what takes name's place, NULL for nothing */
-    struct entry *entry, *target_entry; /* once locked */
-    bool by_other_spelling;             /* a file was named otherwise than it is stored */
+    struct node *node, *target;             /* with references; target is NULL where new_name is free */
+    struct node *whiteout;                  /* what takes name's place, NULL for nothing */
+    struct entry *entry, *target_entry;     /* once locked */
+    char stored[2][DIRECTORY_NAME_MAX + 1]; /* of a file that was named otherwise than it is stored; else empty */
 };
 
 /* ---- looking and locking --------------------------------------------------------------------------------------- */
@@ -80,8 +80,10 @@ static int check_replacing(const struct node *node, const struct node *target) {
     return is_directory && target->directory->count > 0 ? -ENOTEMPTY : 0;
 }
 
-static bool is_spelled_otherwise(const struct entry *entry, const struct node *node, const char *name) {
-    return node && !S_ISDIR(node->type) && strcmp(entry->name, name) != 0;
+static void note_spelling(const struct entry *entry, const char *name, char *ret_stored) {
+    *ret_stored = '\0';
+    if (entry && !S_ISDIR(entry->node->type) && strcmp(entry->name, name) != 0)
+        memcpy(ret_stored, entry->name, (size_t)entry->name_size + 1);
 }
 
 /* 1: others are there now. */
@@ -94,9 +96,8 @@ static int check(struct move *move) {
         return 1;
     if (move->to->directory->removed)
         return -ENOENT;
-    move->by_other_spelling =
-        is_spelled_otherwise(move->entry, node, move->name) ||
-        (!is_respelling(move) && is_spelled_otherwise(move->target_entry, target, move->new_name));
+    note_spelling(move->entry, move->name, move->stored[0]);
+    note_spelling(is_respelling(move) ? NULL : move->target_entry, move->new_name, move->stored[1]);
     if (is_respelling(move))
         return 0;
     if (!target)
@@ -211,6 +212,14 @@ static int change(struct move *move) {
     return move_entry(move);
 }
 
+/* What the kernel may still know by the names as they were stored. */
+static void forget_spellings(const struct move *move) {
+    if (move->stored[0][0])
+        spellings_removed(move->volume->spellings, move->from, move->node, move->stored[0]);
+    if (move->stored[1][0])
+        spellings_removed(move->volume->spellings, move->to, move->target, move->stored[1]);
+}
+
 /* One try. 1: again. */
 static int try_rename(struct move *move) {
     struct node *locked[4];
@@ -228,6 +237,8 @@ static int try_rename(struct move *move) {
         r = change(move);
     for (int i = count - 1; i >= 0; i--)
         unlock_exclusive(&locked[i]->directory->lock);
+    if (r == 0)
+        forget_spellings(move);
     node_drop(move->volume, move->node, 1);
     if (move->target)
         node_drop(move->volume, move->target, gone && r == 0 ? 2 : 1);
@@ -267,8 +278,6 @@ int memfs_rename(linfsp_request *request, uint64_t parent, const char *name, uin
     while (r == 1);
     if (move.whiteout)
         node_drop(volume, move.whiteout, 1);
-    if (r == 0 && move.by_other_spelling)
-        spellings_gone(volume->spellings);
     if (r == 0)
         linfsp_reply_done(request);
     return r;

@@ -11,7 +11,7 @@
 #define DROP_AFTER_MS 5
 #define PURGE_EVERY_MS 100
 #define TASKS_MAX 4096
-#define SHOWN_MAX 1024
+#define SHOWN_MAX 16384
 #define BUCKETS 64
 
 enum state {
@@ -207,8 +207,11 @@ enum spelling_answer spellings_answer(struct spellings *spellings, pid_t task, c
 
 /* ---- dropping -------------------------------------------------------------------------------------------------- */
 
+/* Each spelling has to be dropped: one that the kernel keeps also keeps the file, when that is removed by another one.
+ */
 void spellings_shown(struct spellings *spellings, const struct node *directory, struct node *node, const char *name) {
-    if (atomic_exchange(&node->spelling_shown, true))
+    uint32_t spelling = names_spelling(&spellings->volume->names, name, strlen(name)) | 1;
+    if (atomic_exchange(&node->spelling_shown, spelling) == spelling)
         return; /* waits already */
     struct shown *shown = malloc(sizeof *shown);
     pthread_mutex_lock(&spellings->lock);
@@ -224,15 +227,23 @@ void spellings_shown(struct spellings *spellings, const struct node *directory, 
     }
     pthread_mutex_unlock(&spellings->lock);
     if (!room) {
-        atomic_store(&node->spelling_shown, false);
+        atomic_store(&node->spelling_shown, 0);
         free(shown);
     }
 }
 
+/* The name of an open file would be shown as deleted in /proc; of one that is deleted that is right. */
+static bool is_open(struct node *node) {
+    lock_shared(&node->lock);
+    bool open = node->links > 0 && atomic_load(&node->opens) > 0;
+    unlock_shared(&node->lock);
+    return open;
+}
+
 static void drop(struct spellings *spellings, struct shown *shown, bool tell) {
     struct volume *volume = spellings->volume;
-    atomic_store(&shown->node->spelling_shown, false);
-    if (tell && atomic_load(&shown->node->opens) == 0)
+    atomic_store(&shown->node->spelling_shown, 0);
+    if (tell && !is_open(shown->node))
         linfsp_notify_entry(volume->mounted, shown->directory, shown->name);
     node_drop(volume, shown->node, 1);
     free(shown);
@@ -283,7 +294,10 @@ void spellings_end(struct spellings *spellings) {
     spellings->begun = false;
 }
 
-void spellings_gone(struct spellings *spellings) {
+/* A name that only has to be asked for anew would still keep the file, and its memory. */
+void spellings_removed(struct spellings *spellings, const struct node *directory, struct node *node,
+                       const char *stored) {
     if (spellings->remembered)
         linfsp_notify_names(spellings->volume->mounted);
+    spellings_shown(spellings, directory, node, stored);
 }

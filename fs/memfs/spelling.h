@@ -53,6 +53,7 @@ enum spelling_answer spellings_answer(struct spellings *spellings, pid_t task, c
 void spellings_shown(struct spellings *spellings, const struct node *directory, struct node *node, const char *name);
 /* A file that the kernel may know by its stored name was removed or renamed by another one. Call before the answer,
  * with nothing locked. */
-void spellings_gone(struct spellings *spellings);
+void spellings_removed(struct spellings *spellings, const struct node *directory, struct node *node,
+                       const char *stored);
 
 #endif
