@@ -149,6 +149,13 @@ static int new_node(linfsp_request *request, struct node *directory, const struc
     return 0;
 }
 
+int make_whiteout(linfsp_request *request, struct node *directory, struct node **ret_node) {
+    int r = new_node(request, directory, &(struct making){.mode = S_IFCHR}, ret_node);
+    if (r == 0)
+        (*ret_node)->links = 1;
+    return r;
+}
+
 /* Gives a node its name, and that a reference. For a directory, also what makes it one. */
 static int insert_name(struct volume *volume, struct node *directory, const char *name, struct node *node) {
     struct directory *entries = directory->directory;

@@ -245,15 +245,6 @@ static int try_rename(struct move *move) {
     return r;
 }
 
-static int make_whiteout(linfsp_request *request, struct move *move) {
-    struct linfsp_caller caller;
-    linfsp_request_caller(request, &caller);
-    int r = node_new(move->volume, S_IFCHR, caller.uid, caller.gid, &move->whiteout);
-    if (r == 0)
-        move->whiteout->links = 1;
-    return r;
-}
-
 int memfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
                  uint32_t flags) {
     struct volume *volume = volume_of(request);
@@ -271,7 +262,7 @@ int memfs_rename(linfsp_request *request, uint64_t parent, const char *name, uin
     if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
         ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
         return -EINVAL;
-    if (flags & RENAME_WHITEOUT && (r = make_whiteout(request, &move)) < 0)
+    if (flags & RENAME_WHITEOUT && (r = make_whiteout(request, move.from, &move.whiteout)) < 0)
         return r;
     do
         r = try_rename(&move);

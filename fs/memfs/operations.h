@@ -37,6 +37,8 @@ int reply_node(linfsp_request *request, struct volume *volume, struct node *node
 void changed_directory(struct node *node, int entries, int links);
 /* A name of node has gone: one link less. The name's reference is still to be dropped. */
 void lost_name(struct volume *volume, struct node *node);
+/* What a rename may leave behind (RENAME_WHITEOUT), without its name; one reference. */
+int make_whiteout(linfsp_request *request, struct node *directory, struct node **ret_node);
 /* Whether the kernel may keep what it has read of a file or directory when that is closed. */
 bool keeps_pages(const struct volume *volume);
 /* A file is being opened: counts that and says how the kernel is to treat it. */
