@@ -331,7 +331,7 @@ void data_set_size(struct data *data, struct space *space, uint64_t size) {
         data_file_set_size(data, space, size);
         return;
     }
-    if (size < data->size)
+    if (size <= data->size) /* at the size that it has, too: what was reserved behind that goes */
         cut(data, space, size);
     data->size = size;
 }

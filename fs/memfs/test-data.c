@@ -288,11 +288,31 @@ static void test_reserve(void **state) {
     assert_int_equal(space_used(&space), 0);
 }
 
+/* Setting the size that it has gives back what is reserved behind the end. */
+static void test_reserved_behind_the_end(void **state) {
+    struct space space = {.limit = 1 << 20};
+    struct data data = {.size = 0};
+    for (uint64_t length = 10; length < 1 << 20; length *= 1000) {
+        assert_int_equal(data_reserve(&data, &space, 0, length), 0);
+        assert_true(data.pages > 0);
+        data_set_size(&data, &space, 0);
+        assert_int_equal(data.pages, 0);
+        assert_int_equal(space_used(&space), 0);
+    }
+    data_free(&data, &space);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small), cmocka_unit_test(test_sparse),          cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_model), cmocka_unit_test(test_model_when_full), cmocka_unit_test(test_to_file),
-        cmocka_unit_test(test_model_filed), cmocka_unit_test(test_model_filed_when_full),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_reserved_behind_the_end),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_model_when_full),
+        cmocka_unit_test(test_to_file),
+        cmocka_unit_test(test_model_filed),
+        cmocka_unit_test(test_model_filed_when_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
