@@ -127,10 +127,15 @@ static bool starts_with(const char *name, const char *prefix) {
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* The kernel lets every name pass. */
-static bool is_supported(const char *name) {
-    return starts_with(name, "user.") || starts_with(name, "trusted.") || starts_with(name, "security.") ||
-           is_acl(name);
+/* The kernel lets every name pass, also one that is only its prefix. */
+static int check_name(const char *name) {
+    static const char *const prefixes[] = {"user.", "trusted.", "security."};
+    if (is_acl(name))
+        return 0;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (starts_with(name, prefixes[i]))
+            return name[strlen(prefixes[i])] ? 0 : -EINVAL;
+    return -EOPNOTSUPP;
 }
 
 /* An access ACL changes the mode with it, and is kept only where it says more. */
@@ -167,10 +172,11 @@ int memfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, co
                    bool kill_sgid) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
-    if (!is_supported(name))
-        return -EOPNOTSUPP;
+    int r = check_name(name);
+    if (r < 0)
+        return r;
     lock_exclusive(&node->lock);
-    int r = set_xattr(volume, node, name, value, size, flags, kill_sgid);
+    r = set_xattr(volume, node, name, value, size, flags, kill_sgid);
     if (r == 0)
         node_touch(node, CTIME);
     unlock_exclusive(&node->lock);
@@ -180,9 +186,9 @@ int memfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, co
 int memfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
-    int r = 0;
-    if (!is_supported(name))
-        return -EOPNOTSUPP;
+    int r = check_name(name);
+    if (r < 0)
+        return r;
     node_hold(node); /* beyond the answer, to unlock it */
     lock_shared(&node->lock);
     struct xattr *xattr = xattr_find(node->xattrs, name);
@@ -219,10 +225,11 @@ int memfs_listxattr(linfsp_request *request, uint64_t inode, size_t size) {
 int memfs_removexattr(linfsp_request *request, uint64_t inode, const char *name) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
-    if (!is_supported(name))
-        return -EOPNOTSUPP;
+    int r = check_name(name);
+    if (r < 0)
+        return r;
     lock_exclusive(&node->lock);
-    int r = xattr_remove(&node->xattrs, &volume->space, name);
+    r = xattr_remove(&node->xattrs, &volume->space, name);
     if (r == -ENODATA && is_acl(name))
         r = 0; /* a mode is an ACL too: removing what is not there is no error */
     if (r == 0)
