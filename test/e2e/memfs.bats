@@ -6,12 +6,14 @@ load ../helpers/common
 setup_file() {
     file_setup || return
     # -w: linking statically warns of functions that are not used there
-    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c || return
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -o "$LINFSP_STATE/twins" "$LINFSP_ROOT"/test/helpers/twins/*.c
 }
 teardown_file() { file_teardown; }
 teardown() {
     [ ! -s "$BATS_TEST_TMPDIR/uring" ] || cat "$BATS_TEST_TMPDIR/uring" >"$uring_switch"
     end_host_memfs
+    ! mountpoint -q "$BATS_TEST_TMPDIR/tmpfs" || umount "$BATS_TEST_TMPDIR/tmpfs"
     remove_containers
 }
 
@@ -258,4 +260,47 @@ is_small() { [ "$(resident "$1")" -lt 60000 ]; }
     [ "$(grep -cE '^[0-9]+ READ inode' "$BATS_TEST_TMPDIR/dropped")" -ge 3 ]
     end_host_memfs
     wait_until 5 not mounted_here "$BATS_TEST_TMPDIR/b"
+}
+
+# The same random steps there and on tmpfs; then many processes at once: `like_tmpfs SEED OPTION-OF-TWINS... -- VOLUME`
+like_tmpfs() {
+    local seed=$1 options=()
+    shift
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    mkdir -p "$BATS_TEST_TMPDIR/tmpfs"
+    mountpoint -q "$BATS_TEST_TMPDIR/tmpfs" || mount -t tmpfs -o mode=777,nosuid,nodev none "$BATS_TEST_TMPDIR/tmpfs" || return
+    rm -rf "$BATS_TEST_TMPDIR"/tmpfs/*
+    timeout 100 "$LINFSP_STATE/twins" compare "${options[@]}" --seed="$seed" --steps="${LINFSP_STEPS:-1500}" "$BATS_TEST_TMPDIR/tmpfs" "$2"
+}
+
+storm() { # SEED OPTION-OF-TWINS... VOLUME
+    timeout 200 "$LINFSP_STATE/twins" storm --seed="$1" --steps="${LINFSP_STEPS:-1500}" "${@:2}"
+}
+
+@test "memfs: what random steps do is what they do on tmpfs, and many at once leave nothing that does not fit" {
+    local here=$BATS_TEST_TMPDIR seed=${LINFSP_SEED:-1}
+    start_memfs_here -n -1 -s -1 -m "$here/plain"
+    start_memfs_here -n -1 -s -1 -t 0 -m "$here/asked"
+    start_memfs_here -n -1 -s -1 --pass-through=0 -m "$here/passed"
+    start_memfs_here -n 250 -s 16K -m "$here/tiny"
+    wait_until 5 mounted_here "$here/tiny"
+    for seed in "$seed" "$((seed + 1))"; do
+        like_tmpfs "$seed" --cached -- "$here/plain"
+        like_tmpfs "$seed" -- "$here/asked"
+        like_tmpfs "$seed" --cached --kills-privileges -- "$here/passed"
+        storm "$seed" "$here/plain"
+        storm "$seed" "$here/passed"
+        storm "$seed" "$here/tiny"
+    done
+}
+
+@test "memfs -i: what random steps do is what they do on tmpfs, in whatever case they spell names" {
+    local here=$BATS_TEST_TMPDIR seed=${LINFSP_SEED:-1}
+    start_memfs_here -i -n -1 -s -1 -m "$here/ignoring"
+    wait_until 5 mounted_here "$here/ignoring"
+    like_tmpfs "$seed" --cached --ignore-case -- "$here/ignoring"
+    storm "$seed" --ignore-case "$here/ignoring"
 }
