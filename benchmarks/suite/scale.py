@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import figures
-from machine import Silo, end_process, json_lines, process_tree, run
+from machine import Silo, children, end_process, json_lines, process_tree, run
 
 PREFIX = r"\bench\share"
 STARTS_A_MINUTE = 200
@@ -221,12 +221,13 @@ def one_with_volume(machine):
 
 
 def traces(machine, pid):
-    """All that a container might leave behind. Descriptors are the service's own: there may be a worker more or less at any time."""
+    """All that a container might leave behind. Descriptors are the service's own, without a socket to each of
+    its workers: there may be one of them more or less at any time."""
     pids = process_tree(pid)
     return {
         "silos": machine.service.status()["silos"],
         "volumes": machine.service.status()["volumes"],
-        "descriptors": descriptors([pid]),
+        "descriptors": descriptors([pid]) - len(children(pid)),
         "folders": len(os.listdir("/run/linfsp/silos")),
         "journal": len(os.listdir("/run/linfsp/journal")),
         "mounts": len(pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()),
