@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
@@ -18,7 +19,9 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "util/cleanup.h"
 #include "util/paths.h"
@@ -352,9 +355,19 @@ static bool is_own_mount(uint64_t mount_id) {
     return false;
 }
 
+/* Whether what is on a mount is kept elsewhere, read-only here: a folder of the host's disk. Layers that an engine stacks for one container
+ * (overlayfs, or fuse-overlayfs) and what is in memory are that container's alone. */
+static bool is_others_to_keep(int directory) {
+    struct statfs status;
+    if (fstatfs(directory, &status) < 0)
+        return true;
+    bool layered = status.f_type == OVERLAYFS_SUPER_MAGIC || status.f_type == FUSE_SUPER_MAGIC;
+    return (status.f_flags & ST_RDONLY) && !layered && status.f_type != TMPFS_MAGIC;
+}
+
 int open_writable_clone(int directory) {
     uint64_t mount_id = 0;
-    if (fd_mount_id(directory, &mount_id) < 0 || !is_own_mount(mount_id))
+    if (fd_mount_id(directory, &mount_id) < 0 || !is_own_mount(mount_id) || is_others_to_keep(directory))
         return -EROFS;
     _cleanup_close_ int clone = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (clone < 0)

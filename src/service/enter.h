@@ -60,7 +60,8 @@ void enter_own_mounts(const struct job_base *base, int root, int dev);
 /* And the tmpfs that the service has put over a read-only /mnt. */
 void enter_own_letters(uint64_t mount_id);
 /* A writable clone, which nobody else sees, of the read-only mount that directory is on. Fails where the mount was locked so, and with -EROFS where
- * it is not the silo's own: what the silo was given of others' folders, to read, is not written to for its sake. */
+ * it is not the silo's own: what the silo was given of others' folders, to read, is not written to for its sake; nor is its root, where that is a
+ * folder of the host's disk that was mounted read-only. */
 int open_writable_clone(int directory);
 /* Makes a folder or a link, or removes a name, through such a clone: also where the mount is read-only, and without being a writer on it, which
  * would keep a runtime from making it read-only just then. Where the kernel allows no clone (locked mounts below it), on the mount itself.

@@ -193,3 +193,20 @@ silos_there() {
     service_stop
     service_start
 }
+
+@test "host: a folder of the host's that is a container's root, to be read only, stays as it is, and letters work there" {
+    local tree=$LINFSP_STATE/tree before
+    case $(stat -f -c %T "$LINFSP_STATE") in
+    overlayfs | tmpfs) skip "this machine has its temporary files on no disk" ;;
+    esac
+    mkdir -p "$tree"/{bin,usr/bin,sbin,dev,proc,mnt,tmp}
+    cp "$(command -v busybox)" "$tree/bin/busybox"
+    ln -sf busybox "$tree/bin/sh"
+    before=$(find "$tree" | sort)
+    bounded bwrap --die-with-parent --unshare-pid --ro-bind "$tree" / --dev /dev --proc /proc \
+        /bin/sh -c 'for _ in 1 2 3 4 5 6 7 8 9; do [ -x /dev/linfsp/bin/memfs ] || busybox sleep 0.3; done
+            /dev/linfsp/bin/memfs -b -F NTFS -m Z: >/dev/null && echo kept >/mnt/z/file && busybox cat /mnt/z/file' \
+        >"$BATS_TEST_TMPDIR/said" 2>&1
+    equal "said" "$(cat "$BATS_TEST_TMPDIR/said")" kept
+    equal "the folder" "$(find "$tree" | sort)" "$before"
+}
