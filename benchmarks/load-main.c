@@ -28,10 +28,10 @@ static void print_error(const struct load *load, int error) {
            load->threads, strerror(-error));
 }
 
-/* ---- command lines -------------------------------------------------------------------------------------------------
- */
+/* ---- command lines --------------------------------------------------------------------------------------------- */
+* /
 
-static void usage(void) {
+    static void usage(void) {
     fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
           "       load --serve\noperations:",
           stderr);

@@ -116,7 +116,7 @@ static void peer_setattr(fuse_req_t request, fuse_ino_t inode, struct stat *to, 
         fuse_reply_attr(request, &attributes, options.timeout);
 }
 
-/* ---- what makes and removes names -------------------------------------------------------------------------------- */
+/* ---- what makes and removes names ------------------------------------------------------------------------------ */
 
 /* Makes a node of that name. target: of a symbolic link, else NULL. */
 static int make(fuse_req_t request, fuse_ino_t parent, const char *text, mode_t mode, dev_t device, const char *target,
@@ -267,7 +267,7 @@ static void peer_rename(fuse_req_t request, fuse_ino_t parent, const char *text,
     reply_status(request, r);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------------- */
 
 static void peer_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info) {
     struct node *node = node_of(inode);
@@ -321,7 +321,7 @@ static void peer_write(fuse_req_t request, fuse_ino_t inode, const char *data, s
         fuse_reply_write(request, size);
 }
 
-/* ---- directories ------------------------------------------------------------------------------------------------- */
+/* ---- directories ----------------------------------------------------------------------------------------------- */
 
 static size_t add_entry(fuse_req_t request, char *buffer, size_t room, const char *text, struct node *node,
                         uint64_t cookie, int plus) {

@@ -8,8 +8,8 @@
 
 #include "peer-store.h"
 
-/* Files beyond it have a mapping of their own, which grows without copying and takes memory where it is written only.
- */
+/* Files beyond it have a mapping of their own, which grows without copying and takes memory where
+ * it is written only. */
 #define SMALL_FILE 65536u
 
 pthread_rwlock_t tree_lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -64,7 +64,7 @@ void node_touch(struct node *node, bool modified) {
         node->attributes.st_mtim = node->attributes.st_ctim;
 }
 
-/* ---- data -------------------------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------------------------ */
 
 static int reserve_large(struct node *node, size_t size) {
     size_t capacity = node->capacity > SMALL_FILE ? node->capacity : 2 * (size_t)SMALL_FILE;
@@ -116,7 +116,7 @@ int node_resize(struct node *node, size_t size) {
     return 0;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_text(const char *text) {
     uint32_t hash = 2166136261u;

@@ -26,7 +26,7 @@ struct name {
 
 struct directory {
     struct name **buckets; /* a power of two */
-    struct name **listed;  /* by cookie; NULL where a name was removed */
+    struct name **listed; /* by cookie; NULL where a name was removed */
     uint64_t next_cookie;
     uint32_t n_buckets, n_names, n_listed, listed_size;
     struct node *parent;

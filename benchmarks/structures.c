@@ -60,7 +60,7 @@ static struct node *new_directory(void) {
     return node;
 }
 
-/* ---- what is measured ---------------------------------------------------------------------------------------------- */
+/* ---- what is measured ------------------------------------------------------------------------------------------ */
 
 static void make(struct node *parent, unsigned i) {
     char name[24];
@@ -136,7 +136,7 @@ static void timed_step(struct worker *worker, int what) {
     worker->ns[what] = (now_ns() - begin) / worker->directories / worker->entries;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------------------------ */
 
 static void *run_all(void *argument) {
     struct worker *worker = argument;

@@ -6,8 +6,8 @@
  *     volume-create --serve MOUNTPOINT
  *
  * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With
- * --hold it waits for a line on standard input before it destroys. With --serve it serves until it is killed, with as many
- * threads as the library thinks right: a server with nothing behind it.
+ * --hold it waits for a line on standard input before it destroys. With --serve it serves until it is killed, with as
+ * many threads as the library thinks right: a server with nothing behind it.
  */
 #include <err.h>
 #include <getopt.h>

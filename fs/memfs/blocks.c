@@ -24,7 +24,7 @@ struct pool {
     struct lock lock;
     struct spare *spares; /* those with touched pages are last, so taken first */
     size_t count, capacity;
-    uint64_t kept;             /* touched pages in spares */
+    uint64_t kept; /* touched pages in spares */
     char *region, *region_end; /* never yet given out */
 } __attribute__((aligned(64)));
 

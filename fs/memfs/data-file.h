@@ -27,7 +27,7 @@ int data_file_fill(int fd, uint64_t offset, struct iovec *pieces, int count);
 /* An empty data is the file's from here on; fd is taken over. */
 void data_file_adopt(struct data *data, struct space *space, int fd);
 
-/* ---- what data.h has, for what is filed --------------------------------------------------------------------------- */
+/* ---- what data.h has, for what is filed ------------------------------------------------------------------------ */
 
 void data_file_free(struct data *data, struct space *space);
 int64_t data_file_write(struct data *data, struct space *space, uint64_t offset, const char *bytes, size_t size);
@@ -41,7 +41,7 @@ int64_t data_file_seek(const struct data *data, uint64_t offset, bool hole);
 int64_t data_file_copy(struct data *to, struct space *space, uint64_t to_offset, const struct data *from,
                        uint64_t from_offset, uint64_t length);
 
-/* ---- more ----------------------------------------------------------------------------------------------------------- */
+/* ---- more ------------------------------------------------------------------------------------------------------ */
 
 /* Returns how much there was, up to size bytes. */
 int64_t data_file_read(const struct data *data, uint64_t offset, void *ret_bytes, size_t size);

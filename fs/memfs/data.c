@@ -9,14 +9,14 @@
 #include "util/cleanup.h"
 
 #define SMALL_MAX PAGE_BYTES
-#define POPULATE_MIN 8                 /* pages */
+#define POPULATE_MIN 8 /* pages */
 #define OFFSET_END (UINT64_C(1) << 63) /* where no file goes on */
 
 struct leaf {
     uint64_t held;
     uint64_t charged;
     uint64_t touched; /* of the memory: pages that may hold old bytes; held ones are among them */
-    char *memory;     /* NULL until something is held */
+    char *memory; /* NULL until something is held */
 };
 
 /* What holes are read from; never written. */
@@ -37,9 +37,9 @@ static unsigned set_size(uint64_t set) {
 
 /* A part of one leaf: where a range, given from front to back, meets the next leaf. */
 struct part {
-    uint64_t number;   /* of the leaf */
+    uint64_t number; /* of the leaf */
     size_t at, length; /* within it */
-    uint64_t pages;    /* touched in part at least */
+    uint64_t pages; /* touched in part at least */
 };
 
 static struct part part_of(uint64_t offset, uint64_t length) {

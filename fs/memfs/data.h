@@ -39,7 +39,7 @@ struct data {
         struct {
             int fd;
             int32_t backing_id; /* 0: the kernel has not been given it */
-            uint32_t listed;    /* pass.c: its place among those that the kernel reads and writes, + 1 */
+            uint32_t listed; /* pass.c: its place among those that the kernel reads and writes, + 1 */
         } file;
     };
 };
@@ -49,8 +49,8 @@ struct data {
 
 /* Makes it empty and gives all room back. */
 void data_free(struct data *data, struct space *space);
-/* Not for what is filed (data_file_read). Where the bytes from offset are, size of them or up to the end of the file: ret_pieces has room for
- * DATA_PIECES(size). They stay there until the data is changed. Returns how many pieces. */
+/* Not for what is filed (data_file_read). Where the bytes from offset are, size of them or up to the end of the file:
+ * ret_pieces has room for DATA_PIECES(size). They stay there until the data is changed. Returns how many pieces. */
 int data_read(const struct data *data, uint64_t offset, size_t size, struct iovec *ret_pieces);
 /* Whether a piece is a hole's zeros. */
 bool data_is_hole(const struct iovec *piece);
@@ -58,8 +58,8 @@ bool data_is_hole(const struct iovec *piece);
 int64_t data_write(struct data *data, struct space *space, uint64_t offset, const void *bytes, size_t size);
 /* Never fails: growing makes a hole. */
 void data_set_size(struct data *data, struct space *space, uint64_t size);
-/* Takes room for a range: writing there later cannot fail for want of it. The size stays. -ENOSPC: nothing was taken.
- */
+/* Takes room for a range: writing there later cannot fail for want of it. The size stays.
+ * -ENOSPC: nothing was taken. */
 int data_reserve(struct data *data, struct space *space, uint64_t offset, uint64_t length);
 /* Makes a range a hole. The size stays. */
 void data_punch(struct data *data, struct space *space, uint64_t offset, uint64_t length);

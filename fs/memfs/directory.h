@@ -50,7 +50,7 @@ struct directory {
     size_t count;
     uint64_t next_cookie;
     struct tree order;
-    bool removed;       /* by rmdir, or replaced: nothing can be made in it any more */
+    bool removed; /* by rmdir, or replaced: nothing can be made in it any more */
     atomic_bool cached; /* one who lists it uses the kernel's cache */
 };
 

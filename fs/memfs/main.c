@@ -89,7 +89,8 @@ static int mount_volume(struct volume *volume, const struct options *options, st
         return r;
     set_root(volume, options);
     if (volume->pass && !(linfsp_volume_granted(volume->mounted) & LINFSP_WANT_PASSTHROUGH))
-        fputs("memfs: --pass-through: this kernel cannot (it takes Linux 6.9); files are read and written by memfs\n", stderr);
+        fputs("memfs: --pass-through: this kernel cannot (it takes Linux 6.9); files are read and written by memfs\n",
+              stderr);
     return 0;
 }
 

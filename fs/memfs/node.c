@@ -23,8 +23,8 @@ struct node_chunk {
     struct node_chunk *next, *previous; /* in pool->open, while it has free slots */
     struct node_pool *pool;
     uint32_t number;
-    uint32_t used;  /* slots in use */
-    uint32_t free;  /* first free slot that was used before, + 1 */
+    uint32_t used; /* slots in use */
+    uint32_t free; /* first free slot that was used before, + 1 */
     uint32_t fresh; /* slots from here on were never used */
     struct node nodes[CHUNK_NODES];
 };

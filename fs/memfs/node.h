@@ -43,20 +43,20 @@ struct node {
     uint64_t number;
     struct lock lock;
     uint32_t index;
-    uint16_t type;        /* S_IFMT */
+    uint16_t type; /* S_IFMT */
     uint16_t permissions; /* 07777 */
     uid_t uid;
     gid_t gid;
     uint32_t links;
-    _Atomic uint32_t opens;          /* where they are counted */
+    _Atomic uint32_t opens; /* where they are counted */
     _Atomic uint32_t spelling_shown; /* spelling.c: the last one to be dropped from the kernel's cache, 0: none */
-    bool passing;                    /* pass.c: open, and the kernel reads and writes it by itself */
+    bool passing; /* pass.c: open, and the kernel reads and writes it by itself */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
     struct xattr *xattrs;
     union {
         struct data data; /* S_IFREG */
-        struct {          /* S_IFDIR */
+        struct { /* S_IFDIR */
             struct directory *directory;
             uint64_t entries;
         };
@@ -80,8 +80,8 @@ struct node_pool {
 struct node_table {
     _Atomic(struct node_chunk *) *chunks;
     struct lock lock; /* of what follows */
-    uint32_t used;    /* chunk numbers up to here were used */
-    uint32_t *free;   /* among them those that are not now */
+    uint32_t used; /* chunk numbers up to here were used */
+    uint32_t *free; /* among them those that are not now */
     uint32_t free_count, free_capacity;
     struct node_pool pools[NODE_POOLS];
     _Atomic uint64_t next_number __attribute__((aligned(64)));
@@ -90,14 +90,14 @@ struct node_table {
 struct volume {
     struct names names;
     uint64_t file_size_max;
-    uint64_t timeout;            /* ms, or LINFSP_TIMEOUT_INFINITE */
-    bool counts_opens;           /* the kernel says when a file is opened and closed */
-    bool purge;                  /* -f: drop cached pages when a file is closed */
+    uint64_t timeout; /* ms, or LINFSP_TIMEOUT_INFINITE */
+    bool counts_opens; /* the kernel says when a file is opened and closed */
+    bool purge; /* -f: drop cached pages when a file is closed */
     struct spellings *spellings; /* with -i */
-    struct delay *delay;         /* NULL: I/O is as fast as it can be */
+    struct delay *delay; /* NULL: I/O is as fast as it can be */
     linfsp_volume *mounted;
-    struct pass *pass;  /* NULL: the kernel reads and writes no file by itself */
-    uint64_t size;      /* bytes that the volume is shown to have; no more than space.limit can be used */
+    struct pass *pass; /* NULL: the kernel reads and writes no file by itself */
+    uint64_t size; /* bytes that the volume is shown to have; no more than space.limit can be used */
     struct space space; /* bytes */
     struct space nodes;
     _Atomic uint64_t most_nodes; /* there have been since memory was last given back */

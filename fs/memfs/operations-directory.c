@@ -16,7 +16,7 @@
 
 struct listing {
     _Atomic uint64_t end; /* a cookie */
-    bool cached;          /* the kernel keeps it */
+    bool cached; /* the kernel keeps it */
 };
 
 /* How many look-ups one answer may count: taken back where it could not be delivered. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on open files. What is read goes to the kernel from where it lies, with the file locked until it is there.
- */
+/* Operations on open files. What is read goes to the kernel from where it lies, with the file locked
+ * until it is there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>

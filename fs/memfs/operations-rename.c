@@ -24,9 +24,9 @@ struct move {
     struct node *from, *to; /* directories */
     const char *name, *new_name;
     uint32_t flags;
-    struct node *node, *target;             /* with references; target is NULL where new_name is free */
-    struct node *whiteout;                  /* what takes name's place, NULL for nothing */
-    struct entry *entry, *target_entry;     /* once locked */
+    struct node *node, *target; /* with references; target is NULL where new_name is free */
+    struct node *whiteout; /* what takes name's place, NULL for nothing */
+    struct entry *entry, *target_entry; /* once locked */
     char stored[2][DIRECTORY_NAME_MAX + 1]; /* of a file that was named otherwise than it is stored; else empty */
 };
 

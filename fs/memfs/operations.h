@@ -46,7 +46,7 @@ void count_open(struct volume *volume, struct node *node, struct linfsp_file *fi
 /* It is closed, or could not be opened after all; node may be gone. */
 void uncount_open(struct volume *volume, struct node *node);
 
-/* ---- operations, one file a kind --------------------------------------------------------------------------------- */
+/* ---- operations, one file a kind ------------------------------------------------------------------------------- */
 
 int memfs_lookup(linfsp_request *request, uint64_t parent, const char *name);
 void memfs_forget(void *context, uint64_t inode, uint64_t count);

@@ -68,15 +68,24 @@ const char options_help[] =
 enum { PASS_THROUGH = 256 }; /* long options that have no letter */
 
 static const struct option long_options[] = {
-    {"debug", required_argument, NULL, 'd'},     {"log-file", required_argument, NULL, 'D'},
-    {"flush", no_argument, NULL, 'f'},           {"name", required_argument, NULL, 'F'},
-    {"ignore-case", no_argument, NULL, 'i'},     {"mount-point", required_argument, NULL, 'm'},
-    {"max-delay", required_argument, NULL, 'M'}, {"nodes", required_argument, NULL, 'n'},
-    {"percent", required_argument, NULL, 'P'},   {"rarefy", required_argument, NULL, 'R'},
-    {"file-size", required_argument, NULL, 's'}, {"root-sddl", required_argument, NULL, 'S'},
-    {"timeout", required_argument, NULL, 't'},   {"prefix", required_argument, NULL, 'u'},
-    {"background", no_argument, NULL, 'b'},      {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},         {"pass-through", optional_argument, NULL, PASS_THROUGH},
+    {"debug", required_argument, NULL, 'd'},
+    {"log-file", required_argument, NULL, 'D'},
+    {"flush", no_argument, NULL, 'f'},
+    {"name", required_argument, NULL, 'F'},
+    {"ignore-case", no_argument, NULL, 'i'},
+    {"mount-point", required_argument, NULL, 'm'},
+    {"max-delay", required_argument, NULL, 'M'},
+    {"nodes", required_argument, NULL, 'n'},
+    {"percent", required_argument, NULL, 'P'},
+    {"rarefy", required_argument, NULL, 'R'},
+    {"file-size", required_argument, NULL, 's'},
+    {"root-sddl", required_argument, NULL, 'S'},
+    {"timeout", required_argument, NULL, 't'},
+    {"prefix", required_argument, NULL, 'u'},
+    {"background", no_argument, NULL, 'b'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"pass-through", optional_argument, NULL, PASS_THROUGH},
     {NULL, 0, NULL, 0},
 };
 static const char short_options[] = ":d:D:fF:im:M:n:P:R:s:S:t:u:bhV";
@@ -142,7 +151,8 @@ static int parse_pass_through(const char *text, uint64_t *ret_from, struct optio
     *ret_from = PASS_FROM;
     int shift = !text ? 0 : parse_number(text, ret_from, &rest) < 0 ? -1 : parse_suffix(rest);
     if (shift < 0 || (shift > 0 && *ret_from > UINT64_MAX >> shift))
-        return REFUSE(ret_error, "--pass-through=%.100s: must be a number of bytes, also with K, M, G or T behind it", text);
+        return REFUSE(ret_error, "--pass-through=%.100s: must be a number of bytes, also with K, M, G or T behind it",
+                      text);
     *ret_from <<= shift;
     return 0;
 }
@@ -192,7 +202,8 @@ static int parse_prefix(const char *text, const char **ret_prefix, struct option
             "-u //server/share",
             text);
     if (prefix_parse(text, canonical, &why) < 0)
-        return REFUSE(ret_error, "-u %.64s%s: %s; a prefix is \\server\\share", text, strlen(text) > 64 ? "..." : "", why);
+        return REFUSE(ret_error, "-u %.64s%s: %s; a prefix is \\server\\share", text, strlen(text) > 64 ? "..." : "",
+                      why);
     *ret_prefix = text;
     return 0;
 }
@@ -214,7 +225,7 @@ static int parse_text(int option, const char *what, const char *text, const char
     return 0;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
 
 static int parse_option(int option, const char *text, struct options *options, struct options_error *ret_error) {
     switch (option) {

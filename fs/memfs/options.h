@@ -20,22 +20,22 @@ enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
 struct options {
     enum options_action action;
-    bool trace;                   /* -d, other than 0 */
-    const char *log_file;         /* -D; NULL: standard error */
-    bool purge;                   /* -f */
+    bool trace; /* -d, other than 0 */
+    const char *log_file; /* -D; NULL: standard error */
+    bool purge; /* -f */
     const char *file_system_name; /* -F */
-    bool case_insensitive;        /* -i */
-    const char *mount_point;      /* -m; NULL: none */
-    uint32_t delay_max;           /* -M, ms; 0: no delays */
-    uint64_t nodes_max;           /* -n */
-    uint32_t delay_percent;       /* -P */
-    uint32_t delay_rarefy;        /* -R */
-    uint64_t file_size_max;       /* -s, bytes */
-    const char *root_sddl;        /* -S; NULL: everyone may do everything */
-    uint64_t timeout;             /* -t, ms, or LINFSP_TIMEOUT_INFINITE */
-    const char *prefix;           /* -u; NULL: a disk */
-    bool background;              /* -b */
-    uint64_t pass_from;           /* --pass-through: bytes; OPTIONS_UNLIMITED: not */
+    bool case_insensitive; /* -i */
+    const char *mount_point; /* -m; NULL: none */
+    uint32_t delay_max; /* -M, ms; 0: no delays */
+    uint64_t nodes_max; /* -n */
+    uint32_t delay_percent; /* -P */
+    uint32_t delay_rarefy; /* -R */
+    uint64_t file_size_max; /* -s, bytes */
+    const char *root_sddl; /* -S; NULL: everyone may do everything */
+    uint64_t timeout; /* -t, ms, or LINFSP_TIMEOUT_INFINITE */
+    const char *prefix; /* -u; NULL: a disk */
+    bool background; /* -b */
+    uint64_t pass_from; /* --pass-through: bytes; OPTIONS_UNLIMITED: not */
 };
 
 struct options_error {

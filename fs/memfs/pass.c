@@ -29,7 +29,7 @@ void pass_grow(struct volume *volume, struct node *node, uint64_t size) {
         node_settle(node);
 }
 
-/* ---- which are passed through ------------------------------------------------------------------------------------ */
+/* ---- which are passed through ---------------------------------------------------------------------------------- */
 
 /* Without memory for it a file is not found by pass_refresh, that is all. */
 static void list(struct pass *pass, struct node *node) {
@@ -78,7 +78,7 @@ void pass_refresh(struct volume *volume) {
     }
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------------------------- */
 
 /* Whether the kernel can be given a file's content, which it has from then on. */
 static bool start(struct volume *volume, struct node *node) {

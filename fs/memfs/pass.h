@@ -34,7 +34,8 @@ void pass_begin(struct pass *pass, linfsp_volume *mounted, int (*open)(linfsp_vo
 void pass_end(struct pass *pass);
 void pass_free(struct pass *pass);
 
-/* A file is about to reach that size. Where there is no memory file to be had it stays as it is. Lock held exclusively. */
+/* A file is about to reach that size. Where there is no memory file to be had it stays as it
+ * is. Lock held exclusively. */
 void pass_grow(struct volume *volume, struct node *node, uint64_t size);
 /* A regular file is opened: says how. Takes its lock. */
 void pass_open(struct volume *volume, struct node *node, struct linfsp_file *file);

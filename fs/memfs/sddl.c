@@ -42,7 +42,7 @@ static const struct {
     enum who_kind kind;
 } known[] = {
     {"BA", "S-1-5-32-544", WHO_ROOT}, /* administrators */
-    {"SY", "S-1-5-18", WHO_ROOT},     /* the system */
+    {"SY", "S-1-5-18", WHO_ROOT}, /* the system */
     {"LS", "S-1-5-19", WHO_ROOT},     {"NS", "S-1-5-20", WHO_ROOT},        {"WD", "S-1-1-0", WHO_EVERYONE},
     {"CO", "S-1-3-0", WHO_OWNER},     {"CG", "S-1-3-1", WHO_OWNING_GROUP}, {"OW", "S-1-3-4", WHO_OWNER},
 };
@@ -298,7 +298,7 @@ static int parse_list(struct parser *parser) {
     return r;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
 
 /* The list is read last, wherever it stands: its entries are compared with owner and group. */
 static int parse_parts(struct parser *parser) {

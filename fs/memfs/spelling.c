@@ -15,7 +15,7 @@
 #define BUCKETS 64
 
 enum state {
-    ASKED,       /* was answered ESTALE */
+    ASKED, /* was answered ESTALE */
     SEEN_STORED, /* and asked for the stored spelling after it */
     DONE,
 };
@@ -25,10 +25,10 @@ struct task {
     struct task *next;
     pid_t id;
     enum state state;
-    int64_t asked;      /* ms */
+    int64_t asked; /* ms */
     uint32_t directory; /* its slot */
-    uint32_t hash;      /* of the folded name */
-    uint32_t spelling;  /* that was asked for */
+    uint32_t hash; /* of the folded name */
+    uint32_t spelling; /* that was asked for */
 };
 
 /* A spelling to be dropped from the kernel's cache; holds a reference. */
@@ -48,7 +48,7 @@ struct spellings {
     pthread_mutex_t lock; /* all below */
     struct task *tasks[BUCKETS];
     unsigned task_count;
-    int64_t purged;         /* ms */
+    int64_t purged; /* ms */
     _Atomic unsigned asked; /* tasks in the first state; read without the lock */
 
     struct shown *first, **last; /* by due */
@@ -207,8 +207,8 @@ enum spelling_answer spellings_answer(struct spellings *spellings, pid_t task, c
 
 /* ---- dropping -------------------------------------------------------------------------------------------------- */
 
-/* Each spelling has to be dropped: one that the kernel keeps also keeps the file, when that is removed by another one.
- */
+/* Each spelling has to be dropped: one that the kernel keeps also keeps the file, when that is
+ * removed by another one. */
 void spellings_shown(struct spellings *spellings, const struct node *directory, struct node *node, const char *name) {
     uint32_t spelling = names_spelling(&spellings->volume->names, name, strlen(name)) | 1;
     if (atomic_exchange(&node->spelling_shown, spelling) == spelling)

@@ -42,7 +42,7 @@ bool spellings_remembered(const struct spellings *spellings);
 
 enum spelling_answer {
     SPELLING_EXISTS,
-    SPELLING_ABSENT,    /* it is the new name of a file that only changes its spelling */
+    SPELLING_ABSENT, /* it is the new name of a file that only changes its spelling */
     SPELLING_ASK_AGAIN, /* -ESTALE */
 };
 

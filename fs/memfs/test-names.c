@@ -41,11 +41,11 @@ static void test_folding(void **state) {
     check("МОСКВА", "москва", true);
     check("ԱԲԳ", "աբգ", true);
     check("\U00010400", "\U00010428", true); /* Deseret, four bytes */
-    check("\u1e9e", "ß", true);              /* capital sharp s: the S row */
-    check("ß", "ss", false);                 /* full folding, not simple */
-    check("\u0130", "i", false);             /* Turkic folding, not simple */
+    check("\u1e9e", "ß", true); /* capital sharp s: the S row */
+    check("ß", "ss", false); /* full folding, not simple */
+    check("\u0130", "i", false); /* Turkic folding, not simple */
     check("\u0131", "I", false);
-    check("\u212a", "k", true);      /* Kelvin sign: one byte against three */
+    check("\u212a", "k", true); /* Kelvin sign: one byte against three */
     check("\u023a", "\u2c65", true); /* two bytes against three */
     check("\ufb01", "fi", false);
     check("e\u0301", "\u00e9", false); /* no normalization */
@@ -57,13 +57,13 @@ static void test_invalid_utf8(void **state) {
     check("A\xff", "a\xff", false); /* not valid: its own bytes only */
     check("A\xc3", "a\xc3", false);
     check("A\xed\xa0\x80", "a\xed\xa0\x80", false); /* a surrogate */
-    check("A\xc0\x80", "a\xc0\x80", false);         /* overlong */
+    check("A\xc0\x80", "a\xc0\x80", false); /* overlong */
 }
 
 static void test_long(void **state) {
     char lower[256], upper[256];
     assert_int_equal(names_init(&names, true), 0);
-    for (int i = 0; i < 127; i++) {           /* each grows from two bytes to three when folded */
+    for (int i = 0; i < 127; i++) { /* each grows from two bytes to three when folded */
         memcpy(upper + 2 * i, "\xc8\xba", 2); // NOLINT(bugprone-not-null-terminated-result)
         memcpy(lower + 2 * i, "\xc8\xba", 2); // NOLINT(bugprone-not-null-terminated-result)
     }

@@ -185,10 +185,9 @@ static void test_bad_prefixes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),     cmocka_unit_test(test_the_seeds_lines),
-        cmocka_unit_test(test_every_option),
-        cmocka_unit_test(test_pass_through), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bad_numbers),  cmocka_unit_test(test_bad_texts),
-        cmocka_unit_test(test_bad_prefixes),
+        cmocka_unit_test(test_every_option), cmocka_unit_test(test_pass_through),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_bad_numbers),
+        cmocka_unit_test(test_bad_texts),    cmocka_unit_test(test_bad_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

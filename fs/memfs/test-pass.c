@@ -216,9 +216,14 @@ static void test_not_granted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_small_stays),          TEST(test_from_the_next_opening_on), TEST(test_without_the_service),
-        TEST(test_watched),              TEST(test_written_behind_our_back),  TEST(test_times_that_were_set),
-        TEST(test_read_behind_our_back), TEST(test_not_granted),
+        TEST(test_small_stays),
+        TEST(test_from_the_next_opening_on),
+        TEST(test_without_the_service),
+        TEST(test_watched),
+        TEST(test_written_behind_our_back),
+        TEST(test_times_that_were_set),
+        TEST(test_read_behind_our_back),
+        TEST(test_not_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

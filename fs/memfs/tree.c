@@ -12,7 +12,7 @@
 
 struct tree_node {
     void *slots[FAN_OUT]; /* nodes, or items in a node of height 1 */
-    uint16_t used;        /* bit i: slots[i] is not NULL */
+    uint16_t used; /* bit i: slots[i] is not NULL */
 };
 
 /* Whether a tree of this height can hold key. */

@@ -90,7 +90,8 @@ int ptfs_statfs(linfsp_request *request, uint64_t inode) {
     return 0;
 }
 
-/* Follows a symbolic link's own descriptor to the link's target, so links have no xattrs here: user.* is not for them anyway. */
+/* Follows a symbolic link's own descriptor to the link's target, so links have no xattrs here: user.* is not for them
+ * anyway. */
 static int xattr_path(linfsp_request *request, uint64_t inode, char path[PTFS_FD_PATH_MAX]) {
     struct node *node = node_of(&ptfs_of(request)->nodes, inode);
     struct stat status;

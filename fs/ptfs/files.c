@@ -2,9 +2,10 @@
 /*
  * Open files and directories. A handle is a descriptor of the folder's file (of a directory: a struct directory).
  *
- * With pass-through the kernel reads and writes the folder's file itself. It wants all open files of one inode served alike, so that is settled
- * by the first that opens it, and stands until the last is closed. The file is registered by a descriptor that is open for reading and
- * writing; what cannot be opened so, because we may only read it, is served by us.
+ * With pass-through the kernel reads and writes the folder's file itself. It wants all open files of one inode served
+ * alike, so that is settled by the first that opens it, and stands until the last is closed. The file is registered by
+ * a descriptor that is open for reading and writing; what cannot be opened so, because we may only read it, is served
+ * by us.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,10 +24,10 @@ static int handle_of(const struct linfsp_file *file) {
     return (int)file->handle;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
-/* Flags for our own opening: links were resolved by the kernel already, O_APPEND is done by it, and with O_WRONLY a partial page
- * could not be read. */
+/* Flags for our own opening: links were resolved by the kernel already, O_APPEND is done by it, and with O_WRONLY a
+ * partial page could not be read. */
 static int own_flags(uint32_t flags) {
     int own = (int)flags & ~(O_NOFOLLOW | O_APPEND | O_CREAT | O_EXCL | O_DIRECT | O_ACCMODE);
     return own | O_CLOEXEC | (((int)flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR);
@@ -103,8 +104,8 @@ int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode
     struct node *directory = node_of(&ptfs->nodes, parent);
     struct linfsp_entry entry = {0};
     ptfs_act_as_caller(ptfs, request);
-    _cleanup_close_ int fd = openat(directory->fd, name,
-                                    own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);
+    _cleanup_close_ int fd =
+        openat(directory->fd, name, own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);
     int r = fd < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
     if (r == 0)
@@ -133,8 +134,10 @@ int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct l
     }
     if ((r = node_get(&ptfs->nodes, pin, &status, &node)) < 0)
         return r;
-    struct linfsp_entry entry = {.inode = node_number(&ptfs->nodes, node), .attributes = status,
-                                 .attributes_timeout = ptfs->timeout, .entry_timeout = ptfs->timeout};
+    struct linfsp_entry entry = {.inode = node_number(&ptfs->nodes, node),
+                                 .attributes = status,
+                                 .attributes_timeout = ptfs->timeout,
+                                 .entry_timeout = ptfs->timeout};
     return reply_created(request, &entry, file, steal_fd(&fd));
 }
 
@@ -147,7 +150,7 @@ int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
     return 0;
 }
 
-/* ---- content ---------------------------------------------------------------------------------------------------------- */
+/* ---- content --------------------------------------------------------------------------------------------------- */
 
 int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
     void *buffer = linfsp_request_buffer(request, size < READ_MAX ? size : READ_MAX);
@@ -207,15 +210,15 @@ int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file
 int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
                          uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
                          uint64_t flags) {
-    ssize_t n = copy_file_range(handle_of(file_in), &offset_in, handle_of(file_out), &offset_out, length,
-                                (unsigned)flags);
+    ssize_t n =
+        copy_file_range(handle_of(file_in), &offset_in, handle_of(file_out), &offset_out, length, (unsigned)flags);
     if (n < 0)
         return -errno;
     linfsp_reply_written(request, (size_t)n);
     return 0;
 }
 
-/* ---- directories ---------------------------------------------------------------------------------------------------- */
+/* ---- directories ----------------------------------------------------------------------------------------------- */
 
 struct directory {
     DIR *stream;

@@ -25,7 +25,8 @@ static const char usage[] =
     "  -m, --mount-point=POINT     a letter (Z:), * for the first that is free, or a directory\n"
     "  -u, --prefix=PREFIX         \\\\server\\share: a network volume\n"
     "  -F, --file-system=NAME      the type that mount(8) shows behind \"fuse.\"; ptfs unless given\n"
-    "  -t, --timeout=MS            for how long the kernel may remember names and attributes; 1000 unless given, 0 not at\n"
+    "  -t, --timeout=MS            for how long the kernel may remember names and attributes; 1000 unless given, 0 not "
+    "at\n"
     "                              all, -1 for ever: only where nothing else changes the directory\n"
     "  -r, --read-only\n"
     "      --no-pass-through       read and write through this program even where the kernel could by itself\n"
@@ -174,19 +175,19 @@ static void catch_signals(void) {
 }
 
 int main(int argc, char **argv) {
-    struct arguments arguments = {
-        .timeout = 1000,
-        .volume = {.size = sizeof arguments.volume,
-                   .file_system_name = "ptfs",
-                   .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_HANDLE_KILLPRIV |
-                           LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
-                           LINFSP_WANT_ATOMIC_TRUNCATE}};
+    struct arguments arguments = {.timeout = 1000,
+                                  .volume = {.size = sizeof arguments.volume,
+                                             .file_system_name = "ptfs",
+                                             .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY |
+                                                     LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_AUTO_INVALIDATE |
+                                                     LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
+                                                     LINFSP_WANT_ATOMIC_TRUNCATE}};
     parse_arguments(argc, argv, &arguments);
     umask(0); /* the caller's has been applied to the modes we are given */
     raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct ptfs ptfs = {.timeout = arguments.timeout, .act_as_caller = geteuid() == 0,
-                        .pass_through = !arguments.no_pass_through};
+    struct ptfs ptfs = {
+        .timeout = arguments.timeout, .act_as_caller = geteuid() == 0, .pass_through = !arguments.no_pass_through};
     if (root < 0)
         err(1, "%s", arguments.directory);
     struct stat status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names in the folder. Each call is relative to a pinned directory and follows no symbolic link in its last component; a name is a single
- * component, so nothing below the folder can lead out of it.
+ * Names in the folder. Each call is relative to a pinned directory and follows no symbolic link in its last component;
+ * a name is a single component, so nothing below the folder can lead out of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,8 @@ void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request) {
     if (!ptfs->act_as_caller)
         return;
     linfsp_request_caller(request, &caller);
-    /* of the thread alone; the kernel has checked permissions already (default_permissions), capabilities stay for what it cannot know */
+    /* of the thread alone; the kernel has checked permissions already (default_permissions), capabilities stay for what
+     * it cannot know */
     setfsgid(caller.gid);
     setfsuid(caller.uid);
 }

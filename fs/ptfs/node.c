@@ -28,7 +28,8 @@ static void node_free(struct node_table *table, struct node *node) {
 
 void node_table_close(struct node_table *table) {
     struct node *node, *next;
-    HASH_ITER(hash, table->nodes, node, next) node_free(table, node);
+    HASH_ITER (hash, table->nodes, node, next)
+        node_free(table, node);
     pthread_mutex_destroy(&table->lock);
 }
 

@@ -2,9 +2,9 @@
 /*
  * The files of the folder that the kernel knows of.
  *
- * A node stands for one file, found by device and inode number, and pins it by an O_PATH descriptor: whatever is renamed or replaced by a
- * link meanwhile, an operation on a node reaches that file and no other. The inode number that the kernel is given is the node's address; it
- * lives as long as the kernel counts look-ups of it.
+ * A node stands for one file, found by device and inode number, and pins it by an O_PATH descriptor: whatever is
+ * renamed or replaced by a link meanwhile, an operation on a node reaches that file and no other. The inode number that
+ * the kernel is given is the node's address; it lives as long as the kernel counts look-ups of it.
  */
 #ifndef PTFS_NODE_H
 #define PTFS_NODE_H

@@ -20,8 +20,8 @@
  * failure. Every structure that the caller fills in starts with its own size, so that a program built with an older
  * header goes on working.
  *
- * With LINFSP_LOAD defined before this header is included, nothing has to be linked: fsp_load() finds the library at run
- * time (in a container at /dev/linfsp/lib) and every function below is called through it.
+ * With LINFSP_LOAD defined before this header is included, nothing has to be linked: fsp_load() finds the library at
+ * run time (in a container at /dev/linfsp/lib) and every function below is called through it.
  */
 #ifndef LINFSP_LINFSP_H
 #define LINFSP_LINFSP_H
@@ -120,13 +120,13 @@ struct linfsp_file {
 #define LINFSP_WANT_ATOMIC_TRUNCATE (UINT64_C(1) << 9) /**< open with O_TRUNC truncates */
 #define LINFSP_WANT_CACHE_SYMLINKS (UINT64_C(1) << 10)
 #define LINFSP_WANT_EXPORT (UINT64_C(1) << 11) /**< look-ups of "." and ".." for file handles */
-#define LINFSP_WANT_AUTO_INVALIDATE (UINT64_C(1) << 12) /**< drop cached pages when size or mtime changed behind the kernel */
+#define LINFSP_WANT_AUTO_INVALIDATE (UINT64_C(1) << 12) /**< drop cached pages when size or mtime changed elsewhere */
 #define LINFSP_WANT_DIRECT_IO_MMAP (UINT64_C(1) << 13) /**< MAP_SHARED also for direct I/O files */
 
 /**
- * The operations of a file system, by inode. Any may be NULL: it answers ENOSYS (or what is right without it: getattr of the
- * root is needed, everything else is optional; open, opendir, release, flush, fsync, access and forget default to
- * success).
+ * The operations of a file system, by inode. Any may be NULL: it answers ENOSYS (or what is right without it: getattr
+ * of the root is needed, everything else is optional; open, opendir, release, flush, fsync, access and forget default
+ * to success).
  *
  * Each returns 0 when it has answered, or will answer later and from any thread, with exactly one linfsp_reply_...;
  * or a negative errno, which the library sends. An answer that the operation gives itself may be kept until it returns:
@@ -153,15 +153,16 @@ struct linfsp_operations {
     int (*unlink)(linfsp_request *request, uint64_t parent, const char *name); /* done */
     int (*rmdir)(linfsp_request *request, uint64_t parent, const char *name); /* done */
     /** flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT */
-    int (*rename)(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent,
-                  const char *new_name, uint32_t flags); /* done */
+    int (*rename)(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
+                  uint32_t flags); /* done */
     int (*link)(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name); /* entry */
     int (*open)(linfsp_request *request, uint64_t inode, struct linfsp_file *file); /* open */
     int (*create)(linfsp_request *request, uint64_t parent, const char *name, mode_t mode,
                   struct linfsp_file *file); /* create */
     /** An unnamed file in a directory (O_TMPFILE). */
     int (*tmpfile)(linfsp_request *request, uint64_t parent, mode_t mode, struct linfsp_file *file); /* create */
-    int (*read)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset); /* data */
+    /* data */
+    int (*read)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset);
     /** data lives until the operation returns or answers, and is page-aligned */
     int (*write)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                  off_t offset, uint32_t flags); /* written */
@@ -181,14 +182,15 @@ struct linfsp_operations {
                     int flags, bool kill_sgid); /* done */
     /** size 0: answer with linfsp_reply_size; a value larger than size: -ERANGE */
     int (*getxattr)(linfsp_request *request, uint64_t inode, const char *name, size_t size); /* data or size */
-    int (*listxattr)(linfsp_request *request, uint64_t inode, size_t size); /* data (names, each with its NUL) or size */
+    /* data (names, each with its NUL) or size */
+    int (*listxattr)(linfsp_request *request, uint64_t inode, size_t size);
     int (*removexattr)(linfsp_request *request, uint64_t inode, const char *name); /* done */
     int (*access)(linfsp_request *request, uint64_t inode, int mask); /* done; not asked: the kernel checks modes */
     /** mode: FALLOC_FL_* */
     int (*fallocate)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
                      off_t length); /* done */
-    /** whence: SEEK_DATA, SEEK_HOLE */
-    int (*lseek)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence); /* offset */
+    /** whence: SEEK_DATA, SEEK_HOLE; reply: offset */
+    int (*lseek)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence);
     int (*copy_file_range)(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
                            uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
                            uint64_t flags); /* written */
@@ -197,7 +199,7 @@ struct linfsp_operations {
     int (*syncfs)(linfsp_request *request, uint64_t inode); /* done */
 };
 
-/* ---- answers ------------------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------------------------- */
 /* Each ends the request: it must not be used afterwards. All return 0, or a negative errno where the answer could not
  * be delivered (the request was aborted: nothing is to be done, but an entry sent then counts no look-up). */
 
@@ -210,7 +212,7 @@ int linfsp_reply_create(linfsp_request *request, const struct linfsp_entry *entr
 int linfsp_reply_data(linfsp_request *request, const void *data, size_t size);
 int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int count);
 int linfsp_reply_written(linfsp_request *request, size_t size);
-int linfsp_reply_size(linfsp_request *request, size_t size); /**< of an xattr or a list of them, when asked with size 0 */
+int linfsp_reply_size(linfsp_request *request, size_t size); /**< of an xattr or a list of them, asked with size 0 */
 int linfsp_reply_offset(linfsp_request *request, off_t offset);
 int linfsp_reply_statfs(linfsp_request *request, const struct statvfs *statistics);
 int linfsp_reply_ioctl(linfsp_request *request, int result, const void *out, size_t size);
@@ -224,7 +226,7 @@ int linfsp_add_entry_plus(linfsp_request *request, const char *name, const struc
                           off_t next_offset);
 int linfsp_reply_directory(linfsp_request *request);
 
-/* ---- about a request ------------------------------------------------------------------------------------------ */
+/* ---- about a request ------------------------------------------------------------------------------------------- */
 void *linfsp_request_context(const linfsp_request *request); /**< what linfsp_volume_create was given */
 linfsp_volume *linfsp_request_volume(const linfsp_request *request);
 void linfsp_request_caller(const linfsp_request *request, struct linfsp_caller *ret_caller);
@@ -232,11 +234,11 @@ void linfsp_request_caller(const linfsp_request *request, struct linfsp_caller *
 void *linfsp_request_buffer(linfsp_request *request, size_t size);
 /** True once the caller gave up (a signal): -EINTR is then a fine answer for work not yet begun. */
 bool linfsp_request_interrupted(linfsp_request *request);
-/** For open and create with O_TRUNC, where LINFSP_WANT_ATOMIC_TRUNCATE and LINFSP_WANT_HANDLE_KILLPRIV are in force: clear setuid, and
- *  setgid where group-executable, as LINFSP_SET_KILL_SUIDGID says it elsewhere. */
+/** For open and create with O_TRUNC, where LINFSP_WANT_ATOMIC_TRUNCATE and LINFSP_WANT_HANDLE_KILLPRIV are in force:
+ * clear setuid, and setgid where group-executable, as LINFSP_SET_KILL_SUIDGID says it elsewhere. */
 bool linfsp_request_kill_suidgid(const linfsp_request *request);
 
-/* ---- volumes ------------------------------------------------------------------------------------------------- */
+/* ---- volumes --------------------------------------------------------------------------------------------------- */
 struct linfsp_volume_options {
     size_t size; /**< sizeof(struct linfsp_volume_options) */
     /** The type that mount(8) shows behind "fuse.": letters, digits, '.', '-', '_'; 1 to 63 bytes. Required. */
@@ -254,19 +256,19 @@ struct linfsp_volume_options {
     uint32_t max_write; /**< bytes, 4096 to 1 MiB; 0: 1 MiB */
     uint32_t max_background; /**< 0: 128 */
     mode_t root_mode; /**< permission bits of the root while the first answer is under way; 0: 0755 */
-    /** Called, if not NULL, for each request and its answer with a line of text, from any thread (the -d of samples). */
+    /** Called, if not NULL, for each request and its answer with a line of text, from any thread. */
     void (*trace)(void *context, const char *line);
 };
 
 #define LINFSP_VOLUME_READ_ONLY (1u << 0)
 #define LINFSP_VOLUME_NONEMPTY (1u << 1) /**< mount over a directory that has entries */
-#define LINFSP_VOLUME_NO_SERVICE_START (1u << 2) /**< on the host as root, do not start the service where it is not running */
+#define LINFSP_VOLUME_NO_SERVICE_START (1u << 2) /**< as the host's root, do not start a service that does not run */
 #define LINFSP_VOLUME_NOEXEC (1u << 3)
 
-/** Asks the silo's service for a volume, and gets it mounted. The volume is visible from here on; callers of it wait until
- *  linfsp_volume_run serves it. context is handed to every operation. On failure nothing is left behind. ret_error may be
- *  NULL. Errors: -ENODEV no service (the message says how to start it), -EEXIST prefix or mount point in use, -EINVAL
- *  malformed option, -EPERM refused by policy, -ETIMEDOUT the service does not answer. */
+/** Asks the silo's service for a volume, and gets it mounted. The volume is visible from here on; callers of it wait
+ * until linfsp_volume_run serves it. context is handed to every operation. On failure nothing is left behind. ret_error
+ * may be NULL. Errors: -ENODEV no service (the message says how to start it), -EEXIST prefix or mount point in use,
+ * -EINVAL malformed option, -EPERM refused by policy, -ETIMEDOUT the service does not answer. */
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error);
 /** Serves the volume until it is stopped, unmounted, or the service ends it; then it is unmounted everywhere.
@@ -278,35 +280,38 @@ void linfsp_volume_stop(linfsp_volume *volume);
 void linfsp_volume_destroy(linfsp_volume *volume);
 
 const char *linfsp_volume_mount_point(const linfsp_volume *volume); /**< "/mnt/z"; NULL where there is none */
-const char *linfsp_volume_unc_path(const linfsp_volume *volume); /**< "/unc/server/share", or "/dev/linfsp/unc/server/share" where there is no /unc; NULL for a disk */
+/** "/unc/server/share", or "/dev/linfsp/unc/server/share" where there is no /unc; NULL for a disk */
+const char *linfsp_volume_unc_path(const linfsp_volume *volume);
 uint64_t linfsp_volume_granted(const linfsp_volume *volume); /**< LINFSP_WANT_* that are in force */
 uid_t linfsp_volume_owner_uid(const linfsp_volume *volume); /**< our own uid as this volume counts uids: for its root */
 gid_t linfsp_volume_owner_gid(const linfsp_volume *volume);
-/** How requests come: "dev", over /dev/fuse, which works everywhere, or "io_uring", which is faster and is used by itself
- *  where kernel (6.14, /sys/module/fuse/parameters/enable_uring) and container (io_uring_setup(2)) allow it and the
- *  volume has more than one thread. Final once linfsp_volume_run serves. For tests and measurements the environment variable
- *  LINFSP_TRANSPORT=dev or LINFSP_TRANSPORT=io_uring forces one; linfsp_volume_create then fails where it cannot be had. */
+/** How requests come: "dev", over /dev/fuse, which works everywhere, or "io_uring", which is faster and is used by
+ * itself where kernel (6.14, /sys/module/fuse/parameters/enable_uring) and container (io_uring_setup(2)) allow it and
+ * the volume has more than one thread. Final once linfsp_volume_run serves. For tests and measurements the environment
+ * variable LINFSP_TRANSPORT=dev or LINFSP_TRANSPORT=io_uring forces one; linfsp_volume_create then fails where it
+ * cannot be had. */
 const char *linfsp_volume_transport(const linfsp_volume *volume);
 /** "disk" or "network". */
 const char *linfsp_volume_kind(const linfsp_volume *volume);
 
-/* Telling the kernel that something changed behind its back. -ENOENT: it knew nothing of it; also a success. Not from within an
- * operation on the same inode. */
+/* Telling the kernel that something changed behind its back. -ENOENT: it knew nothing of it; also a success. Not from
+ * within an operation on the same inode. */
 int linfsp_notify_inode(linfsp_volume *volume, uint64_t inode, off_t offset, off_t length); /**< attributes and pages */
 int linfsp_notify_entry(linfsp_volume *volume, uint64_t parent, const char *name); /**< drop a cached name */
 int linfsp_notify_delete(linfsp_volume *volume, uint64_t parent, uint64_t child, const char *name);
-/** Every name that the kernel remembers of this volume is to be looked up anew. Takes no lock: also from within any operation, before its
- *  answer. -EOPNOTSUPP before Linux 6.16. */
+/** Every name that the kernel remembers of this volume is to be looked up anew. Takes no lock: also from within any
+ * operation, before its answer. -EOPNOTSUPP before Linux 6.16. */
 int linfsp_notify_names(linfsp_volume *volume);
 
-/** Registers fd (open for what the file will be used for) as a backing file: a positive id for linfsp_file.backing_id, or
- *  -EOPNOTSUPP where kernel or service cannot. The fd may be closed afterwards. */
+/** Registers fd (open for what the file will be used for) as a backing file: a positive id for linfsp_file.backing_id,
+ * or -EOPNOTSUPP where kernel or service cannot. The fd may be closed afterwards. */
 int linfsp_backing_open(linfsp_volume *volume, int fd);
 int linfsp_backing_close(linfsp_volume *volume, int backing_id);
 
 /** Version of the library, "1.0.0". */
 const char *linfsp_version(void);
-/** Parses a prefix in any accepted spelling into "/unc/server/share" form. path must hold LINFSP_PATH_MAX bytes. -EINVAL. */
+/** Parses a prefix in any accepted spelling into "/unc/server/share" form. path must hold LINFSP_PATH_MAX bytes.
+ * -EINVAL. */
 int linfsp_prefix_to_path(const char *prefix, char *ret_path, size_t size);
 #define LINFSP_PATH_MAX 4096
 

@@ -142,8 +142,8 @@ static inline int linfsp_load_configured(char *text, size_t size) {
     return linfsp_load_from(path, text, size);
 }
 
-/* By name, which also obeys ld.so's configuration, then where installations keep what the service brings to containers.
- */
+/* By name, which also obeys ld.so's configuration, then where installations keep what the
+ * service brings to containers. */
 static inline int linfsp_load_default(char *text, size_t size) {
     static const char *const places[] = {
 #ifdef __GLIBC__
@@ -187,9 +187,10 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
                               linfsp_load_default(error.message, sizeof error.message))
         return 0;
     size_t used = strlen(error.message);
-    snprintf(error.message + used, sizeof error.message - used,
-             "; in a container it is brought by the LinFsp service of the host (as root: linfsp start), on a host it comes "
-             "with LinFsp, or LINFSP_LIBRARY names its file");
+    snprintf(
+        error.message + used, sizeof error.message - used,
+        "; in a container it is brought by the LinFsp service of the host (as root: linfsp start), on a host it comes "
+        "with LinFsp, or LINFSP_LIBRARY names its file");
     if (ret_error)
         *ret_error = error;
     return -ENOENT;

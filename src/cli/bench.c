@@ -83,7 +83,7 @@ static void measure(const struct settings *settings, const char *operation, stru
         }
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------ */
+/* ---- output ---------------------------------------------------------------------------------------------------- */
 
 static void format_rate(const struct place *place, char *ret, size_t size) {
     double rate = MEDIAN(place, per_second), bytes = MEDIAN(place, bytes_per_second);
@@ -157,7 +157,7 @@ static int measure_all(const struct verb *verb, const struct settings *settings,
     return good > 0 ? 0 : verb_fail(verb, "nothing could be measured in %s", settings->folder);
 }
 
-/* ---- the verb ---------------------------------------------------------------------------------------------------- */
+/* ---- the verb -------------------------------------------------------------------------------------------------- */
 
 /* < 0 to go on, else the exit status. */
 static int take_options(const struct verb *verb, int argc, char **argv, struct settings *ret_settings) {

@@ -21,8 +21,8 @@ enum {
 
 struct verb {
     const char *name;
-    const char *summary;                                        /* for `linfsp help`; NULL: not listed there */
-    const char *help;                                           /* usage, meaning, examples */
+    const char *summary; /* for `linfsp help`; NULL: not listed there */
+    const char *help; /* usage, meaning, examples */
     int (*run)(const struct verb *verb, int argc, char **argv); /* returns the exit status; argv[0] is "linfsp VERB" */
 };
 

@@ -13,14 +13,12 @@ struct key {
 };
 
 static const struct key keys[] = {
-    {"max_volumes_per_silo", 0, 4096},
-    {"max_connections_per_silo", 4, 65536},
-    {"max_silos_per_user", 0, 65536},
-    {"request_timeout", 30, 65535},
-    {"allow_network_volumes", 0, 0},
+    {"max_volumes_per_silo", 0, 4096}, {"max_connections_per_silo", 4, 65536}, {"max_silos_per_user", 0, 65536},
+    {"request_timeout", 30, 65535},    {"allow_network_volumes", 0, 0},
 };
 
-#define KEY_NAMES "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, allow_network_volumes"
+#define KEY_NAMES                                                                                                      \
+    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, allow_network_volumes"
 
 static char *trim(char *text) {
     text += strspn(text, " \t");

@@ -138,12 +138,13 @@ static void check_default_time_out(struct doctor *doctor) {
     char seconds[32];
     read_line("/proc/sys/fs/fuse/default_request_timeout", seconds, sizeof seconds);
     if (strcmp(seconds, "0") == 0)
-        finding(doctor, LEVEL_NOTE, "fuse",
-                "who uses a share of an unmodified FUSE program (-o unc=, linfsp share) that hangs waits until somebody "
-                "unmounts it: linfsp umount --force TARGET",
-                "sysctl fs.fuse.default_request_timeout=300, which goes for all FUSE file systems of this host that are "
-                "mounted from then on",
-                "there is no request time-out for programs that set none");
+        finding(
+            doctor, LEVEL_NOTE, "fuse",
+            "who uses a share of an unmodified FUSE program (-o unc=, linfsp share) that hangs waits until somebody "
+            "unmounts it: linfsp umount --force TARGET",
+            "sysctl fs.fuse.default_request_timeout=300, which goes for all FUSE file systems of this host that are "
+            "mounted from then on",
+            "there is no request time-out for programs that set none");
 }
 
 static void check_time_outs(struct doctor *doctor, uint64_t flags) {

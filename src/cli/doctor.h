@@ -14,7 +14,7 @@
 
 enum level {
     LEVEL_OK,
-    LEVEL_NOTE,    /* something is slower, missing or not to be found out */
+    LEVEL_NOTE, /* something is slower, missing or not to be found out */
     LEVEL_PROBLEM, /* the main job does not work */
 };
 

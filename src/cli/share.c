@@ -54,8 +54,11 @@ static int send_request(const struct verb *verb, const struct wire_share *reques
         return EXIT_NOT_RUNNING;
     int result = client_call(socket, request, NULL, 0, SHARE_TIMEOUT_MS, NULL, NULL, &answer);
     if (result == -ENOENT && is_foreign_mount(request->mount_point))
-        return verb_fail(verb, "%s was not mounted by LinFsp: its program may mount by itself here (CAP_SYS_ADMIN), and only what "
-                               "LinFsp mounts can be shared", shown);
+        return verb_fail(
+            verb,
+            "%s was not mounted by LinFsp: its program may mount by itself here (CAP_SYS_ADMIN), and only what "
+            "LinFsp mounts can be shared",
+            shown);
     if (result < 0)
         return verb_fail(verb, "%s: %s", shown, answer.error.message);
     return 0;

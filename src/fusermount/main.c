@@ -50,7 +50,7 @@ struct mounted {
     char path[PATH_MAX];
 };
 
-/* ---- arguments ------------------------------------------------------------------------------------------------ */
+/* ---- arguments ------------------------------------------------------------------------------------------------- */
 
 static void show_help(void) {
     printf("%s: [options] mountpoint\n"
@@ -152,7 +152,7 @@ static bool parse(int argc, char **argv, struct call *ret_call) {
     return false;
 }
 
-/* ---- mount ---------------------------------------------------------------------------------------------------- */
+/* ---- mount ----------------------------------------------------------------------------------------------------- */
 
 static bool check_options(const struct options *options, bool by_ourselves) {
     bool root = getuid() == 0;
@@ -220,7 +220,7 @@ static int make_mount(const struct options *options, struct mounted *mounted) {
     return result == 1 ? mount_by_service(mount_point, options, mounted) : result;
 }
 
-/* ---- auto_unmount --------------------------------------------------------------------------------------------- */
+/* ---- auto_unmount ---------------------------------------------------------------------------------------------- */
 
 /* Whether the caller's end of comm is closed. */
 static bool has_hung_up(int comm) {
@@ -343,7 +343,7 @@ static int run_mount(const struct call *call, const char *path) {
     return result;
 }
 
-/* ---- unmount -------------------------------------------------------------------------------------------------- */
+/* ---- unmount --------------------------------------------------------------------------------------------------- */
 
 static int report_unmount(const char *path, int error, const char *message, bool quiet) {
     if (quiet)
@@ -411,7 +411,7 @@ static int unmount(const char *path, bool lazy, bool quiet) {
     return result < 0 ? report_unmount(path, result, result == -EBUSY ? NULL : message, quiet) : 0;
 }
 
-/* ---- the run -------------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static int run_wait(const struct call *call, const char *path) {
     int comm = open_comm(call);

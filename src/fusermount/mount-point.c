@@ -10,7 +10,7 @@
 #include "fusermount/report.h"
 #include "util/cleanup.h"
 
-/* ---- names ---------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 static int bad(const char *text) {
     int error = errno;
@@ -45,7 +45,7 @@ int mount_point_resolve(const char *text, char ret_path[PATH_MAX]) {
     return 0;
 }
 
-/* ---- holding it ----------------------------------------------------------------------------------------------- */
+/* ---- holding it ------------------------------------------------------------------------------------------------ */
 
 static int check_folder(int fd, const struct stat *status, const char *path) {
     if ((status->st_mode & S_ISVTX) && status->st_uid != getuid()) {
@@ -91,7 +91,7 @@ int mount_point_pin(const char *path, mode_t *ret_type) {
     return steal_fd(&fd);
 }
 
-/* ---- the mount table ------------------------------------------------------------------------------------------ */
+/* ---- the mount table ------------------------------------------------------------------------------------------- */
 
 /* The kernel writes space, tab, newline and backslash as \ooo. */
 static void unescape(char *text) {

@@ -19,8 +19,8 @@ int mount_point_pin(const char *path, mode_t *ret_type);
 /* Whether a FUSE file system is mounted at path, as the mount table says; the file system is not asked. */
 bool mount_point_is_fuse(const char *path);
 
-/* umount2 of path, an absolute one, in the folder that it lies in: a link put in the place of any part is not followed.
- */
+/* umount2 of path, an absolute one, in the folder that it lies in: a link put in the place of any
+ * part is not followed. */
 int mount_point_unmount(const char *path, bool lazy);
 
 #endif

@@ -8,16 +8,16 @@
 
 struct options {
     bool auto_unmount;
-    bool block_device;         /* blkdev */
+    bool block_device; /* blkdev */
     bool set_user_id, devices; /* suid, dev: asked for */
-    bool shared;               /* unc= or uns=: only the service can do that */
+    bool shared; /* unc= or uns=: only the service can do that */
     char *asked; /* what goes to the service: all but what is not the caller's to say (user_id= and such); never NULL */
     /* what mount(2) takes, for a mount with our own rights */
     unsigned long flags; /* MS_* */
-    char *source;        /* fsname=, or NULL */
-    char *subtype;       /* or NULL */
-    char *data;          /* the file system's own options, separated by commas; never NULL */
-    char *unknown;       /* the first option that is none of fusermount's, or NULL */
+    char *source; /* fsname=, or NULL */
+    char *subtype; /* or NULL */
+    char *data; /* the file system's own options, separated by commas; never NULL */
+    char *unknown; /* the first option that is none of fusermount's, or NULL */
 };
 
 /* Splits text at commas; in fsname= and subtype= a backslash takes the character behind it as it is. The last one of

@@ -18,14 +18,14 @@ struct service_volume {
 int service_mount(int socket, int mount_point, const char *path, const char *options, bool auto_unmount,
                   struct service_volume *ret_volume, char ret_message[WIRE_TEXT_MAX]);
 
-/* By number, or by path where volume is 0. With lazy also while files are open, else -EBUSY then. -ENOENT: no volume.
- */
+/* By number, or by path where volume is 0. With lazy also while files are open, else -EBUSY
+ * then. -ENOENT: no volume. */
 /* The volume among the caller's container's that has this device number; 0: none has. */
 uint64_t service_find(int socket, unsigned device);
 int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, char ret_message[WIRE_TEXT_MAX]);
 
-/* Makes socket, to a service that was started anew, the life line of a volume of the one before. -ENOENT: it is gone.
- */
+/* Makes socket, to a service that was started anew, the life line of a volume of the one before.
+ * -ENOENT: it is gone. */
 int service_attach(int socket, const struct service_volume *volume);
 
 /* Reads what the service tells of its own accord. 1: the volume has ended; 0: nothing of interest; -ENOTCONN: the

@@ -77,7 +77,7 @@ static bool answer_error(int socket, int error, const char *text) {
     return wire_send(socket, &reply, NULL, 0) == 0;
 }
 
-/* ---- mount ---------------------------------------------------------------------------------------------------- */
+/* ---- mount ----------------------------------------------------------------------------------------------------- */
 
 static bool is_folder(int fd) {
     struct stat status;
@@ -187,7 +187,7 @@ static void what_the_wire_cannot_carry_is_not_sent(void **state) {
     finish(&peer);
 }
 
-/* ---- unmount, and after --------------------------------------------------------------------------------------- */
+/* ---- unmount, and after ---------------------------------------------------------------------------------------- */
 
 static bool play_unmounts(int socket) {
     int fd;

@@ -3,9 +3,9 @@
  * Creating a volume.
  *
  * Model. The options are checked, the mount point is pinned by an fd and the rings are opened, if there may be any,
- * before the service is asked; the service mounts, answers the kernel's FUSE_INIT itself, and hands the connection's fds
- * over. FUSE_INIT says whether requests go by rings, and there is no way back to that: so rings are asked for only by who
- * has them. Whatever was made here until then goes away on failure.
+ * before the service is asked; the service mounts, answers the kernel's FUSE_INIT itself, and hands the connection's
+ * fds over. FUSE_INIT says whether requests go by rings, and there is no way back to that: so rings are asked for only
+ * by who has them. Whatever was made here until then goes away on failure.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -100,8 +100,8 @@ static int choose_transport(unsigned threads, struct fsp_uring **ret_uring, bool
     const char *named = getenv("LINFSP_TRANSPORT");
     bool forced = named && strcmp(named, fsp_loop_uring.name) == 0;
     if (named && *named && !forced && strcmp(named, fsp_loop_dev.name) != 0)
-        return fsp_fail(ret_error, EINVAL, "LINFSP_TRANSPORT is \"%.64s\"; it may be %s or %s", named, fsp_loop_dev.name,
-                        fsp_loop_uring.name);
+        return fsp_fail(ret_error, EINVAL, "LINFSP_TRANSPORT is \"%.64s\"; it may be %s or %s", named,
+                        fsp_loop_dev.name, fsp_loop_uring.name);
     *ret_uring = NULL;
     *ret_forced = forced;
     int r = named && *named && !forced ? 0 : fsp_uring_open(threads, ret_uring);
@@ -237,7 +237,8 @@ static struct linfsp_volume *allocate_volume(void) {
 /* A container whose root could not be written has no /unc, but the way round it is always there. */
 static void set_unc_path(struct linfsp_volume *volume, const char *path) {
     struct stat status;
-    bool round = path[0] && lstat(LINFSP_UNC_ROOT, &status) < 0 && stat(LINFSP_DEVICE_DIR LINFSP_UNC_ROOT, &status) == 0;
+    bool round =
+        path[0] && lstat(LINFSP_UNC_ROOT, &status) < 0 && stat(LINFSP_DEVICE_DIR LINFSP_UNC_ROOT, &status) == 0;
     snprintf(volume->unc_path, sizeof volume->unc_path, "%s%s", round ? LINFSP_DEVICE_DIR : "", path);
 }
 
@@ -327,7 +328,8 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
     volume->session.without = without;
     if (forced && !volume->session.uring) {
         linfsp_volume_destroy(volume);
-        return fsp_fail(ret_error, EOPNOTSUPP, "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");
+        return fsp_fail(ret_error, EOPNOTSUPP,
+                        "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");
     }
     *ret_volume = volume;
     return 0;

@@ -473,7 +473,7 @@ struct operation {
     const char *name;
     size_t head_size;
     handler *handle; /* NULL: ENOSYS */
-    bool silent;     /* has no answer */
+    bool silent; /* has no answer */
 };
 
 #define WITH(type) sizeof(struct fuse_##type)

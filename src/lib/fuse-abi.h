@@ -26,8 +26,8 @@
 #define FUSE_MIN_READ_BUFFER 8192
 /* In a request's unique: it was taken once already by a server that has gone. */
 #define FUSE_UNIQUE_RESEND (UINT64_C(1) << 63)
-/* Requests other than notifications count in even steps; an interrupt's own unique is the odd one behind its subject's.
- */
+/* Requests other than notifications count in even steps; an interrupt's own unique is the odd
+ * one behind its subject's. */
 #define FUSE_INT_REQ_BIT UINT64_C(1)
 /* A caller's id that the volume's user namespace does not know. */
 #define FUSE_INVALID_UIDGID UINT32_MAX
@@ -94,12 +94,12 @@ enum fuse_notify_code {
     FUSE_NOTIFY_STORE = 4,
     FUSE_NOTIFY_RETRIEVE = 5,
     FUSE_NOTIFY_DELETE = 6,
-    FUSE_NOTIFY_RESEND = 7,    /* 7.40 */
+    FUSE_NOTIFY_RESEND = 7, /* 7.40 */
     FUSE_NOTIFY_INC_EPOCH = 8, /* 7.44 */
-    FUSE_NOTIFY_PRUNE = 9,     /* 7.45 */
+    FUSE_NOTIFY_PRUNE = 9, /* 7.45 */
 };
 
-/* ---- FUSE_INIT: flags ---------------------------------------------------------------------------------------- */
+/* ---- FUSE_INIT: flags ------------------------------------------------------------------------------------------ */
 #define FUSE_ASYNC_READ (UINT64_C(1) << 0)
 #define FUSE_POSIX_LOCKS (UINT64_C(1) << 1)
 #define FUSE_FILE_OPS (UINT64_C(1) << 2)
@@ -138,12 +138,12 @@ enum fuse_notify_code {
 #define FUSE_CREATE_SUPP_GROUP (UINT64_C(1) << 34)
 #define FUSE_HAS_EXPIRE_ONLY (UINT64_C(1) << 35)
 #define FUSE_DIRECT_IO_ALLOW_MMAP (UINT64_C(1) << 36) /* 7.39 */
-#define FUSE_PASSTHROUGH (UINT64_C(1) << 37)          /* 7.40; with max_stack_depth */
-#define FUSE_NO_EXPORT_SUPPORT (UINT64_C(1) << 38)    /* 7.40 */
-#define FUSE_HAS_RESEND (UINT64_C(1) << 39)           /* 7.40 */
-#define FUSE_ALLOW_IDMAP (UINT64_C(1) << 40)          /* 7.41 */
-#define FUSE_OVER_IO_URING (UINT64_C(1) << 41)        /* 7.42 */
-#define FUSE_REQUEST_TIMEOUT (UINT64_C(1) << 42)      /* 7.43; with request_timeout */
+#define FUSE_PASSTHROUGH (UINT64_C(1) << 37) /* 7.40; with max_stack_depth */
+#define FUSE_NO_EXPORT_SUPPORT (UINT64_C(1) << 38) /* 7.40 */
+#define FUSE_HAS_RESEND (UINT64_C(1) << 39) /* 7.40 */
+#define FUSE_ALLOW_IDMAP (UINT64_C(1) << 40) /* 7.41 */
+#define FUSE_OVER_IO_URING (UINT64_C(1) << 41) /* 7.42 */
+#define FUSE_REQUEST_TIMEOUT (UINT64_C(1) << 42) /* 7.43; with request_timeout */
 
 struct fuse_init_in {
     uint32_t major;
@@ -171,7 +171,7 @@ struct fuse_init_out {
     uint16_t unused[11];
 };
 
-/* ---- headers ------------------------------------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------------------------------------------- */
 struct fuse_in_header {
     uint32_t len;
     uint32_t opcode;
@@ -190,7 +190,7 @@ struct fuse_out_header {
     uint64_t unique;
 };
 
-/* ---- attributes and entries ---------------------------------------------------------------------------------- */
+/* ---- attributes and entries ------------------------------------------------------------------------------------ */
 struct fuse_attr {
     uint64_t ino;
     uint64_t size;
@@ -314,7 +314,7 @@ struct fuse_statx_out {
     struct fuse_statx stat;
 };
 
-/* ---- names --------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 struct fuse_forget_in {
     uint64_t nlookup;
 };
@@ -360,7 +360,7 @@ struct fuse_access_in {
     uint32_t padding;
 };
 
-/* ---- open files ---------------------------------------------------------------------------------------------- */
+/* ---- open files ------------------------------------------------------------------------------------------------ */
 struct fuse_open_in {
     uint32_t flags;
     uint32_t open_flags; /* FUSE_OPEN_* */
@@ -378,7 +378,7 @@ struct fuse_create_in {
 struct fuse_open_out {
     uint64_t fh;
     uint32_t open_flags; /* FOPEN_* */
-    int32_t backing_id;  /* 7.40 */
+    int32_t backing_id; /* 7.40 */
 };
 #define FOPEN_DIRECT_IO (1u << 0)
 #define FOPEN_KEEP_CACHE (1u << 1)
@@ -476,7 +476,7 @@ struct fuse_copy_file_range_out {
     uint64_t bytes_copied;
 };
 
-/* ---- directories --------------------------------------------------------------------------------------------- */
+/* ---- directories ----------------------------------------------------------------------------------------------- */
 struct fuse_dirent {
     uint64_t ino;
     uint64_t off;
@@ -495,7 +495,7 @@ struct fuse_direntplus {
 #define FUSE_NAME_OFFSET offsetof(struct fuse_dirent, name)
 #define FUSE_NAME_OFFSET_DIRENTPLUS (sizeof(struct fuse_entry_out) + FUSE_NAME_OFFSET)
 
-/* ---- the rest ------------------------------------------------------------------------------------------------ */
+/* ---- the rest -------------------------------------------------------------------------------------------------- */
 struct fuse_kstatfs {
     uint64_t blocks;
     uint64_t bfree;
@@ -615,7 +615,7 @@ struct fuse_ext_header {
 #define FUSE_MAX_NR_SECCTX 31
 #define FUSE_EXT_GROUPS 32
 
-/* ---- notifications ------------------------------------------------------------------------------------------- */
+/* ---- notifications --------------------------------------------------------------------------------------------- */
 struct fuse_notify_inval_inode_out {
     uint64_t ino;
     int64_t off; /* negative: attributes only */
@@ -625,7 +625,7 @@ struct fuse_notify_inval_inode_out {
 struct fuse_notify_inval_entry_out {
     uint64_t parent;
     uint32_t namelen; /* the name and its NUL follow */
-    uint32_t flags;   /* FUSE_EXPIRE_ONLY */
+    uint32_t flags; /* FUSE_EXPIRE_ONLY */
 };
 #define FUSE_EXPIRE_ONLY (1u << 0)
 
@@ -653,10 +653,10 @@ struct fuse_notify_prune_out {
     uint64_t spare;
 };
 
-/* ---- ioctls on /dev/fuse ------------------------------------------------------------------------------------- */
+/* ---- ioctls on /dev/fuse --------------------------------------------------------------------------------------- */
 struct fuse_backing_map {
     int32_t fd;
-    uint32_t flags;   /* 0 */
+    uint32_t flags; /* 0 */
     uint64_t padding; /* 0 */
 };
 
@@ -668,13 +668,13 @@ struct fuse_backing_map {
 /* Before mounting: the mount waits for FUSE_INIT's answer (6.18). */
 #define FUSE_DEV_IOC_SYNC_INIT _IO(FUSE_DEV_IOC_MAGIC, 3)
 
-/* ---- FUSE over io_uring (7.42) ------------------------------------------------------------------------------- */
+/* ---- FUSE over io_uring (7.42) --------------------------------------------------------------------------------- */
 #define FUSE_URING_IN_OUT_HEADER_SZ 128
 #define FUSE_URING_OP_IN_OUT_SZ 128
 
 enum fuse_uring_cmd {
     FUSE_IO_URING_CMD_INVALID = 0,
-    FUSE_IO_URING_CMD_REGISTER = 1,         /* hand a buffer in and wait for a request */
+    FUSE_IO_URING_CMD_REGISTER = 1, /* hand a buffer in and wait for a request */
     FUSE_IO_URING_CMD_COMMIT_AND_FETCH = 2, /* answer, and wait for the next */
 };
 
@@ -682,7 +682,7 @@ enum fuse_uring_cmd {
 struct fuse_uring_cmd_req {
     uint64_t flags;
     uint64_t commit_id; /* of the request answered, from fuse_uring_ent_in_out */
-    uint16_t qid;       /* the queue: a CPU's number */
+    uint16_t qid; /* the queue: a CPU's number */
     uint8_t padding[6];
 };
 
@@ -697,11 +697,11 @@ struct fuse_uring_ent_in_out {
 /* The first of the two buffers of a ring entry; the other is the payload. */
 struct fuse_uring_req_header {
     char in_out[FUSE_URING_IN_OUT_HEADER_SZ]; /* fuse_in_header, fuse_out_header */
-    char op_in[FUSE_URING_OP_IN_OUT_SZ];      /* the operation's argument struct */
+    char op_in[FUSE_URING_OP_IN_OUT_SZ]; /* the operation's argument struct */
     struct fuse_uring_ent_in_out ring_ent_in_out;
 };
 
-/* ---- the kernel's sizes -------------------------------------------------------------------------------------- */
+/* ---- the kernel's sizes ---------------------------------------------------------------------------------------- */
 static_assert(sizeof(struct fuse_in_header) == 40, "fuse_in_header");
 static_assert(sizeof(struct fuse_out_header) == 16, "fuse_out_header");
 static_assert(sizeof(struct fuse_init_in) == 64, "fuse_init_in");

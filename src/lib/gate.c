@@ -73,12 +73,12 @@ static int64_t cpu_time(const struct fsp_channel *channel) {
 }
 
 struct load {
-    unsigned used;     /* thousandths of a core */
-    unsigned stuck;    /* channels in the same operation as a tick ago */
+    unsigned used; /* thousandths of a core */
+    unsigned stuck; /* channels in the same operation as a tick ago */
     uint64_t requests; /* that came */
-    uint64_t turns;    /* that were another caller's than the one before */
-    pid_t caller;      /* one of those who asked; 0: no one that can be told from others */
-    bool several;      /* callers, or it cannot be told */
+    uint64_t turns; /* that were another caller's than the one before */
+    pid_t caller; /* one of those who asked; 0: no one that can be told from others */
+    bool several; /* callers, or it cannot be told */
 };
 
 #define TURNS_OF_SEVERAL 16 /* one in so many */

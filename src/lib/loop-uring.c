@@ -2,29 +2,29 @@
 /*
  * The loop over io_uring (FUSE_OVER_IO_URING, Linux 6.14).
  *
- * Model. The kernel has a queue of requests for each possible CPU, and puts a request into that of the CPU its caller runs
- * on. A ring is a thread's; an entry is a request object that a ring has registered with one queue: the kernel fills it
- * in and hands it over, the answer goes back in it (COMMIT_AND_FETCH), and with that it waits for the next request.
- * The ring's thread is kept on the queue's CPU, so request and answer change hands without waking another core; that
- * is nearly all that io_uring gains.
+ * Model. The kernel has a queue of requests for each possible CPU, and puts a request into that of the CPU its caller
+ * runs on. A ring is a thread's; an entry is a request object that a ring has registered with one queue: the kernel
+ * fills it in and hands it over, the answer goes back in it (COMMIT_AND_FETCH), and with that it waits for the next
+ * request. The ring's thread is kept on the queue's CPU, so request and answer change hands without waking another
+ * core; that is nearly all that io_uring gains.
  *
  * Each queue has several rings with one entry each, rather than one with several: a request that was brought by a ring
- * whose thread is held up in an operation could be served by nobody else. The kernel takes the entry that was given back
- * last, so the others rest until they are needed. Only where an operation has returned without an answer does a ring get
- * another entry for the same queue.
+ * whose thread is held up in an operation could be served by nobody else. The kernel takes the entry that was given
+ * back last, so the others rest until they are needed. Only where an operation has returned without an answer does a
+ * ring get another entry for the same queue.
  *
  * An answer given by the operation's own thread goes with the next call of the kernel, which is right after the
- * operation. Any other thread's is put on the ring's list, and an eventfd that the ring reads wakes its thread: a ring is
- * touched by its own thread only.
+ * operation. Any other thread's is put on the ring's list, and an eventfd that the ring reads wakes its thread: a ring
+ * is touched by its own thread only.
  *
- * Memory: an entry takes a page and what its largest request has touched, at most 2 * (max_write + 4 KiB); what is above
- * KEEP is given back when the ring's thread has had nothing to do for a second. There are RINGS_MAX threads at most, and
- * as many entries, or one for each possible CPU if these are more.
+ * Memory: an entry takes a page and what its largest request has touched, at most 2 * (max_write + 4 KiB); what is
+ * above KEEP is given back when the ring's thread has had nothing to do for a second. There are RINGS_MAX threads at
+ * most, and as many entries, or one for each possible CPU if these are more.
  *
  * FORGET and INTERRUPT do not come by rings: one more channel reads them from /dev/fuse, the remainder. A FORGET would
- * wake it each time, and still come late: whoever has removed a file and makes another at once relies on the first one's
- * room. So the remainder's thread only looks now and then, and as long as something may have been removed just now, a
- * ring's thread takes in what has arrived before it serves its next request.
+ * wake it each time, and still come late: whoever has removed a file and makes another at once relies on the first
+ * one's room. So the remainder's thread only looks now and then, and as long as something may have been removed just
+ * now, a ring's thread takes in what has arrived before it serves its next request.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,10 +64,10 @@
 struct fsp_ring_channel {
     struct fsp_ring ring;
     struct linfsp_request *entries; /* all that were registered */
-    int event;                      /* eventfd: something was put into answered */
+    int event; /* eventfd: something was put into answered */
     uint64_t event_value;
     _Atomic(struct linfsp_request *) answered;
-    bool touched;                  /* an entry holds more memory than it may keep */
+    bool touched; /* an entry holds more memory than it may keep */
     uint16_t fetching[QUEUES_MAX]; /* entries that the kernel has, by queue */
 };
 
@@ -83,7 +83,7 @@ struct fsp_uring {
 
     pthread_mutex_t lock; /* all below */
     pthread_cond_t changed;
-    unsigned begun;           /* rings that have registered, or failed */
+    unsigned begun; /* rings that have registered, or failed */
     bool covered[QUEUES_MAX]; /* queues that have an entry */
     atomic_bool abandoned;
     struct fsp_ring_channel channels[];
@@ -91,7 +91,7 @@ struct fsp_uring {
 
 static _Thread_local struct fsp_channel *current;
 
-/* ---- which ring serves which queue ------------------------------------------------------------------------------ */
+/* ---- which ring serves which queue ----------------------------------------------------------------------------- */
 
 /* The number of queues: of possible CPUs, as the kernel itself tells (a container may have another's files there). */
 static int count_queues(unsigned *ret_count) {
@@ -135,8 +135,8 @@ static unsigned choose_rings(unsigned threads, unsigned cpus) {
     return rings > RINGS_MAX ? RINGS_MAX : rings;
 }
 
-/* A queue whose CPU we may run on belongs to that CPU's rings. The others, and all where there are fewer rings than CPUs, are
- * dealt out. */
+/* A queue whose CPU we may run on belongs to that CPU's rings. The others, and all where there are fewer rings than
+ * CPUs, are dealt out. */
 static bool serves(const struct fsp_uring *uring, unsigned ring, unsigned queue) {
     for (unsigned i = 0; i < uring->n_cpus && uring->n_rings >= uring->n_cpus; i++)
         if (uring->cpus[i] == queue)
@@ -223,7 +223,8 @@ void fsp_uring_close(struct fsp_uring *uring) {
 
 /* ---- entries --------------------------------------------------------------------------------------------------- */
 
-/* The header lies in the request's own page, on cache lines of its own, and the payload is what messages are read into. */
+/* The header lies in the request's own page, on cache lines of its own, and the payload is what
+ * messages are read into. */
 #define HEADER_AT (FSP_PAGE_SIZE - (sizeof(struct fuse_uring_req_header) + 63) / 64 * 64)
 static_assert(sizeof(struct linfsp_request) <= HEADER_AT, "a request and a ring's header share one page");
 
@@ -582,7 +583,8 @@ static bool wait_until_covered(struct fsp_uring *uring, unsigned started) {
     return covered;
 }
 
-/* The kernel holds all requests back until each queue has an entry, or until one cannot be registered: this one cannot. */
+/* The kernel holds all requests back until each queue has an entry, or until one cannot be
+ * registered: this one cannot. */
 static void tell_there_are_none(struct fsp_session *session) {
     struct fsp_ring *ring = &session->uring->spare;
     if (fsp_ring_enable(ring, session->fds[0]) == 0 && prepare_command(ring, FUSE_IO_URING_CMD_REGISTER, UINT16_MAX, 0))

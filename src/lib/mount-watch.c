@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Noticing that somebody unmounted a network volume where it was mounted: umount(8), or the end of the mount above it. A disk's end the
- * kernel tells by itself; a network volume is mounted under /unc still, and would go on for ever. The kernel makes a mount table
- * readable out of band when it changes (proc_pid_mountinfo(5)), which costs nothing until it does.
+ * Noticing that somebody unmounted a network volume where it was mounted: umount(8), or the end of the mount above it.
+ * A disk's end the kernel tells by itself; a network volume is mounted under /unc still, and would go on for ever. The
+ * kernel makes a mount table readable out of band when it changes (proc_pid_mountinfo(5)), which costs nothing until it
+ * does.
  */
 #include <fcntl.h>
 #include <stdio.h>

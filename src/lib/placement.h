@@ -36,14 +36,14 @@ enum fsp_placement_state {
 
 struct fsp_placement {
     struct fsp_arrangement arrangements[FSP_ARRANGEMENTS_MAX]; /* the first is that of all who ask seldom */
-    uint64_t rates[FSP_ARRANGEMENTS_MAX];                      /* requests a second, when last tried */
-    unsigned n_arrangements, n_several;                        /* those behind n_several: one reader on one CPU */
+    uint64_t rates[FSP_ARRANGEMENTS_MAX]; /* requests a second, when last tried */
+    unsigned n_arrangements, n_several; /* those behind n_several: one reader on one CPU */
     enum fsp_placement_state state;
-    unsigned current;    /* in force */
-    unsigned kept;       /* the one that won last */
-    bool fresh;          /* kept for less than a tick: what was tried after it may have changed what it is good for */
-    bool several;        /* callers */
-    uint64_t lost;       /* the rate before it fell */
+    unsigned current; /* in force */
+    unsigned kept; /* the one that won last */
+    bool fresh; /* kept for less than a tick: what was tried after it may have changed what it is good for */
+    bool several; /* callers */
+    uint64_t lost; /* the rate before it fell */
     int64_t hold, until; /* ns */
 };
 

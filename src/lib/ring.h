@@ -3,9 +3,9 @@
  * An io_uring of one thread, as far as FUSE over io_uring needs it, by the kernel's own ABI: neither liburing nor newer
  * headers than the oldest supported distribution has.
  *
- * Model. A ring is opened disabled, by whoever finds out whether there may be one at all, and enabled by the thread that
- * will use it: from then on by no other. What completes is only seen, and copied into that thread's buffers, while it is
- * in fsp_ring_enter (DEFER_TASKRUN): between two calls nothing of what a completion brought changes.
+ * Model. A ring is opened disabled, by whoever finds out whether there may be one at all, and enabled by the thread
+ * that will use it: from then on by no other. What completes is only seen, and copied into that thread's buffers, while
+ * it is in fsp_ring_enter (DEFER_TASKRUN): between two calls nothing of what a completion brought changes.
  */
 #ifndef LINFSP_LIB_RING_H
 #define LINFSP_LIB_RING_H
@@ -18,7 +18,7 @@
 /* An entry of 128 bytes: what the kernel calls SQE128. */
 struct fsp_sqe {
     uint8_t opcode; /* FSP_RING_OP_* */
-    uint8_t flags;  /* FSP_RING_FIXED_FILE */
+    uint8_t flags; /* FSP_RING_FIXED_FILE */
     uint16_t priority;
     int32_t fd;
     uint64_t offset; /* of FSP_RING_OP_COMMAND: the command */
@@ -62,8 +62,8 @@ int fsp_ring_open(unsigned entries, struct fsp_ring *ret_ring);
 int fsp_ring_enable(struct fsp_ring *ring, int fd);
 /* Takes one that is not open. What is under way is cancelled by the kernel in its own time. */
 void fsp_ring_close(struct fsp_ring *ring);
-/* A zeroed entry to fill in; what is in the ring already goes to the kernel first where there is no room. NULL: the ring is
- * broken. */
+/* A zeroed entry to fill in; what is in the ring already goes to the kernel first where there is no room. NULL: the
+ * ring is broken. */
 struct fsp_sqe *fsp_ring_prepare(struct fsp_ring *ring);
 /* Submits what was prepared, waits for `wait` completions, for timeout_ms at most where that is not negative. -ETIME,
  * -EINTR and -EAGAIN are no faults. */

@@ -74,10 +74,10 @@ struct linfsp_request {
     gid_t gid;
     pid_t pid;
     mode_t umask;
-    bool kill_suidgid;           /* of open and create */
-    uint32_t answer_max;         /* bytes that the kernel has room for, behind the header */
-    _Atomic int state;           /* FSP_REQUEST_* */
-    atomic_bool interrupted;     /* once detached */
+    bool kill_suidgid; /* of open and create */
+    uint32_t answer_max; /* bytes that the kernel has room for, behind the header */
+    _Atomic int state; /* FSP_REQUEST_* */
+    atomic_bool interrupted; /* once detached */
     struct linfsp_request *next; /* in session->detached or session->free_requests */
     size_t mapping_size;
 
@@ -85,9 +85,9 @@ struct linfsp_request {
     struct fuse_uring_req_header *ring_header; /* NULL: is none */
     struct iovec ring_buffers[2];
     uint64_t commit_id;
-    struct linfsp_request *next_entry;    /* of its ring */
+    struct linfsp_request *next_entry; /* of its ring */
     struct linfsp_request *next_answered; /* by another thread than the ring's */
-    size_t touched;                       /* bytes of the input that hold memory */
+    size_t touched; /* bytes of the input that hold memory */
     uint16_t queue;
     bool fetching; /* the kernel has it */
 
@@ -109,19 +109,19 @@ struct fsp_channel {
     struct linfsp_request *request; /* fetched into next */
     int fd;
     struct fsp_ring_channel *ring; /* loop-uring.c's */
-    bool nonblocking;              /* loop-dev.c's, as the next */
-    int64_t linger_after;          /* ns */
+    bool nonblocking; /* loop-dev.c's, as the next */
+    int64_t linger_after; /* ns */
     unsigned index;
     pthread_t thread;
     bool started;
     atomic_bool ended;
     int result;
-    _Atomic uint64_t serving;     /* the unique under way, or 0 */
+    _Atomic uint64_t serving; /* the unique under way, or 0 */
     _Atomic uint64_t interrupted; /* a unique */
-    _Atomic uint64_t begun;       /* requests */
-    _Atomic uint64_t turns;       /* of these, whose caller was another than before */
-    _Atomic pid_t caller;         /* the last one that has a number here; 0: none since the last tick */
-    uint64_t seen_begun;          /* by the gate's keeper, as the next two */
+    _Atomic uint64_t begun; /* requests */
+    _Atomic uint64_t turns; /* of these, whose caller was another than before */
+    _Atomic pid_t caller; /* the last one that has a number here; 0: none since the last tick */
+    uint64_t seen_begun; /* by the gate's keeper, as the next two */
     uint64_t seen_turns;
     int64_t seen_cpu; /* ns */
 };
@@ -129,7 +129,7 @@ struct fsp_channel {
 /* What is left out of answers whatever the program wants (without.c). */
 struct fsp_without {
     uint32_t open_flags; /* LINFSP_OPEN_* */
-    bool absent_names;   /* are not remembered */
+    bool absent_names; /* are not remembered */
 };
 
 struct fsp_session {
@@ -137,8 +137,8 @@ struct fsp_session {
     struct linfsp_operations operations;
     void *context;
     void (*trace)(void *context, const char *line);
-    uint64_t flags;         /* FUSE_INIT's, in force */
-    uint64_t granted;       /* LINFSP_WANT_* */
+    uint64_t flags; /* FUSE_INIT's, in force */
+    uint64_t granted; /* LINFSP_WANT_* */
     struct fsp_without without;
     size_t input_data_size; /* room for what follows FSP_HEADROOM */
     size_t scratch_size;
@@ -150,21 +150,21 @@ struct fsp_session {
     int fds[FSP_CHANNELS_MAX]; /* the connection's, the first is not a clone */
     unsigned n_fds;
     int ended_event; /* eventfd: a channel has ended */
-    int empty_pipe;  /* the read end of a pipe that nobody writes to: what the fds become when cut */
+    int empty_pipe; /* the read end of a pipe that nobody writes to: what the fds become when cut */
     atomic_bool cut;
     atomic_bool broken; /* a channel that others cannot stand in for has ended: to be cut */
 
     /* gate.c */
     _Atomic unsigned active; /* channels with a lower index fetch */
-    atomic_bool asleep;      /* the keeper of the gate: to be woken by a request */
-    int activity_event;      /* eventfd, to wake it by */
+    atomic_bool asleep; /* the keeper of the gate: to be woken by a request */
+    int activity_event; /* eventfd, to wake it by */
     pthread_mutex_t gate_lock;
     pthread_cond_t gate;
-    bool gate_open;        /* for good */
-    cpu_set_t allowed;     /* the CPUs of this process when the session started, */
-    unsigned cpus;         /* and how many they are */
+    bool gate_open; /* for good */
+    cpu_set_t allowed; /* the CPUs of this process when the session started, */
+    unsigned cpus; /* and how many they are */
     atomic_bool lingering; /* readers do not go to sleep at once */
-    int placed;            /* where the channels are, as struct fsp_arrangement has it */
+    int placed; /* where the channels are, as struct fsp_arrangement has it */
     struct fsp_placement placement;
     unsigned idle_ticks, shrink_ticks;
     int64_t last_tick; /* ns */
@@ -183,7 +183,7 @@ struct fsp_session {
     _Atomic unsigned n_early;
 };
 
-/* ---- session.c ------------------------------------------------------------------------------------------------ */
+/* ---- session.c ------------------------------------------------------------------------------------------------- */
 
 /* Takes fds over (1 to FSP_CHANNELS_MAX). operations may come from an older program: its size member counts. On failure
  * fds are the caller's still. */
@@ -247,7 +247,7 @@ int fsp_uring_start(struct fsp_session *session);
 /* Sends what this thread's operation has answered and the ring still keeps. */
 void fsp_uring_flush(void);
 
-/* ---- gate.c --------------------------------------------------------------------------------------------------- */
+/* ---- gate.c ---------------------------------------------------------------------------------------------------- */
 
 int64_t fsp_now_ns(void);
 /* A channel whose turn it is not waits here. */
@@ -256,15 +256,15 @@ void fsp_gate_wait(struct fsp_channel *channel);
 void fsp_gate_open(struct fsp_session *session);
 /* A request came while the keeper slept. */
 void fsp_gate_activity(struct fsp_session *session);
-/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1: when activity_event says so.
- */
+/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1:
+ * when activity_event says so. */
 int64_t fsp_gate_tick(struct fsp_session *session);
 
 static inline bool fsp_gate_closed(const struct fsp_channel *channel) {
     return channel->index >= atomic_load_explicit(&channel->session->active, memory_order_relaxed);
 }
 
-/* ---- dispatch.c ----------------------------------------------------------------------------------------------- */
+/* ---- dispatch.c ------------------------------------------------------------------------------------------------ */
 
 /* The argument struct's size of an opcode as this session gets it; -ENOSYS for an opcode that is not known. */
 int fsp_head_size(const struct fsp_session *session, uint32_t opcode);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* On the host a file system brings the service up by itself, as WinFsp's library does: `linfsp start`, where root asks.
- */
+/* On the host a file system brings the service up by itself, as WinFsp's library does: `linfsp
+ * start`, where root asks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>

@@ -60,7 +60,7 @@ static unsigned char answer[MAX_WRITE * 2];
 #define HEADER(buffer) ((struct fuse_out_header *)(void *)(buffer))
 #define BODY(type) ((struct type *)(void *)(answer + sizeof(struct fuse_out_header)))
 
-/* ---- a file system that notes what it is asked ------------------------------------------------------------------ */
+/* ---- a file system that notes what it is asked ----------------------------------------------------------------- */
 
 static int op_lookup(linfsp_request *request, uint64_t parent, const char *name) {
     seen.calls++;
@@ -251,7 +251,7 @@ static const struct linfsp_operations operations = {
     .ioctl = op_ioctl,
 };
 
-/* ---- a kernel --------------------------------------------------------------------------------------------------- */
+/* ---- a kernel -------------------------------------------------------------------------------------------------- */
 
 static _unused_ void trace(void *context, const char *line) {
     snprintf(seen.trace[seen.n_trace++ % ARRAY_SIZE(seen.trace)], sizeof seen.trace[0], "%s", line);

@@ -77,7 +77,7 @@ static size_t receive_request(void) {
     return n;
 }
 
-/* ---- the service's side of one question ------------------------------------------------------------------------- */
+/* ---- the service's side of one question ------------------------------------------------------------------------ */
 
 enum behaviour { ANSWERS, EVENT_FIRST, STALE_FIRST, REFUSES, CLOSES, WRONG_TYPE, NEGATIVE, GARBAGE };
 

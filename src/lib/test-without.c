@@ -14,9 +14,8 @@
 static int apply(const char *with, const char *without, struct linfsp_volume_options *options,
                  struct fsp_without *ret_without) {
     struct linfsp_error error;
-    *options = (struct linfsp_volume_options){.want = LINFSP_WANT_NO_OPEN | LINFSP_WANT_READDIRPLUS,
-                                              .max_write = 1u << 20,
-                                              .max_background = 128};
+    *options = (struct linfsp_volume_options){
+        .want = LINFSP_WANT_NO_OPEN | LINFSP_WANT_READDIRPLUS, .max_write = 1u << 20, .max_background = 128};
     *ret_without = (struct fsp_without){0};
     setenv("LINFSP_WITH", with, 1);
     setenv("LINFSP_WITHOUT", without, 1);
@@ -35,8 +34,9 @@ static void test_nothing_named(void **state) {
 static void test_each_kind(void **state) {
     struct linfsp_volume_options options;
     struct fsp_without without;
-    assert_int_equal(
-        apply("writeback", "no-open,kept-pages,no-flush,negative-entries,background,large-requests", &options, &without), 0);
+    assert_int_equal(apply("writeback", "no-open,kept-pages,no-flush,negative-entries,background,large-requests",
+                           &options, &without),
+                     0);
     assert_int_equal(options.want, LINFSP_WANT_READDIRPLUS | LINFSP_WANT_WRITEBACK);
     assert_int_equal(without.open_flags, LINFSP_OPEN_KEEP_CACHE | LINFSP_OPEN_NOFLUSH);
     assert_true(without.absent_names);

@@ -17,7 +17,7 @@
 #include "util/cleanup.h"
 #include "wire/codec.h"
 
-/* ---- lifeline.c ----------------------------------------------------------------------------------------------- */
+/* ---- lifeline.c ------------------------------------------------------------------------------------------------ */
 
 struct fsp_lifeline {
     const char *device; /* "disk" or "net" */
@@ -25,9 +25,9 @@ struct fsp_lifeline {
     uint8_t cookie[WIRE_COOKIE_SIZE];
     int event; /* eventfd: another thread took something off the socket that concerns the watcher */
 
-    pthread_mutex_t lock;   /* all below */
-    int socket;             /* -1: no service */
-    uint32_t serial;        /* of the last request */
+    pthread_mutex_t lock; /* all below */
+    int socket; /* -1: no service */
+    uint32_t serial; /* of the last request */
     uint32_t attach_serial; /* not 0: sent, not answered yet */
     uint32_t unmount_serial;
     bool ended; /* the service has unmounted the volume, or knows nothing of it */
@@ -53,52 +53,53 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
 /* Sends a request whose answer does not matter. */
 int fsp_lifeline_tell(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds);
 
-/* ---- mount-point.c -------------------------------------------------------------------------------------------- */
+/* ---- mount-point.c --------------------------------------------------------------------------------------------- */
 
 struct fsp_mount_point {
     char letter[4]; /* "z", "*" or "" */
-    int fd;         /* O_PATH, -1 with a letter */
-    int parent;     /* O_PATH, where we made the directory */
+    int fd; /* O_PATH, -1 with a letter */
+    int parent; /* O_PATH, where we made the directory */
     bool made;
     char name[WIRE_COMPONENT_MAX]; /* in parent */
-    char path[WIRE_PATH_MAX];      /* for people */
+    char path[WIRE_PATH_MAX]; /* for people */
 };
 #define FSP_MOUNT_POINT_NONE ((struct fsp_mount_point){.fd = -1, .parent = -1})
 
-/* Makes the directory where it is missing. text NULL: none. On failure nothing is left behind, and ret_error says why.
- */
+/* Makes the directory where it is missing. text NULL: none. On failure nothing is left behind,
+ * and ret_error says why. */
 int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point *ret_point,
                          struct linfsp_error *ret_error);
 /* Removes the directory again where we made it and keep is false. */
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep);
 
-/* ---- mount-watch.c -------------------------------------------------------------------------------------------- */
+/* ---- mount-watch.c --------------------------------------------------------------------------------------------- */
 
 struct fsp_mount_watch {
-    int table;             /* polled for POLLPRI; -1: nothing is watched */
+    int table; /* polled for POLLPRI; -1: nothing is watched */
     unsigned long long id; /* of the mount */
 };
 #define FSP_MOUNT_WATCH_NONE ((struct fsp_mount_watch){.table = -1})
 
 /* Watches what is mounted there now, as this process sees it; nothing where it sees no such mount. */
 void fsp_mount_watch_open(struct fsp_mount_watch *watch, const char *mount_point);
-/* Whether it is mounted no longer. To be asked once the table was readable out of band; then nothing is watched any more. */
+/* Whether it is mounted no longer. To be asked once the table was readable out of band; then nothing is watched any
+ * more. */
 bool fsp_mount_watch_gone(struct fsp_mount_watch *watch);
 void fsp_mount_watch_close(struct fsp_mount_watch *watch);
 
-/* ---- start-service.c ------------------------------------------------------------------------------------------ */
+/* ---- start-service.c ------------------------------------------------------------------------------------------- */
 
 /* Whether this process may start the service: on the host, as root. */
 bool fsp_may_start_service(void);
 /* Runs `linfsp start` and waits for it. */
 int fsp_start_service(struct linfsp_error *ret_error);
 
-/* ---- error.c -------------------------------------------------------------------------------------------------- */
+/* ---- error.c --------------------------------------------------------------------------------------------------- */
 
 /* Fills ret_error (may be NULL) in and returns -code. */
 int fsp_fail(struct linfsp_error *ret_error, int code, const char *format, ...) _printf_(3, 4);
 
-/* ---- negotiate.c ---------------------------------------------------------------------------------------------- */
+/* ---- negotiate.c ----------------------------------------------------------------------------------------------- */
 
 /* What to ask FUSE_INIT for, and what was got. */
 void fsp_negotiate(uint64_t want, uint32_t max_write, uint32_t max_background, struct wire_init *ret_init);
@@ -119,11 +120,11 @@ struct linfsp_volume {
     bool network;
     uid_t owner_uid;
     gid_t owner_gid;
-    char mount_point[WIRE_PATH_MAX];    /* "": none */
+    char mount_point[WIRE_PATH_MAX]; /* "": none */
     char unc_path[WIRE_PREFIX_MAX + 24]; /* "": none */
 };
 
-/* ---- run.c ---------------------------------------------------------------------------------------------------- */
+/* ---- run.c ----------------------------------------------------------------------------------------------------- */
 
 /* Nothing is served any more: has the service unmount the volume everywhere, waits for that if wait, and closes the
  * life line. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What LINFSP_WITHOUT names is left out whatever the program wants, to find out what it is worth, or whether a fault comes from it.
- * LINFSP_WITH asks for the one thing that none of our programs wants. */
+/* What LINFSP_WITHOUT names is left out whatever the program wants, to find out what it is worth, or whether a fault
+ * comes from it. LINFSP_WITH asks for the one thing that none of our programs wants. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 struct measure {
     const char *name;
-    uint64_t want;       /* LINFSP_WANT_* */
+    uint64_t want; /* LINFSP_WANT_* */
     uint32_t open_flags; /* LINFSP_OPEN_* */
     bool absent_names, background, large;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 4 KiB direct reads and writes with 32 of them under way at a time, by the kernel's own asynchronous I/O. A step waits for one or
- * more to be done and sends as many after them; its time is that wait, not how long each was under way.
+ * 4 KiB direct reads and writes with 32 of them under way at a time, by the kernel's own asynchronous I/O. A step waits
+ * for one or more to be done and sends as many after them; its time is that wait, not how long each was under way.
  */
 #include <errno.h>
 #include <linux/aio_abi.h>

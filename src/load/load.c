@@ -58,7 +58,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* ---- latencies --------------------------------------------------------------------------------------------------- */
+/* ---- latencies ------------------------------------------------------------------------------------------------- */
 
 static unsigned bucket_of(uint64_t ns) {
     if (ns < SUB)
@@ -101,7 +101,7 @@ static double percentile_us(const struct histogram *histogram, double share) {
     return (double)histogram->longest / 1000;
 }
 
-/* ---- a run ------------------------------------------------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------------------------------------------- */
 
 /* The timed steps of one phase. limit: at most so many. */
 static int run_steps(struct runner *runner, unsigned limit, uint64_t end_ns) {
@@ -208,7 +208,7 @@ static void *runner_main(void *argument) {
     }
 }
 
-/* ---- folders ----------------------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------------------------- */
 
 static int open_worker(struct worker *worker, int parent, int bare) {
     char name[32];
@@ -217,7 +217,8 @@ static int open_worker(struct worker *worker, int parent, int bare) {
     worker->random = 88172645463325252ull + worker->number;
     if (!bare && mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
         return -errno;
-    worker->directory = bare ? fcntl(parent, F_DUPFD_CLOEXEC, 3) : openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    worker->directory =
+        bare ? fcntl(parent, F_DUPFD_CLOEXEC, 3) : openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (worker->directory < 0)
         return -errno;
     if (posix_memalign((void **)&worker->buffer, 4096, CHUNK) != 0)
@@ -250,7 +251,7 @@ static void close_worker(struct worker *worker, int parent, int bare) {
     free(worker->buffer);
 }
 
-/* ---- the result -------------------------------------------------------------------------------------------------- */
+/* ---- the result ------------------------------------------------------------------------------------------------ */
 
 static void sum_up(const struct runner *runners, unsigned threads, struct load_result *ret_result) {
     static struct histogram all;

@@ -22,10 +22,10 @@ struct load {
     const char *folder;
     unsigned threads;
     double seconds;
-    uint64_t count;   /* steps of each thread, 0: as many as the time allows */
-    size_t size;      /* of data files */
+    uint64_t count; /* steps of each thread, 0: as many as the time allows */
+    size_t size; /* of data files */
     unsigned entries; /* of listed directories */
-    unsigned batch;   /* of operations on names; 0: a thousand */
+    unsigned batch; /* of operations on names; 0: a thousand */
     int pin;
 };
 
@@ -37,17 +37,17 @@ struct worker {
     char *buffer; /* CHUNK bytes, page-aligned */
     void *map;
     uint64_t random;
-    uint64_t queue;     /* of asynchronous I/O */
+    uint64_t queue; /* of asynchronous I/O */
     unsigned under_way; /* in it */
     unsigned filled; /* steps that fill has provided for; drain goes by it, too */
-    unsigned done;   /* steps of this phase */
+    unsigned done; /* steps of this phase */
 };
 
 struct operation {
     const char *name;
-    const char *unit;                    /* what is counted */
-    unsigned bytes;                      /* each step moves, 0: none */
-    unsigned batch;                      /* steps in a phase; 0: no phases */
+    const char *unit; /* what is counted */
+    unsigned bytes; /* each step moves, 0: none */
+    unsigned batch; /* steps in a phase; 0: no phases */
     int (*setup)(struct worker *worker); /* once */
     int (*fill)(struct worker *worker, unsigned steps);
     int64_t (*step)(struct worker *worker, uint64_t index); /* returns how many units it did, or a negative errno */
@@ -64,7 +64,8 @@ struct load_result {
 
 #define LOAD_THREADS_MAX 64
 
-/* 0, or a negative errno: what the operation failed with; -ENOSYS: there is none of that name. Not from two threads at a time. */
+/* 0, or a negative errno: what the operation failed with; -ENOSYS: there is none of that name. Not from two threads at
+ * a time. */
 int load_run(const struct load *load, struct load_result *ret_result);
 
 extern const struct operation operations[];

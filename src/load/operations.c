@@ -43,7 +43,7 @@ static int remove_names(struct worker *worker, unsigned from, unsigned count, in
     return 0;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 static int setup_files(struct worker *worker) {
     return make_files(worker, FILES);
@@ -173,8 +173,7 @@ static int drain_rmdir(struct worker *worker, unsigned steps) {
     return remove_names(worker, steps, worker->filled, AT_REMOVEDIR);
 }
 
-/* ---- listings: one large directory, which all workers share and which stays for the next run
- * ------------------------------ */
+/* ---- listings: one large directory, which all workers share and which stays for the next run ------------------- */
 
 static int setup_listing(struct worker *worker) {
     char name[NAME_SIZE], path[64];
@@ -219,7 +218,7 @@ static int64_t step_list(struct worker *worker, uint64_t index) {
     return list(worker, 1);
 }
 
-/* ---- data -------------------------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------------------------ */
 
 static int setup_data(struct worker *worker, int flags) {
     int r = setup_one_file(worker);

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backing files of servers without privileges: reads and writes of a volume's file then go to a file of the server's, in the kernel.
+ * Backing files of servers without privileges: reads and writes of a volume's file then go to a file of the server's,
+ * in the kernel.
  *
- * The kernel has the registering process vouch (CAP_SYS_ADMIN): it will open that file for whatever the volume's file is opened for, with
- * the rights that the registrar has at that moment, and check nothing. So a container must not get more through it than it could do with the descriptor it sent:
+ * The kernel has the registering process vouch (CAP_SYS_ADMIN): it will open that file for whatever the volume's file
+ * is opened for, with the rights that the registrar has at that moment, and check nothing. So a container must not get
+ * more through it than it could do with the descriptor it sent:
  *
  *   - the descriptor is open for reading and writing: whoever has that may do both already;
  *   - it is a regular file, opened really (not O_PATH, which proves nothing);
- *   - it is not append-only, immutable or sealed by flag, whose limits a fresh opening as root could pass by: an append-only descriptor could
- *     only be extended, the backing file could be overwritten;
+ *   - it is not append-only, immutable or sealed by flag, whose limits a fresh opening as root could pass by: an
+ *     append-only descriptor could only be extended, the backing file could be overwritten;
  *   - it was not opened with O_APPEND, for the same reason;
- *   - it is not on one of the kernel's own file systems (proc, sysfs, cgroup): a write there is an order, and would be given as root;
- *   - it is registered with the connection whose descriptor comes with it, which only its own server has: the ioctl goes to that descriptor, after
- *     it was found to be a FUSE device (10:229).
+ *   - it is not on one of the kernel's own file systems (proc, sysfs, cgroup): a write there is an order, and would be
+ *     given as root;
+ *   - it is registered with the connection whose descriptor comes with it, which only its own server has: the ioctl
+ * goes to that descriptor, after it was found to be a FUSE device (10:229).
  *
- * A registered file stays open in the kernel though its server closes its descriptor, and is charged to nobody: each volume has a bounded
- * number.
+ * A registered file stays open in the kernel though its server closes its descriptor, and is charged to nobody: each
+ * volume has a bounded number.
  *
- * It is registered with the client's file system ids, and with no capability but the one that registering takes: a write through the volume
- * clears setuid bits, and minds quotas and blocks reserved for root, as one by the client does. What the registered file can do
- * afterwards (mounts made read-only, seals of a memfd) the kernel goes on checking at each write.
+ * It is registered with the client's file system ids, and with no capability but the one that registering takes: a
+ * write through the volume clears setuid bits, and minds quotas and blocks reserved for root, as one by the client
+ * does. What the registered file can do afterwards (mounts made read-only, seals of a memfd) the kernel goes on
+ * checking at each write.
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -38,7 +42,7 @@
 
 #define BACKING_FILES_MAX 16384
 
-/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+/* ---- in a worker ----------------------------------------------------------------------------------------------- */
 
 static int check_fuse(int fd, struct job_result *result) {
     struct statx status;
@@ -104,7 +108,7 @@ void backing_job(const struct job_base *base, const struct job *job, const int *
     result->backing_id = made;
 }
 
-/* ---- in the service ------------------------------------------------------------------------------------------------ */
+/* ---- in the service -------------------------------------------------------------------------------------------- */
 
 static void on_backing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct connection *connection = connection_find(context, key);
@@ -151,7 +155,8 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
 
 void backing_open(struct connection *connection, const struct wire_open_backing *request) {
     const struct volume *volume = volume_find(connection->silo->service, connection->volume);
-    if (volume && volume->backing_files >= BACKING_FILES_MAX) /* refused with its descriptors, which a worker takes out */
+    if (volume &&
+        volume->backing_files >= BACKING_FILES_MAX) /* refused with its descriptors, which a worker takes out */
         (void)connection_error(connection, request->header.serial, -EMFILE,
                                "this volume has %d backing files, and may have no more", BACKING_FILES_MAX);
     else

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a volume's mounts, and undoing them. Runs in a worker; mechanism only: what may be mounted was decided before (policy.c), except
- * for what only the silo's own view can tell: whether a mount point is fit.
+ * Making a volume's mounts, and undoing them. Runs in a worker; mechanism only: what may be mounted was decided before
+ * (policy.c), except for what only the silo's own view can tell: whether a mount point is fit.
  *
- * A disk's superblock belongs to the silo's user namespace, for which the worker enters it; a network volume's to the initial one, because
- * the host and all silos are to read it. The kernel's FUSE_INIT is answered here (fuse-init.c), so that the descriptor
- * handed out is ready and its request time-out cannot be left out by the server.
+ * A disk's superblock belongs to the silo's user namespace, for which the worker enters it; a network volume's to the
+ * initial one, because the host and all silos are to read it. The kernel's FUSE_INIT is answered here (fuse-init.c), so
+ * that the descriptor handed out is ready and its request time-out cannot be left out by the server.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -50,7 +50,8 @@ static int set_flag(int context, const char *key) {
     return fsconfig(context, FSCONFIG_SET_FLAG, key, NULL, 0) < 0 ? -errno : 0;
 }
 
-/* Makes the superblock and a detached mount of it. uid and gid are the server's, as the superblock's user namespace counts. */
+/* Makes the superblock and a detached mount of it. uid and gid are the server's, as the superblock's user namespace
+ * counts. */
 static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t uid, gid_t gid, mode_t root_type) {
     _cleanup_close_ int context = fsopen("fuse", FSOPEN_CLOEXEC);
     if (context < 0)
@@ -58,7 +59,8 @@ static int make_detached_mount(const struct job_mount *mount, int fuse, uid_t ui
     int r;
     if ((r = set_option(context, "source", mount->source)) < 0 ||
         (mount->file_system_name[0] && (r = set_option(context, "subtype", mount->file_system_name)) < 0) ||
-        (r = set_number(context, "fd", (unsigned)fuse)) < 0 || (r = set_root_mode(context, root_type | mount->root_mode)) < 0 ||
+        (r = set_number(context, "fd", (unsigned)fuse)) < 0 ||
+        (r = set_root_mode(context, root_type | mount->root_mode)) < 0 ||
         (r = set_number(context, "user_id", uid)) < 0 || (r = set_number(context, "group_id", gid)) < 0 ||
         (!mount->no_default_permissions && (r = set_flag(context, "default_permissions")) < 0) ||
         (mount->allow_other && (r = set_flag(context, "allow_other")) < 0) ||
@@ -119,8 +121,8 @@ static void attempt_close(struct attempt *attempt) {
     mount_point_close(&attempt->point);
 }
 
-/* Publishes a network volume: on the host at its prefix, from where it propagates into every silo. Replaces *mount by a second mount of the
- * same superblock, for the silo. */
+/* Publishes a network volume: on the host at its prefix, from where it propagates into every silo. Replaces *mount by a
+ * second mount of the same superblock, for the silo. */
 static int publish(const struct job_base *base, const struct job_mount *request, struct attempt *attempt,
                    struct job_result *result) {
     int *mount = &attempt->mount;
@@ -142,7 +144,8 @@ static int publish(const struct job_base *base, const struct job_mount *request,
         return 0;
     gid_t gid;
     result->spent = true;
-    r = enter_user_namespace_with(attempt->user_namespace, request->peer_uid, request->peer_gid, mount, 1, &attempt->client_uid, &gid);
+    r = enter_user_namespace_with(attempt->user_namespace, request->peer_uid, request->peer_gid, mount, 1,
+                                  &attempt->client_uid, &gid);
     return r < 0 ? job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r)) : 0;
 }
 
@@ -249,9 +252,14 @@ static int run_mount(const struct job_base *base, const struct job *job, const i
 
 void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
-    _cleanup_(attempt_close) struct attempt attempt = {
-        .mount_namespace = -1, .user_namespace = -1, .root = -1, .fuse = -1, .mount = -1, .intent = -1,
-        .point = MOUNT_POINT_NONE, .root_type = S_IFDIR};
+    _cleanup_(attempt_close) struct attempt attempt = {.mount_namespace = -1,
+                                                       .user_namespace = -1,
+                                                       .root = -1,
+                                                       .fuse = -1,
+                                                       .mount = -1,
+                                                       .intent = -1,
+                                                       .point = MOUNT_POINT_NONE,
+                                                       .root_type = S_IFDIR};
     int r = run_mount(base, job, fds, n_fds, &attempt, result, ret_fds);
     if (r < 0) {
         for (uint32_t i = 0; i < result->mount.clones; i++)
@@ -282,9 +290,9 @@ static void remove_made(const struct job_base *base, const struct job_unmount *r
     enter_act_as_self();
 }
 
-/* Plain umount(2), which refuses while something is in use. Our own descriptor would count as a user, so it goes by name; but by the last
- * component alone, from the folder it is in: a path could be led elsewhere, over /proc/sys for one, between two looks, while
- * what something is mounted on can be neither renamed nor replaced. */
+/* Plain umount(2), which refuses while something is in use. Our own descriptor would count as a user, so it goes by
+ * name; but by the last component alone, from the folder it is in: a path could be led elsewhere, over /proc/sys for
+ * one, between two looks, while what something is mounted on can be neither renamed nor replaced. */
 static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mount_id) {
     char path[WIRE_PATH_MAX];
     uint64_t found = 0;
@@ -304,8 +312,8 @@ static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mou
     return umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* The folder in which a mount point stands that was made: after a restart of the service its descriptor is gone. It is where the mount is; where
- * that is gone, where it was made. */
+/* The folder in which a mount point stands that was made: after a restart of the service its descriptor is gone. It is
+ * where the mount is; where that is gone, where it was made. */
 static int open_parent(const struct job_base *base, int mount, const struct job_unmount *request) {
     const char *name = request->made.name;
     char path[WIRE_PATH_MAX];
@@ -333,8 +341,8 @@ static bool is_connection(uint32_t fuse_device, uint64_t abort_inode) {
     return connections >= 0 && fstatat(connections, name, &status, 0) == 0 && status.st_ino == abort_inode;
 }
 
-/* Where a folder is shared between the silo and the host, what was mounted in it is mounted on the host as well, and stays when the silo's
- * mount namespace ends. Nobody answers there any more. */
+/* Where a folder is shared between the silo and the host, what was mounted in it is mounted on the host as well, and
+ * stays when the silo's mount namespace ends. Nobody answers there any more. */
 static void unmount_left_behind(const struct job_base *base, const struct job_unmount *request) {
     int mount;
     while (request->abort_inode && open_mount_of_device(base, request->fuse_device, &mount) == 0) {
@@ -349,8 +357,8 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     const struct job_unmount *request = &job->unmount;
     size_t first = job->target.host ? 0 : 1;
     int parent = n_fds > first ? fds[first] : -1;
-    if (!request->not_lazy && request->unc_path[0] &&
-        umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+    if (!request->not_lazy && request->unc_path[0] && umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+        errno != EINVAL && errno != ENOENT)
         job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
     _cleanup_close_ int root = -1;
     if (!job->target.host && enter_silo(base, &job->target, fds[0], &root) < 0) {
@@ -362,8 +370,7 @@ void unmount_job(const struct job_base *base, const struct job *job, const int *
     }
     _cleanup_close_ int mount = -1, found_parent = -1;
     uint32_t major, minor;
-    int found =
-        request->mount_id ? open_mount_by_id(base, request->mount_id, request->mount_point, &mount) : -ENOENT;
+    int found = request->mount_id ? open_mount_by_id(base, request->mount_id, request->mount_point, &mount) : -ENOENT;
     if (found != 0 && found != -ENOENT && request->not_lazy) {
         job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
         return;

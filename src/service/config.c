@@ -7,10 +7,10 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-#define DEFAULT_LIMITS                                                                                                \
-    (struct limits) {                                                                                                 \
+#define DEFAULT_LIMITS                                                                                                 \
+    (struct limits) {                                                                                                  \
         .volumes_per_silo = 64, .connections_per_silo = 128, .silos_per_user = 256, .request_timeout = 300,            \
-        .network_volumes = true                                                                                       \
+        .network_volumes = true                                                                                        \
     }
 
 struct number_key {

@@ -5,7 +5,8 @@
 
 #include "service/service.h"
 
-/* Reads the file over the defaults; a missing file is no error. -EINVAL, after a line in the log that names file, line and key. */
+/* Reads the file over the defaults; a missing file is no error. -EINVAL, after a line in the log that names file, line
+ * and key. */
 int config_read(const char *path, struct limits *ret_limits);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client's connection: one request at a time, read only when the one before is answered, so that a client can queue up nothing but its
- * own socket. Bounded per silo in number; one that says nothing and is no volume's life line is closed after a while; one that does not
- * read its replies, or sends what is no message, is closed at once.
+ * A client's connection: one request at a time, read only when the one before is answered, so that a client can queue
+ * up nothing but its own socket. Bounded per silo in number; one that says nothing and is no volume's life line is
+ * closed after a while; one that does not read its replies, or sends what is no message, is closed at once.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -104,8 +104,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-/* Looks at the next message without taking it out of the queue: descriptors that come with it must not come to us (reaper.h). Same
- * results as wire_receive. */
+/* Looks at the next message without taking it out of the queue: descriptors that come with it must not come to us
+ * (reaper.h). Same results as wire_receive. */
 static int peek(int fd, union wire_message *message, bool *ret_carries_fds, const char **ret_why) {
     struct iovec part = {message, sizeof *message};
     struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
@@ -134,8 +134,8 @@ void connection_discard(struct connection *connection) {
     connection_wait(connection, connection->serial);
     if (workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
                        worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid) |
-                           DISCARD_LANE, on_discarded, connection->silo->service,
-                       connection->id) < 0)
+                           DISCARD_LANE,
+                       on_discarded, connection->silo->service, connection->id) < 0)
         connection_free(connection);
 }
 
@@ -156,8 +156,10 @@ static void read_one(struct connection *connection) {
         return;
     if (r == -EBADMSG || r == -EPROTO) {
         log_debug("a client (pid %d) sent no message of ours: %s", connection->peer.pid, why ? why : "malformed");
-        if (connection_error(connection, 0, r, "the message is not understood (%s): is this program of another version "
-                                               "than the service?", why ? why : "malformed") >= 0)
+        if (connection_error(connection, 0, r,
+                             "the message is not understood (%s): is this program of another version "
+                             "than the service?",
+                             why ? why : "malformed") >= 0)
             connection_free(connection);
         return;
     }
@@ -208,13 +210,14 @@ static void turn_away(const struct silo *silo, int fd) {
     char text[WIRE_TEXT_MAX];
     wire_begin(&reply, WIRE_ERROR, 0);
     reply.error = EMFILE;
-    snprintf(text, sizeof text, "%s has %u connections to the service, and may have no more",
-             policy_limited(silo), silo->service->limits.connections_per_silo);
+    snprintf(text, sizeof text, "%s has %u connections to the service, and may have no more", policy_limited(silo),
+             silo->service->limits.connections_per_silo);
     WIRE_SET(reply.message, text);
     (void)wire_send(fd, &reply, NULL, 0);
 }
 
-/* Out of descriptors: one is kept for this, so that the client is told by the end of its connection and does not wake us for ever. */
+/* Out of descriptors: one is kept for this, so that the client is told by the end of its connection and does not wake
+ * us for ever. */
 static void drop_client(struct silo *silo, bool network) {
     static uint64_t last_said;
     struct service *service = silo->service;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id; the name is in the parent's
- * command line, or in Docker's own record.
+ * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id; the
+ * name is in the parent's command line, or in Docker's own record.
  *
  *     conmon -c <64 hex> -n <name>                       podman, cri-o
  *     systemd-nspawn -M <name>, bwrap --hostname <name>
@@ -14,8 +14,9 @@
  *     machine-<name>.scope                               systemd-nspawn
  *     /kubepods/.../<64 hex>                             containerd (Kubernetes without systemd)
  *
- * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about them. Runs in a
- * worker: a process can keep whoever reads its command line waiting, by a file system of its own that does not answer.
+ * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about
+ * them. Runs in a worker: a process can keep whoever reads its command line waiting, by a file system of its own that
+ * does not answer.
  */
 #include "service/describe.h"
 
@@ -39,9 +40,10 @@ struct pattern {
 };
 
 static const struct pattern patterns[] = {
-    {"docker-", "docker", true},     {"/docker/", "docker", true},          {"libpod-", "podman", true},
-    {"cri-containerd-", "containerd", true}, {"crio-", "cri-o", true},      {"lxc.payload.", "lxc", false},
-    {"/lxc/", "lxc", false},         {"machine-", "systemd-nspawn", false},
+    {"docker-", "docker", true}, {"/docker/", "docker", true},
+    {"libpod-", "podman", true}, {"cri-containerd-", "containerd", true},
+    {"crio-", "cri-o", true},    {"lxc.payload.", "lxc", false},
+    {"/lxc/", "lxc", false},     {"machine-", "systemd-nspawn", false},
 };
 
 static size_t hex_length(const char *text) {
@@ -114,9 +116,9 @@ static bool docker_name_at(const char *folder, size_t length, const char *id, ch
 }
 
 /*
- * Where another dockerd than the usual one keeps its containers, or one that remaps user ids: its shim, which is the init's parent and
- * works in the bundle, was told to mount a file from there. The shim must be root's in every way, no set-uid program: another user's
- * folder could keep us waiting.
+ * Where another dockerd than the usual one keeps its containers, or one that remaps user ids: its shim, which is the
+ * init's parent and works in the bundle, was told to mount a file from there. The shim must be root's in every way, no
+ * set-uid program: another user's folder could keep us waiting.
  */
 static void docker_name_by_bundle(pid_t init, const char *id, char *ret_name, size_t size) {
     char path[64];
@@ -163,7 +165,8 @@ static bool describe_by_conmon(pid_t conmon, const struct description *ret) {
     return true;
 }
 
-/* An engine that is one process a container, told its name as one of these options: "--machine NAME" or "--machine=NAME". */
+/* An engine that is one process a container, told its name as one of these options: "--machine NAME" or
+ * "--machine=NAME". */
 static const struct engine {
     const char *program, *engine;
     const char *options[2];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker in a silo. Namespaces are opened through the host's /proc by pid and proven by a pidfd: while that process lives its pid cannot
- * be another's. Everything of the host that is needed inside (its proc, its fuse node) is held as a descriptor from before.
+ * A worker in a silo. Namespaces are opened through the host's /proc by pid and proven by a pidfd: while that process
+ * lives its pid cannot be another's. Everything of the host that is needed inside (its proc, its fuse node) is held as
+ * a descriptor from before.
  */
 #include "service/enter.h"
 
@@ -47,7 +48,8 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
         return mount_namespace == -ENOENT ? -ESRCH : mount_namespace;
     _cleanup_close_ int user_namespace = -1;
     if (target->user_namespace) {
-        /* not that of its processes: bubblewrap, for one, puts them into a deeper one that has no say over the mounts */
+        /* not that of its processes: bubblewrap, for one, puts them into a deeper one that has no
+         * say over the mounts */
         user_namespace = ioctl(mount_namespace, NS_GET_USERNS);
         if (user_namespace < 0)
             return -errno;
@@ -66,8 +68,8 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
     return 0;
 }
 
-/* A file that belongs to these ids: whoever looks at it is told them as its own user namespace counts. Not by a process of
- * theirs: that may have executed a set-user-ID program since it asked, or be another one by now. */
+/* A file that belongs to these ids: whoever looks at it is told them as its own user namespace counts. Not by a process
+ * of theirs: that may have executed a set-user-ID program since it asked, or be another one by now. */
 static int open_owned(uid_t uid, gid_t gid) {
     enter_act_as(uid, gid);
     int fd = memfd_create("linfsp-ids", MFD_CLOEXEC);
@@ -308,7 +310,8 @@ int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int 
         line[end] = 0;
         unescape(line + start);
         _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fd_device(fd, &major, &minor) < 0 || major != 0 || minor != fuse_device || fd_is_mount_root(fd) != 1)
+        if (fd < 0 || fd_device(fd, &major, &minor) < 0 || major != 0 || minor != fuse_device ||
+            fd_is_mount_root(fd) != 1)
             continue; /* covered */
         *ret_fd = steal_fd(&fd);
         return 0;
@@ -355,8 +358,8 @@ static bool is_own_mount(uint64_t mount_id) {
     return false;
 }
 
-/* Whether what is on a mount is kept elsewhere, read-only here: a folder of the host's disk. Layers that an engine stacks for one container
- * (overlayfs, or fuse-overlayfs) and what is in memory are that container's alone. */
+/* Whether what is on a mount is kept elsewhere, read-only here: a folder of the host's disk. Layers that an engine
+ * stacks for one container (overlayfs, or fuse-overlayfs) and what is in memory are that container's alone. */
 static bool is_others_to_keep(int directory) {
     struct statfs status;
     if (fstatfs(directory, &status) < 0)

@@ -13,14 +13,15 @@
 #define MAX_WRITE (1u << 20)
 #define MAX_STACK_DEPTH 2 /* the kernel's own limit */
 
-/* What a server may choose freely. The rest would reach beyond its own volume or is ours to set: FUSE_REQUEST_TIMEOUT. */
-#define ALLOWED_FLAGS                                                                                                 \
+/* What a server may choose freely. The rest would reach beyond its own volume or is
+ * ours to set: FUSE_REQUEST_TIMEOUT. */
+#define ALLOWED_FLAGS                                                                                                  \
     (FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_ATOMIC_O_TRUNC | FUSE_EXPORT_SUPPORT |               \
      FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_HAS_IOCTL_DIR | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS |              \
-     FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO | FUSE_WRITEBACK_CACHE | FUSE_NO_OPEN_SUPPORT | FUSE_PARALLEL_DIROPS |      \
-     FUSE_HANDLE_KILLPRIV | FUSE_POSIX_ACL | FUSE_ABORT_ERROR | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |                  \
-     FUSE_NO_OPENDIR_SUPPORT | FUSE_EXPLICIT_INVAL_DATA | FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT |                 \
-     FUSE_CREATE_SUPP_GROUP | FUSE_HAS_EXPIRE_ONLY | FUSE_DIRECT_IO_ALLOW_MMAP | FUSE_PASSTHROUGH |                     \
+     FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO | FUSE_WRITEBACK_CACHE | FUSE_NO_OPEN_SUPPORT | FUSE_PARALLEL_DIROPS |     \
+     FUSE_HANDLE_KILLPRIV | FUSE_POSIX_ACL | FUSE_ABORT_ERROR | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |                 \
+     FUSE_NO_OPENDIR_SUPPORT | FUSE_EXPLICIT_INVAL_DATA | FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT |                \
+     FUSE_CREATE_SUPP_GROUP | FUSE_HAS_EXPIRE_ONLY | FUSE_DIRECT_IO_ALLOW_MMAP | FUSE_PASSTHROUGH |                    \
      FUSE_NO_EXPORT_SUPPORT | FUSE_HAS_RESEND | FUSE_OVER_IO_URING)
 
 struct init_request {
@@ -62,7 +63,8 @@ int fuse_init_answer(int fuse, const struct wire_init *wanted, struct wire_init 
 
     struct fuse_init_in offered = {0};
     memcpy(&offered, &request->init,
-           (size_t)size - sizeof request->header < sizeof offered ? (size_t)size - sizeof request->header : sizeof offered);
+           (size_t)size - sizeof request->header < sizeof offered ? (size_t)size - sizeof request->header
+                                                                  : sizeof offered);
     struct wire_init granted = *wanted;
     granted.flags = choose_flags(&offered, wanted);
     granted.minor = at_most(offered.minor, FUSE_KERNEL_MINOR_VERSION);

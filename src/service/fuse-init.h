@@ -5,8 +5,8 @@
 
 #include "wire/protocol.h"
 
-/* fuse: a descriptor of a connection just made, non-blocking. wanted is the client's wish; what is put in force goes to ret_granted: never
- * more than the kernel offers and than we allow to be chosen. Returns 0 or a negative errno. */
+/* fuse: a descriptor of a connection just made, non-blocking. wanted is the client's wish; what is put in force goes to
+ * ret_granted: never more than the kernel offers and than we allow to be chosen. Returns 0 or a negative errno. */
 int fuse_init_answer(int fuse, const struct wire_init *wanted, struct wire_init *ret_granted);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Volumes of unmodified FUSE programs, asked for by the stand-in for fusermount3 (src/fusermount).
  *
- * Such a program answers FUSE_INIT itself, and mostly has no life line: the stand-in exits once it has handed the descriptor on. That its server
- * has gone is known all the same: each such volume's descriptor is opened through a device node of its own, and inotify tells
- * when the last descriptor of that is closed.
+ * Such a program answers FUSE_INIT itself, and mostly has no life line: the stand-in exits once it has handed the
+ * descriptor on. That its server has gone is known all the same: each such volume's descriptor is opened through a
+ * device node of its own, and inotify tells when the last descriptor of that is closed.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -40,7 +40,8 @@ int fusermount_watch(struct volume *volume) {
     return sd_event_add_inotify(volume->service->event, &volume->node_watch, path, IN_CLOSE, on_node_closed, volume);
 }
 
-/* The path alone could be that of a file in some container, where it reads the same. Nothing is asked of the file system that it is on. */
+/* The path alone could be that of a file in some container, where it reads the same. Nothing is asked of the file
+ * system that it is on. */
 static bool has_open(const char *process, const char *path, const struct statx *node) {
     char folder[300], target[128];
     snprintf(folder, sizeof folder, "/proc/%s/fd", process);
@@ -50,8 +51,9 @@ static bool has_open(const char *process, const char *path, const struct statx *
         struct statx found;
         ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
         if (length > 0 && (size_t)length == strlen(path) && memcmp(target, path, (size_t)length) == 0 &&
-            statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO, &found) == 0 && found.stx_ino == node->stx_ino &&
-            found.stx_dev_major == node->stx_dev_major && found.stx_dev_minor == node->stx_dev_minor)
+            statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO, &found) == 0 &&
+            found.stx_ino == node->stx_ino && found.stx_dev_major == node->stx_dev_major &&
+            found.stx_dev_minor == node->stx_dev_minor)
             return true;
     }
     return false;
@@ -114,7 +116,9 @@ static void fill_job(struct job *job, struct volume *volume, const struct silo *
     mount->peer_gid = volume->peer.gid;
     snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", options->subtype);
     snprintf(mount->source, sizeof mount->source, "%s",
-             options->source[0] ? options->source : options->subtype[0] ? options->subtype : "/dev/fuse");
+             options->source[0]    ? options->source
+             : options->subtype[0] ? options->subtype
+                                   : "/dev/fuse");
     snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
 }
 

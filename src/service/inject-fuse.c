@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an unmodified FUSE program looks for in its container: /dev/fuse, which it must be able to open, and fusermount3, to which it turns when
- * mount(2) is refused. Runs in a worker.
+ * What an unmodified FUSE program looks for in its container: /dev/fuse, which it must be able to open, and
+ * fusermount3, to which it turns when mount(2) is refused. Runs in a worker.
  *
- * /dev/fuse is a link to null: only its opening matters, the real descriptor comes through fusermount3. A silo whose programs may mount by
- * themselves (CAP_SYS_ADMIN) gets the device itself, because mount(2) would take null for an error and not fall back. One
- * that has a /dev/fuse of its own keeps it, and is left alone altogether.
+ * /dev/fuse is a link to null: only its opening matters, the real descriptor comes through fusermount3. A silo whose
+ * programs may mount by themselves (CAP_SYS_ADMIN) gets the device itself, because mount(2) would take null for an
+ * error and not fall back. One that has a /dev/fuse of its own keeps it, and is left alone altogether.
  *
- * The stand-in covers a fusermount3 that the image has, by a bind mount; where there is none it is a link to /dev/linfsp/bin. A bind
- * mount would keep a package manager from replacing the file under it: it gives way while that is at work (stand_in_job). A link named
- * umount.fuse makes umount(8) work, too.
+ * The stand-in covers a fusermount3 that the image has, by a bind mount; where there is none it is a link to
+ * /dev/linfsp/bin. A bind mount would keep a package manager from replacing the file under it: it gives way while that
+ * is at work (stand_in_job). A link named umount.fuse makes umount(8) work, too.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -30,7 +30,8 @@ static const struct helper {
     bool only_covered;
 } helpers[] = {{"fusermount3", false}, {"fusermount", false}, {"mergerfs-fusermount", true}};
 
-/* What umount(8) of util-linux runs for a FUSE mount, whatever its subtype: it may not unmount by itself here. Busybox's asks nobody. */
+/* What umount(8) of util-linux runs for a FUSE mount, whatever its subtype: it may not unmount by itself here.
+ * Busybox's asks nobody. */
 #define UMOUNT_HELPER "umount.fuse"
 
 static bool has_umount(int root) {
@@ -120,7 +121,8 @@ static void bind_device(int device_tree, int dev) {
         (void)unlinkat(dev, "fuse", 0);
 }
 
-/* The number of the watch, or 0. inotify wants a path, and the only one that leads here for certain is that of the descriptor. */
+/* The number of the watch, or 0. inotify wants a path, and the only one that leads here for certain is that of the
+ * descriptor. */
 static int watch_folder(const struct job_base *base, int folder) {
     char path[32];
     snprintf(path, sizeof path, "fd/%d", folder);

@@ -2,9 +2,10 @@
 /*
  * Putting the silo's folder at /dev/linfsp, and taking it out. Runs in a worker.
  *
- * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a recursive slave clone of
- * the host's /unc is mounted, so that shares come and go in the silo by themselves. /unc itself is a symbolic link to
- * it, made where the silo's root can be written and has no such name: nothing that is there already is ever touched.
+ * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a recursive
+ * slave clone of the host's /unc is mounted, so that shares come and go in the silo by themselves. /unc itself is a
+ * symbolic link to it, made where the silo's root can be written and has no such name: nothing that is there already is
+ * ever touched.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -39,8 +40,8 @@ static int clone_unc(void) {
     struct mount_attr slave = {.propagation = MS_SLAVE};
     if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof slave) < 0)
         return -errno;
-    struct mount_attr attributes = {
-        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    struct mount_attr attributes = {.attr_set =
+                                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
     if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
         return -errno;
     return steal_fd(&tree);

@@ -16,7 +16,7 @@ static void file_name(char *name, size_t size, uint64_t volume) {
     snprintf(name, size, FOLDER "/intent-%llu", (unsigned long long)volume);
 }
 
-/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+/* ---- in a worker ----------------------------------------------------------------------------------------------- */
 
 /* One write(2) a note: a mount waits for it. */
 static int note(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -56,7 +56,7 @@ int intent_letter(int fd, const char *name) {
     return note(fd, "made %s\n", name);
 }
 
-/* ---- in the service ------------------------------------------------------------------------------------------------ */
+/* ---- in the service -------------------------------------------------------------------------------------------- */
 
 /* The last line may be half written: then what it tells of was not begun. */
 static void read_line(struct volume *volume, const char *line) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker is about to mount, written down before it does it: a file beside the journal's, with a line for each thing that would have
- * to be undone. It lasts until the volume stands in the journal or has failed. A worker or a service that dies in between has then
- * left nothing that the service, or the next one, does not find.
+ * What a worker is about to mount, written down before it does it: a file beside the journal's, with a line for each
+ * thing that would have to be undone. It lasts until the volume stands in the journal or has failed. A worker or a
+ * service that dies in between has then left nothing that the service, or the next one, does not find.
  */
 #ifndef LINFSP_SERVICE_INTENT_H
 #define LINFSP_SERVICE_INTENT_H
@@ -14,8 +14,8 @@
 struct service;
 struct volume;
 
-/* In a worker. Each returns 0 or a negative errno: then the thing must not be done. intent_begin returns a descriptor; it is opened before a user
- * namespace is entered, and what is noted first is the mount. */
+/* In a worker. Each returns 0 or a negative errno: then the thing must not be done. intent_begin returns a descriptor;
+ * it is opened before a user namespace is entered, and what is noted first is the mount. */
 int intent_begin(const struct job_base *base, const struct job *job);
 int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id);
 /* The tmpfs over a read-only /mnt. */

@@ -2,8 +2,9 @@
 /*
  * What the service asks of a worker, and what it gets back.
  *
- * A job is one packet over a socketpair, with descriptors; so is its result. A job runs in a process of its own (worker.c) because
- * it enters a silo's namespaces and touches its files, which may block for as long as somebody hostile likes.
+ * A job is one packet over a socketpair, with descriptors; so is its result. A job runs in a process of its own
+ * (worker.c) because it enters a silo's namespaces and touches its files, which may block for as long as somebody
+ * hostile likes.
  */
 #ifndef LINFSP_SERVICE_JOB_H
 #define LINFSP_SERVICE_JOB_H
@@ -20,7 +21,7 @@
 enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
-    JOB_FUSE_DEVICE, /* the silo turns out to mount by itself: the real device in the place of the link (inject-fuse.c) */
+    JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device in the link's place (inject-fuse.c) */
     JOB_STAND_IN, /* put the fusermount3 stand-in in its place again (inject-fuse.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
@@ -56,7 +57,7 @@ struct job_mount {
     bool allow_other;
     bool no_default_permissions; /* the server itself checks */
     bool synchronous, directory_synchronous;
-    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones; opened through a FUSE node of its own */
+    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones; through a FUSE node of its own */
     bool has_mount_point; /* an fd, or a letter */
     bool made_mount_point; /* by the client: the parent's fd follows */
     char letter[4];
@@ -94,7 +95,8 @@ struct job_unmount {
 
 struct job {
     uint32_t type; /* enum job_type */
-    uint32_t client_fds; /* so many are received by the worker: the last fd is the client's connection, at whose head its message waits */
+    uint32_t client_fds; /* so many are received by the worker: the last fd is the client's connection, at whose head
+                            its message waits */
     uint64_t ticket;
     struct job_target target;
     union {
@@ -164,7 +166,8 @@ int inject_fuse(const struct job_base *base, const struct job *job, int device_t
 void eject_fuse(const struct job_base *base, int root, int dev);
 void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                      struct job_result *result);
-/* Each of the names of the stand-in gives way, while a package manager replaces what it covers, or takes its place again. */
+/* Each of the names of the stand-in gives way, while a package manager replaces what it covers, or takes its place
+ * again. */
 void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                   struct job_result *result);
 

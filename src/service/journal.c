@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a service that starts anew must know: one small file for each silo and each volume, on our tmpfs (a reboot ends both). A file is
- * written beside and renamed, so that it is whole or absent whatever happens. Values are read back with sscanf; text is last on its line.
+ * What a service that starts anew must know: one small file for each silo and each volume, on our tmpfs (a reboot ends
+ * both). A file is written beside and renamed, so that it is whole or absent whatever happens. Values are read back
+ * with sscanf; text is last on its line.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -58,15 +59,16 @@ void journal_put_volume(const struct volume *volume) {
     char cookie[2 * WIRE_COOKIE_SIZE + 1];
     for (size_t i = 0; i < WIRE_COOKIE_SIZE; i++)
         snprintf(cookie + 2 * i, 3, "%02x", volume->cookie[i]);
-    write_entry("volume", volume->id,
-                "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
-                "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
-                (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
-                volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
-                (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
-                volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring,
-                volume->made.by_service, volume->made.name, volume->file_system_name, volume->mount_point, volume->prefix,
-                volume->unc_path);
+    write_entry(
+        "volume", volume->id,
+        "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
+        "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
+        (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
+        volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
+        (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
+        volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring,
+        volume->made.by_service, volume->made.name, volume->file_system_name, volume->mount_point, volume->prefix,
+        volume->unc_path);
 }
 
 void journal_drop_volume(const struct volume *volume) {
@@ -103,7 +105,8 @@ static bool parse_volume(struct volume *volume, FILE *file) {
     int raw, keeps_connection, allow_other, ring;
     char cookie[2 * WIRE_COOKIE_SIZE + 1], made[WIRE_COMPONENT_MAX];
     if (fscanf(file,
-               "silo %llu cookie %32s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n",
+               "silo %llu cookie %32s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner "
+               "%u %u\n",
                &silo, cookie, &volume->peer.pid, &server_start, &volume->peer.uid, &volume->peer.gid, &since,
                &volume->fuse_device, &mount, &letters, &volume->owner_uid, &volume->owner_gid) != 12 ||
         fscanf(file, "raw %d %d %d %d\n", &raw, &keeps_connection, &allow_other, &ring) != 4 ||
@@ -147,8 +150,7 @@ static void replay_volume(struct service *service, uint64_t key, FILE *file) {
     drop_entry("volume", key);
 }
 
-static void replay_all(struct service *service, const char *kind,
-                       void (*replay)(struct service *, uint64_t, FILE *)) {
+static void replay_all(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *)) {
     _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {

@@ -36,14 +36,11 @@ struct arguments {
 };
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments) {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"dist", required_argument, NULL, 'd'},
-                                            {"ready-fd", required_argument, NULL, 'r'},
-                                            {"debug", no_argument, NULL, 'D'},
-                                            {"foreground", no_argument, NULL, 'f'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},   {"dist", required_argument, NULL, 'd'},
+        {"ready-fd", required_argument, NULL, 'r'}, {"debug", no_argument, NULL, 'D'},
+        {"foreground", no_argument, NULL, 'f'},     {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},        {0}};
     *ret_arguments = (struct arguments){.config = "/etc/linfsp.conf", .ready_fd = -1};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {

@@ -2,12 +2,13 @@
 /*
  * Two moments of a container's start can be seen.
  *
- * The exec of its entry point: in its own mount namespace, with its own root. Every engine has it; by then the entry point runs.
+ * The exec of its entry point: in its own mount namespace, with its own root. Every engine has it; by then the entry
+ * point runs.
  *
- * runc's init naming itself "runc:[2:INIT]": in the new mount namespace already, but before that is furnished. It is then a *candidate*: its
- * mount table is watched (a mountinfo file polls as changed with each mount), and as soon as its root is its own the silo is
- * set up, tens of milliseconds before the entry point is looked for. A candidate is dropped when its process ends or takes too long,
- * because the open mountinfo keeps the mount namespace alive.
+ * runc's init naming itself "runc:[2:INIT]": in the new mount namespace already, but before that is furnished. It is
+ * then a *candidate*: its mount table is watched (a mountinfo file polls as changed with each mount), and as soon as
+ * its root is its own the silo is set up, tens of milliseconds before the entry point is looked for. A candidate is
+ * dropped when its process ends or takes too long, because the open mountinfo keeps the mount namespace alive.
  *
  * The kernel's event filter (6.6) and a socket filter keep all other events from waking us.
  */
@@ -51,7 +52,7 @@ struct monitor {
 #define CONNECTOR_OFFSET sizeof(struct nlmsghdr)
 #define PAYLOAD_OFFSET (CONNECTOR_OFFSET + sizeof(struct cn_msg))
 
-/* ---- candidates -------------------------------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------------------------------ */
 
 static void candidate_free(struct candidate *candidate) {
     sd_event_source_disable_unref(candidate->changed);
@@ -85,8 +86,9 @@ static int on_candidate_late(sd_event_source *source, uint64_t usec, void *userd
 /* The candidate has reached its entry point: the table need not be watched any more. */
 static void candidate_drop(struct monitor *monitor, pid_t pid) {
     struct candidate *candidate, *next;
-    list_for_each_safe(candidate, next, &monitor->candidates, node) if (candidate->pid == pid) // NOLINT(clang-analyzer-unix.Malloc)
-        candidate_free(candidate);
+    list_for_each_safe (candidate, next, &monitor->candidates, node)
+        if (candidate->pid == pid) // NOLINT(clang-analyzer-unix.Malloc)
+            candidate_free(candidate);
 }
 
 static void candidate_add(struct monitor *monitor, pid_t pid) {
@@ -117,7 +119,7 @@ static void candidate_add(struct monitor *monitor, pid_t pid) {
         candidate_free(candidate);
 }
 
-/* ---- the proc connector -------------------------------------------------------------------------------------------- */
+/* ---- the proc connector ---------------------------------------------------------------------------------------- */
 
 static void handle_event(struct monitor *monitor, const struct proc_event *event) {
     if (event->what == PROC_EVENT_EXEC) {
@@ -207,7 +209,7 @@ static int open_connector(void) {
     return r < 0 ? r : steal_fd(&fd);
 }
 
-/* ---- scans ------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------------------------- */
 
 void monitor_scan(struct monitor *monitor) {
     _cleanup_closedir_ DIR *directory = opendir("/proc");
@@ -267,7 +269,8 @@ void monitor_free(struct monitor *monitor) {
     if (!monitor)
         return;
     struct candidate *candidate, *next;
-    list_for_each_safe(candidate, next, &monitor->candidates, node) candidate_free(candidate);
+    list_for_each_safe (candidate, next, &monitor->candidates, node)
+        candidate_free(candidate);
     sd_event_source_disable_unref(monitor->io);
     sd_event_source_disable_unref(monitor->poll_timer);
     sd_event_source_disable_unref(monitor->rescan);

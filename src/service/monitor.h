@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watching containers come: the proc connector's exec and comm events, a scan of /proc at the start and whenever events were lost, and, where
- * the kernel has no proc connector, a scan every quarter of a second. Going is seen by each silo's own pidfd (silo.c).
+ * Watching containers come: the proc connector's exec and comm events, a scan of /proc at the start and whenever events
+ * were lost, and, where the kernel has no proc connector, a scan every quarter of a second. Going is seen by each
+ * silo's own pidfd (silo.c).
  */
 #ifndef LINFSP_SERVICE_MONITOR_H
 #define LINFSP_SERVICE_MONITOR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What fusermount3 takes, less what may not be had here: blkdev (a block device of the host's), and suid and dev, which are
- * accepted and have no effect, since every mount of ours is nosuid,nodev.
+ * What fusermount3 takes, less what may not be had here: blkdev (a block device of the host's), and suid and dev, which
+ * are accepted and have no effect, since every mount of ours is nosuid,nodev.
  */
 #include "service/mount-options.h"
 

@@ -18,8 +18,8 @@ struct mount_options {
     char prefix[WIRE_PREFIX_MAX]; /* unc= */
 };
 
-/* text: comma-separated, a backslash takes the comma's (or backslash's) meaning away in fsname= and subtype=. Returns 0, or -EINVAL or -EPERM with a
- * sentence in ret_message that names the option. */
+/* text: comma-separated, a backslash takes the comma's (or backslash's) meaning away in fsname= and subtype=. Returns
+ * 0, or -EINVAL or -EPERM with a sentence in ret_message that names the option. */
 int mount_options_parse(const char *text, struct mount_options *ret_options, char *ret_message, size_t size);
 
 #endif

@@ -2,11 +2,12 @@
 /*
  * The folder that a volume is mounted on.
  *
- * A folder of the client's comes as a descriptor that the client opened itself: it names that folder whatever happens to its path. It must
- * be the client's own (or the client the silo's root), no mount point already, and not among the kernel's own file systems.
+ * A folder of the client's comes as a descriptor that the client opened itself: it names that folder whatever happens
+ * to its path. It must be the client's own (or the client the silo's root), no mount point already, and not among the
+ * kernel's own file systems.
  *
- * A letter is /mnt/<letter>, made by the service, for any user of the silo. Where the silo's root is read-only, a small tmpfs is
- * mounted over an empty /mnt first: nothing is written to the image or its layers.
+ * A letter is /mnt/<letter>, made by the service, for any user of the silo. Where the silo's root is read-only, a small
+ * tmpfs is mounted over an empty /mnt first: nothing is written to the image or its layers.
  */
 #include "service/mount-point.h"
 
@@ -37,7 +38,8 @@ static int remove_folder(int parent, const char *name) {
     return errno == EROFS ? remove_through_clone(parent, name, AT_REMOVEDIR) : -errno;
 }
 
-void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id, bool letters_too) {
+void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
+                               bool letters_too) {
     _cleanup_close_ int above = letters_too ? openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     _cleanup_close_ int letters = -1;
     /* ids of mounts are used again */
@@ -47,7 +49,8 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
         enter_own_letters(letters_mount_id);
     if (parent >= 0)
         (void)remove_folder(parent, name);
-    if (letters_mount_id && open_mount_by_id(base, letters_mount_id, LINFSP_LETTER_ROOT, &letters) == 0 && directory_is_empty(letters) == 1)
+    if (letters_mount_id && open_mount_by_id(base, letters_mount_id, LINFSP_LETTER_ROOT, &letters) == 0 &&
+        directory_is_empty(letters) == 1)
         (void)unmount_fd(base, steal_fd(&letters));
     if (above >= 0)
         (void)remove_folder(above, &LINFSP_LETTER_ROOT[1]);
@@ -64,9 +67,9 @@ static bool lies_in(const char *path, const char *folder) {
 }
 
 bool is_kernel_file_system(int fd) {
-    static const long types[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-                                 DEVPTS_SUPER_MAGIC,  DEBUGFS_MAGIC,  TRACEFS_MAGIC,      SECURITYFS_MAGIC,
-                                 BPF_FS_MAGIC,        NSFS_MAGIC,     EFIVARFS_MAGIC,     SELINUX_MAGIC,
+    static const long types[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                 DEVPTS_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+                                 BPF_FS_MAGIC,       NSFS_MAGIC,    EFIVARFS_MAGIC,     SELINUX_MAGIC,
                                  BINFMTFS_MAGIC};
     struct statfs status;
     if (fstatfs(fd, &status) < 0)
@@ -94,7 +97,8 @@ static int check_place(const struct job_base *base, int fd, struct job_result *r
     char printable[WIRE_PATH_MAX];
     utf8_printable(path, printable, sizeof printable);
     if (strcmp(path, printable) != 0) /* it goes into the journal, a text file, and into lists */
-        return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters", printable);
+        return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters",
+                        printable);
     if (strcmp(path, "/") == 0 && !is_root(fd))
         return job_fail(result, -ENOENT, "what was mounted at the mount point has just been unmounted; try again");
     if (strcmp(path, "/") == 0)
@@ -122,14 +126,18 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     if (!S_ISDIR(status.stx_mode) && !(job->mount.raw && S_ISREG(status.stx_mode)))
         return job_fail(result, -ENOTDIR, "%s is not a directory", path);
     if (!job->mount.raw && (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-        return job_fail(result, -EBUSY, "%s is a mount point already: unmount it first (linfsp umount %s), or choose "
-                                        "another folder", path, path);
+        return job_fail(result, -EBUSY,
+                        "%s is a mount point already: unmount it first (linfsp umount %s), or choose "
+                        "another folder",
+                        path, path);
     if (is_kernel_file_system(fd))
         return job_fail(result, -EPERM, "%s: nothing may be mounted over the kernel's own file systems", path);
     bool root = job->mount.peer_uid == job->target.root_uid;
     if (!root && (status.stx_uid != client_uid || !(status.stx_mode & S_IWUSR)))
-        return job_fail(result, -EPERM, "%s is not yours: a user other than root may mount only on a folder of their "
-                                        "own that they may write to", path);
+        return job_fail(result, -EPERM,
+                        "%s is not yours: a user other than root may mount only on a folder of their "
+                        "own that they may write to",
+                        path);
     return 0;
 }
 
@@ -146,8 +154,8 @@ static int make_letters_mount(void) {
     return fd < 0 ? -errno : fd;
 }
 
-/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier letter; then, or where it
- * is neither, *folder stays as it is. */
+/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier
+ * letter; then, or where it is neither, *folder stays as it is. */
 static int cover_letters_folder(const struct job_base *base, int *folder, struct mount_point *point) {
     uint64_t *mount_id = &point->letters_mount_id;
     uint64_t there = 0;
@@ -209,7 +217,8 @@ static bool is_missing(int root, const char *path) {
 }
 
 /* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
-static int take_letter(const struct job_base *base, int root, int *folder, const char *letter, struct mount_point *point) {
+static int take_letter(const struct job_base *base, int root, int *folder, const char *letter,
+                       struct mount_point *point) {
     char path[16];
     snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
     /* one that is there already is the container's own, and stays */
@@ -237,7 +246,8 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
     return 0;
 }
 
-static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point, struct job_result *result) {
+static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point,
+                       struct job_result *result) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
     _cleanup_close_ int folder = open_letters_folder(root, point, result);
     if (folder < 0) {

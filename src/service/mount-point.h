@@ -16,20 +16,21 @@ struct mount_point {
     char made_name[WIRE_COMPONENT_MAX];
 };
 
-#define MOUNT_POINT_NONE                                                                                              \
-    (struct mount_point) {                                                                                            \
-        .fd = -1, .parent = -1, .intent = -1                                                                                        \
+#define MOUNT_POINT_NONE                                                                                               \
+    (struct mount_point) {                                                                                             \
+        .fd = -1, .parent = -1, .intent = -1                                                                           \
     }
 
-/* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in result's mount_point
- * with its path in the silo. client_uid is the client's, as the worker's user namespace counts. */
+/* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in
+ * result's mount_point with its path in the silo. client_uid is the client's, as the worker's user namespace counts. */
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
                      uid_t client_uid, struct mount_point *ret_point, struct job_result *result);
 /* Whether fd is on one of the kernel's own file systems: proc, sysfs, cgroup and the like. */
 bool is_kernel_file_system(int fd);
-/* Removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the tmpfs with that mount id over /mnt
- * (0: none), and with letters_too /mnt itself. */
-void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id, bool letters_too);
+/* Removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the tmpfs with
+ * that mount id over /mnt (0: none), and with letters_too /mnt itself. */
+void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
+                               bool letters_too);
 /* Removes what was made for a mount that then failed. */
 void mount_point_undo(const struct job_base *base, struct mount_point *point);
 void mount_point_close(struct mount_point *point);

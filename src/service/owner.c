@@ -47,8 +47,8 @@ int owner_admit(struct silo *silo) {
         return 0;
     }
     if (!owner->refused)
-        log_warning("user %u has %u containers: more go without LinFsp (max_silos_per_user in /etc/linfsp.conf)", owner->uid,
-                    owner->silos);
+        log_warning("user %u has %u containers: more go without LinFsp (max_silos_per_user in /etc/linfsp.conf)",
+                    owner->uid, owner->silos);
     owner->refused = true;
     return -EDQUOT;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose silos are: the host's user who owns the outermost user namespace around one. Such namespaces any user can make, by the thousand, with
- * whatever root within; so what they cost the service is bounded per owner. Root's own are not counted.
+ * Whose silos are: the host's user who owns the outermost user namespace around one. Such namespaces any user can make,
+ * by the thousand, with whatever root within; so what they cost the service is bounded per owner. Root's own are not
+ * counted.
  */
 #ifndef LINFSP_SERVICE_OWNER_H
 #define LINFSP_SERVICE_OWNER_H

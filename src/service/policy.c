@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may have what. Decided from the silo, the peer's credentials as the kernel tells them, and the request; never from what the client
- * says of itself. What only the silo's own view can tell about a mount point is checked by the broker (mount-point.c).
+ * Who may have what. Decided from the silo, the peer's credentials as the kernel tells them, and the request; never
+ * from what the client says of itself. What only the silo's own view can tell about a mount point is checked by the
+ * broker (mount-point.c).
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -47,8 +48,8 @@ static bool valid_made_name(const struct wire_create_volume *request) {
 }
 
 /*
- * Limits are a silo's. The host's users are strangers to each other, though: there each user has the limit alone, and those who are not
- * root have HOST_SHARE times it together, whatever ids they command, so that nobody keeps root out.
+ * Limits are a silo's. The host's users are strangers to each other, though: there each user has the limit alone, and
+ * those who are not root have HOST_SHARE times it together, whatever ids they command, so that nobody keeps root out.
  */
 #define HOST_SHARE 8
 
@@ -71,7 +72,7 @@ bool policy_connections_full(const struct silo *silo, uid_t uid) {
     struct usage usage = {0};
     const struct connection *connection;
     if (silo->host)
-        list_for_each(connection, &silo->connection_list, node)
+        list_for_each (connection, &silo->connection_list, node)
             usage_add(&usage, uid, connection->peer.uid);
     return is_full(silo, uid, &usage, silo->connections, silo->service->limits.connections_per_silo);
 }
@@ -80,7 +81,7 @@ static bool volumes_full(const struct silo *silo, uid_t uid) {
     struct usage usage = {0};
     const struct volume *volume;
     if (silo->host)
-        list_for_each(volume, &silo->volume_list, node)
+        list_for_each (volume, &silo->volume_list, node)
             usage_add(&usage, uid, volume->peer.uid);
     return is_full(silo, uid, &usage, silo->volumes, silo->service->limits.volumes_per_silo);
 }
@@ -94,26 +95,31 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
     const struct limits *limits = &silo->service->limits;
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
     if (volumes_full(silo, peer->uid))
-        return refuse(ret_message, size, -EDQUOT, "%s has %u volumes, and may have no more (max_volumes_per_silo in "
-                                                  "/etc/linfsp.conf on the host)",
+        return refuse(ret_message, size, -EDQUOT,
+                      "%s has %u volumes, and may have no more (max_volumes_per_silo in "
+                      "/etc/linfsp.conf on the host)",
                       policy_limited(silo), limits->volumes_per_silo);
     if (!valid_file_system_name(request->file_system_name))
-        return refuse(ret_message, size, -EINVAL, "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
-                                                  "at least one", request->file_system_name);
+        return refuse(ret_message, size, -EINVAL,
+                      "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
+                      "at least one",
+                      request->file_system_name);
     if (!valid_letter(request->letter) || (letter && folder) || !valid_made_name(request) ||
         request->clones > WIRE_CLONES_MAX || (request->root_mode & ~07777u))
         return refuse(ret_message, size, -EINVAL, "the request is malformed");
     if (network != (request->prefix[0] != 0))
-        return refuse(ret_message, size, -EINVAL, network ? "a network volume needs a prefix such as \\server\\share"
-                                                          : "a disk has no prefix");
+        return refuse(ret_message, size, -EINVAL,
+                      network ? "a network volume needs a prefix such as \\server\\share" : "a disk has no prefix");
     if (!network && !letter && !folder)
         return refuse(ret_message, size, -EINVAL, "a disk needs a mount point: a letter such as Z:, *, or a folder");
     if (network && !silo->host && !limits->network_volumes)
-        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
-                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+        return refuse(ret_message, size, -EPERM,
+                      "containers may not have network volumes on this host "
+                      "(allow_network_volumes in /etc/linfsp.conf)");
     if (silo->host && letter && !is_silo_root(silo, peer))
-        return refuse(ret_message, size, -EPERM, "%s: on the host only root may use letters: mount on a folder of your "
-                                                 "own, for example -m ~/volume",
+        return refuse(ret_message, size, -EPERM,
+                      "%s: on the host only root may use letters: mount on a folder of your "
+                      "own, for example -m ~/volume",
                       request->letter[0] == '*' ? "*" : (char[]){(char)toupper(request->letter[0]), ':', 0});
     return 0;
 }
@@ -122,29 +128,34 @@ int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool al
                       char *ret_message, size_t size) {
     const struct limits *limits = &silo->service->limits;
     if (volumes_full(silo, peer->uid))
-        return refuse(ret_message, size, -EDQUOT, "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
-                                                  "/etc/linfsp.conf on the host");
+        return refuse(ret_message, size, -EDQUOT,
+                      "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
+                      "/etc/linfsp.conf on the host");
     if (silo->host && allow_other && !is_silo_root(silo, peer))
         return refuse(ret_message, size, -EPERM, "option allow_other is root's alone on the host");
     if (network && !silo->host && !limits->network_volumes)
-        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
-                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+        return refuse(ret_message, size, -EPERM,
+                      "containers may not have network volumes on this host "
+                      "(allow_network_volumes in /etc/linfsp.conf)");
     return 0;
 }
 
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size) {
     if (!silo->host && !silo->service->limits.network_volumes)
-        return refuse(ret_message, size, -EPERM, "containers may not have network volumes on this host "
-                                                 "(allow_network_volumes in /etc/linfsp.conf)");
+        return refuse(ret_message, size, -EPERM,
+                      "containers may not have network volumes on this host "
+                      "(allow_network_volumes in /etc/linfsp.conf)");
     if (volume->prefix[0])
         return refuse(ret_message, size, -EEXIST, "it is shared already, at %s", volume->unc_path);
     if (silo->target.user_namespace)
-        return refuse(ret_message, size, -EPERM, "mounted as a disk in a user namespace, which the host may not look "
-                                                 "into: mount it with its prefix from the start (LINFSP_UNC=//server/share PROGRAM, "
-                                                 "memfs -u)");
+        return refuse(ret_message, size, -EPERM,
+                      "mounted as a disk in a user namespace, which the host may not look "
+                      "into: mount it with its prefix from the start (LINFSP_UNC=//server/share PROGRAM, "
+                      "memfs -u)");
     if (!volume->allow_other)
-        return refuse(ret_message, size, -EPERM, "only the user who mounted it may look into it: mount it with "
-                                                 "-o allow_other");
+        return refuse(ret_message, size, -EPERM,
+                      "only the user who mounted it may look into it: mount it with "
+                      "-o allow_other");
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One inotify instance for all silos. Its folders are added by workers, inside the silo: to look at a folder asks the file system it is
- * on, which may be the silo's own and never answer. Several silos may have one folder, of the host's or of an image they share, and it
- * then is one watch.
+ * One inotify instance for all silos. Its folders are added by workers, inside the silo: to look at a folder asks the
+ * file system it is on, which may be the silo's own and never answer. Several silos may have one folder, of the host's
+ * or of an image they share, and it then is one watch.
  */
 #include "service/programs.h"
 
@@ -29,7 +29,7 @@ struct programs {
 
 static void watch_free(struct programs *programs, struct watch *watch) {
     struct silo *silo, *next;
-    list_for_each_safe(silo, next, &watch->silos, programs_node) {
+    list_for_each_safe (silo, next, &watch->silos, programs_node) {
         list_remove(&silo->programs_node);
         silo->programs = NULL;
     }
@@ -53,15 +53,16 @@ static void on_placed(void *context, uint64_t key, const struct job_result *resu
     make_room(silo);
 }
 
-/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would forbid. One job at
- * a time, however many files come and go there. */
+/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would
+ * forbid. One job at a time, however many files come and go there. */
 static void make_room(struct silo *silo) {
-    struct job job = {.type = JOB_STAND_IN, .target = silo->target, .give_way = silo->helpers_wanted == HELPERS_GIVE_WAY};
+    struct job job = {
+        .type = JOB_STAND_IN, .target = silo->target, .give_way = silo->helpers_wanted == HELPERS_GIVE_WAY};
     if (silo->placing || silo->helpers_wanted == HELPERS_SETTLED || silo->state != SILO_READY || silo->dead)
         return;
     silo->helpers_wanted = HELPERS_SETTLED;
-    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_placed, silo->service,
-                                   silo->mount_namespace) >= 0;
+    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_placed,
+                                   silo->service, silo->mount_namespace) >= 0;
 }
 
 static void handle(struct programs *programs, const struct inotify_event *event) {
@@ -72,12 +73,13 @@ static void handle(struct programs *programs, const struct inotify_event *event)
         watch_free(programs, watch);
         return;
     }
-    const char *helper = event->len ? strstr(event->name, "fusermount") : NULL; /* mergerfs's is called mergerfs-fusermount */
+    const char *helper =
+        event->len ? strstr(event->name, "fusermount") : NULL; /* mergerfs's is called mergerfs-fusermount */
     if (!helper)
         return;
     bool give_way = helper[strlen("fusermount")] && strcmp(helper, "fusermount3") != 0;
     struct silo *silo;
-    list_for_each(silo, &watch->silos, programs_node) {
+    list_for_each (silo, &watch->silos, programs_node) {
         silo->helpers_wanted = give_way ? HELPERS_GIVE_WAY : HELPERS_PLACE;
         make_room(silo);
     }
@@ -115,7 +117,8 @@ void programs_free(struct programs *programs) {
     if (!programs)
         return;
     struct watch *watch, *next;
-    HASH_ITER(hash, programs->watches, watch, next) watch_free(programs, watch);
+    HASH_ITER (hash, programs->watches, watch, next)
+        watch_free(programs, watch);
     sd_event_source_disable_unref(programs->io);
     close_fd(&programs->inotify);
     free(programs);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Noticing programs that are installed in a container after it was set up: the stand-in for fusermount3 makes room for them. */
+/* Noticing programs that are installed in a container after it was set up: the stand-in for fusermount3 makes room for
+ * them. */
 #ifndef LINFSP_SERVICE_PROGRAMS_H
 #define LINFSP_SERVICE_PROGRAMS_H
 

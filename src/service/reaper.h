@@ -2,9 +2,10 @@
 /*
  * Closing what came from a container.
  *
- * close(2) can block: flushing a file of a FUSE file system waits for its server, a socket may linger. A client can put such descriptors into a
- * message, and messages into a connection's queue, so that even closing the connection would close them. The service therefore never receives
- * descriptors itself (a worker does), and gives a connection that it is done with to a process that may hang in its stead.
+ * close(2) can block: flushing a file of a FUSE file system waits for its server, a socket may linger. A client can put
+ * such descriptors into a message, and messages into a connection's queue, so that even closing the connection would
+ * close them. The service therefore never receives descriptors itself (a worker does), and gives a connection that it
+ * is done with to a process that may hang in its stead.
  */
 #ifndef LINFSP_SERVICE_REAPER_H
 #define LINFSP_SERVICE_REAPER_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What each message asks for, other than volumes themselves (volume.c). A silo is shown and may touch only what is its own; the host all. */
+/* What each message asks for, other than volumes themselves (volume.c). A silo is shown and may touch only what is its
+ * own; the host all. */
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -63,13 +64,13 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
     WIRE_SET(reply->state, silo->state == SILO_FAILED ? silo->failure : states[silo->state]);
 }
 
-/* ---- lists ---------------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------------------------- */
 
-/* Lists go out as far as the socket takes them; the cursor is the key of the last one sent. Keys only grow in the order of the tables, which
- * is that of insertion, for volumes; silos are told apart by theirs. */
+/* Lists go out as far as the socket takes them; the cursor is the key of the last one sent. Keys only grow in the order
+ * of the tables, which is that of insertion, for volumes; silos are told apart by theirs. */
 static int send_volumes(struct connection *connection) {
     struct volume *volume, *next;
-    HASH_ITER(hash, connection->silo->service->volumes, volume, next) {
+    HASH_ITER (hash, connection->silo->service->volumes, volume, next) {
         if (volume->id <= connection->cursor || volume->state == VOLUME_NEW || volume->state == VOLUME_DETACHED ||
             !may_see(connection->silo, volume->silo))
             continue;
@@ -86,7 +87,7 @@ static int send_volumes(struct connection *connection) {
 static int send_silos(struct connection *connection) {
     struct silo *silo, *next;
     uint64_t position = 0;
-    HASH_ITER(hash, connection->silo->service->silos, silo, next) {
+    HASH_ITER (hash, connection->silo->service->silos, silo, next) {
         if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->mount_namespace))
             continue;
         if (position++ < connection->cursor)
@@ -122,7 +123,7 @@ static void start_list(struct connection *connection, uint16_t type, uint32_t se
     request_continue_list(connection);
 }
 
-/* ---- one at a time ----------------------------------------------------------------------------------------------------- */
+/* ---- one at a time --------------------------------------------------------------------------------------------- */
 
 static uint64_t resident_bytes(void) {
     _cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
@@ -150,8 +151,8 @@ static void get_status(struct connection *connection, uint32_t serial) {
     WIRE_SET(reply.monitor, monitor_kind(service->monitor));
     if (viewer->host) {
         struct silo *silo, *next;
-        HASH_ITER(hash, service->silos, silo, next)
-        reply.silos += !silo->host && silo->state != SILO_NESTED && !silo->dead;
+        HASH_ITER (hash, service->silos, silo, next)
+            reply.silos += !silo->host && silo->state != SILO_NESTED && !silo->dead;
         reply.resident_bytes = resident_bytes();
         reply.cpu_ns = cpu_time();
         reply.pid = (uint32_t)getpid();
@@ -163,7 +164,8 @@ static void get_status(struct connection *connection, uint32_t serial) {
         const struct volume *volume;
         reply.silos = 1;
         reply.volumes = viewer->volumes;
-        list_for_each(volume, &viewer->volume_list, node) reply.shares += volume->prefix[0] != 0;
+        list_for_each (volume, &viewer->volume_list, node)
+            reply.shares += volume->prefix[0] != 0;
     }
     (void)connection_send(connection, &reply, NULL, 0);
 }
@@ -181,8 +183,10 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
         return;
     }
     if (!policy_may_end(connection->silo, &connection->peer, volume)) {
-        (void)connection_error(connection, serial, -EPERM, "volume %llu is another user's: only they or root may unmount "
-                                                           "it", (unsigned long long)volume->id);
+        (void)connection_error(connection, serial, -EPERM,
+                               "volume %llu is another user's: only they or root may unmount "
+                               "it",
+                               (unsigned long long)volume->id);
         return;
     }
     bool ending = volume->state == VOLUME_ENDING;

@@ -30,7 +30,8 @@ static bool is_mounted(const char *path, const char *source) {
     return found;
 }
 
-/* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's before us. */
+/* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's
+ * before us. */
 static int mount_run_dir(void) {
     if (is_mounted(LINFSP_RUN_DIR, LINFSP_RUN_SOURCE))
         return 0;
@@ -142,14 +143,14 @@ static int learn_host(struct service *service) {
     return process_root(getpid(), &service->host_root_device, &service->host_root_inode);
 }
 
-#define STEP(call, what)                                                                                              \
-    do {                                                                                                              \
-        int step_ = (call);                                                                                           \
-        if (step_ < 0) {                                                                                              \
-            log_error("%s: %s", (what), strerror(-step_));                                                            \
-            service_free(service);                                                                                    \
-            return step_;                                                                                             \
-        }                                                                                                             \
+#define STEP(call, what)                                                                                               \
+    do {                                                                                                               \
+        int step_ = (call);                                                                                            \
+        if (step_ < 0) {                                                                                               \
+            log_error("%s: %s", (what), strerror(-step_));                                                             \
+            service_free(service);                                                                                     \
+            return step_;                                                                                              \
+        }                                                                                                              \
     } while (0)
 
 int service_new(const struct limits *limits, const char *dist, struct service **ret_service) {
@@ -218,8 +219,11 @@ void service_stop(struct service *service) {
     log_notice("stopping: %u volumes are unmounted", HASH_CNT(hash, service->volumes));
     service->stopping = true;
     struct volume *volume, *next_volume;
-    HASH_ITER(hash, service->volumes, volume, next_volume) volume_end(volume, "the service stops", true);
+    HASH_ITER (hash, service->volumes, volume, next_volume)
+        volume_end(volume, "the service stops", true);
     struct silo *silo, *next_silo;
-    HASH_ITER(hash, service->silos, silo, next_silo) if (!silo->host) silo_eject(silo);
+    HASH_ITER (hash, service->silos, silo, next_silo)
+        if (!silo->host)
+            silo_eject(silo);
     service_check_stopped(service);
 }

@@ -11,8 +11,8 @@
  *     journal     what a service that starts anew must know (intent: of what a worker is just doing)
  *     worker      processes for all that may block (jobs: inject, broker)
  *
- * All run in one thread around one sd-event loop. Objects belong to struct service and are referred to by key (a silo's mount namespace, a
- * volume's number) wherever an answer comes later, since they may be gone by then.
+ * All run in one thread around one sd-event loop. Objects belong to struct service and are referred to by key (a silo's
+ * mount namespace, a volume's number) wherever an answer comes later, since they may be gone by then.
  */
 #ifndef LINFSP_SERVICE_SERVICE_H
 #define LINFSP_SERVICE_SERVICE_H
@@ -51,7 +51,7 @@ struct silo {
     UT_hash_handle hash;
     bool host;
     bool dead; /* its init is gone, only volumes under way are left */
-    pid_t successor; /* dead: the first process of another container, whose mount namespace has the same number; 0: none */
+    pid_t successor; /* dead: first process of another container whose mount namespace has the same number; 0: none */
     bool successor_early;
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
     enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
@@ -67,7 +67,11 @@ struct silo {
     struct list_node programs_node; /* of its watch */
     struct watch *programs; /* the folder its programs are in; NULL: none */
     bool placing; /* a worker is at its helpers */
-    enum { HELPERS_SETTLED, HELPERS_GIVE_WAY, HELPERS_PLACE } helpers_wanted; /* what is to be done after that: the last event counts */
+    enum {
+        HELPERS_SETTLED,
+        HELPERS_GIVE_WAY,
+        HELPERS_PLACE
+    } helpers_wanted; /* what is to be done after that: the last event counts */
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
@@ -178,11 +182,11 @@ void service_check_stopped(struct service *service);
 
 /* silo.c */
 struct silo *silo_find(struct service *service, uint64_t mount_namespace);
-/* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns 1 when it is (now) known as
- * one, 0 when it is not in a silo (yet), or a negative errno. */
+/* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns
+ * 1 when it is (now) known as one, 0 when it is not in a silo (yet), or a negative errno. */
 int silo_consider(struct service *service, pid_t pid, bool early);
-/* For a runtime's hook: sets the silo of this process up. 1 when the connection is answered later, 0 when it is set up already, or a negative
- * errno. */
+/* For a runtime's hook: sets the silo of this process up. 1 when the connection is answered later, 0 when it is set up
+ * already, or a negative errno. */
 int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs);
 int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since);
 int silo_make_host(struct service *service);
@@ -196,7 +200,8 @@ bool silo_in_use(const struct silo *silo);
 /* connection.c */
 void connection_accept(struct silo *silo, bool network);
 void connection_free(struct connection *connection);
-/* Sends a reply or an event; closes the connection where that fails: do not use it when this returns a negative errno. */
+/* Sends a reply or an event; closes the connection where that fails: do not use it when this
+ * returns a negative errno. */
 int connection_send(struct connection *connection, const void *message, const int *fds, size_t n_fds);
 int connection_error(struct connection *connection, uint32_t serial, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -283,8 +288,8 @@ int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
 /* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
-/* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested, the outermost around
- * it but the host's own. */
+/* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested,
+ * the outermost around it but the host's own. */
 int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
 /* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);

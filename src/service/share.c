@@ -2,8 +2,9 @@
 /*
  * Publishing a volume that is mounted already, and taking it back: for programs that know nothing of prefixes.
  *
- * The superblock must be one that the host may look into: of the initial user namespace, and open to other users (allow_other). What a
- * container with a user namespace of its own has mounted as a disk is not; it has to be mounted with its prefix from the start.
+ * The superblock must be one that the host may look into: of the initial user namespace, and open to other users
+ * (allow_other). What a container with a user namespace of its own has mounted as a disk is not; it has to be mounted
+ * with its prefix from the start.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -17,7 +18,7 @@
 #include "util/log.h"
 #include "wire/codec.h"
 
-/* ---- in a worker -------------------------------------------------------------------------------------------------- */
+/* ---- in a worker ----------------------------------------------------------------------------------------------- */
 
 static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
     _cleanup_close_ int mount = -1;
@@ -59,7 +60,7 @@ void share_job(const struct job_base *base, const struct job *job, const int *fd
         job_fail(result, -errno, "cannot mount at %s: %s", path, strerror(errno));
 }
 
-/* ---- in the service ------------------------------------------------------------------------------------------------ */
+/* ---- in the service -------------------------------------------------------------------------------------------- */
 
 static void drop_prefix(struct volume *volume) {
     unc_release(volume->service->unc, volume->id);
@@ -153,9 +154,10 @@ void share_remove(struct connection *connection, const struct wire_share *reques
     if (!volume)
         return;
     if (!volume->prefix[0] || !volume->mount_point[0]) {
-        (void)connection_error(connection, serial, -EINVAL, volume->prefix[0]
-                                   ? "%s is nowhere but under its prefix: linfsp umount ends it"
-                                   : "%s is not shared", target);
+        (void)connection_error(connection, serial, -EINVAL,
+                               volume->prefix[0] ? "%s is nowhere but under its prefix: linfsp umount ends it"
+                                                 : "%s is not shared",
+                               target);
         return;
     }
     connection_wait(connection, serial);

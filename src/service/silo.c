@@ -2,9 +2,9 @@
 /*
  * A silo: found, furnished, served, forgotten.
  *
- * It is known by its mount namespace. Its *anchor* (target.init_pid, with a pidfd) is its topmost process. Where that is process 1 of
- * a pid namespace, its end is the silo's; else another process of the same mount namespace becomes the anchor. No descriptor of the silo's
- * namespaces or files is held: that would keep them alive behind the engine's back.
+ * It is known by its mount namespace. Its *anchor* (target.init_pid, with a pidfd) is its topmost process. Where that
+ * is process 1 of a pid namespace, its end is the silo's; else another process of the same mount namespace becomes the
+ * anchor. No descriptor of the silo's namespaces or files is held: that would keep them alive behind the engine's back.
  *
  * Setting up is a job (inject.c); a failure is noted and swallowed: a container must never fail for us.
  */
@@ -20,8 +20,8 @@
 
 #include "service/describe.h"
 #include "service/owner.h"
-#include "service/reaper.h"
 #include "service/programs.h"
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
@@ -72,7 +72,7 @@ void silo_describe(struct silo *silo) {
                                       on_described, silo->service, silo->mount_namespace) >= 0;
 }
 
-/* ---- its folder --------------------------------------------------------------------------------------------------- */
+/* ---- its folder ------------------------------------------------------------------------------------------------ */
 
 static int open_folder(const struct silo *silo) {
     int fd = open(silo->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -146,7 +146,7 @@ static void remove_folder(struct silo *silo) {
     (void)rmdir(silo->folder);
 }
 
-/* ---- its sockets -------------------------------------------------------------------------------------------------- */
+/* ---- its sockets ----------------------------------------------------------------------------------------------- */
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct silo *silo = userdata;
@@ -173,7 +173,7 @@ static int bind_socket(struct silo *silo, size_t which) {
     return 0;
 }
 
-/* ---- its life ------------------------------------------------------------------------------------------------------ */
+/* ---- its life -------------------------------------------------------------------------------------------------- */
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
@@ -265,7 +265,8 @@ void silo_free(struct silo *silo) {
         return;
     struct service *service = silo->service;
     struct connection *connection, *next;
-    list_for_each_safe(connection, next, &silo->connection_list, node) connection_free(connection);
+    list_for_each_safe (connection, next, &silo->connection_list, node)
+        connection_free(connection);
     HASH_DELETE(hash, service->silos, silo);
     for (int i = 0; i < 2; i++) {
         sd_event_source_disable_unref(silo->socket_io[i]);
@@ -398,8 +399,10 @@ static void silo_ended(struct silo *silo) {
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
     silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
     struct volume *volume, *next;
-    list_for_each(volume, &silo->volume_list, node) volume_abort(volume);
-    list_for_each_safe(volume, next, &silo->volume_list, node) volume_end(volume, "the container has ended", true);
+    list_for_each (volume, &silo->volume_list, node)
+        volume_abort(volume);
+    list_for_each_safe (volume, next, &silo->volume_list, node)
+        volume_end(volume, "the container has ended", true);
     for (int i = 0; i < 2; i++) {
         silo->socket_io[i] = sd_event_source_disable_unref(silo->socket_io[i]);
         reaper_close(silo->service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
@@ -410,8 +413,9 @@ static void silo_ended(struct silo *silo) {
 }
 
 /*
- * The number of a mount namespace is free for another container as soon as its last process has left it, which is before that process has
- * ended: an init waits for processes of its own that others have yet to reap. Returns the silo where it is of the same namespace still.
+ * The number of a mount namespace is free for another container as soon as its last process has left it, which is
+ * before that process has ended: an init waits for processes of its own that others have yet to reap. Returns the silo
+ * where it is of the same namespace still.
  */
 static struct silo *silo_unless_ended(struct silo *silo, pid_t pid, bool early) {
     struct service *service = silo->service;

@@ -45,8 +45,14 @@ static void settings_are_read(void **state) {
 
 static void nonsense_is_refused(void **state) {
     static const char *const texts[] = {
-        "nosuch = 1\n",        "max_volumes_per_silo\n",     "max_volumes_per_silo = \n", "max_volumes_per_silo = x\n",
-        "request_timeout = 1", "request_timeout = 99999999", "allow_network_volumes = maybe\n", "= 3\n",
+        "nosuch = 1\n",
+        "max_volumes_per_silo\n",
+        "max_volumes_per_silo = \n",
+        "max_volumes_per_silo = x\n",
+        "request_timeout = 1",
+        "request_timeout = 99999999",
+        "allow_network_volumes = maybe\n",
+        "= 3\n",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct limits limits = {.volumes_per_silo = 77};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/mount.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <errno.h>
-#include <linux/mount.h>
 
 #include <cmocka.h>
 
@@ -67,12 +67,18 @@ static void refusals_name_the_option_and_change_nothing(void **state) {
         const char *text, *named;
         int error;
     } cases[] = {
-        {"blkdev", "blkdev", -EPERM},          {"blksize=512", "blksize=512", -EPERM},
-        {"nosuch", "nosuch", -EINVAL},         {"fd=3", "fd=3", -EINVAL},
-        {"rootmode=40000", "rootmode", -EINVAL}, {"user_id=0", "user_id", -EINVAL},
-        {"max_read=", "max_read=", -EINVAL},   {"max_read=-1", "max_read=-1", -EINVAL},
-        {"max_read=1x", "max_read=1x", -EINVAL}, {"max_read=99999999999", "max_read", -EINVAL},
-        {"roo", "roo", -EINVAL},               {"ro=1", "ro=1", -EINVAL},
+        {"blkdev", "blkdev", -EPERM},
+        {"blksize=512", "blksize=512", -EPERM},
+        {"nosuch", "nosuch", -EINVAL},
+        {"fd=3", "fd=3", -EINVAL},
+        {"rootmode=40000", "rootmode", -EINVAL},
+        {"user_id=0", "user_id", -EINVAL},
+        {"max_read=", "max_read=", -EINVAL},
+        {"max_read=-1", "max_read=-1", -EINVAL},
+        {"max_read=1x", "max_read=1x", -EINVAL},
+        {"max_read=99999999999", "max_read", -EINVAL},
+        {"roo", "roo", -EINVAL},
+        {"ro=1", "ro=1", -EINVAL},
         {"context=x", "context", -EINVAL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -100,12 +106,9 @@ static void what_is_too_long_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_option_does_what_it_says),
-        cmocka_unit_test(the_last_of_two_contraries_counts),
-        cmocka_unit_test(nothing_is_no_option),
-        cmocka_unit_test(a_backslash_takes_the_commas_meaning_away),
-        cmocka_unit_test(a_prefix_keeps_its_backslashes),
-        cmocka_unit_test(refusals_name_the_option_and_change_nothing),
+        cmocka_unit_test(each_option_does_what_it_says),  cmocka_unit_test(the_last_of_two_contraries_counts),
+        cmocka_unit_test(nothing_is_no_option),           cmocka_unit_test(a_backslash_takes_the_commas_meaning_away),
+        cmocka_unit_test(a_prefix_keeps_its_backslashes), cmocka_unit_test(refusals_name_the_option_and_change_nothing),
         cmocka_unit_test(what_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,8 @@ void unc_free(struct unc *unc, bool unmount) {
     if (!unc)
         return;
     struct share *share, *next;
-    HASH_ITER(hash, unc->shares, share, next) share_free(unc, share);
+    HASH_ITER (hash, unc->shares, share, next)
+        share_free(unc, share);
     close_fd(&unc->writable);
     if (unmount) {
         if (umount2(LINFSP_UNC_ROOT, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
@@ -171,7 +172,9 @@ static const struct share *share_overlapping(const struct unc *unc, const char *
     const struct server *server = server_find(unc, folded);
     struct share *share;
     if (server)
-        list_for_each(share, &server->shares, node) if (prefix_overlaps(share->folded, folded)) return share;
+        list_for_each (share, &server->shares, node)
+            if (prefix_overlaps(share->folded, folded))
+                return share;
     return NULL;
 }
 

@@ -5,10 +5,11 @@
  *     NEW        asked for; a worker makes its mounts
  *     LIVE       mounted; its server has the fuse descriptor, its life line is open
  *     ENDING     a worker unmounts it
- *     DETACHED   unmounted at its server's wish; files may still be open, and its server goes on answering until its life line closes
+ *     DETACHED   unmounted at its server's wish; files may still be open, and its server goes on answering until its
+ *                life line closes
  *
- * A connection is cut off (fusectl's abort) through a file opened when the volume was made: numbers of connections are used again, an open abort
- * file never means another.
+ * A connection is cut off (fusectl's abort) through a file opened when the volume was made: numbers of connections are
+ * used again, an open abort file never means another.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -99,12 +100,13 @@ static void open_abort(struct volume *volume) {
     char name[32];
     snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
     volume->abort_fd = openat(volume->service->fusectl, name, O_WRONLY | O_CLOEXEC);
-    if (volume->abort_fd < 0 && (errno != ENOENT || volume->connection)) /* its mount may have gone while no service ran */
+    if (volume->abort_fd < 0 &&
+        (errno != ENOENT || volume->connection)) /* its mount may have gone while no service ran */
         log_warning("volume %llu: connection %u is not under fusectl: %s", (unsigned long long)volume->id,
                     volume->fuse_device, strerror(errno));
 }
 
-/* ---- made ---------------------------------------------------------------------------------------------------------- */
+/* ---- made ------------------------------------------------------------------------------------------------------ */
 
 static void close_fds(int *fds, size_t n_fds) {
     for (size_t i = 0; i < n_fds; i++)
@@ -130,7 +132,8 @@ static uint32_t letter_bit(const struct volume *volume) {
     return name && name[1] >= 'a' && name[1] <= 'z' ? UINT32_C(1) << (name[1] - 'a') : 0;
 }
 
-/* A volume may find the folder of one that is just being unmounted, and mount on it before it is removed: then it has it to remove. */
+/* A volume may find the folder of one that is just being unmounted, and mount on it before it is removed: then it has
+ * it to remove. */
 static void inherit_letter(struct volume *volume, const struct silo *silo) {
     if (!silo || !volume->made.by_service || !(silo->letter_folders & letter_bit(volume)))
         return;
@@ -141,8 +144,9 @@ static void inherit_letter(struct volume *volume, const struct silo *silo) {
 /* With the last letter. Until then one may be on its way that finds the folder of another. */
 static void forget_letters(struct silo *silo, const struct volume *gone) {
     const struct volume *other;
-    list_for_each(other, &silo->volume_list, node) if (other != gone && other->made.by_service)
-        return;
+    list_for_each (other, &silo->volume_list, node)
+        if (other != gone && other->made.by_service)
+            return;
     silo->letter_folders = 0;
     silo->made_letters = false;
 }
@@ -255,13 +259,19 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
     int r = prefix_parse(prefix, volume->prefix, &why);
     if (r < 0)
         return connection_error(connection, serial, r, "prefix \"%.80s%s\": %s", prefix,
-                                strlen(prefix) > 80 ? "..." : "", why) < 0 ? -EPIPE : r;
+                                strlen(prefix) > 80 ? "..." : "", why) < 0
+                   ? -EPIPE
+                   : r;
     r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
         (void)prefix_to_unc(taken, unc, sizeof unc);
-        return connection_error(connection, serial, r, "the prefix %s is in use: choose another (linfsp volumes, on the "
-                                                       "host, shows whose it is)", unc) < 0 ? -EPIPE : r;
+        return connection_error(connection, serial, r,
+                                "the prefix %s is in use: choose another (linfsp volumes, on the "
+                                "host, shows whose it is)",
+                                unc) < 0
+                   ? -EPIPE
+                   : r;
     }
     if (r < 0)
         return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, strerror(-r)) < 0 ? -EPIPE : r;
@@ -272,7 +282,8 @@ int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t
     struct service *service = volume->service;
     job->mount.volume = volume->id;
     return workers_submit(service->workers, job, fds, n_fds,
-                          worker_lane(volume->silo, job->target.host, volume->peer.uid), on_mounted, service, volume->id);
+                          worker_lane(volume->silo, job->target.host, volume->peer.uid), on_mounted, service,
+                          volume->id);
 }
 
 static void fill_job(struct job *job, struct volume *volume, const struct silo *silo,
@@ -309,7 +320,8 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     char message[WIRE_TEXT_MAX];
     if (connection->volume || connection->carries_fds != !!(request->flags & WIRE_CREATE_MOUNT_POINT_FD)) {
         (void)connection_error(connection, serial, connection->volume ? -EBUSY : -EINVAL,
-                               connection->volume ? "this connection has a volume already" : "the request is malformed");
+                               connection->volume ? "this connection has a volume already"
+                                                  : "the request is malformed");
         return;
     }
     int r = policy_create(silo, &connection->peer, connection->network, request, message, sizeof message);
@@ -353,7 +365,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     (void)process_start(volume->peer.pid, &volume->server_start); /* the worker is at work meanwhile */
 }
 
-/* ---- ended --------------------------------------------------------------------------------------------------------- */
+/* ---- ended ----------------------------------------------------------------------------------------------------- */
 
 static void tell_end(struct volume *volume) {
     struct connection *connection = life_line(volume);
@@ -473,7 +485,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->made_parent >= 0)
         fds[n++] = volume->made_parent;
     /* a lane beside that of its mounts: those may hang */
-    int r = workers_submit(service->workers, &job, fds, n, worker_lane(silo->mount_namespace, silo->host, volume->peer.uid) | UNMOUNT_LANE,
+    int r = workers_submit(service->workers, &job, fds, n,
+                           worker_lane(silo->mount_namespace, silo->host, volume->peer.uid) | UNMOUNT_LANE,
                            on_unmounted, service, volume->id);
     if (!volume->not_lazy)
         reaper_close(service->reaper, steal_fd(&volume->made_parent));
@@ -482,7 +495,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
         volume_abort(volume);
         if (volume->unc_path[0])
             (void)umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
-        struct job_result result = {.error = r, .message = "the container's file systems hung too often to be unmounted"};
+        struct job_result result = {.error = r,
+                                    .message = "the container's file systems hung too often to be unmounted"};
         answer_waiter(volume, &result);
         volume_free(volume);
     }
@@ -503,9 +517,9 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
     struct volume *volume, *newest = NULL;
     if (strlen(path) == 2 && path[1] == ':') /* a letter */
         snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", target[0] | 0x20);
-    list_for_each(volume, &silo->volume_list, node) if (volume->mount_point[0] && strcmp(volume->mount_point, path) == 0 &&
-                                                        (!newest || volume->id > newest->id))
-        newest = volume;
+    list_for_each (volume, &silo->volume_list, node)
+        if (volume->mount_point[0] && strcmp(volume->mount_point, path) == 0 && (!newest || volume->id > newest->id))
+            newest = volume;
     if (newest) /* programs may mount over each other: the one on top */
         return newest;
     if (prefix_parse_path(path, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) < 0)
@@ -513,7 +527,7 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
     return volume_find(service, unc_resolve(service->unc, canonical, &rest));
 }
 
-/* ---- after a restart ------------------------------------------------------------------------------------------------ */
+/* ---- after a restart ------------------------------------------------------------------------------------------- */
 
 static bool server_is_there(const struct volume *volume) {
     uint64_t start;
@@ -560,8 +574,8 @@ int volume_restore(struct service *service, struct volume *volume) {
         return 0;
     }
     volume->orphan_turns = ORPHAN_TURNS;
-    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000, on_orphaned,
-                                      volume);
+    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
+                                      on_orphaned, volume);
 }
 
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {

@@ -24,7 +24,8 @@
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
 #define JOBS_PER_LANE 2
-/* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left so much. */
+/* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left
+ * so much. */
 #define JOBS_PER_OWNER (WORKERS_MAX / 4)
 #define JOBS_OF_OWNERS (WORKERS_MAX * 3 / 4)
 #define LANE_LOST_MAX 4
@@ -84,7 +85,7 @@ static void close_all(int *fds, size_t n_fds) {
         close_fd(&fds[i]);
 }
 
-/* ---- the worker's side ------------------------------------------------------------------------------------------ */
+/* ---- the worker's side ----------------------------------------------------------------------------------------- */
 
 static void perform(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
                     struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
@@ -165,7 +166,8 @@ static bool work_once(int socket, const struct job_base *base) {
 _Noreturn static void worker_main(int socket, int run_dir, int fuse_device, int programs) {
     prctl(PR_SET_NAME, "linfspd-worker");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM, SIG_IGN); /* sent to all of the service's processes, it is for the service: it needs us to the end */
+    signal(SIGTERM,
+           SIG_IGN); /* sent to all of the service's processes, it is for the service: it needs us to the end */
     signal(SIGINT, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
@@ -187,14 +189,15 @@ _Noreturn static void worker_main(int socket, int run_dir, int fuse_device, int 
     _exit(0);
 }
 
-/* ---- the service's side ----------------------------------------------------------------------------------------- */
+/* ---- the service's side ---------------------------------------------------------------------------------------- */
 
 static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata);
 static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
 static void dispatch(struct workers *workers);
 static void fail_unreached(struct workers *workers);
 
-/* The last may be a client's socket, or a folder in a container, and ours the last descriptor of it by now: that close blocks. */
+/* The last may be a client's socket, or a folder in a container, and ours the last descriptor of it by now: that close
+ * blocks. */
 static void close_queued(struct workers *workers, struct queued *queued) {
     const struct job *job = &queued->job;
     if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT))
@@ -295,7 +298,7 @@ static bool has_room(const struct workers *workers, const struct queued *queued)
     unsigned lane = 0, owner = 0, owners = 0;
     const struct job_target *target = &queued->job.target;
     const struct worker *worker;
-    list_for_each(worker, &workers->all, node) { // NOLINT(clang-analyzer-unix.Malloc)
+    list_for_each (worker, &workers->all, node) { // NOLINT(clang-analyzer-unix.Malloc)
         const struct queued *other = worker->at_work;
         if (!other)
             continue;
@@ -308,7 +311,9 @@ static bool has_room(const struct workers *workers, const struct queued *queued)
 
 static struct worker *idle_worker(struct workers *workers) {
     struct worker *worker;
-    list_for_each(worker, &workers->all, node) if (!worker->at_work) return worker; // NOLINT(clang-analyzer-unix.Malloc)
+    list_for_each (worker, &workers->all, node)
+        if (!worker->at_work)
+            return worker; // NOLINT(clang-analyzer-unix.Malloc)
     return NULL;
 }
 
@@ -325,7 +330,8 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
 }
 
 /* fds: those kept with the job, which are closed then, or its submitter's own. */
-static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds, size_t n_fds) {
+static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds,
+                      size_t n_fds) {
     list_remove(&queued->node);
     worker->at_work = queued;
     workers->idle--;
@@ -348,7 +354,9 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
 
 static struct queued *first_unreached(const struct workers *workers) {
     struct queued *queued;
-    list_for_each(queued, &workers->queue, node) if (queued->unreached) return queued;
+    list_for_each (queued, &workers->queue, node)
+        if (queued->unreached)
+            return queued;
     return NULL;
 }
 
@@ -362,7 +370,7 @@ static void fail_unreached(struct workers *workers) {
 
 static void start_what_can(struct workers *workers) {
     struct queued *queued, *next;
-    list_for_each_safe(queued, next, &workers->queue, node) {
+    list_for_each_safe (queued, next, &workers->queue, node) {
         if (queued->unreached || !has_room(workers, queued))
             continue;
         struct worker *worker = idle_worker(workers);
@@ -462,13 +470,13 @@ void workers_free(struct workers *workers) {
     if (!workers)
         return;
     struct worker *worker, *next;
-    list_for_each_safe(worker, next, &workers->all, node) {
+    list_for_each_safe (worker, next, &workers->all, node) {
         if (worker->at_work)
             kill(worker->pid, SIGKILL);
         worker_free(worker);
     }
     struct queued *queued, *next_queued;
-    list_for_each_safe(queued, next_queued, &workers->queue, node) {
+    list_for_each_safe (queued, next_queued, &workers->queue, node) {
         list_remove(&queued->node);
         queued_free(workers, queued);
     }
@@ -528,6 +536,8 @@ int workers_idle(const struct workers *workers) {
     if (!list_empty(&workers->queue))
         return 0;
     struct worker *worker;
-    list_for_each(worker, &workers->all, node) if (worker->at_work) return 0;
+    list_for_each (worker, &workers->all, node)
+        if (worker->at_work)
+            return 0;
     return 1;
 }

@@ -2,10 +2,11 @@
 /*
  * Workers: processes that do what may block.
  *
- * A worker is forked from the service, keeps none of its descriptors, and takes one job at a time over a socketpair. Spare ones are forked
- * ahead, so that a job does not wait for a fork. A worker that entered a user namespace ends after its job; one that
- * does not answer within the limit is killed and counted against the silo that it worked for, and the job fails with -ETIMEDOUT. A silo has
- * at most two jobs at work, and none once too many of its workers were lost, so that it can hold up nobody but itself.
+ * A worker is forked from the service, keeps none of its descriptors, and takes one job at a time over a socketpair.
+ * Spare ones are forked ahead, so that a job does not wait for a fork. A worker that entered a user namespace ends
+ * after its job; one that does not answer within the limit is killed and counted against the silo that it worked for,
+ * and the job fails with -ETIMEDOUT. A silo has at most two jobs at work, and none once too many of its workers were
+ * lost, so that it can hold up nobody but itself.
  */
 #ifndef LINFSP_SERVICE_WORKER_H
 #define LINFSP_SERVICE_WORKER_H
@@ -24,13 +25,14 @@ int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_de
                 struct workers **ret_workers);
 void workers_free(struct workers *workers);
 
-/* Of a silo (its mount namespace), or of one user of the host: there they are to hold up nobody else, least of all root. */
+/* Of a silo (its mount namespace), or of one user of the host: there they are to hold up nobody else, least of all
+ * root. */
 static inline uint64_t worker_lane(uint64_t mount_namespace, bool host, uid_t uid) {
     return mount_namespace | (host ? (uint64_t)(uid & 0x3fffffff) << 32 : 0);
 }
 
-/* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at a time (a silo's
- * mount namespace). */
+/* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at
+ * a time (a silo's mount namespace). */
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
                    job_done done, void *context, uint64_t key);
 /* The lane's silo is gone: what was lost for it no longer counts. */

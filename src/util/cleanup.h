@@ -34,12 +34,12 @@ static inline void free_pointer(void *pointer) {
     *(void **)pointer = NULL;
 }
 
-#define steal_pointer(pointer)                                                                                        \
-    ({                                                                                                                \
-        __typeof__(pointer) *from_ = &(pointer);                                                                      \
-        __typeof__(pointer) stolen_ = *from_;                                                                         \
-        *from_ = NULL;                                                                                                \
-        stolen_;                                                                                                      \
+#define steal_pointer(pointer)                                                                                         \
+    ({                                                                                                                 \
+        __typeof__(pointer) *from_ = &(pointer);                                                                       \
+        __typeof__(pointer) stolen_ = *from_;                                                                          \
+        *from_ = NULL;                                                                                                 \
+        stolen_;                                                                                                       \
     })
 
 static inline void close_dir(DIR **dir) {

@@ -36,12 +36,12 @@ static inline void list_remove(struct list_node *node) {
 
 #define list_element(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define list_for_each(element, head, member)                                                                          \
+#define list_for_each(element, head, member)                                                                           \
     for ((element) = list_element((head)->next, __typeof__(*(element)), member); &(element)->member != (head);         \
          (element) = list_element((element)->member.next, __typeof__(*(element)), member))
 
 /* The element may be removed while it is visited. */
-#define list_for_each_safe(element, after, head, member)                                                              \
+#define list_for_each_safe(element, after, head, member)                                                               \
     for ((element) = list_element((head)->next, __typeof__(*(element)), member),                                       \
         (after) = list_element((element)->member.next, __typeof__(*(element)), member);                                \
          &(element)->member != (head);                                                                                 \

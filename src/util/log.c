@@ -20,7 +20,8 @@ void log_set_identity(const char *text) {
     identity = text;
 }
 
-/* systemd sets JOURNAL_STREAM for what it connects to the journal; only the journal understands priorities in the text. */
+/* systemd sets JOURNAL_STREAM for what it connects to the journal; only the journal understands
+ * priorities in the text. */
 static bool goes_to_journal(void) {
     static int known = -1;
     if (known < 0)

@@ -58,7 +58,8 @@ static size_t collect(struct msghdr *message, int *fds, size_t max, size_t *ret_
 ssize_t socket_receive(int socket, void *data, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
     struct iovec part = {data, size};
     union control control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     int fds[FDS_MAX];
     size_t n_fds = 0;
     ssize_t received;

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes the character at text, of which size bytes may be read. Returns how many bytes it takes (1 to 4), or 0 where there is no
- * valid one (also for size 0). NUL is a character here. */
+/* Decodes the character at text, of which size bytes may be read. Returns how many bytes it takes (1 to 4), or 0 where
+ * there is no valid one (also for size 0). NUL is a character here. */
 size_t utf8_decode(const char *text, size_t size, uint32_t *ret_character);
 
 /* C0, DEL and C1: what a terminal or a log may take for a command. */
@@ -16,10 +16,12 @@ static inline bool utf8_is_control(uint32_t character) {
     return character < 0x20 || (character >= 0x7f && character <= 0x9f);
 }
 
-/* The greatest length <= size at which text (size bytes of UTF-8, or more of it) can be cut without splitting a character. */
+/* The greatest length <= size at which text (size bytes of UTF-8, or more of it) can be cut without splitting a
+ * character. */
 size_t utf8_boundary(const char *text, size_t size);
 
-/* Copies text into ret (size bytes, at least 1) for showing it: controls and invalid bytes become '?'. Truncates on a boundary. */
+/* Copies text into ret (size bytes, at least 1) for showing it: controls and invalid bytes become '?'. Truncates on a
+ * boundary. */
 void utf8_printable(const char *text, char *ret, size_t size);
 
 #endif

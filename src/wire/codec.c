@@ -28,12 +28,12 @@
 
 enum kind {
     KIND_STRING = 1, /* one line */
-    KIND_TEXT,       /* newlines and tabs allowed */
-    KIND_LETTER,     /* "", "*", "a" to "z" */
-    KIND_COMPONENT,  /* "" or a file's name */
-    KIND_FLAGS,      /* u32, bits of limit only */
-    KIND_AT_MOST,    /* u32, 0 to limit */
-    KIND_ERRNO,      /* i32, 1 to limit */
+    KIND_TEXT, /* newlines and tabs allowed */
+    KIND_LETTER, /* "", "*", "a" to "z" */
+    KIND_COMPONENT, /* "" or a file's name */
+    KIND_FLAGS, /* u32, bits of limit only */
+    KIND_AT_MOST, /* u32, 0 to limit */
+    KIND_ERRNO, /* i32, 1 to limit */
 };
 
 struct member {

@@ -38,10 +38,10 @@ size_t wire_size_of(uint16_t type);
 /* The type's name as in protocol.h, without WIRE_, in lower case: for logs. Never NULL. */
 const char *wire_type_name(uint16_t type);
 
-/* Whether size bytes at message are a well-formed message: magic, version, known type, exact size, strings terminated and zero-filled
- * and valid UTF-8 without control characters (text and message members may hold newlines), enumerations and flags known, reserved
- * members zero. Returns 0, or -EPROTO for another magic or version, -EBADMSG otherwise; ret_why (may be NULL) then says in a few
- * words what was wrong, static storage. */
+/* Whether size bytes at message are a well-formed message: magic, version, known type, exact size, strings terminated
+ * and zero-filled and valid UTF-8 without control characters (text and message members may hold newlines), enumerations
+ * and flags known, reserved members zero. Returns 0, or -EPROTO for another magic or version, -EBADMSG otherwise;
+ * ret_why (may be NULL) then says in a few words what was wrong, static storage. */
 int wire_check(const union wire_message *message, size_t size, const char **ret_why);
 
 /* Zeroes a message of this type and fills its header in. message must hold wire_size_of(type) bytes. */
@@ -51,13 +51,13 @@ void wire_begin(void *message, uint16_t type, uint32_t serial);
 int wire_set_string(char *member, size_t member_size, const char *text);
 #define WIRE_SET(member, text) wire_set_string((member), sizeof(member), (text))
 
-/* Sends a message begun by wire_begin with fds (not closed). Never raises SIGPIPE. Returns 0 or a negative errno; -EAGAIN on a
- * non-blocking socket that is full. */
+/* Sends a message begun by wire_begin with fds (not closed). Never raises SIGPIPE. Returns 0 or a negative errno;
+ * -EAGAIN on a non-blocking socket that is full. */
 int wire_send(int socket, const void *message, const int *fds, size_t n_fds);
 
-/* Receives one message and its fds (O_CLOEXEC). fds must hold WIRE_FDS_MAX; *ret_n_fds of them are the caller's to close.
- * Returns 1 for a message that passed wire_check, 0 for the end of the connection, -EAGAIN where there is none yet, -EBADMSG or -EPROTO
- * for a malformed or truncated one (its fds are closed already), or another negative errno. */
+/* Receives one message and its fds (O_CLOEXEC). fds must hold WIRE_FDS_MAX; *ret_n_fds of them are the caller's to
+ * close. Returns 1 for a message that passed wire_check, 0 for the end of the connection, -EAGAIN where there is none
+ * yet, -EBADMSG or -EPROTO for a malformed or truncated one (its fds are closed already), or another negative errno. */
 int wire_receive(int socket, union wire_message *ret_message, int *ret_fds, size_t *ret_n_fds, const char **ret_why);
 
 #endif

@@ -10,10 +10,10 @@
 bool wire_in_container(void);
 
 /*
- * Connects to device, "disk" or "net". In a container, where /dev/linfsp may still be on its way, waits up to timeout_ms (< 0: one second)
- * for the service; on the host it does not wait. The socket is O_CLOEXEC and blocking. Returns 0, -ENODEV where no service
- * is to be found (wire_no_service_message then says what to do), -EACCES, -EAGAIN (the service is busy: too many
- * connections), or another negative errno.
+ * Connects to device, "disk" or "net". In a container, where /dev/linfsp may still be on its way, waits up to
+ * timeout_ms (< 0: one second) for the service; on the host it does not wait. The socket is O_CLOEXEC and blocking.
+ * Returns 0, -ENODEV where no service is to be found (wire_no_service_message then says what to do), -EACCES, -EAGAIN
+ * (the service is busy: too many connections), or another negative errno.
  */
 int wire_connect(const char *device, int timeout_ms, int *ret_socket);
 

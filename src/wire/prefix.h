@@ -10,16 +10,16 @@
 #define PREFIX_COMPONENTS_MAX 16
 
 /*
- * Accepts \server\share, \\server\share, //server/share (one or two leading separators, backslashes or slashes, at least two components,
- * one trailing separator is dropped) and writes the canonical form "server/share": no leading separator, '/' between.
- * Refused, each with a message of its own in ret_why (static storage, may be NULL), with -EINVAL, or -ENAMETOOLONG: fewer than two
- * components, an empty one, "." or "..", control characters, invalid UTF-8, a component over 255 bytes, the whole over
- * PREFIX_MAX. The case is kept.
+ * Accepts \server\share, \\server\share, //server/share (one or two leading separators, backslashes or slashes, at
+ * least two components, one trailing separator is dropped) and writes the canonical form "server/share": no leading
+ * separator, '/' between. Refused, each with a message of its own in ret_why (static storage, may be NULL), with
+ * -EINVAL, or -ENAMETOOLONG: fewer than two components, an empty one, "." or "..", control characters, invalid UTF-8, a
+ * component over 255 bytes, the whole over PREFIX_MAX. The case is kept.
  */
 int prefix_parse(const char *text, char ret_canonical[PREFIX_MAX], const char **ret_why);
 
-/* The simple case folding (Unicode, utf8proc) of a canonical prefix: two prefixes are the same when these are equal bytes.
- * -ENAMETOOLONG where folding makes it too long. */
+/* The simple case folding (Unicode, utf8proc) of a canonical prefix: two prefixes are the same when these are equal
+ * bytes. -ENAMETOOLONG where folding makes it too long. */
 int prefix_fold(const char *canonical, char ret_folded[PREFIX_MAX]);
 
 /* Whether two folded prefixes cannot both exist: equal, or one lies below the other on a component boundary. */

@@ -2,18 +2,18 @@
 /*
  * The language between a client (liblinfsp, linfsp, fusermount3) and the service (linfspd).
  *
- * Model. A silo has two listening sockets, `disk` and `net` (AF_UNIX, SOCK_SEQPACKET), in the folder injected at /dev/linfsp;
- * the host has the same two in /run/linfsp/host. Which silo a client belongs to is known from the socket that it
- * connected to, who it is from SO_PEERCRED; nothing a message says is believed on either.
+ * Model. A silo has two listening sockets, `disk` and `net` (AF_UNIX, SOCK_SEQPACKET), in the folder injected at
+ * /dev/linfsp; the host has the same two in /run/linfsp/host. Which silo a client belongs to is known from the socket
+ * that it connected to, who it is from SO_PEERCRED; nothing a message says is believed on either.
  *
  * A message is one packet: a struct below, whole, of fixed size, that begins with struct wire_header, and at most
- * WIRE_FDS_MAX descriptors by SCM_RIGHTS. Strings are NUL-terminated inside their arrays, zero-filled behind. Reserved members
- * and padding are zero. Host byte order: both ends run on one kernel.
+ * WIRE_FDS_MAX descriptors by SCM_RIGHTS. Strings are NUL-terminated inside their arrays, zero-filled behind. Reserved
+ * members and padding are zero. Host byte order: both ends run on one kernel.
  *
- * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME or WIRE_SILO. The
- * connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On it the
- * service may send WIRE_VOLUME_ENDED at any time. When the life line breaks without that message the service has died:
- * the client goes on serving and hands its cookie to the next service by WIRE_ATTACH_VOLUME.
+ * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME or WIRE_SILO.
+ * The connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On
+ * it the service may send WIRE_VOLUME_ENDED at any time. When the life line breaks without that message the service has
+ * died: the client goes on serving and hands its cookie to the next service by WIRE_ATTACH_VOLUME.
  */
 #ifndef LINFSP_WIRE_PROTOCOL_H
 #define LINFSP_WIRE_PROTOCOL_H
@@ -96,12 +96,14 @@ struct wire_init {
 #define WIRE_CREATE_NOEXEC (1u << 1)
 /* The mount point comes as the first fd: O_PATH | O_DIRECTORY, opened by the client. */
 #define WIRE_CREATE_MOUNT_POINT_FD (1u << 2)
-/* The client made the mount point: the second fd is its parent (O_PATH), made_name its name. The service removes it at the end,
- * with the client's own rights. */
+/* The client made the mount point: the second fd is its parent (O_PATH), made_name its name. The service removes it at
+ * the end, with the client's own rights. */
 #define WIRE_CREATE_MADE_MOUNT_POINT (1u << 3)
-#define WIRE_CREATE_FLAGS (WIRE_CREATE_READ_ONLY | WIRE_CREATE_NOEXEC | WIRE_CREATE_MOUNT_POINT_FD | WIRE_CREATE_MADE_MOUNT_POINT)
+#define WIRE_CREATE_FLAGS                                                                                              \
+    (WIRE_CREATE_READ_ONLY | WIRE_CREATE_NOEXEC | WIRE_CREATE_MOUNT_POINT_FD | WIRE_CREATE_MADE_MOUNT_POINT)
 
-/* On `disk` prefix is empty and a mount point or letter is needed; on `net` prefix is needed and the mount point is not. */
+/* On `disk` prefix is empty and a mount point or letter is needed; on `net` prefix is needed and the mount point is
+ * not. */
 struct wire_create_volume {
     struct wire_header header;
     uint32_t flags; /* WIRE_CREATE_* */
@@ -133,8 +135,8 @@ struct wire_attach_volume {
     uint8_t cookie[WIRE_COOKIE_SIZE];
 };
 
-/* By mount point (as its silo's processes see it), prefix in any spelling, or id (where target is ""). Allowed for the volume's owner,
- * its silo's root, and the host's root. */
+/* By mount point (as its silo's processes see it), prefix in any spelling, or id (where target is ""). Allowed for the
+ * volume's owner, its silo's root, and the host's root. */
 struct wire_unmount {
     struct wire_header header;
     uint64_t volume;
@@ -182,8 +184,8 @@ struct wire_share {
     char mount_point[WIRE_PATH_MAX];
 };
 
-/* pid: of a container's first process, in its mount namespace, as the host counts. rootfs: where its root is there, as long as it has not been made its
- * root yet; else "". */
+/* pid: of a container's first process, in its mount namespace, as the host counts. rootfs: where its root is there, as
+ * long as it has not been made its root yet; else "". */
 struct wire_prepare_silo {
     struct wire_header header;
     uint32_t pid;

@@ -96,15 +96,15 @@ static void assert_folds(const char *text, const char *expected) {
 
 static void folds_simply(void **state) {
     assert_folds("MemFS/Share", "memfs/share");
-    assert_folds("\xc3\x84\xc3\x96", "\xc3\xa4\xc3\xb6");                 /* AE OE umlauts */
+    assert_folds("\xc3\x84\xc3\x96", "\xc3\xa4\xc3\xb6"); /* AE OE umlauts */
     assert_folds("\xce\xa3\xcf\x82\xcf\x83", "\xcf\x83\xcf\x83\xcf\x83"); /* all three sigmas */
-    assert_folds("\xe1\xba\x9e", "\xc3\x9f");                             /* capital sharp s, to the small one */
-    assert_folds("\xc3\x9f", "\xc3\x9f");                                 /* which is not "ss": that is full folding */
-    assert_folds("\xe2\x84\xaa", "k");                                    /* the Kelvin sign */
-    assert_folds("\xc4\xb0", "\xc4\xb0");                                 /* I with a dot folds in Turkish only */
+    assert_folds("\xe1\xba\x9e", "\xc3\x9f"); /* capital sharp s, to the small one */
+    assert_folds("\xc3\x9f", "\xc3\x9f"); /* which is not "ss": that is full folding */
+    assert_folds("\xe2\x84\xaa", "k"); /* the Kelvin sign */
+    assert_folds("\xc4\xb0", "\xc4\xb0"); /* I with a dot folds in Turkish only */
     assert_folds("I", "i");
-    assert_folds("\xe1\xbe\x88", "\xe1\xbe\x80");         /* an S row: Greek with prosgegrammeni */
-    assert_folds("\xef\xac\x80", "\xef\xac\x80");         /* the ff ligature */
+    assert_folds("\xe1\xbe\x88", "\xe1\xbe\x80"); /* an S row: Greek with prosgegrammeni */
+    assert_folds("\xef\xac\x80", "\xef\xac\x80"); /* the ff ligature */
     assert_folds("\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"); /* Deseret, beyond 16 bits */
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The options behind -o: whatever is accepted is terminated and within bounds, never has flags that are not asked for by name, and is refused with a
- * message otherwise. The input is the text.
+ * The options behind -o: whatever is accepted is terminated and within bounds, never has flags that are not asked for
+ * by name, and is refused with a message otherwise. The input is the text.
  */
 #include <errno.h>
 #include <linux/mount.h>
@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     PROPERTY(memchr(options.source, 0, sizeof options.source) && memchr(options.subtype, 0, sizeof options.subtype) &&
              memchr(options.prefix, 0, sizeof options.prefix));
-    PROPERTY((options.attributes & ~(uint64_t)(MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME | MOUNT_ATTR_NODIRATIME)) == 0);
+    PROPERTY((options.attributes & ~(uint64_t)(MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME | MOUNT_ATTR_NODIRATIME)) ==
+             0);
     PROPERTY(!options.allow_other || strstr(text, "allow_other"));
     return 0;
 }

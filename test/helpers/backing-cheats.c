@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server must not get by having a file registered for pass-through, tried from inside a container: a file system of one file, "file",
- * whose content is a backing file.
+ * What a server must not get by having a file registered for pass-through, tried from inside a container: a file system
+ * of one file, "file", whose content is a backing file.
  *
- *     backing-cheats refused MOUNT-POINT FOLDER   tries what must be refused, and prints "NAME: ERROR" for each. Its files are in FOLDER; "append"
- *                                                 and "immutable" are to become that when "opened" is there
- *     backing-cheats many MOUNT-POINT FOLDER      registers one file until that is refused; prints how often it was not
- *     backing-cheats serve MOUNT-POINT FILE       serves FILE; prints "serving"
+ *     backing-cheats refused MOUNT-POINT FOLDER   tries what must be refused, and prints "NAME: ERROR" for each. Its
+ * files are in FOLDER; "append" and "immutable" are to become that when "opened" is there backing-cheats many
+ * MOUNT-POINT FOLDER      registers one file until that is refused; prints how often it was not backing-cheats serve
+ * MOUNT-POINT FILE       serves FILE; prints "serving"
  */
 #include <err.h>
 #include <errno.h>

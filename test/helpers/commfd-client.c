@@ -57,7 +57,7 @@ static void sleep_ms(long ms) {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* ---- the helper ----------------------------------------------------------------------------------------------- */
+/* ---- the helper ------------------------------------------------------------------------------------------------ */
 
 static char **with_comm_fd(char **argv, const char *number) {
     static char option[64];
@@ -123,7 +123,7 @@ static int await(pid_t pid, int ms) {
     }
 }
 
-/* ---- what came ------------------------------------------------------------------------------------------------ */
+/* ---- what came ------------------------------------------------------------------------------------------------- */
 
 static int receive(int comm, bool *ret_eof) {
     char data[16] = {0};
@@ -191,7 +191,7 @@ static void show_mount(void) {
         printf("mount %s\n", find_mount(text, sizeof text) ? text : "none");
 }
 
-/* ---- serving -------------------------------------------------------------------------------------------------- */
+/* ---- serving --------------------------------------------------------------------------------------------------- */
 
 static void reply(int fd, uint64_t unique, int error, const void *data, size_t size) {
     struct {
@@ -246,7 +246,7 @@ static void serve_until_told(int fd, char *request, size_t room) {
     printf("served\n");
 }
 
-/* ---- the run -------------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static void parse(int argc, char **argv) {
     static const struct option options[] = {

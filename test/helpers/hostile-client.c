@@ -14,8 +14,9 @@
  *     hasty SOCKET COUNT       connects and closes, some with half a request
  *     silent SOCKET SECONDS    says nothing; succeeds when the service closes within that time
  *     linger SOCKET COUNT      as crowd, and behind it messages with descriptors whose last close blocks for a minute
- *     lend SOCKET FOLDER PROGRAM   asks for a mount on FOLDER, on the connection of a process that has executed PROGRAM since
- *     hung SOCKET FOLDER PID       asks for a mount on FOLDER, to be shared, once PID, which serves that, is stopped
+ *     lend SOCKET FOLDER PROGRAM   asks for a mount on FOLDER, on the connection of a process that has executed PROGRAM
+ *                              since
+ *     hung SOCKET FOLDER PID   asks for a mount on FOLDER, to be shared, once PID, which serves that, is stopped
  *     names FOLDER SECONDS     has files come and go there whose names are like that of FUSE's helper
  *     forbidden SOCKET         STOP, ATTACH with guessed cookies, backing files of volumes that are not ours, unmount
  * of others
@@ -34,9 +35,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,8 +99,8 @@ static void send_bytes(int fd, const void *bytes, size_t size, const int *fds, s
     (void)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Waits for the end: a reply that is not a success, or the connection's end. Returns the reply's type, 0 for the end.
- */
+/* Waits for the end: a reply that is not a success, or the connection's end. Returns the reply's type,
+ * 0 for the end. */
 static int await_refusal(int fd, const char *what) {
     struct wire_header header;
     for (;;) {
@@ -376,7 +377,8 @@ static void silent(int seconds) {
     printf("closed\n");
 }
 
-/* A connection over the loopback that is full and lingers: its last close(2) waits. Nobody ever reads from its other end. */
+/* A connection over the loopback that is full and lingers: its last close(2) waits. Nobody ever reads from its other
+ * end. */
 static int lingering(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof address;

@@ -173,8 +173,8 @@ static int do_map(const char *path) {
     signal(SIGBUS, on_bus_error);
     for (unsigned round = 0;; round++, breathe()) {
         page[(round * 4096) % 65536]++;
-        /* pages that are mapped already the kernel goes on serving from memory, and msync calls that a success (6.18): that nobody is
-         * behind them any more is seen by the next operation that needs an answer */
+        /* pages that are mapped already the kernel goes on serving from memory, and msync calls that a success (6.18):
+         * that nobody is behind them any more is seen by the next operation that needs an answer */
         if (msync((void *)page, 65536, MS_SYNC) < 0 || pwrite(fd, "", 1, 65536) < 0)
             break;
         if (round == 0)

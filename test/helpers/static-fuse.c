@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A read-only file system with one file, "file", that says "hello": what libfuse's own examples do. Linked statically, with libfuse 2 and
- * with libfuse 3, it runs in images that have no C library, which programs from Debian's packages do not.
+ * A read-only file system with one file, "file", that says "hello": what libfuse's own examples do. Linked statically,
+ * with libfuse 2 and with libfuse 3, it runs in images that have no C library, which programs from Debian's packages do
+ * not.
  */
 #include <errno.h>
 #include <fuse.h>
@@ -30,8 +31,8 @@ static int static_getattr(const char *path, struct stat *stat, struct fuse_file_
     return attributes(path, stat);
 }
 
-static int static_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset, struct fuse_file_info *file,
-                          enum fuse_readdir_flags flags) {
+static int static_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                          struct fuse_file_info *file, enum fuse_readdir_flags flags) {
     return fill(buffer, "file", NULL, 0, 0);
 }
 #else
@@ -39,7 +40,8 @@ static int static_getattr(const char *path, struct stat *stat) {
     return attributes(path, stat);
 }
 
-static int static_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset, struct fuse_file_info *file) {
+static int static_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                          struct fuse_file_info *file) {
     return fill(buffer, "file", NULL, 0);
 }
 #endif

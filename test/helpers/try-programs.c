@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tries FUSE programs in a container, as a user would, and prints a line for each: its name, a tab, and "works" or why not.
+ * Tries FUSE programs in a container, as a user would, and prints a line for each: its name, a tab, and "works" or why
+ * not.
  *
  *     try-programs FOLDER [NAME...]        the programs of these names, all without; it works in FOLDER, which is made
  *     try-programs --list                  names, a tab, and what they speak FUSE with
  *
- * Each program is started in the foreground on a directory of its own, all of them at once. Of each the mount must appear, a file must read
- * "hello" through it, where it can be written to a new file must be written, read and removed; then `fusermount3 -u` must unmount it, and
- * the program end. Programs find what they serve in /srv (fuse-image makes it). It needs no shell and no library: it runs in any image.
- * s3fs has its bucket from a thread that speaks as much of S3's protocol as that takes.
+ * Each program is started in the foreground on a directory of its own, all of them at once. Of each the mount must
+ * appear, a file must read "hello" through it, where it can be written to a new file must be written, read and removed;
+ * then `fusermount3 -u` must unmount it, and the program end. Programs find what they serve in /srv (fuse-image makes
+ * it). It needs no shell and no library: it runs in any image. s3fs has its bucket from a thread that speaks as much of
+ * S3's protocol as that takes.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -44,7 +46,12 @@ static const struct program {
     {"bindfs", "libfuse 2", true, "file", {NULL}, {"bindfs", "-f", "%/source", "@"}},
     {"unionfs", "libfuse 2", true, "file", {NULL}, {"unionfs", "-f", "-o", "cow", "%/upper=RW:/srv/source=RO", "@"}},
     {"encfs", "libfuse 2", true, NULL, {NULL}, {"encfs", "-f", "--standard", "--stdinpass", "%/cipher", "@"}},
-    {"archivemount", "libfuse 2", false, "file", {NULL}, {"archivemount", "-f", "-o", "readonly", "/srv/source.tar", "@"}},
+    {"archivemount",
+     "libfuse 2",
+     false,
+     "file",
+     {NULL},
+     {"archivemount", "-f", "-o", "readonly", "/srv/source.tar", "@"}},
     {"fuse2fs", "libfuse 2", false, "file", {NULL}, {"fuse2fs", "-f", "-o", "ro", "/srv/image.ext2", "@"}},
     {"fuse-zip", "libfuse 2", false, "file", {NULL}, {"fuse-zip", "-f", "-r", "/srv/source.zip", "@"}},
     {"s3fs",
@@ -53,7 +60,12 @@ static const struct program {
      "file",
      {NULL},
      {"s3fs", "-f", "-o", "url=http://^,use_path_request_style,passwd_file=%/password,ro", "bucket", "@"}},
-    {"sshfs", "libfuse 3", true, "file", {NULL}, {"sshfs", "-f", "-o", "ssh_command=/usr/bin/fake-ssh", "host:%/source", "@"}},
+    {"sshfs",
+     "libfuse 3",
+     true,
+     "file",
+     {NULL},
+     {"sshfs", "-f", "-o", "ssh_command=/usr/bin/fake-ssh", "host:%/source", "@"}},
     {"squashfuse", "libfuse 3", false, "file", {NULL}, {"squashfuse", "-f", "/srv/image.squashfs", "@"}},
     {"fuse-overlayfs",
      "libfuse 3",
@@ -61,7 +73,12 @@ static const struct program {
      "file",
      {NULL},
      {"fuse-overlayfs", "-f", "-o", "lowerdir=/srv/source,upperdir=%/upper,workdir=%/work", "@"}},
-    {"mergerfs", "libfuse, a copy of its own", true, "file", {NULL}, {"mergerfs", "-f", "-o", "category.create=ff", "%/source:/srv/source", "@"}},
+    {"mergerfs",
+     "libfuse, a copy of its own",
+     true,
+     "file",
+     {NULL},
+     {"mergerfs", "-f", "-o", "category.create=ff", "%/source:/srv/source", "@"}},
     {"gocryptfs",
      "go-fuse",
      true,
@@ -74,7 +91,8 @@ static const struct program {
      false,
      "snapshots/latest/srv/source/file",
      {NULL},
-     {"restic", "-q", "-r", "/srv/restic", "--password-file", "/srv/password", "--no-lock", "--no-cache", "mount", "@"}},
+     {"restic", "-q", "-r", "/srv/restic", "--password-file", "/srv/password", "--no-lock", "--no-cache", "mount",
+      "@"}},
     {"ntfs-3g", "mount(2) alone", false, "file", {NULL}, {"ntfs-3g", "-o", "no_detach,ro", "/srv/image.ntfs", "@"}},
     {"static-fuse2", "libfuse 2, static", false, "file", {NULL}, {"static-fuse2", "-f", "@"}},
     {"static-fuse3", "libfuse 3, static", false, "file", {NULL}, {"static-fuse3", "-f", "@"}},
@@ -118,22 +136,25 @@ static int read_file(const char *path, char *text, size_t size) {
     return r;
 }
 
-/* ---- a bucket with one object, "file" --------------------------------------------------------------------------------- */
+/* ---- a bucket with one object, "file" -------------------------------------------------------------------------- */
 
 static void answer(int client, const char *kind, const char *body, bool head) {
     char text[2048];
-    int length = snprintf(text, sizeof text,
-                          "HTTP/1.1 %s\r\nContent-Length: %zu\r\nContent-Type: %s\r\nETag: \"b1946ac92492d2347c6235b4d2611184\"\r\n"
-                          "Last-Modified: Sun, 01 Jan 2023 00:00:00 GMT\r\nConnection: close\r\n\r\n%s",
-                          kind[0] == '4' ? kind : "200 OK", strlen(body), kind[0] == '4' ? "text/plain" : kind, head ? "" : body);
+    int length = snprintf(
+        text, sizeof text,
+        "HTTP/1.1 %s\r\nContent-Length: %zu\r\nContent-Type: %s\r\nETag: \"b1946ac92492d2347c6235b4d2611184\"\r\n"
+        "Last-Modified: Sun, 01 Jan 2023 00:00:00 GMT\r\nConnection: close\r\n\r\n%s",
+        kind[0] == '4' ? kind : "200 OK", strlen(body), kind[0] == '4' ? "text/plain" : kind, head ? "" : body);
     (void)!write(client, text, (size_t)length);
 }
 
 static void serve_one(int client) {
     static const char list[] =
         "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>"
-        "<Prefix></Prefix><Marker></Marker><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated><Contents><Key>file</Key>"
-        "<LastModified>2023-01-01T00:00:00.000Z</LastModified><ETag>\"b1946ac92492d2347c6235b4d2611184\"</ETag><Size>6</Size>"
+        "<Prefix></Prefix><Marker></Marker><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated><Contents><Key>file</"
+        "Key>"
+        "<LastModified>2023-01-01T00:00:00.000Z</LastModified><ETag>\"b1946ac92492d2347c6235b4d2611184\"</"
+        "ETag><Size>6</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>";
     char request[8192] = "";
     size_t length = 0;
@@ -191,7 +212,7 @@ static int start_server(void) {
     return -pthread_create(&thread, NULL, serve, &listener);
 }
 
-/* ---- a program --------------------------------------------------------------------------------------------------------- */
+/* ---- a program ------------------------------------------------------------------------------------------------- */
 
 static void expand(const char *word, const struct trial *trial, char *text, size_t size) {
     size_t length = 0;
@@ -286,7 +307,7 @@ static void start(size_t i, const char *folder) {
     trial->pid = launch(program->command, trial);
 }
 
-/* ---- what is to be seen of it ------------------------------------------------------------------------------------------- */
+/* ---- what is to be seen of it ---------------------------------------------------------------------------------- */
 
 /* The last line that it printed: why it gave up, mostly. */
 static const char *last_words(const struct trial *trial) {
@@ -372,7 +393,8 @@ static bool is_wanted(const char *name, char **names) {
     return false;
 }
 
-/* As an entry point this may be ahead of the service, which a program of a user's is not, or has a hook for (docs/engines.md). */
+/* As an entry point this may be ahead of the service, which a program of a user's is not, or has a hook for
+ * (docs/engines.md). */
 static void await_device(void) {
     for (long end = now_ms() + 2000; access("/dev/fuse", F_OK) < 0 && now_ms() < end;)
         rest();

@@ -2,9 +2,9 @@
 /*
  * A container's engine, by its name, whose command line cannot be read: `unreadable FOLDER`
  *
- * A file system of its own at FOLDER never answers a write. Mapping a file of it for direct I/O, while a page of it is dirty, waits for
- * that write with the process's memory map locked, and so does whoever reads /proc/PID/cmdline. A child is the container: a mount
- * namespace with a root of its own.
+ * A file system of its own at FOLDER never answers a write. Mapping a file of it for direct I/O, while a page of it is
+ * dirty, waits for that write with the process's memory map locked, and so does whoever reads /proc/PID/cmdline. A
+ * child is the container: a mount namespace with a root of its own.
  */
 #include <err.h>
 #include <errno.h>
@@ -24,7 +24,8 @@
 enum { ROOT = 1, FILE_INODE, SIZE = 4096 };
 
 static struct stat attributes_of(uint64_t inode) {
-    struct stat status = {.st_ino = inode, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid(), .st_mode = S_IFREG | 0600};
+    struct stat status = {
+        .st_ino = inode, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid(), .st_mode = S_IFREG | 0600};
     if (inode == ROOT)
         status.st_mode = S_IFDIR | 0700;
     else
@@ -33,8 +34,10 @@ static struct stat attributes_of(uint64_t inode) {
 }
 
 static int do_lookup(linfsp_request *request, uint64_t parent, const char *name) {
-    struct linfsp_entry entry = {.inode = FILE_INODE, .attributes = attributes_of(FILE_INODE),
-                                 .attributes_timeout = LINFSP_TIMEOUT_INFINITE, .entry_timeout = LINFSP_TIMEOUT_INFINITE};
+    struct linfsp_entry entry = {.inode = FILE_INODE,
+                                 .attributes = attributes_of(FILE_INODE),
+                                 .attributes_timeout = LINFSP_TIMEOUT_INFINITE,
+                                 .entry_timeout = LINFSP_TIMEOUT_INFINITE};
     return strcmp(name, "file") == 0 ? linfsp_reply_entry(request, &entry) : -ENOENT;
 }
 
@@ -54,15 +57,20 @@ static int do_read(linfsp_request *request, uint64_t inode, struct linfsp_file *
     return linfsp_reply_data(request, zeros, offset < SIZE ? SIZE - (size_t)offset : 0);
 }
 
-static int do_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size, off_t offset,
-                    uint32_t flags) {
+static int do_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
+                    off_t offset, uint32_t flags) {
     return 0; /* "answered later" */
 }
 
 static int serve(const char *folder, int ready) {
-    struct linfsp_operations operations = {.size = sizeof operations, .lookup = do_lookup, .getattr = do_getattr, .open = do_open,
-                                           .read = do_read, .write = do_write};
-    struct linfsp_volume_options options = {.size = sizeof options, .file_system_name = "unreadable", .mount_point = folder};
+    struct linfsp_operations operations = {.size = sizeof operations,
+                                           .lookup = do_lookup,
+                                           .getattr = do_getattr,
+                                           .open = do_open,
+                                           .read = do_read,
+                                           .write = do_write};
+    struct linfsp_volume_options options = {
+        .size = sizeof options, .file_system_name = "unreadable", .mount_point = folder};
     struct linfsp_error error;
     linfsp_volume *volume;
     if (linfsp_volume_create(&options, &operations, NULL, &volume, &error) < 0)
@@ -91,10 +99,9 @@ static void be_container(const char *root) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sleep(1); /* until the other one waits */
     enter_user_namespace();
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", root, "tmpfs", 0, NULL) < 0 || chdir(root) < 0 || mkdir("dev", 0755) < 0 ||
-        mount("none", "dev", "tmpfs", 0, NULL) < 0 || mkdir("bin", 0755) < 0 || mount("/bin", "bin", NULL, MS_BIND | MS_REC, NULL) < 0 ||
-        chroot(".") < 0)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("none", root, "tmpfs", 0, NULL) < 0 ||
+        chdir(root) < 0 || mkdir("dev", 0755) < 0 || mount("none", "dev", "tmpfs", 0, NULL) < 0 ||
+        mkdir("bin", 0755) < 0 || mount("/bin", "bin", NULL, MS_BIND | MS_REC, NULL) < 0 || chroot(".") < 0)
         err(1, "container");
     execl("/bin/busybox", "busybox", "sleep", "60", NULL);
     err(1, "/bin/busybox");

@@ -12,7 +12,7 @@
 #define SKIPPED 77
 #define FAILED 1
 #define TIME_LIMIT 60 /* s a check */
-#define SLOW 2.0      /* s: is said */
+#define SLOW 2.0 /* s: is said */
 #define JOBS_MAX 16
 #define CHECKS_MAX 256
 #define TMPFS_MAGIC 0x01021994

@@ -91,7 +91,7 @@ void put_file(const char *path, const char *text); /* makes or replaces it */
 void expect_file(const char *path, const char *text);
 void expect_absent(const char *path);
 struct stat stat_of(const char *path); /* lstat */
-int open_new(const char *path);        /* O_RDWR, must not exist, 0666 */
+int open_new(const char *path); /* O_RDWR, must not exist, 0666 */
 /* Runs function in a child with these ids and no further groups; EXPECT works in it. */
 void as_user(uid_t uid, gid_t gid, void (*function)(void));
 void in_child(void (*function)(void));

@@ -8,8 +8,8 @@
 
 #define HISTORY 40
 #define GLANCE 10 /* every so many steps: names and attributes */
-#define LOOK 60   /* contents, too */
-#define WATCH 15  /* one in so many steps: which times it changes */
+#define LOOK 60 /* contents, too */
+#define WATCH 15 /* one in so many steps: which times it changes */
 
 struct options {
     uint64_t seed, steps;

@@ -55,7 +55,7 @@ uint64_t hash_bytes(const void *bytes, size_t size) { /* FNV-1a */
     return hash;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------------------------- */
 
 static const char long_name[] =
     "a-name-as-long-as-may-be-......................................................................"
@@ -136,7 +136,7 @@ void step_draw(struct chance *chance, bool holes, bool ignores_case, struct step
         step_draw(chance, holes, ignores_case, ret_step);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------------------- */
 
 static char *buffer(void) {
     static char bytes[BYTES_MAX];
@@ -407,10 +407,10 @@ static int run_list(struct world *world, const struct step *step, struct result 
     return (int)n;
 }
 
-/* ---- extended attributes -------------------------------------------------------------------------------------------
- */
+/* ---- extended attributes --------------------------------------------------------------------------------------- */
+* /
 
-struct acl_entry {
+    struct acl_entry {
     uint16_t tag, permissions;
     uint32_t id;
 };
@@ -506,38 +506,38 @@ static int run_removexattr(struct world *world, const struct step *step, struct 
                                 : lremovexattr(path_of(world, step), attribute_of(step));
 }
 
-/* ---- all -----------------------------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------------------------- */
+* /
 
-static const struct operation operations[] = {{"open", 60, run_open, 0},
-                                              {"tmpfile", 8, run_tmpfile, 0},
-                                              {"close", 15, run_close, 0},
-                                              {"read", 30, run_read, 0},
-                                              {"write", 50, run_write, 0},
-                                              {"truncate", 20, run_truncate, 0},
-                                              {"fallocate", 30, run_fallocate, BY_USER},
-                                              {"lseek", 10, run_lseek, 0},
-                                              {"copy", 20, run_copy, FILLS_HOLES | BY_USER},
-                                              {"map", 20, run_map, FILLS_HOLES},
-                                              {"sync", 3, run_sync, 0},
-                                              {"mkdir", 40, run_mkdir, 0},
-                                              {"rmdir", 20, run_rmdir, 0},
-                                              {"unlink", 25, run_unlink, 0},
-                                              {"link", 25, run_link, 0},
-                                              {"symlink", 12, run_symlink, 0},
-                                              {"readlink", 8, run_readlink, 0},
-                                              {"rename", 50, run_rename, 0},
-                                              {"mknod", 10, run_mknod, 0},
-                                              {"chmod", 20, run_chmod, 0},
-                                              {"chown", 20, run_chown, 0},
-                                              {"utimes", 15, run_utimes, 0},
-                                              {"stat", 30, run_stat, 0},
-                                              {"access", 10, run_access, 0},
-                                              {"list", 15, run_list, 0},
-                                              {"setxattr", 30, run_setxattr, 0},
-                                              {"getxattr", 15, run_getxattr, 0},
-                                              {"removexattr", 10, run_removexattr, BY_ROOT},
-                                              {NULL, 0, NULL, 0}};
+    static const struct operation operations[] = {{"open", 60, run_open, 0},
+                                                  {"tmpfile", 8, run_tmpfile, 0},
+                                                  {"close", 15, run_close, 0},
+                                                  {"read", 30, run_read, 0},
+                                                  {"write", 50, run_write, 0},
+                                                  {"truncate", 20, run_truncate, 0},
+                                                  {"fallocate", 30, run_fallocate, BY_USER},
+                                                  {"lseek", 10, run_lseek, 0},
+                                                  {"copy", 20, run_copy, FILLS_HOLES | BY_USER},
+                                                  {"map", 20, run_map, FILLS_HOLES},
+                                                  {"sync", 3, run_sync, 0},
+                                                  {"mkdir", 40, run_mkdir, 0},
+                                                  {"rmdir", 20, run_rmdir, 0},
+                                                  {"unlink", 25, run_unlink, 0},
+                                                  {"link", 25, run_link, 0},
+                                                  {"symlink", 12, run_symlink, 0},
+                                                  {"readlink", 8, run_readlink, 0},
+                                                  {"rename", 50, run_rename, 0},
+                                                  {"mknod", 10, run_mknod, 0},
+                                                  {"chmod", 20, run_chmod, 0},
+                                                  {"chown", 20, run_chown, 0},
+                                                  {"utimes", 15, run_utimes, 0},
+                                                  {"stat", 30, run_stat, 0},
+                                                  {"access", 10, run_access, 0},
+                                                  {"list", 15, run_list, 0},
+                                                  {"setxattr", 30, run_setxattr, 0},
+                                                  {"getxattr", 15, run_getxattr, 0},
+                                                  {"removexattr", 10, run_removexattr, BY_ROOT},
+                                                  {NULL, 0, NULL, 0}};
 
 /* As another user, with that one's rights only. */
 static void become(uid_t user) {

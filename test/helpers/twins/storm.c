@@ -10,9 +10,9 @@
 #include <sys/xattr.h>
 #include <time.h>
 
-#define LIMIT 150      /* s: after that they hang */
+#define LIMIT 150 /* s: after that they hang */
 #define SETTLE_MS 5000 /* what is deleted may be freed a little later */
-#define STABLE 100     /* files that nobody touches: every listing has to show each of them once */
+#define STABLE 100 /* files that nobody touches: every listing has to show each of them once */
 #define LIST_EVERY 16
 
 static int failures;
@@ -29,10 +29,10 @@ static void fail(const char *format, ...) {
     failures++;
 }
 
-/* ---- meanwhile -----------------------------------------------------------------------------------------------------
- */
+/* ---- meanwhile ------------------------------------------------------------------------------------------------- */
+* /
 
-static void make_stable(const struct world *world) {
+    static void make_stable(const struct world *world) {
     for (int i = 0; i < STABLE; i++) {
         char name[32];
         snprintf(name, sizeof name, "stable-%d", i);
@@ -107,10 +107,10 @@ static bool wait_for(const pid_t *jobs, int count) {
     return well;
 }
 
-/* ---- when all is quiet ---------------------------------------------------------------------------------------------
- */
+/* ---- when all is quiet ----------------------------------------------------------------------------------------- */
+* /
 
-struct usage {
+    struct usage {
     uint64_t bytes, files;
 };
 

@@ -8,10 +8,10 @@
 #define STEP 65536
 #define LIST_MAX 65536
 
-/* ---- taking --------------------------------------------------------------------------------------------------------
- */
+/* ---- taking ---------------------------------------------------------------------------------------------------- */
+* /
 
-void path_fold(char *path) {
+    void path_fold(char *path) {
     for (unsigned char *at = (unsigned char *)path; *at; at++)
         if (*at >= 'A' && *at <= 'Z')
             *at = (unsigned char)(*at - 'A' + 'a');
@@ -78,8 +78,7 @@ void tree_free(struct tree *tree) {
     *tree = (struct tree){NULL, 0};
 }
 
-/* ---- contents
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- contents -------------------------------------------------------------------------------------------------- */
 
 /* Reads what at least one of them calls data: what is a hole in both is not read, so data missing in one is seen, and
  * what one has reserved and the other not makes no difference. */
@@ -141,8 +140,7 @@ static bool links_differ(const struct world *a, const struct item *in_a, const s
     return n != m || memcmp(one, two, n < 0 ? 0 : (size_t)n) != 0;
 }
 
-/* ---- differing
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- differing ------------------------------------------------------------------------------------------------- */
 
 static bool status_differs(const struct item *a, const struct item *b, unsigned how) {
     struct stat copy[2] = {a->status, b->status};
@@ -204,8 +202,7 @@ bool trees_differ(const struct world *a, const struct tree *in_a, const struct w
     return differ;
 }
 
-/* ---- times
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------------------------- */
 
 static const struct item *find_inode(const struct tree *tree, ino_t inode) {
     for (size_t i = 0; i < tree->count; i++)

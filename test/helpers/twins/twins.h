@@ -92,7 +92,7 @@ void world_close(struct world *world);
 
 uint64_t hash_bytes(const void *bytes, size_t size);
 
-/* ---- what is there ---------------------------------------------------------------------------------------------- */
+/* ---- what is there --------------------------------------------------------------------------------------------- */
 
 struct item {
     char *path; /* below the world's root, folded where the world ignores case */
@@ -120,7 +120,7 @@ bool trees_differ(const struct world *a, const struct tree *in_a, const struct w
 bool times_differ(const struct tree *a_before, const struct tree *a_after, const struct tree *b_before,
                   const struct tree *b_after, bool cached);
 
-/* ---- the storm --------------------------------------------------------------------------------------------------- */
+/* ---- the storm ------------------------------------------------------------------------------------------------- */
 
 struct storm {
     const char *directory;
