@@ -28,6 +28,6 @@ int intent_letter(int fd, const char *name);
 void intent_read(struct volume *volume);
 void intent_drop(uint64_t volume);
 /* Ends a volume that was being made when the service before this one died, unless it stands in the journal. */
-void intent_replay(struct service *service, uint64_t volume, FILE *file);
+void intent_replay(struct service *service, uint64_t id, FILE *file);
 
 #endif
