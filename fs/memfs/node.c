@@ -226,6 +226,7 @@ int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t
         .size = space_limit,
         .space = {.limit = space_limit},
         .nodes = {.limit = node_limit},
+        .seeks = SEEKS_NONE,
     };
     int r = names_init(&volume->names, fold);
     if (r == 0)

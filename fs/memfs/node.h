@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "../common/seek.h"
 #include "data.h"
 #include "directory.h"
 #include "linfsp/linfsp.h"
@@ -103,6 +104,7 @@ struct volume {
     _Atomic uint64_t most_nodes; /* there have been since memory was last given back */
     struct node_table table;
     struct node *root;
+    struct seeks seeks;
 };
 
 /* Makes an empty volume with its root: 0777, uid 0 and gid 0 until they are set. Options are set by the caller. */

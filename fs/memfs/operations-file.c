@@ -192,16 +192,19 @@ int memfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file 
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
-int memfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence) {
-    struct node *node = file_node_of(volume_of(request), inode);
-    if (!node || (whence != SEEK_DATA && whence != SEEK_HOLE))
-        return -EINVAL;
-    if (offset < 0)
-        return -ENXIO;
+static int64_t find(void *file, uint64_t offset, bool hole, uint64_t *ret_size) {
+    struct node *node = file;
     lock_shared(&node->lock);
-    int64_t found = data_seek(&node->data, (uint64_t)offset, whence == SEEK_HOLE);
+    *ret_size = node->data.size;
+    int64_t found = data_seek(&node->data, offset, hole);
     unlock_shared(&node->lock);
-    return found < 0 ? (int)found : (linfsp_reply_offset(request, found), 0);
+    return found;
+}
+
+int memfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence) {
+    struct volume *volume = volume_of(request);
+    struct node *node = file_node_of(volume, inode);
+    return node ? seek_answer(&volume->seeks, request, inode, find, node, offset, whence) : -EINVAL;
 }
 
 static void refresh(struct volume *volume, struct node *node) {

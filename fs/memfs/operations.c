@@ -101,6 +101,7 @@ static void destroy(void *context) {
     struct volume *volume = context;
     spellings_end(volume->spellings);
     delay_finish(volume->delay);
+    seek_finish(&volume->seeks);
     pass_end(volume->pass);
 }
 

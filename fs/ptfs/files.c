@@ -199,12 +199,18 @@ int ptfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *
     return 0;
 }
 
+static int64_t find(void *handle, uint64_t offset, bool hole, uint64_t *ret_size) {
+    int fd = (int)(intptr_t)handle;
+    struct stat status = {0};
+    (void)fstat(fd, &status);
+    *ret_size = (uint64_t)status.st_size;
+    off_t found = lseek(fd, (off_t)offset, hole ? SEEK_HOLE : SEEK_DATA);
+    return found < 0 ? -errno : found;
+}
+
 int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence) {
-    off_t found = lseek(handle_of(file), offset, whence);
-    if (found < 0)
-        return -errno;
-    linfsp_reply_offset(request, found);
-    return 0;
+    return seek_answer(&ptfs_of(request)->seeks, request, inode, find, (void *)(intptr_t)handle_of(file), offset,
+                       whence);
 }
 
 int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,

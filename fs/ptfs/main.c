@@ -120,9 +120,15 @@ static void init(void *context, uint64_t granted) {
     ptfs->pass_through = ptfs->pass_through && (granted & LINFSP_WANT_PASSTHROUGH);
 }
 
+static void destroy(void *context) {
+    struct ptfs *ptfs = context;
+    seek_finish(&ptfs->seeks);
+}
+
 static const struct linfsp_operations operations = {
     .size = sizeof operations,
     .init = init,
+    .destroy = destroy,
     .lookup = ptfs_lookup,
     .forget = ptfs_forget,
     .getattr = ptfs_getattr,
@@ -186,8 +192,10 @@ int main(int argc, char **argv) {
     umask(0); /* the caller's has been applied to the modes we are given */
     raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct ptfs ptfs = {
-        .timeout = arguments.timeout, .act_as_caller = geteuid() == 0, .pass_through = !arguments.no_pass_through};
+    struct ptfs ptfs = {.seeks = SEEKS_NONE,
+                        .timeout = arguments.timeout,
+                        .act_as_caller = geteuid() == 0,
+                        .pass_through = !arguments.no_pass_through};
     if (root < 0)
         err(1, "%s", arguments.directory);
     struct stat status;

@@ -3,6 +3,7 @@
 #ifndef PTFS_PTFS_H
 #define PTFS_PTFS_H
 
+#include "../common/seek.h"
 #include "linfsp/linfsp.h"
 #include "node.h"
 
@@ -11,6 +12,7 @@ struct ptfs {
     linfsp_volume *volume;
     uint64_t timeout; /* ms that the kernel may keep attributes and names */
     bool pass_through; /* granted: reads and writes of an open file may go to the folder's own file, in the kernel */
+    struct seeks seeks;
     bool act_as_caller; /* we are root: what a caller makes belongs to the caller */
 };
 

@@ -161,6 +161,24 @@ static void range_seek(void) {
     EQUAL(lseek(fd, 280 * KIB, SEEK_DATA), 288 * KIB);
 }
 
+/* What stands in a mapping only is data, too: cp(1) copies what is found so. */
+static void range_seek_mapped(void) {
+    int fd = open_new("f");
+    OK(ftruncate(fd, 1024 * KIB));
+    char *map = mmap(NULL, 1024 * KIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT(map != MAP_FAILED);
+    map[500 * KIB] = 1;
+    EQUAL(lseek(fd, 0, SEEK_DATA), 500 * KIB);
+    EQUAL(lseek(fd, 0, SEEK_HOLE), 0);
+    EQUAL(lseek(fd, 500 * KIB, SEEK_HOLE), 504 * KIB);
+    map[504 * KIB] = map[800 * KIB] = 1;
+    EQUAL(lseek(fd, 500 * KIB, SEEK_HOLE), 508 * KIB);
+    EQUAL(lseek(fd, 508 * KIB, SEEK_DATA), 800 * KIB);
+    FAILS(ENXIO, lseek(fd, 804 * KIB, SEEK_DATA));
+    EQUAL(map[500 * KIB] + map[504 * KIB] + map[800 * KIB], 3);
+    OK(munmap(map, 1024 * KIB));
+}
+
 static void range_copy(void) {
     int from = open_new("a"), to = open_new("b");
     fill(from, 0, 200 * KIB, 7);
@@ -192,6 +210,7 @@ static void range_copy(void) {
 }
 
 const struct check range_checks[] = {
-    CHECK(range_over_4_gib), CHECK(range_sparse_blocks), CHECK(range_allocate), CHECK(range_punch_hole),
-    CHECK(range_zero),       CHECK(range_seek),          CHECK(range_copy),     CHECKS_END,
+    CHECK(range_over_4_gib),  CHECK(range_sparse_blocks), CHECK(range_allocate),
+    CHECK(range_punch_hole),  CHECK(range_zero),          CHECK(range_seek),
+    CHECK(range_seek_mapped), CHECK(range_copy),          CHECKS_END,
 };
