@@ -29,9 +29,8 @@ static void print_error(const struct load *load, int error) {
 }
 
 /* ---- command lines --------------------------------------------------------------------------------------------- */
-* /
 
-    static void usage(void) {
+static void usage(void) {
     fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
           "       load --serve\noperations:",
           stderr);

@@ -487,7 +487,8 @@ close_device() {
         inside_as 1000 own mv /tmp/u/m /tmp/u/w1 2>/dev/null && fail "a mount point was renamed" && return 1
         inside own mv /tmp/u /tmp/w2
         equal file "$(inside_as 1000 own cat /tmp/w2/m/file)" hello || return
-        inside_as 1000 own $undo /tmp/w2/m || fail "$undo" || return
+        read -ra command <<<"$undo"
+        inside_as 1000 own "${command[@]}" /tmp/w2/m || fail "$undo" || return
         not mounted own /tmp/w2/m || return
         inside own mv /tmp/w2 /tmp/u
         wait_until 5 ended own bindfs || return

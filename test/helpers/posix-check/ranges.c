@@ -3,6 +3,7 @@
 #include "posix-check.h"
 
 #include <linux/falloc.h>
+#include <sys/mman.h>
 
 #define GIB ((off_t)1 << 30)
 #define KIB ((off_t)1 << 10)

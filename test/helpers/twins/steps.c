@@ -408,7 +408,6 @@ static int run_list(struct world *world, const struct step *step, struct result 
 }
 
 /* ---- extended attributes --------------------------------------------------------------------------------------- */
-* /
 
     struct acl_entry {
     uint16_t tag, permissions;
@@ -507,7 +506,6 @@ static int run_removexattr(struct world *world, const struct step *step, struct 
 }
 
 /* ---- all ------------------------------------------------------------------------------------------------------- */
-* /
 
     static const struct operation operations[] = {{"open", 60, run_open, 0},
                                                   {"tmpfile", 8, run_tmpfile, 0},

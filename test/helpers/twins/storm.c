@@ -30,7 +30,6 @@ static void fail(const char *format, ...) {
 }
 
 /* ---- meanwhile ------------------------------------------------------------------------------------------------- */
-* /
 
     static void make_stable(const struct world *world) {
     for (int i = 0; i < STABLE; i++) {
@@ -108,7 +107,6 @@ static bool wait_for(const pid_t *jobs, int count) {
 }
 
 /* ---- when all is quiet ----------------------------------------------------------------------------------------- */
-* /
 
     struct usage {
     uint64_t bytes, files;

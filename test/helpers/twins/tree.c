@@ -9,7 +9,6 @@
 #define LIST_MAX 65536
 
 /* ---- taking ---------------------------------------------------------------------------------------------------- */
-* /
 
     void path_fold(char *path) {
     for (unsigned char *at = (unsigned char *)path; *at; at++)
