@@ -409,7 +409,7 @@ static int run_list(struct world *world, const struct step *step, struct result 
 
 /* ---- extended attributes --------------------------------------------------------------------------------------- */
 
-    struct acl_entry {
+struct acl_entry {
     uint16_t tag, permissions;
     uint32_t id;
 };
@@ -507,35 +507,35 @@ static int run_removexattr(struct world *world, const struct step *step, struct 
 
 /* ---- all ------------------------------------------------------------------------------------------------------- */
 
-    static const struct operation operations[] = {{"open", 60, run_open, 0},
-                                                  {"tmpfile", 8, run_tmpfile, 0},
-                                                  {"close", 15, run_close, 0},
-                                                  {"read", 30, run_read, 0},
-                                                  {"write", 50, run_write, 0},
-                                                  {"truncate", 20, run_truncate, 0},
-                                                  {"fallocate", 30, run_fallocate, BY_USER},
-                                                  {"lseek", 10, run_lseek, 0},
-                                                  {"copy", 20, run_copy, FILLS_HOLES | BY_USER},
-                                                  {"map", 20, run_map, FILLS_HOLES},
-                                                  {"sync", 3, run_sync, 0},
-                                                  {"mkdir", 40, run_mkdir, 0},
-                                                  {"rmdir", 20, run_rmdir, 0},
-                                                  {"unlink", 25, run_unlink, 0},
-                                                  {"link", 25, run_link, 0},
-                                                  {"symlink", 12, run_symlink, 0},
-                                                  {"readlink", 8, run_readlink, 0},
-                                                  {"rename", 50, run_rename, 0},
-                                                  {"mknod", 10, run_mknod, 0},
-                                                  {"chmod", 20, run_chmod, 0},
-                                                  {"chown", 20, run_chown, 0},
-                                                  {"utimes", 15, run_utimes, 0},
-                                                  {"stat", 30, run_stat, 0},
-                                                  {"access", 10, run_access, 0},
-                                                  {"list", 15, run_list, 0},
-                                                  {"setxattr", 30, run_setxattr, 0},
-                                                  {"getxattr", 15, run_getxattr, 0},
-                                                  {"removexattr", 10, run_removexattr, BY_ROOT},
-                                                  {NULL, 0, NULL, 0}};
+static const struct operation operations[] = {{"open", 60, run_open, 0},
+                                              {"tmpfile", 8, run_tmpfile, 0},
+                                              {"close", 15, run_close, 0},
+                                              {"read", 30, run_read, 0},
+                                              {"write", 50, run_write, 0},
+                                              {"truncate", 20, run_truncate, 0},
+                                              {"fallocate", 30, run_fallocate, BY_USER},
+                                              {"lseek", 10, run_lseek, 0},
+                                              {"copy", 20, run_copy, FILLS_HOLES | BY_USER},
+                                              {"map", 20, run_map, FILLS_HOLES},
+                                              {"sync", 3, run_sync, 0},
+                                              {"mkdir", 40, run_mkdir, 0},
+                                              {"rmdir", 20, run_rmdir, 0},
+                                              {"unlink", 25, run_unlink, 0},
+                                              {"link", 25, run_link, 0},
+                                              {"symlink", 12, run_symlink, 0},
+                                              {"readlink", 8, run_readlink, 0},
+                                              {"rename", 50, run_rename, 0},
+                                              {"mknod", 10, run_mknod, 0},
+                                              {"chmod", 20, run_chmod, 0},
+                                              {"chown", 20, run_chown, 0},
+                                              {"utimes", 15, run_utimes, 0},
+                                              {"stat", 30, run_stat, 0},
+                                              {"access", 10, run_access, 0},
+                                              {"list", 15, run_list, 0},
+                                              {"setxattr", 30, run_setxattr, 0},
+                                              {"getxattr", 15, run_getxattr, 0},
+                                              {"removexattr", 10, run_removexattr, BY_ROOT},
+                                              {NULL, 0, NULL, 0}};
 
 /* As another user, with that one's rights only. */
 static void become(uid_t user) {

@@ -31,7 +31,7 @@ static void fail(const char *format, ...) {
 
 /* ---- meanwhile ------------------------------------------------------------------------------------------------- */
 
-    static void make_stable(const struct world *world) {
+static void make_stable(const struct world *world) {
     for (int i = 0; i < STABLE; i++) {
         char name[32];
         snprintf(name, sizeof name, "stable-%d", i);
@@ -108,7 +108,7 @@ static bool wait_for(const pid_t *jobs, int count) {
 
 /* ---- when all is quiet ----------------------------------------------------------------------------------------- */
 
-    struct usage {
+struct usage {
     uint64_t bytes, files;
 };
 

@@ -10,7 +10,7 @@
 
 /* ---- taking ---------------------------------------------------------------------------------------------------- */
 
-    void path_fold(char *path) {
+void path_fold(char *path) {
     for (unsigned char *at = (unsigned char *)path; *at; at++)
         if (*at >= 'A' && *at <= 'Z')
             *at = (unsigned char)(*at - 'A' + 'a');
