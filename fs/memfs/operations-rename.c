@@ -97,7 +97,7 @@ static int check(struct move *move) {
     if (move->to->directory->removed)
         return -ENOENT;
     note_spelling(move->entry, move->name, move->stored[0]);
-    note_spelling(is_respelling(move) ? NULL : move->target_entry, move->new_name, move->stored[1]);
+    note_spelling(!target || is_respelling(move) ? NULL : move->target_entry, move->new_name, move->stored[1]);
     if (is_respelling(move))
         return 0;
     if (!target)
