@@ -23,6 +23,8 @@ static const char usage[] =
     "  --dist=DIR        folder with the bin/ and lib/ that are put into containers at /dev/linfsp;\n"
     "                    unless given, ../lib/linfsp beside this program\n"
     "  --ready-fd=N      write READY to this descriptor once containers are served, or why that cannot be\n"
+    "  --only-descendants  serve only containers that were started from this mount namespace, so that several\n"
+    "                    services can run on one machine, each in a mount namespace of its own: for tests\n"
     "  --debug           log everything\n"
     "  --help, --version\n"
     "\n"
@@ -33,14 +35,19 @@ struct arguments {
     const char *config;
     const char *dist;
     int ready_fd;
+    bool only_descendants;
 };
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments) {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},   {"dist", required_argument, NULL, 'd'},
-        {"ready-fd", required_argument, NULL, 'r'}, {"debug", no_argument, NULL, 'D'},
-        {"foreground", no_argument, NULL, 'f'},     {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},        {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"dist", required_argument, NULL, 'd'},
+                                            {"ready-fd", required_argument, NULL, 'r'},
+                                            {"debug", no_argument, NULL, 'D'},
+                                            {"foreground", no_argument, NULL, 'f'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"only-descendants", no_argument, NULL, 'o'},
+                                            {0}};
     *ret_arguments = (struct arguments){.config = "/etc/linfsp.conf", .ready_fd = -1};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -55,6 +62,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
             break;
         case 'D':
             log_set_level(LOG_DEBUG);
+            break;
+        case 'o':
+            ret_arguments->only_descendants = true;
             break;
         case 'f':
             break; /* what it does anyway */
@@ -131,6 +141,7 @@ static int run(const struct arguments *arguments, const char *dist) {
     int r = config_read(arguments->config, &limits);
     if (r < 0)
         return r;
+    limits.only_descendants = arguments->only_descendants;
     r = service_new(&limits, dist, &service);
     if (r < 0)
         return r;

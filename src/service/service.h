@@ -42,6 +42,7 @@ struct limits {
     unsigned silos_per_user; /* of user namespaces of their own */
     unsigned request_timeout; /* s, of network volumes */
     bool network_volumes; /* whether a silo may have them */
+    bool only_descendants; /* from the command line: serve no container that another mount namespace started */
 };
 
 /* A silo, or (host) the host itself, which nothing is injected into. */

@@ -244,6 +244,20 @@ static pid_t find_survivor(uint64_t mount_namespace) {
     return -1;
 }
 
+/* Whether a process above this one has the service's own mount namespace. */
+static bool started_from_here(struct service *service, pid_t pid) {
+    for (int i = 0; i < 64; i++) {
+        pid_t parent;
+        uint64_t found;
+        if (process_parent(pid, &parent) < 0 || parent < 1)
+            return false;
+        if (process_namespace(parent, "mnt", &found) == 0 && found == service->host_mount_namespace)
+            return true;
+        pid = parent;
+    }
+    return false;
+}
+
 static struct silo *silo_new(struct service *service, uint64_t mount_namespace) {
     struct silo *silo = calloc(1, sizeof *silo);
     if (!silo)
@@ -468,6 +482,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
     if (parent == KTHREADD)
         return 0; /* devtmpfs's own thread has a mount namespace and a root of its own */
     if (device == service->host_root_device && inode == service->host_root_inode)
+        return 0;
+    if (service->limits.only_descendants && !started_from_here(service, pid))
         return 0;
     return take_in(service, mount_namespace, pid, early, "");
 }

@@ -9,9 +9,9 @@ unit_capabilities() {
         sed 's/^CAP_/+/' | tr '[:upper:]' '[:lower:]' | paste -sd,
 }
 
-# Becomes linfspd: `run_service [OPTION...]`
+# Becomes linfspd: `run_service [OPTION...]`. LINFSP_TEST_SERVICE_OPTIONS: more of them, for every service of a run.
 run_service() {
-    exec setpriv --no-new-privs "--bounding-set=-all,$(unit_capabilities)" "$linfspd" "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&-
+    exec setpriv --no-new-privs "--bounding-set=-all,$(unit_capabilities)" "$linfspd" ${LINFSP_TEST_SERVICE_OPTIONS:-} "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&-
 }
 
 service_pid() {
