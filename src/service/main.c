@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
-#include "service/config.h"
+#include "config/config.h"
 #include "service/service.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -135,14 +135,18 @@ static int take_lock(void) {
     return fd;
 }
 
+static void complain(void *context, const char *path, unsigned number, const char *text) {
+    log_error("%s:%u: %s", path, number, text);
+}
+
 static int run(const struct arguments *arguments, const char *dist) {
-    struct limits limits;
+    struct config *config = NULL;
     struct service *service = NULL;
-    int r = config_read(arguments->config, &limits);
+    int r = config_read(arguments->config, complain, NULL, &config);
     if (r < 0)
         return r;
-    limits.only_descendants = arguments->only_descendants;
-    r = service_new(&limits, dist, &service);
+    config->limits.only_descendants = arguments->only_descendants;
+    r = service_new(config, dist, &service);
     if (r < 0)
         return r;
     sigset_t signals;

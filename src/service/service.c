@@ -153,11 +153,14 @@ static int learn_host(struct service *service) {
         }                                                                                                              \
     } while (0)
 
-int service_new(const struct limits *limits, const char *dist, struct service **ret_service) {
+int service_new(struct config *config, const char *dist, struct service **ret_service) {
     struct service *service = calloc(1, sizeof *service);
-    if (!service)
+    if (!service) {
+        config_free(config);
         return -ENOMEM;
-    service->limits = *limits;
+    }
+    service->config = config;
+    service->limits = config->limits;
     service->dist = dist;
     service->run_dir = service->fuse_device = service->fusectl = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -202,6 +205,7 @@ void service_free(struct service *service) {
         (void)rmdir(LINFSP_RUN_DIR);
     }
     sd_event_unref(service->event);
+    config_free(service->config);
     free(service);
 }
 

@@ -23,6 +23,7 @@
 #include <systemd/sd-event.h>
 #include <uthash.h>
 
+#include "config/config.h"
 #include "service/job.h"
 #include "service/worker.h"
 #include "util/list.h"
@@ -34,16 +35,6 @@ struct reaper;
 struct unc;
 struct watch;
 struct service;
-
-/* Bounds; from /etc/linfsp.conf. */
-struct limits {
-    unsigned volumes_per_silo;
-    unsigned connections_per_silo;
-    unsigned silos_per_user; /* of user namespaces of their own */
-    unsigned request_timeout; /* s, of network volumes */
-    bool network_volumes; /* whether a silo may have them */
-    bool only_descendants; /* from the command line: serve no container that another mount namespace started */
-};
 
 /* A silo, or (host) the host itself, which nothing is injected into. */
 struct silo {
@@ -147,7 +138,8 @@ struct volume {
 
 struct service {
     sd_event *event;
-    struct limits limits;
+    struct config *config;
+    struct limits limits; /* of config, for short */
     uint64_t since;
     uint64_t host_mount_namespace, host_user_namespace, host_pid_namespace;
     uint64_t host_root_device, host_root_inode;
@@ -174,7 +166,8 @@ struct service {
 };
 
 /* service.c: the whole's life */
-int service_new(const struct limits *limits, const char *dist, struct service **ret_service);
+/* Takes config over, also where it fails. */
+int service_new(struct config *config, const char *dist, struct service **ret_service);
 void service_free(struct service *service);
 /* Everything is torn down; the loop ends when that is done. */
 void service_stop(struct service *service);
