@@ -239,6 +239,19 @@ bool linfsp_request_interrupted(linfsp_request *request);
 bool linfsp_request_kill_suidgid(const linfsp_request *request);
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
+/** How to start the threads that serve a volume, for a program whose threads must be made its own way: a language's
+ *  runtime, Wine. All operations but init and destroy, which linfsp_volume_run calls itself, run in these threads. */
+struct linfsp_threads {
+    size_t size; /**< sizeof(struct linfsp_threads) */
+    void *context; /**< handed to both */
+    /** Starts a thread that calls run(argument) and ends when that returns. *ret_thread is handed to join. Returns 0,
+     *  or a negative errno: linfsp_volume_run then fails with it. The thread's signal mask is the program's business,
+     *  but for SIGURG, which the library unblocks in it; calls that signals interrupt are repeated. */
+    int (*start)(void *context, void (*run)(void *argument), void *argument, void **ret_thread);
+    /** Waits until the thread has ended, and frees it. Called once for each thread started. */
+    void (*join)(void *context, void *thread);
+};
+
 struct linfsp_volume_options {
     size_t size; /**< sizeof(struct linfsp_volume_options) */
     /** The type that mount(8) shows behind "fuse.": letters, digits, '.', '-', '_'; 1 to 63 bytes. Required. */
@@ -258,6 +271,8 @@ struct linfsp_volume_options {
     mode_t root_mode; /**< permission bits of the root while the first answer is under way; 0: 0755 */
     /** Called, if not NULL, for each request and its answer with a line of text, from any thread. */
     void (*trace)(void *context, const char *line);
+    /** Who starts the threads that serve; NULL: the library, with all signals blocked in them. Copied. */
+    const struct linfsp_threads *thread_functions;
 };
 
 #define LINFSP_VOLUME_READ_ONLY (1u << 0)

@@ -86,6 +86,9 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
     if (options.max_background > UINT16_MAX)
         return fsp_fail(ret_error, EINVAL, "max_background is %u, it must be at most %d", options.max_background,
                         UINT16_MAX);
+    if (options.thread_functions && (options.thread_functions->size < sizeof *options.thread_functions ||
+                                     !options.thread_functions->start || !options.thread_functions->join))
+        return fsp_fail(ret_error, EINVAL, "the thread functions have no size, no start or no join member");
     if (options.source && strlen(options.source) >= WIRE_SOURCE_MAX)
         return fsp_fail(ret_error, ENAMETOOLONG, "source \"%.64s...\" is too long", options.source);
     *ret_options = options;
@@ -257,6 +260,8 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     volume->session.trace = options->trace;
     volume->session.flags = created->init.flags;
     volume->session.granted = fsp_granted(options->want, &created->init);
+    if (options->thread_functions)
+        volume->session.threads = *options->thread_functions;
     volume->network = options->prefix != NULL;
     volume->threads = options->threads;
     volume->owner_uid = created->owner_uid;

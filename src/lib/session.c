@@ -288,8 +288,53 @@ static void *run_channel(void *argument) {
     return NULL;
 }
 
+static void wait_for(sem_t *semaphore) {
+    while (sem_wait(semaphore) < 0 && errno == EINTR)
+        ;
+}
+
+/* A channel in a thread of the program's. It keeps the thread until join: a pthread_t of a thread that is gone, and
+ * that nobody joins by pthread_join, may not even be asked. */
+static void run_lent_channel(void *argument) {
+    struct fsp_channel *channel = argument;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, WAKE_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    channel->thread = pthread_self();
+    sem_post(&channel->lent_ready);
+    run_channel(channel);
+    wait_for(&channel->lent_free);
+}
+
+static int start_lent_channel(struct fsp_channel *channel) {
+    const struct linfsp_threads *threads = &channel->session->threads;
+    sem_init(&channel->lent_ready, 0, 0);
+    sem_init(&channel->lent_free, 0, 0);
+    int r = threads->start(threads->context, run_lent_channel, channel, &channel->lent);
+    if (r < 0)
+        return r;
+    wait_for(&channel->lent_ready);
+    channel->started = true;
+    return 0;
+}
+
+static void join_channel(struct fsp_channel *channel) {
+    const struct linfsp_threads *threads = &channel->session->threads;
+    if (!threads->start) {
+        pthread_join(channel->thread, NULL);
+        return;
+    }
+    sem_post(&channel->lent_free);
+    threads->join(threads->context, channel->lent);
+    sem_destroy(&channel->lent_ready);
+    sem_destroy(&channel->lent_free);
+}
+
 /* Signals are for the program's own threads; only the one that wakes a channel gets through. */
 int fsp_channel_start(struct fsp_channel *channel) {
+    if (channel->session->threads.start)
+        return start_lent_channel(channel);
     sigset_t all, before;
     sigfillset(&all);
     sigdelset(&all, WAKE_SIGNAL);
@@ -428,7 +473,7 @@ int fsp_session_join(struct fsp_session *session) {
     for (unsigned i = 0; i < session->n_channels; i++) {
         struct fsp_channel *channel = &session->channels[i];
         if (channel->started)
-            pthread_join(channel->thread, NULL);
+            join_channel(channel);
         channel->started = false;
         if (result == 0)
             result = channel->result;

@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,6 +114,9 @@ struct fsp_channel {
     int64_t linger_after; /* ns */
     unsigned index;
     pthread_t thread;
+    void *lent; /* what the program calls its thread, where session->threads is used; the next two too */
+    sem_t lent_ready; /* thread is known */
+    sem_t lent_free; /* the session uses thread no longer */
     bool started;
     atomic_bool ended;
     int result;
@@ -137,6 +141,7 @@ struct fsp_session {
     struct linfsp_operations operations;
     void *context;
     void (*trace)(void *context, const char *line);
+    struct linfsp_threads threads; /* start NULL: our own */
     uint64_t flags; /* FUSE_INIT's, in force */
     uint64_t granted; /* LINFSP_WANT_* */
     struct fsp_without without;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a session: requests that outlive their operation, interrupts, the gate, the end. */
+#include <signal.h>
+#include <stdlib.h>
+
 #include "lib/test-kernel.h"
 
 static atomic_bool all_asked;
@@ -194,6 +197,95 @@ static void test_older_operations(void **state) {
     fsp_session_destroy(&old);
 }
 
+/* ---- threads of the program's own ------------------------------------------------------------------------------ */
+
+struct own_threads {
+    unsigned started, joined, fail_from;
+    atomic_uint under_way;
+    atomic_bool blocked_wake, blocked_other;
+};
+
+struct own_thread {
+    struct own_threads *all;
+    void (*run)(void *argument);
+    void *argument;
+    pthread_t thread;
+};
+
+static void *run_own(void *argument) {
+    struct own_thread *own = argument;
+    sigset_t signals;
+    sigfillset(&signals);
+    sigdelset(&signals, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &signals, NULL); /* as a program might have it */
+    atomic_fetch_add(&own->all->under_way, 1);
+    own->run(own->argument);
+    pthread_sigmask(SIG_BLOCK, NULL, &signals);
+    if (sigismember(&signals, SIGURG))
+        atomic_store(&own->all->blocked_wake, true);
+    if (sigismember(&signals, SIGUSR1))
+        atomic_store(&own->all->blocked_other, true);
+    atomic_fetch_sub(&own->all->under_way, 1);
+    return NULL;
+}
+
+static int start_own(void *context, void (*run)(void *argument), void *argument, void **ret_thread) {
+    struct own_threads *all = context;
+    if (all->fail_from && all->started + 1 >= all->fail_from)
+        return -EAGAIN;
+    struct own_thread *own = calloc(1, sizeof *own);
+    assert_non_null(own);
+    *own = (struct own_thread){.all = all, .run = run, .argument = argument};
+    assert_int_equal(pthread_create(&own->thread, NULL, run_own, own), 0);
+    all->started++;
+    *ret_thread = own;
+    return 0;
+}
+
+static void join_own(void *context, void *thread) {
+    struct own_threads *all = context;
+    struct own_thread *own = thread;
+    pthread_join(own->thread, NULL);
+    free(own);
+    all->joined++;
+}
+
+static int start_with_own(struct own_threads *all) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    kernel = pair[0];
+    assert_int_equal(fsp_session_init(&session, &operations, &seen, &pair[1], 1, MAX_WRITE), 0);
+    session.threads = (struct linfsp_threads){sizeof session.threads, all, start_own, join_own};
+    return fsp_session_start(&session, 4, true);
+}
+
+static void test_own_threads(void **state) {
+    struct own_threads all = {0};
+    size_t size;
+    assert_int_equal(start_with_own(&all), 0);
+    assert_int_equal(all.started, 4);
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+    assert_int_equal(atomic_load(&all.under_way), 4);
+    fsp_gate_tick(&session); /* asks for the threads' times */
+    fsp_session_cut(&session); /* one of them is in read, and has to be woken */
+    assert_int_equal(tear_down(state), 0);
+    assert_int_equal(all.joined, 4);
+    assert_int_equal(atomic_load(&all.under_way), 0);
+    assert_false(atomic_load(&all.blocked_wake));
+    assert_false(atomic_load(&all.blocked_other));
+}
+
+/* The third thread cannot be made: the two that run are ended, and no more is joined than was started. */
+static void test_own_threads_fail(void **state) {
+    struct own_threads all = {.fail_from = 3};
+    assert_int_equal(start_with_own(&all), -EAGAIN);
+    fsp_session_cut(&session);
+    tear_down(state);
+    assert_int_equal(all.started, 2);
+    assert_int_equal(all.joined, 2);
+    assert_int_equal(atomic_load(&all.under_way), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_later),
@@ -208,6 +300,8 @@ int main(void) {
         TEST_ADAPTIVE(test_cut_wakes),
         TEST(test_trace),
         cmocka_unit_test(test_older_operations),
+        cmocka_unit_test(test_own_threads),
+        cmocka_unit_test(test_own_threads_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
