@@ -2,7 +2,8 @@
 /*
  * A client's connection: one request at a time, read only when the one before is answered, so that a client can queue
  * up nothing but its own socket. Bounded per silo in number; one that says nothing and is no volume's life line is
- * closed after a while; one that does not read its replies, or sends what is no message, is closed at once.
+ * closed after a while; one that sends what is no message is closed at once. A client that does not read its replies is
+ * asked for nothing more until it does: the one reply that its socket has no room for is kept here.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -41,15 +42,30 @@ void connection_free(struct connection *connection) {
     sd_event_source_disable_unref(connection->idle);
     (void)shutdown(connection->fd, SHUT_RDWR); /* the reaper may be held up: the client is not to wait for it */
     reaper_close(service->reaper, steal_fd(&connection->fd));
+    free(connection->pending);
     free(connection);
     if (volume)
         volume_lost_connection(volume);
 }
 
+/* There is one reply for each request, and no request is taken while one is kept: a second that has to be kept is an
+ * event for a client that has stopped reading. */
+static int keep(struct connection *connection, const struct wire_header *message) {
+    if (connection->pending)
+        return -EAGAIN;
+    connection->pending = malloc(message->size);
+    if (!connection->pending)
+        return -ENOMEM;
+    memcpy(connection->pending, message, message->size);
+    return watch(connection, EPOLLOUT);
+}
+
 int connection_send(struct connection *connection, const void *message, const int *fds, size_t n_fds) {
-    int r = wire_send(connection->fd, message, fds, n_fds);
+    int r = connection->pending ? -EAGAIN : wire_send(connection->fd, message, fds, n_fds);
     if (r == -EAGAIN && connection->listing)
         return r; /* the list goes on when there is room */
+    if (r == -EAGAIN && n_fds == 0)
+        r = keep(connection, message);
     if (r < 0) {
         log_debug("a client (pid %d) does not take its reply: %s", connection->peer.pid, strerror(-r));
         connection_free(connection);
@@ -93,8 +109,21 @@ static void restart_idle(struct connection *connection) {
 
 void connection_ready(struct connection *connection) {
     connection->busy = false;
-    (void)watch(connection, EPOLLIN);
+    (void)watch(connection, connection->pending ? EPOLLOUT : EPOLLIN);
     restart_idle(connection);
+}
+
+/* Sends what was kept, if the client has made room for it. */
+static void send_pending(struct connection *connection, uint32_t events) {
+    int r = events & (EPOLLHUP | EPOLLERR) ? -EPIPE : wire_send(connection->fd, connection->pending, NULL, 0);
+    if (r == -EAGAIN)
+        return;
+    if (r < 0) {
+        connection_free(connection);
+        return;
+    }
+    free(steal_pointer(connection->pending));
+    (void)watch(connection, connection->listing ? EPOLLOUT : connection->busy ? 0 : EPOLLIN);
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -182,7 +211,9 @@ static void read_one(struct connection *connection) {
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct connection *connection = userdata;
-    if (connection->listing) {
+    if (connection->pending) {
+        send_pending(connection, events);
+    } else if (connection->listing) {
         if (events & (EPOLLHUP | EPOLLERR))
             connection_free(connection);
         else

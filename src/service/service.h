@@ -35,6 +35,7 @@ struct reaper;
 struct unc;
 struct watch;
 struct service;
+union wire_message;
 
 /* A silo, or (host) the host itself, which nothing is injected into. */
 struct silo {
@@ -93,6 +94,7 @@ struct connection {
     uint32_t serial; /* of the request under way */
     uint16_t listing; /* WIRE_LIST_...: a list is being sent */
     uint64_t cursor;
+    union wire_message *pending; /* a reply that the client's socket has no room for yet; NULL: none */
 };
 
 struct volume {
@@ -194,7 +196,8 @@ bool silo_in_use(const struct silo *silo);
 /* connection.c */
 void connection_accept(struct silo *silo, bool network);
 void connection_free(struct connection *connection);
-/* Sends a reply or an event; closes the connection where that fails: do not use it when this
+/* Sends a reply or an event. Where the client's socket is full, one without descriptors is kept until there is room,
+ * and nothing more is read from the client meanwhile. Closes the connection where it fails: do not use it when this
  * returns a negative errno. */
 int connection_send(struct connection *connection, const void *message, const int *fds, size_t n_fds);
 int connection_error(struct connection *connection, uint32_t serial, int error, const char *format, ...)
@@ -209,7 +212,6 @@ struct connection *connection_find(struct service *service, uint64_t id);
 void connection_discard(struct connection *connection);
 
 /* requests.c: does what a message asks. */
-union wire_message;
 void request_handle(struct connection *connection, const union wire_message *message);
 /* Goes on with a list as far as the socket takes it. */
 void request_continue_list(struct connection *connection);

@@ -419,6 +419,8 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         volume->made.by_service = false;
     }
     bool own_wish = volume->waiter && volume->waiter == life_line(volume);
+    if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
+        tell_end(volume); /* it was ending for another reason when its server asked for that */
     answer_waiter(volume, result);
     log_info("volume %llu: %s%s%s unmounted: %s", (unsigned long long)key, volume->mount_point,
              volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->end_reason);
