@@ -89,6 +89,8 @@ void data_file_adopt(struct data *data, struct space *space, int fd) {
 
 void data_file_free(struct data *data, struct space *space) {
     space_give(space, data->pages * PAGE_BYTES);
+    if (data->file.backing_id > 0)
+        (void)ftruncate(data->file.fd, 0); /* the kernel may keep the file for a while: its memory goes now */
     close(data->file.fd);
 }
 

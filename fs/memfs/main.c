@@ -185,8 +185,9 @@ static int serve(struct volume *volume, const struct options *options, int *read
     announce(volume, options);
     tell_parent(options, ready);
     r = linfsp_volume_run(volume->mounted);
+    const char *why = linfsp_volume_end_reason(volume->mounted);
     if (r < 0)
-        fprintf(stderr, "memfs: serving the volume ended early: %s\n", strerror(-r));
+        fprintf(stderr, "memfs: the volume ended: %s\n", why ? why : strerror(-r));
     running = NULL;
     spellings_end(volume->spellings);
     delay_finish(volume->delay);

@@ -213,9 +213,10 @@ int main(int argc, char **argv) {
     printf("%s at %s%s%s\n", arguments.directory, point ? point : "", point && unc ? " and " : "", unc ? unc : "");
     fflush(stdout);
     r = linfsp_volume_run(ptfs.volume);
+    const char *why = linfsp_volume_end_reason(ptfs.volume);
+    if (r < 0)
+        warnx("the volume ended: %s", why ? why : strerror(-r));
     linfsp_volume_destroy(ptfs.volume);
     node_table_close(&ptfs.nodes);
-    if (r < 0)
-        errx(1, "the session broke: %s", strerror(-r));
-    return 0;
+    return r < 0 ? 1 : 0;
 }

@@ -287,10 +287,14 @@ struct linfsp_volume_options {
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error);
 /** Serves the volume until it is stopped, unmounted, or the service ends it; then it is unmounted everywhere.
- *  Returns 0, or a negative errno when the session broke. Survives a restart of the service. */
+ *  Returns 0, or a negative errno when the session broke. -ECONNABORTED: the volume ended though nobody had asked for
+ *  that, and linfsp_volume_end_reason says why. Survives a restart of the service. */
 int linfsp_volume_run(linfsp_volume *volume);
 /** Ends linfsp_volume_run from a signal handler or another thread. Async-signal-safe. */
 void linfsp_volume_stop(linfsp_volume *volume);
+/** Once linfsp_volume_run has returned: why the volume ended against its will; NULL where somebody asked for its end
+ * (linfsp_volume_stop, umount(8), linfsp umount). The text lives as long as the volume. */
+const char *linfsp_volume_end_reason(const linfsp_volume *volume);
 /** Takes NULL. Unmounts what is still mounted. */
 void linfsp_volume_destroy(linfsp_volume *volume);
 
@@ -321,6 +325,7 @@ int linfsp_notify_names(linfsp_volume *volume);
 /** Registers fd (open for what the file will be used for) as a backing file: a positive id for linfsp_file.backing_id,
  * or -EOPNOTSUPP where kernel or service cannot. The fd may be closed afterwards. */
 int linfsp_backing_open(linfsp_volume *volume, int fd);
+/** Gives a backing file back. Waits for nobody: the service may learn of it later. -EINVAL, -ENOMEM. */
 int linfsp_backing_close(linfsp_volume *volume, int backing_id);
 
 /** Version of the library, "1.0.0". */

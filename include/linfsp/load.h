@@ -60,7 +60,8 @@
     FUNCTION(version)                                                                                                  \
     FUNCTION(prefix_to_path)                                                                                           \
     FUNCTION(request_kill_suidgid)                                                                                     \
-    FUNCTION(notify_names)
+    FUNCTION(notify_names)                                                                                             \
+    FUNCTION(volume_end_reason)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -237,6 +238,7 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_prefix_to_path (linfsp_loaded_api->prefix_to_path)
 #define linfsp_request_kill_suidgid (linfsp_loaded_api->request_kill_suidgid)
 #define linfsp_notify_names (linfsp_loaded_api->notify_names)
+#define linfsp_volume_end_reason (linfsp_loaded_api->volume_end_reason)
 
 #endif
 #endif

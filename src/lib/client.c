@@ -268,6 +268,7 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     volume->owner_gid = created->owner_gid;
     memcpy(volume->mount_point, created->mount_point, sizeof volume->mount_point);
     set_unc_path(volume, created->unc_path);
+    volume->lifeline.fuse = volume->session.fds[0];
     volume->lifeline.device = volume->network ? "net" : "disk";
     fsp_lifeline_attached(&volume->lifeline, socket, created);
     return 0;

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The life line's messages.
+ *
+ * Backing files are given back without waiting for the service. A burst of them (a process with thousands of open files
+ * ends) must not fill the socket, so they stand in a queue of ours, and FSP_CLOSING_MAX of them at a time are with the
+ * service: each answer lets the next one go. Whoever adds to the queue sends from it where the life line is free; else
+ * the watcher does. When the service dies those without an answer go back into the queue, for the next service: the
+ * kernel does not use their numbers again so soon, and to drop one twice is an error that harms nothing.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -21,10 +31,12 @@ static int64_t now_ms(void) {
 int fsp_lifeline_init(struct fsp_lifeline *line) {
     memset(line, 0, sizeof *line);
     line->socket = -1;
+    line->fuse = -1;
     line->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (line->event < 0)
         return -errno;
     pthread_mutex_init(&line->lock, NULL);
+    pthread_mutex_init(&line->closes_lock, NULL);
     return 0;
 }
 
@@ -32,6 +44,9 @@ void fsp_lifeline_destroy(struct fsp_lifeline *line) {
     close_fd(&line->socket);
     close_fd(&line->event);
     pthread_mutex_destroy(&line->lock);
+    pthread_mutex_destroy(&line->closes_lock);
+    free(line->closes);
+    line->closes = NULL;
 }
 
 static void take_socket(struct fsp_lifeline *line, int socket) {
@@ -46,11 +61,105 @@ void fsp_lifeline_attached(struct fsp_lifeline *line, int socket, const struct w
     memcpy(line->cookie, created->cookie, sizeof line->cookie);
 }
 
+static uint32_t next_serial(struct fsp_lifeline *line) {
+    if (++line->serial == 0)
+        line->serial = 1;
+    return line->serial;
+}
+
+/* ---- backing files that are given back ------------------------------------------------------------------------- */
+
+static int queue_close(struct fsp_lifeline *line, int32_t backing_id) {
+    int r = 0;
+    pthread_mutex_lock(&line->closes_lock);
+    if (line->n_closes == line->closes_capacity) {
+        size_t capacity = line->closes_capacity ? 2 * line->closes_capacity : 64;
+        int32_t *closes = realloc(line->closes, capacity * sizeof *closes);
+        if (closes) {
+            line->closes = closes;
+            line->closes_capacity = capacity;
+        }
+    }
+    if (line->n_closes < line->closes_capacity)
+        line->closes[line->n_closes++] = backing_id;
+    else
+        r = -ENOMEM;
+    pthread_mutex_unlock(&line->closes_lock);
+    return r;
+}
+
+/* 0: there is none. */
+static int32_t next_close(struct fsp_lifeline *line) {
+    pthread_mutex_lock(&line->closes_lock);
+    int32_t id = line->n_closes > 0 ? line->closes[--line->n_closes] : 0;
+    pthread_mutex_unlock(&line->closes_lock);
+    return id;
+}
+
+/* Whether an answer was that of such a request. */
+static bool close_answered(struct fsp_lifeline *line, uint32_t serial) {
+    for (unsigned i = 0; i < line->n_closing; i++)
+        if (line->closing[i].serial == serial) {
+            line->closing[i] = line->closing[--line->n_closing];
+            return true;
+        }
+    return false;
+}
+
+static void take_back_closes(struct fsp_lifeline *line) {
+    while (line->n_closing > 0)
+        (void)queue_close(line, line->closing[--line->n_closing].backing_id);
+}
+
+static void send_closes(struct fsp_lifeline *line) {
+    int32_t id;
+    line->closes_wait = false;
+    while (line->socket >= 0 && !line->attach_serial && !line->ended && line->n_closing < FSP_CLOSING_MAX &&
+           (id = next_close(line)) > 0) {
+        struct wire_close_backing request;
+        wire_begin(&request, WIRE_CLOSE_BACKING, next_serial(line));
+        request.volume = line->volume;
+        request.backing_id = id;
+        if (wire_send(line->socket, &request, &line->fuse, 1) < 0) { /* full, or too many descriptors on their way */
+            (void)queue_close(line, id);
+            line->closes_wait = true;
+            return;
+        }
+        line->closing[line->n_closing].serial = request.header.serial;
+        line->closing[line->n_closing++].backing_id = id;
+    }
+}
+
+/* Ends what was done under the lock: what it made room for goes out. */
+static void unlock(struct fsp_lifeline *line) {
+    send_closes(line);
+    pthread_mutex_unlock(&line->lock);
+}
+
+int fsp_lifeline_close_backing(struct fsp_lifeline *line, int32_t backing_id) {
+    int r = queue_close(line, backing_id);
+    if (pthread_mutex_trylock(&line->lock) == 0)
+        unlock(line);
+    else
+        eventfd_write(line->event, 1); /* whoever holds it may have looked at the queue already */
+    return r;
+}
+
+/* ---- messages -------------------------------------------------------------------------------------------------- */
+
 static void broken(struct fsp_lifeline *line) {
     close_fd(&line->socket);
     line->attach_serial = 0;
+    take_back_closes(line);
     if (!line->unmount_answered)
         line->unmount_serial = 0; /* the next service knows nothing of it */
+}
+
+/* "unmounted": somebody asked for that. All else is against the file system's will. */
+static void ended(struct fsp_lifeline *line, const char *reason) {
+    if (!line->ended && strcmp(reason, "unmounted") != 0)
+        memcpy(line->reason, reason, sizeof line->reason);
+    line->ended = true;
 }
 
 /* A message that nobody waits for in particular. */
@@ -58,13 +167,20 @@ static void take(struct fsp_lifeline *line, const union wire_message *message) {
     uint32_t serial = message->header.serial;
     if (message->header.type == WIRE_VOLUME_ENDED) {
         if (message->volume_ended.volume == line->volume)
-            line->ended = true;
+            ended(line, message->volume_ended.reason);
         return;
     }
     bool refused = message->header.type == WIRE_ERROR;
-    if (serial != 0 && serial == line->attach_serial) {
+    if (close_answered(line, serial))
+        return;
+    if (message->header.type == WIRE_BACKING_OPENED && message->backing_opened.backing_id > 0) {
+        (void)queue_close(line, message->backing_opened.backing_id); /* whoever asked for it has given up */
+    } else if (serial != 0 && serial == line->attach_serial) {
         line->attach_serial = 0;
-        line->ended |= refused;
+        if (refused)
+            ended(line, message->error.message);
+    } else if (refused && message->error.error == ESHUTDOWN) {
+        return; /* a service that stops unmounts all by itself, and says so when that is done */
     } else if (serial != 0 && serial == line->unmount_serial) {
         line->unmount_answered = true;
         line->unmount_refused = refused;
@@ -93,13 +209,7 @@ void fsp_lifeline_process(struct fsp_lifeline *line) {
     pthread_mutex_lock(&line->lock);
     while (receive(line, &message) > 0)
         take(line, &message);
-    pthread_mutex_unlock(&line->lock);
-}
-
-static uint32_t next_serial(struct fsp_lifeline *line) {
-    if (++line->serial == 0)
-        line->serial = 1;
-    return line->serial;
+    unlock(line);
 }
 
 void fsp_lifeline_reconnect(struct fsp_lifeline *line) {
@@ -169,22 +279,10 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
             r = wait_for_answer(line, header->serial, ret_answer);
     }
     bool tell = line->ended || line->socket < 0;
-    pthread_mutex_unlock(&line->lock);
+    unlock(line);
     if (tell)
         eventfd_write(line->event, 1); /* the watcher may be waiting for what was taken here */
     if (r == 0 && ret_answer->header.type == WIRE_ERROR)
         return ret_answer->error.error > 0 ? -ret_answer->error.error : -EIO;
-    return r;
-}
-
-int fsp_lifeline_tell(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds) {
-    struct wire_header *header = message;
-    pthread_mutex_lock(&line->lock);
-    int r = -ENOTCONN;
-    if (line->socket >= 0 && !line->attach_serial && !line->ended) {
-        header->serial = next_serial(line);
-        r = wire_send(line->socket, message, fds, n_fds);
-    }
-    pthread_mutex_unlock(&line->lock);
     return r;
 }

@@ -64,9 +64,5 @@ int linfsp_backing_open(linfsp_volume *volume, int fd) {
 }
 
 int linfsp_backing_close(linfsp_volume *volume, int backing_id) {
-    struct wire_close_backing request;
-    wire_begin(&request, WIRE_CLOSE_BACKING, 0);
-    request.volume = volume->lifeline.volume;
-    request.backing_id = backing_id;
-    return fsp_lifeline_tell(&volume->lifeline, &request, &volume->session.fds[0], 1);
+    return backing_id > 0 ? fsp_lifeline_close_backing(&volume->lifeline, backing_id) : -EINVAL;
 }

@@ -8,6 +8,9 @@
  * ended it. Stopping goes on serving, because what is still under way must be answered before the unmount can come to
  * its end, but not for longer than END_TIMEOUT_MS: then the connection is cut, and the kernel answers whoever still
  * waits.
+ *
+ * A volume that ends though nobody asked for it (the service ends it, or the kernel cuts the connection off because a
+ * request was not answered in time) is an error of linfsp_volume_run, and lifeline.reason says why.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +22,9 @@
 
 #define END_TIMEOUT_MS 1500
 #define RECONNECT_MS 200
+#define CLOSES_RETRY_MS 50
+/* Between the kernel's cutting a connection off and the end of its mount, where both are meant (umount -f). */
+#define UNMOUNT_FOLLOWS_MS 200
 
 #define EVENT_STOP 1u
 #define EVENT_LIFELINE 2u
@@ -34,11 +40,12 @@ struct view {
     bool ended;
     bool unmount_answered;
     bool unmount_refused;
+    bool closes_wait;
 };
 
 static struct view look(struct fsp_lifeline *line) {
     pthread_mutex_lock(&line->lock);
-    struct view view = {line->socket, line->ended, line->unmount_answered, line->unmount_refused};
+    struct view view = {line->socket, line->ended, line->unmount_answered, line->unmount_refused, line->closes_wait};
     pthread_mutex_unlock(&line->lock);
     return view;
 }
@@ -74,11 +81,13 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Until the channels have ended, or it is time to cut. False: the service did not unmount the volume when asked. */
-static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount) {
+/* Until the channels have ended, or it is time to cut. False: the service did not unmount the volume when asked.
+ * *ret_stopping: that was asked for. */
+static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount, bool *ret_stopping) {
     struct fsp_lifeline *line = &volume->lifeline;
     int64_t deadline = -1, reconnect = -1;
     bool stopping = false;
+    *ret_stopping = false;
     while (!fsp_session_ended(&volume->session)) {
         struct view view = look(line);
         if (view.ended && deadline < 0)
@@ -95,15 +104,16 @@ static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount) {
         if (stopping)
             fsp_lifeline_unmount(line);
         int64_t until = earlier(deadline, reconnect);
+        until = earlier(until, view.closes_wait ? now_ms() + CLOSES_RETRY_MS : -1);
         until = earlier(until < 0 ? -1 : until * 1000000, fsp_gate_tick(&volume->session));
-        unsigned events = wait_for_events(volume, view.socket, mount->table, stopping, until);
+        unsigned events = wait_for_events(volume, view.socket, volume->network ? mount->table : -1, stopping, until);
         if ((events & EVENT_MOUNTS) && fsp_mount_watch_gone(mount))
             events |= EVENT_STOP; /* unmounted here: then it is to end everywhere */
         if (events & EVENT_STOP) {
-            stopping = true;
+            stopping = *ret_stopping = true;
             deadline = earlier(deadline, now_ms() + END_TIMEOUT_MS);
         }
-        if (events & EVENT_LIFELINE)
+        if ((events & EVENT_LIFELINE) || view.closes_wait)
             fsp_lifeline_process(line);
     }
     return true;
@@ -126,6 +136,23 @@ void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
     fsp_lifeline_close(line);
 }
 
+/* The channels have ended by themselves: with the mount, or without. */
+static void find_cut_off(struct linfsp_volume *volume, struct fsp_mount_watch *mount) {
+    struct pollfd item = {.fd = mount->table, .events = POLLPRI};
+    int64_t deadline = now_ms() + UNMOUNT_FOLLOWS_MS;
+    if (look(&volume->lifeline).ended || mount->table < 0)
+        return;
+    while (!fsp_mount_watch_gone(mount)) {
+        int64_t left = deadline - now_ms();
+        if (left <= 0) {
+            WIRE_SET(volume->lifeline.reason, "the kernel cut the connection off: it was aborted, or a request was not "
+                                              "answered within the request time-out");
+            return;
+        }
+        poll(&item, 1, (int)left);
+    }
+}
+
 int linfsp_volume_run(linfsp_volume *volume) {
     struct fsp_session *session = &volume->session;
     if (volume->run)
@@ -134,17 +161,28 @@ int linfsp_volume_run(linfsp_volume *volume) {
     if (session->operations.init)
         session->operations.init(session->context, session->granted);
     struct fsp_mount_watch mount = FSP_MOUNT_WATCH_NONE;
-    if (volume->network && volume->mount_point[0])
+    if (volume->mount_point[0])
         fsp_mount_watch_open(&mount, volume->mount_point);
+    bool stopping = false;
     int r = fsp_session_start(session, volume->threads, true);
-    bool orderly = r < 0 || watch(volume, &mount);
+    bool orderly = r < 0 || watch(volume, &mount, &stopping);
+    if (r == 0 && !stopping && orderly)
+        find_cut_off(volume, &mount);
     fsp_mount_watch_close(&mount);
     fsp_session_cut(session);
     int result = fsp_session_join(session);
     fsp_volume_take_leave(volume, orderly);
     if (session->operations.destroy)
         session->operations.destroy(session->context);
-    return r < 0 ? r : result;
+    if (stopping)
+        volume->lifeline.reason[0] = 0;
+    if (r < 0 || result < 0)
+        return r < 0 ? r : result;
+    return volume->lifeline.reason[0] ? -ECONNABORTED : 0;
+}
+
+const char *linfsp_volume_end_reason(const linfsp_volume *volume) {
+    return volume->lifeline.reason[0] ? volume->lifeline.reason : NULL;
 }
 
 void linfsp_volume_stop(linfsp_volume *volume) {

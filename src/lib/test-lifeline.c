@@ -34,7 +34,7 @@ static int set_up(void **state) {
     service = pair[0];
     fsp_lifeline_attached(line, pair[1], &created);
     volume.session.granted = LINFSP_WANT_PASSTHROUGH;
-    volume.session.fds[0] = pair[0]; /* any */
+    volume.session.fds[0] = line->fuse = pair[0]; /* any */
     return 0;
 }
 
@@ -145,7 +145,8 @@ static void test_service_dies(void **state) {
     assert_false(line->ended); /* another may come */
     assert_true(watcher_is_told());
     assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -ENOTCONN);
-    assert_int_equal(linfsp_backing_close(&volume, 5), -ENOTCONN);
+    assert_int_equal(linfsp_backing_close(&volume, 5), 0); /* kept for the next service */
+    assert_int_equal(line->n_closes, 1);
 }
 
 static void test_nonsense_breaks_the_line(void **state) {
@@ -166,6 +167,127 @@ static void test_close_does_not_wait(void **state) {
     assert_int_equal(received.close_backing.backing_id, 5);
     send_plain(WIRE_DONE, received.header.serial);
     assert_int_equal(ask(ANSWERS), 5); /* its answer disturbs nobody */
+}
+
+/* Answers every request that has arrived, and says how many those were. */
+static unsigned answer_closes(unsigned char *ret_seen) {
+    unsigned n = 0;
+    int fds[WIRE_FDS_MAX];
+    size_t n_fds = 0;
+    while (recv(service, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+        assert_int_equal(wire_receive(service, &received, fds, &n_fds, NULL), 1);
+        for (size_t i = 0; i < n_fds; i++)
+            close(fds[i]);
+        assert_int_equal(received.header.type, WIRE_CLOSE_BACKING);
+        ret_seen[received.close_backing.backing_id]++;
+        if (n % 2)
+            send_error(received.header.serial, ENOENT);
+        else
+            send_plain(WIRE_DONE, received.header.serial);
+        n++;
+    }
+    return n;
+}
+
+/* However many files are closed at once, the socket has no more in it than fits, and each gets its turn. */
+static void test_burst_of_closes(void **state) {
+    static unsigned char seen[5001];
+    memset(seen, 0, sizeof seen);
+    for (int id = 1; id <= 5000; id++)
+        assert_int_equal(linfsp_backing_close(&volume, id), 0);
+    for (unsigned total = 0; total < 5000;) {
+        unsigned n = answer_closes(seen);
+        assert_in_range(n, 1, FSP_CLOSING_MAX);
+        total += n;
+        fsp_lifeline_process(line);
+    }
+    for (int id = 1; id <= 5000; id++)
+        assert_int_equal(seen[id], 1);
+    assert_int_equal(line->n_closing, 0);
+    assert_int_equal(linfsp_backing_close(&volume, 0), -EINVAL);
+}
+
+/* A service that does not read: nothing is lost, and nobody waits. */
+static void test_closes_while_the_socket_is_full(void **state) {
+    static unsigned char seen[101];
+    struct wire_plain filler;
+    wire_begin(&filler, WIRE_GET_STATUS, 1);
+    unsigned fillers = 0;
+    while (wire_send(line->socket, &filler, NULL, 0) == 0)
+        fillers++;
+    for (int id = 1; id <= 100; id++)
+        assert_int_equal(linfsp_backing_close(&volume, id), 0);
+    assert_true(line->closes_wait);
+    while (fillers-- > 0)
+        receive_request();
+    fsp_lifeline_process(line); /* as the watcher does, after a while */
+    memset(seen, 0, sizeof seen);
+    for (unsigned total = 0; total < 100; fsp_lifeline_process(line))
+        total += answer_closes(seen);
+    for (int id = 1; id <= 100; id++)
+        assert_int_equal(seen[id], 1);
+}
+
+/* What a service had when it died is given to the next one. */
+static void test_closes_outlive_the_service(void **state) {
+    static unsigned char seen[21];
+    int pair[2];
+    memset(seen, 0, sizeof seen);
+    for (int id = 1; id <= 20; id++)
+        assert_int_equal(linfsp_backing_close(&volume, id), 0);
+    shutdown(service, SHUT_RDWR);
+    fsp_lifeline_process(line);
+    assert_int_equal(line->socket, -1);
+    assert_int_equal(line->n_closes, 20);
+    close(service);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    service = pair[0];
+    fcntl(pair[1], F_SETFL, O_NONBLOCK);
+    line->socket = pair[1];
+    line->fuse = pair[0];
+    line->attach_serial = 1000; /* as fsp_lifeline_reconnect has it */
+    fsp_lifeline_process(line);
+    assert_int_equal(answer_closes(seen), 0); /* not before it is ours again */
+    send_plain(WIRE_DONE, 1000);
+    fsp_lifeline_process(line);
+    for (unsigned total = 0; total < 20; fsp_lifeline_process(line))
+        total += answer_closes(seen);
+    for (int id = 1; id <= 20; id++)
+        assert_int_equal(seen[id], 1);
+}
+
+/* Whoever asked has given up: the file must not stay registered for nobody. */
+static void test_late_answer_is_given_back(void **state) {
+    struct wire_backing_opened answer;
+    wire_begin(&answer, WIRE_BACKING_OPENED, 4711);
+    answer.backing_id = 9;
+    assert_int_equal(wire_send(service, &answer, NULL, 0), 0);
+    fsp_lifeline_process(line);
+    receive_request();
+    assert_int_equal(received.header.type, WIRE_CLOSE_BACKING);
+    assert_int_equal(received.close_backing.backing_id, 9);
+}
+
+static void test_why_it_ended(void **state) {
+    struct wire_volume_ended message;
+    wire_begin(&message, WIRE_VOLUME_ENDED, 0);
+    message.volume = VOLUME;
+    WIRE_SET(message.reason, "the service stops");
+    assert_null(linfsp_volume_end_reason(&volume));
+    assert_int_equal(wire_send(service, &message, NULL, 0), 0);
+    fsp_lifeline_process(line);
+    assert_string_equal(linfsp_volume_end_reason(&volume), "the service stops");
+}
+
+static void test_that_it_was_asked_for(void **state) {
+    struct wire_volume_ended message;
+    wire_begin(&message, WIRE_VOLUME_ENDED, 0);
+    message.volume = VOLUME;
+    WIRE_SET(message.reason, "unmounted");
+    assert_int_equal(wire_send(service, &message, NULL, 0), 0);
+    fsp_lifeline_process(line);
+    assert_true(line->ended);
+    assert_null(linfsp_volume_end_reason(&volume));
 }
 
 static void test_events(void **state) {
@@ -218,11 +340,22 @@ static void test_attach_answers(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),         TEST(test_event_in_between),
-        TEST(test_service_dies),    TEST(test_nonsense_breaks_the_line),
-        TEST(test_not_granted),     TEST(test_close_does_not_wait),
-        TEST(test_events),          TEST(test_unmount_is_asked_for_once),
-        TEST(test_unmount_refused), TEST(test_attach_answers),
+        TEST(test_answers),
+        TEST(test_event_in_between),
+        TEST(test_service_dies),
+        TEST(test_nonsense_breaks_the_line),
+        TEST(test_not_granted),
+        TEST(test_close_does_not_wait),
+        TEST(test_events),
+        TEST(test_unmount_is_asked_for_once),
+        TEST(test_unmount_refused),
+        TEST(test_attach_answers),
+        TEST(test_burst_of_closes),
+        TEST(test_closes_while_the_socket_is_full),
+        TEST(test_why_it_ended),
+        TEST(test_closes_outlive_the_service),
+        TEST(test_that_it_was_asked_for),
+        TEST(test_late_answer_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

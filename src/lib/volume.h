@@ -19,11 +19,19 @@
 
 /* ---- lifeline.c ------------------------------------------------------------------------------------------------ */
 
+/* How many backing files are being given back at a time. The answers to as many always fit into a socket. */
+#define FSP_CLOSING_MAX 8
+
 struct fsp_lifeline {
     const char *device; /* "disk" or "net" */
     uint64_t volume;
     uint8_t cookie[WIRE_COOKIE_SIZE];
-    int event; /* eventfd: another thread took something off the socket that concerns the watcher */
+    int event; /* eventfd: another thread took something off the socket that concerns the watcher, or left it work */
+    int fuse; /* the connection's descriptor, which goes with what concerns backing files; the session's */
+
+    pthread_mutex_t closes_lock; /* taken after lock; of these: */
+    int32_t *closes; /* backing files that are to be given back, the newest last */
+    size_t n_closes, closes_capacity;
 
     pthread_mutex_t lock; /* all below */
     int socket; /* -1: no service */
@@ -33,6 +41,13 @@ struct fsp_lifeline {
     bool ended; /* the service has unmounted the volume, or knows nothing of it */
     bool unmount_answered;
     bool unmount_refused;
+    struct {
+        uint32_t serial;
+        int32_t backing_id;
+    } closing[FSP_CLOSING_MAX]; /* sent to the service, not answered yet */
+    unsigned n_closing;
+    bool closes_wait; /* the socket took no more: to be tried again in a while */
+    char reason[WIRE_TEXT_MAX]; /* why the volume ended; "": it was asked for */
 };
 
 int fsp_lifeline_init(struct fsp_lifeline *line);
@@ -50,8 +65,8 @@ void fsp_lifeline_close(struct fsp_lifeline *line);
 /* Sends a request begun by wire_begin (its serial is set here) and waits for its answer. */
 int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds,
                      union wire_message *ret_answer);
-/* Sends a request whose answer does not matter. */
-int fsp_lifeline_tell(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds);
+/* Gives a backing file back, now or as soon as the service takes more. From any thread; waits for nobody. -ENOMEM. */
+int fsp_lifeline_close_backing(struct fsp_lifeline *line, int32_t backing_id);
 
 /* ---- mount-point.c --------------------------------------------------------------------------------------------- */
 

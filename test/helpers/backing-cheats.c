@@ -3,10 +3,12 @@
  * What a server must not get by having a file registered for pass-through, tried from inside a container: a file system
  * of one file, "file", whose content is a backing file.
  *
- *     backing-cheats refused MOUNT-POINT FOLDER   tries what must be refused, and prints "NAME: ERROR" for each. Its
- * files are in FOLDER; "append" and "immutable" are to become that when "opened" is there backing-cheats many
- * MOUNT-POINT FOLDER      registers one file until that is refused; prints how often it was not backing-cheats serve
- * MOUNT-POINT FILE       serves FILE; prints "serving"
+ *     backing-cheats refused MOUNT-POINT FOLDER
+ *         Tries what must be refused, and prints "NAME: ERROR" for each. Its files are in FOLDER; "append" and
+ * "immutable" are to become that when "opened" is there. backing-cheats many MOUNT-POINT FOLDER Registers one file
+ * until that is refused, and prints how often it was not. backing-cheats late MOUNT-POINT FOLDER Sends the service more
+ * than it can answer before it reads the answers; exits with 0 when all came. backing-cheats serve MOUNT-POINT FILE
+ *         Serves FILE, and prints "serving".
  */
 #include <err.h>
 #include <errno.h>
@@ -95,7 +97,7 @@ static void try_file(const char *name, const char *folder, const char *file, int
 /* With something else in the place of the volume's own descriptor. */
 static void try_connection(const char *name, int instead, int file) {
     int own = volume->session.fds[0];
-    volume->session.fds[0] = instead;
+    volume->session.fds[0] = instead; /* linfsp_backing_open looks there */
     report(name, linfsp_backing_open(volume, file));
     volume->session.fds[0] = own;
     close(instead);
@@ -158,6 +160,35 @@ static int count_registrations(int file) {
     return 0;
 }
 
+/* Sends requests until the service takes no more, and only then reads what it answered: five times. */
+static int reply_late(void) {
+    union wire_message message;
+    struct wire_plain request;
+    unsigned sent = 0, answered = 0;
+    int fds[WIRE_FDS_MAX], socket = volume->lifeline.socket;
+    size_t n_fds;
+    pthread_mutex_lock(&volume->lifeline.lock); /* the library does not read either */
+    for (int turn = 0; turn < 5; turn++) {
+        wire_begin(&request, WIRE_GET_STATUS, 1000);
+        for (int idle = 0; idle < 50; usleep(10 * 1000), idle++)
+            while (wire_send(socket, &request, NULL, 0) == 0) {
+                sent++;
+                idle = 0;
+            }
+        for (int idle = 0; answered < sent && idle < 500; usleep(10 * 1000), idle++)
+            while (wire_receive(socket, &message, fds, &n_fds, NULL) > 0) {
+                answered += message.header.type == WIRE_STATUS;
+                idle = 0;
+            }
+    }
+    pthread_mutex_unlock(&volume->lifeline.lock);
+    char path[PATH_MAX];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/file", linfsp_volume_mount_point(volume));
+    printf("%u sent, %u answered; %s\n", sent, answered, strerror(stat(path, &status) < 0 ? errno : 0));
+    return sent > 500 && answered == sent ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     struct linfsp_volume_options options = {
         .size = sizeof options, .file_system_name = "cheat", .want = LINFSP_WANT_PASSTHROUGH, .threads = 2};
@@ -166,7 +197,7 @@ int main(int argc, char **argv) {
     pthread_t thread;
     char path[PATH_MAX];
     if (argc != 4)
-        errx(2, "usage: backing-cheats refused|many|serve MOUNT-POINT FOLDER-OR-FILE");
+        errx(2, "usage: backing-cheats refused|many|late|serve MOUNT-POINT FOLDER-OR-FILE");
     bool serve = strcmp(argv[1], "serve") == 0;
     snprintf(path, sizeof path, serve ? "%s" : "%s/plain", argv[3]);
     served.fd = open(path, O_RDWR | (serve ? 0 : O_CREAT) | O_CLOEXEC, 0600);
@@ -188,6 +219,9 @@ int main(int argc, char **argv) {
         pause();
     } else if (strcmp(argv[1], "many") == 0) {
         count_registrations(served.fd);
+    } else if (strcmp(argv[1], "late") == 0) {
+        if (reply_late())
+            return 1;
     } else {
         try_all(argv[3], served.fd);
     }
