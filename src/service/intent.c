@@ -1,62 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/intent.h"
 
-#include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "service/service.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
-
-#define FOLDER "journal"
-
-static void file_name(char *name, size_t size, uint64_t volume) {
-    snprintf(name, size, FOLDER "/intent-%llu", (unsigned long long)volume);
-}
-
-/* ---- in a worker ----------------------------------------------------------------------------------------------- */
-
-/* One write(2) a note: a mount waits for it. */
-static int note(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int note(int fd, const char *format, ...) {
-    char text[192];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    ssize_t written = write(fd, text, (size_t)length);
-    return written == length ? 0 : written < 0 ? -errno : -ENOSPC;
-}
-
-int intent_begin(const struct job_base *base, const struct job *job) {
-    char name[64];
-    file_name(name, sizeof name, job->mount.volume);
-    int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    return fd < 0 ? -errno : fd;
-}
-
-int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id) {
-    const struct job_mount *mount = &job->mount;
-    return note(fd, "silo %llu raw %d letter %d uid %u gid %u\nmount %u %llu\n",
-                (unsigned long long)job->target.mount_namespace, mount->raw, mount->letter[0] != 0, mount->peer_uid,
-                mount->peer_gid, fuse_device, (unsigned long long)mount_id);
-}
-
-int intent_letters(int fd, uint64_t mount_id) {
-    return note(fd, "letters %llu\n", (unsigned long long)mount_id);
-}
-
-int intent_letters_folder(int fd) {
-    return note(fd, "folder\n");
-}
-
-int intent_letter(int fd, const char *name) {
-    return note(fd, "made %s\n", name);
-}
-
-/* ---- in the service -------------------------------------------------------------------------------------------- */
 
 /* The last line may be half written: then what it tells of was not begun. */
 static void read_line(struct volume *volume, const char *line) {
@@ -94,9 +44,7 @@ static bool read_intent(struct volume *volume, FILE *file) {
 }
 
 static void absolute_name(char *path, size_t size, uint64_t volume) {
-    char name[64];
-    file_name(name, sizeof name, volume);
-    snprintf(path, size, LINFSP_RUN_DIR "/%s", name);
+    snprintf(path, size, LINFSP_RUN_DIR "/" JOB_INTENT_FILE, (unsigned long long)volume);
 }
 
 void intent_read(struct volume *volume) {

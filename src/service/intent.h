@@ -9,22 +9,12 @@
 
 #include <stdio.h>
 
-#include "service/job.h"
+#include "worker/job.h"
 
 struct service;
 struct volume;
 
-/* In a worker. Each returns 0 or a negative errno: then the thing must not be done. intent_begin returns a descriptor;
- * it is opened before a user namespace is entered, and what is noted first is the mount. */
-int intent_begin(const struct job_base *base, const struct job *job);
-int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id);
-/* The tmpfs over a read-only /mnt. */
-int intent_letters(int fd, uint64_t mount_id);
-/* A folder that is made for the volume: /mnt itself, or a letter in it. */
-int intent_letters_folder(int fd);
-int intent_letter(int fd, const char *name);
-
-/* In the service. Fills in what there is to undo of a volume whose worker died. */
+/* Fills in what there is to undo of a volume whose worker died. */
 void intent_read(struct volume *volume);
 void intent_drop(uint64_t volume);
 /* Ends a volume that was being made when the service before this one died, unless it stands in the journal. */

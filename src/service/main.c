@@ -15,13 +15,15 @@
 #include "util/log.h"
 #include "util/paths.h"
 
+#define WORKER "linfspd-worker"
+
 static const char usage[] =
     "Usage: linfspd [OPTION]...\n"
     "The host service of LinFsp: gives every container its file system devices. Started by `linfsp start`.\n"
     "\n"
     "  --config=FILE     configuration, /etc/linfsp.conf unless given\n"
-    "  --dist=DIR        folder with the bin/ and lib/ that are put into containers at /dev/linfsp;\n"
-    "                    unless given, ../lib/linfsp beside this program\n"
+    "  --dist=DIR        folder with linfspd-worker and the bin/ and lib/ that are put into containers at\n"
+    "                    /dev/linfsp; unless given, ../lib/linfsp beside this program\n"
     "  --ready-fd=N      write READY to this descriptor once containers are served, or why that cannot be\n"
     "  --only-descendants  serve only containers that were started from this mount namespace, so that several\n"
     "                    services can run on one machine, each in a mount namespace of its own: for tests\n"
@@ -86,19 +88,42 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
     return 1;
 }
 
-/* Beside this program, wherever it was put: PREFIX/sbin/linfspd and PREFIX/lib/linfsp. */
-static int find_dist(char *ret_path, size_t size) {
-    char self[WIRE_PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+/* The folder that is `up` levels above this program, wherever it was put. */
+static int find_own_folder(int up, char *ret_path, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", ret_path, size - 1);
     if (length < 0)
         return -errno;
-    self[length] = 0;
-    for (int i = 0; i < 2; i++) {
-        char *slash = strrchr(self, '/');
+    ret_path[length] = 0;
+    for (int i = 0; i < up; i++) {
+        char *slash = strrchr(ret_path, '/');
         if (slash)
             *slash = 0;
     }
-    return (size_t)snprintf(ret_path, size, "%s/lib/linfsp", self) < size ? 0 : -ENAMETOOLONG;
+    return 0;
+}
+
+/* PREFIX/sbin/linfspd and PREFIX/lib/linfsp. */
+static int find_dist(char *ret_path, size_t size) {
+    char prefix[WIRE_PATH_MAX];
+    int r = find_own_folder(2, prefix, sizeof prefix);
+    return r < 0 ? r : (size_t)snprintf(ret_path, size, "%s/lib/linfsp", prefix) < size ? 0 : -ENAMETOOLONG;
+}
+
+/* In the build folder where this program was built, or where it was installed. */
+static int open_worker(const char *dist) {
+    char path[WIRE_PATH_MAX + 64], build[WIRE_PATH_MAX];
+    int fd = -1;
+    if (find_own_folder(2, build, sizeof build) == 0) {
+        snprintf(path, sizeof path, "%s/worker/" WORKER, build);
+        fd = open(path, O_PATH | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        snprintf(path, sizeof path, "%s/" WORKER, dist);
+        fd = open(path, O_PATH | O_CLOEXEC);
+    }
+    if (fd < 0)
+        log_error("%s: %s; install LinFsp again, or say --dist=FOLDER", path, strerror(errno));
+    return fd < 0 ? -errno : fd;
 }
 
 static void tell(int ready_fd, const char *text) {
@@ -142,11 +167,14 @@ static void complain(void *context, const char *path, unsigned number, const cha
 static int run(const struct arguments *arguments, const char *dist) {
     struct config *config = NULL;
     struct service *service = NULL;
+    _cleanup_close_ int worker = open_worker(dist);
+    if (worker < 0)
+        return worker;
     int r = config_read(arguments->config, complain, NULL, &config);
     if (r < 0)
         return r;
     config->limits.only_descendants = arguments->only_descendants;
-    r = service_new(config, dist, &service);
+    r = service_new(config, dist, worker, &service);
     if (r < 0)
         return r;
     sigset_t signals;

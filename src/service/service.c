@@ -153,7 +153,7 @@ static int learn_host(struct service *service) {
         }                                                                                                              \
     } while (0)
 
-int service_new(struct config *config, const char *dist, struct service **ret_service) {
+int service_new(struct config *config, const char *dist, int worker_program, struct service **ret_service) {
     struct service *service = calloc(1, sizeof *service);
     if (!service) {
         config_free(config);
@@ -162,6 +162,7 @@ int service_new(struct config *config, const char *dist, struct service **ret_se
     service->config = config;
     service->limits = config->limits;
     service->dist = dist;
+    service->worker_program = worker_program;
     service->run_dir = service->fuse_device = service->fusectl = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
@@ -175,7 +176,7 @@ int service_new(struct config *config, const char *dist, struct service **ret_se
     STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
     STEP(reaper_new(&service->reaper), "reaper");
     STEP(programs_new(service, &service->programs), "inotify");
-    STEP(workers_new(service->event, service->reaper, service->run_dir, service->fuse_device,
+    STEP(workers_new(service->event, service->reaper, service->worker_program, service->run_dir, service->fuse_device,
                      programs_descriptor(service->programs), &service->workers),
          "workers");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);

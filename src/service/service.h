@@ -24,9 +24,10 @@
 #include <uthash.h>
 
 #include "config/config.h"
-#include "service/job.h"
 #include "service/worker.h"
 #include "util/list.h"
+#include "util/process.h"
+#include "worker/job.h"
 
 struct monitor;
 struct owner;
@@ -150,6 +151,7 @@ struct service {
     int fuse_device;
     int fusectl;
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
+    int worker_program; /* linfspd-worker */
     struct workers *workers;
     struct reaper *reaper;
     struct programs *programs;
@@ -168,8 +170,8 @@ struct service {
 };
 
 /* service.c: the whole's life */
-/* Takes config over, also where it fails. */
-int service_new(struct config *config, const char *dist, struct service **ret_service);
+/* Takes config over, also where it fails. worker_program: linfspd-worker, O_PATH; borrowed. */
+int service_new(struct config *config, const char *dist, int worker_program, struct service **ret_service);
 void service_free(struct service *service);
 /* Everything is torn down; the loop ends when that is done. */
 void service_stop(struct service *service);
@@ -276,21 +278,5 @@ void journal_drop_silo(const struct silo *silo);
 void journal_put_volume(const struct volume *volume);
 void journal_drop_volume(const struct volume *volume);
 int journal_replay(struct service *service);
-
-/* process.c: facts of a process, from /proc. */
-int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode); /* name: "mnt", "user", "pid" */
-int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
-int process_parent(pid_t pid, pid_t *ret_parent);
-int process_start(pid_t pid, uint64_t *ret_start);
-/* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
-int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
-/* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested,
- * the outermost around it but the host's own. */
-int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
-/* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
-int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
-/* Whether CAP_SYS_ADMIN is in its bounding set. */
-bool process_may_mount(pid_t pid);
-uint64_t clock_now_realtime(void); /* ns */
 
 #endif

@@ -18,7 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-#include "service/describe.h"
 #include "service/owner.h"
 #include "service/programs.h"
 #include "service/reaper.h"

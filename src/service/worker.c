@@ -2,23 +2,16 @@
 #include "service/worker.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "service/describe.h"
-#include "service/enter.h"
 #include "service/reaper.h"
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/sockets.h"
-#include "wire/codec.h"
 
 #define JOB_TIME_LIMIT_USEC (5 * 1000000ull)
 #define WORKERS_MAX 32
@@ -62,6 +55,7 @@ struct workers {
     sd_event *event;
     struct reaper *reaper;
     int run_dir, fuse_device, programs; /* borrowed */
+    int program; /* linfspd-worker, of our own version whatever is installed meanwhile */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
     sd_event_source *refill;
@@ -71,125 +65,10 @@ struct workers {
     uint64_t next_ticket;
 };
 
-int job_fail(struct job_result *result, int error, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(result->message, sizeof result->message, format, arguments);
-    va_end(arguments);
-    result->error = error;
-    return error;
-}
-
 static void close_all(int *fds, size_t n_fds) {
     for (size_t i = 0; i < n_fds; i++)
         close_fd(&fds[i]);
 }
-
-/* ---- the worker's side ----------------------------------------------------------------------------------------- */
-
-static void perform(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                    struct job_result *result, int *ret_fds, size_t *ret_n_fds) {
-    switch (job->type) {
-    case JOB_INJECT:
-        inject_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_EJECT:
-        eject_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_FUSE_DEVICE:
-        fuse_device_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_STAND_IN:
-        stand_in_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_MOUNT:
-        mount_job(base, job, fds, n_fds, result, ret_fds, ret_n_fds);
-        return;
-    case JOB_BACKING:
-        backing_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_SHARE:
-        share_job(base, job, fds, n_fds, result);
-        return;
-    case JOB_DESCRIBE:
-        describe_job(job, result);
-        return;
-    case JOB_DISCARD:
-        return; /* done with its reception */
-    case JOB_UNMOUNT:
-        unmount_job(base, job, fds, n_fds, result);
-        return;
-    default:
-        job_fail(result, -EINVAL, "unknown job");
-    }
-}
-
-/* Replaces the client's connection, the last of fds, by the descriptors that its message carries. */
-static void receive_from_client(const struct job *job, int *fds, size_t *n_fds, struct job_result *result) {
-    static union wire_message message;
-    int received[WIRE_FDS_MAX];
-    size_t n = 0;
-    _cleanup_close_ int client = fds[--*n_fds];
-    int r = wire_receive(client, &message, received, &n, NULL);
-    if (r > 0 && n == job->client_fds && *n_fds + n <= JOB_FDS_MAX) {
-        memcpy(fds + *n_fds, received, n * sizeof *received);
-        *n_fds += n;
-        return;
-    }
-    if (r > 0)
-        close_all(received, n);
-    if (job->type != JOB_DISCARD)
-        job_fail(result, -EINVAL, "the request's descriptors are not those it announces");
-}
-
-static bool work_once(int socket, const struct job_base *base) {
-    static struct job job;
-    static struct job_result result;
-    int fds[JOB_FDS_MAX], out_fds[JOB_FDS_MAX];
-    size_t n_fds = 0, n_out_fds = 0;
-    ssize_t size = socket_receive(socket, &job, sizeof job, fds, JOB_FDS_MAX, &n_fds);
-    if (size != sizeof job)
-        return false;
-    memset(&result, 0, sizeof result);
-    result.ticket = job.ticket;
-    if (job.type == JOB_DISCARD || job.client_fds)
-        receive_from_client(&job, fds, &n_fds, &result);
-    if (result.error == 0)
-        perform(base, &job, fds, n_fds, &result, out_fds, &n_out_fds);
-    close_all(fds, n_fds);
-    int r = socket_send(socket, &result, sizeof result, out_fds, n_out_fds);
-    close_all(out_fds, n_out_fds);
-    /* the way back takes its time, and nobody has to wait for it */
-    return r == 0 && !result.spent && enter_host(base) == 0;
-}
-
-_Noreturn static void worker_main(int socket, int run_dir, int fuse_device, int programs) {
-    prctl(PR_SET_NAME, "linfspd-worker");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM,
-           SIG_IGN); /* sent to all of the service's processes, it is for the service: it needs us to the end */
-    signal(SIGINT, SIG_IGN);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    umask(0);
-    /* four descriptors are wanted; everything else, other clients' sockets above all, must not live on here */
-    int kept[] = {dup2(socket, 3), dup2(run_dir, 4), dup2(fuse_device, 5), dup2(programs, 6)};
-    (void)close_range(7, ~0u, 0);
-    struct job_base base = {.run_dir = kept[1], .fuse_device = kept[2], .programs = kept[3]};
-    for (int fd = 3; fd <= 6; fd++)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    base.proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    base.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    base.host_mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    if (base.proc_self < 0 || base.host_root < 0 || base.host_mount_namespace < 0 || unshare(CLONE_FS) < 0)
-        _exit(1);
-    while (work_once(kept[0], &base)) {
-    }
-    _exit(0);
-}
-
-/* ---- the service's side ---------------------------------------------------------------------------------------- */
 
 static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata);
 static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
@@ -226,6 +105,23 @@ static void worker_free(struct worker *worker) {
     free(worker);
 }
 
+/* In the child. Nothing of the service's, other clients' sockets above all, must live on in the worker. */
+_Noreturn static void become_worker(int socket, int program) {
+    char *const arguments[] = {"linfspd-worker", NULL}, *const environment[] = {NULL};
+    /* above the numbers that they are given */
+    int from = fcntl(socket, F_DUPFD, 16), file = fcntl(program, F_DUPFD, 16), null = open("/dev/null", O_RDWR);
+    if (dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(from, 3) == 3 && dup3(file, 4, O_CLOEXEC) == 4 &&
+        close_range(5, ~0u, 0) == 0)
+        (void)execveat(4, "", arguments, environment, AT_EMPTY_PATH);
+    _exit(127);
+}
+
+static int welcome(const struct workers *workers, int socket) {
+    struct job_welcome message = {.size = sizeof(struct job), .service = getpid()};
+    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs};
+    return socket_send(socket, &message, sizeof message, fds, JOB_WELCOME_FDS);
+}
+
 static int spawn(struct workers *workers) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -239,17 +135,15 @@ static int spawn(struct workers *workers) {
         free(worker);
         return error;
     }
-    if (pid == 0) {
-        /* above the numbers that the worker gives its own */
-        int socket = fcntl(pair[1], F_DUPFD, 16), run_dir = fcntl(workers->run_dir, F_DUPFD, 16),
-            device = fcntl(workers->fuse_device, F_DUPFD, 16), programs = fcntl(workers->programs, F_DUPFD, 16);
-        worker_main(socket, run_dir, device, programs);
-    }
+    if (pid == 0)
+        become_worker(pair[1], workers->program);
     close(pair[1]);
     worker->owner = workers;
     worker->pid = pid;
     worker->socket = pair[0];
-    int r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
+    int r = welcome(workers, worker->socket);
+    if (r >= 0)
+        r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
     if (r < 0) {
         close_fd(&worker->socket); /* the worker sees the end and goes */
         free(worker);
@@ -441,11 +335,12 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
     return 0;
 }
 
-int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, int programs,
+int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir, int fuse_device, int programs,
                 struct workers **ret_workers) {
     struct workers *workers = calloc(1, sizeof *workers);
     if (!workers)
         return -ENOMEM;
+    workers->program = program;
     workers->event = event;
     workers->reaper = reaper;
     workers->run_dir = run_dir;

@@ -2,18 +2,18 @@
 /*
  * Workers: processes that do what may block.
  *
- * A worker is forked from the service, keeps none of its descriptors, and takes one job at a time over a socketpair.
- * Spare ones are forked ahead, so that a job does not wait for a fork. A worker that entered a user namespace ends
- * after its job; one that does not answer within the limit is killed and counted against the silo that it worked for,
- * and the job fails with -ETIMEDOUT. A silo has at most two jobs at work, and none once too many of its workers were
- * lost, so that it can hold up nobody but itself.
+ * A worker runs a program of its own (src/worker), has none of the service's descriptors, and takes one job at a time
+ * over a socketpair. Spare ones are started ahead, so that a job does not wait for that. A worker that entered a user
+ * namespace ends after its job; one that does not answer within the limit is killed and counted against the silo that
+ * it worked for, and the job fails with -ETIMEDOUT. A silo has at most two jobs at work, and none once too many of its
+ * workers were lost, so that it can hold up nobody but itself.
  */
 #ifndef LINFSP_SERVICE_WORKER_H
 #define LINFSP_SERVICE_WORKER_H
 
 #include <systemd/sd-event.h>
 
-#include "service/job.h"
+#include "worker/job.h"
 
 struct reaper;
 struct workers;
@@ -21,7 +21,8 @@ struct workers;
 /* Called once for each submitted job. fds are the receiver's to close. */
 typedef void (*job_done)(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
 
-int workers_new(sd_event *event, struct reaper *reaper, int run_dir, int fuse_device, int programs,
+/* program: linfspd-worker, O_PATH. All descriptors are borrowed. */
+int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir, int fuse_device, int programs,
                 struct workers **ret_workers);
 void workers_free(struct workers *workers);
 

@@ -328,10 +328,16 @@ workers_of_the_service() {
     pgrep -P "$(service_pid)"
 }
 
+# It has nothing to do but what it is asked: its workers were started and welcomed.
+at_rest() {
+    [ "$(pgrep -c -P "$(service_pid)" linfspd-worker)" -ge 2 ]
+}
+
 # What a mount takes in the service itself: the job is sent, the answer comes, goes on, and is written down.
 @test "ends: the service is killed at any step of a mount" {
     container server busybox
-    for step in {1..12}; do
+    for step in {1..14}; do
+        wait_until 5 at_rest || return
         die_at "$step" sendmsg,openat,rename,unlink "$(service_pid)" || return
         memfs_in_background
         wait_until 3 gone "$(service_pid)" || wait_mounted server /mnt/z || return # its last steps are over
@@ -364,6 +370,7 @@ workers_of_the_service() {
     for step in {1..8}; do
         memfs_in_background
         wait_mounted server /mnt/z || return
+        wait_until 5 at_rest || return
         die_at "$step" sendmsg,recvmsg,write,unlink "$(service_pid)" || return
         wait_until 10 ended_with_memfs "$client" || return
         sleep 0.2

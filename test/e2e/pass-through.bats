@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Backing files: what a server in a container may have registered, and what it gains by it. src/service/backing.c tells why.
+# Backing files: what a server in a container may have registered, and what it gains by it. src/worker/job-backing.c tells why.
 load ../helpers/common
 
 setup_file() {

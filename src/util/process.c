@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts of a process, as /proc tells them. None of these touches a file of the process's own. */
+#include "util/process.h"
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
@@ -9,7 +10,6 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#include "service/service.h"
 #include "util/cleanup.h"
 
 static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size) {

@@ -9,7 +9,7 @@
  * A letter is /mnt/<letter>, made by the service, for any user of the silo. Where the silo's root is read-only, a small
  * tmpfs is mounted over an empty /mnt first: nothing is written to the image or its layers.
  */
-#include "service/mount-point.h"
+#include "worker/mount-point.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -19,11 +19,11 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "service/enter.h"
-#include "service/intent.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
 #include "util/utf8.h"
+#include "worker/enter.h"
+#include "worker/intent.h"
 
 #define LETTERS_SOURCE "linfsp-letters" /* what mount(8) shows of the tmpfs over a read-only /mnt */
 

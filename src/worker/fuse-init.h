@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answering the kernel's FUSE_INIT on behalf of a server. */
-#ifndef LINFSP_SERVICE_FUSE_INIT_H
-#define LINFSP_SERVICE_FUSE_INIT_H
+#ifndef LINFSP_WORKER_FUSE_INIT_H
+#define LINFSP_WORKER_FUSE_INIT_H
 
 #include "wire/protocol.h"
 

@@ -6,8 +6,8 @@
  * (worker.c) because it enters a silo's namespaces and touches its files, which may block for as long as somebody
  * hostile likes.
  */
-#ifndef LINFSP_SERVICE_JOB_H
-#define LINFSP_SERVICE_JOB_H
+#ifndef LINFSP_WORKER_JOB_H
+#define LINFSP_WORKER_JOB_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -149,46 +149,15 @@ struct job_result {
     };
 };
 
-/* Descriptors that a worker keeps from its birth. */
-struct job_base {
-    int fuse_device; /* O_PATH of our own node for /dev/fuse, which any user namespace may open */
-    int run_dir; /* /run/linfsp, ours */
-    int programs; /* the inotify instance for folders of programs (programs.h) */
-    int proc_self; /* the worker's own /proc/self, of the host's proc */
-    int host_root; /* / */
-    int host_mount_namespace;
+/* The first packet to a worker, with three descriptors: the service's tmpfs (/run/linfsp), a FUSE node on it, which any
+ * user namespace may open, and the inotify instance for folders of programs. */
+struct job_welcome {
+    uint32_t size; /* of struct job */
+    pid_t service;
 };
+#define JOB_WELCOME_FDS 3
 
-/* inject-fuse.c: what unmodified FUSE programs look for. Failures are no matter: such programs then fail as without us.
- * device_tree: a detached mount of our FUSE node, for a silo that may mount; else -1.
- * Returns the number of the watch on the folder in which a fusermount3 may be installed later; 0: none. */
-int inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int root, int dev);
-void eject_fuse(const struct job_base *base, int root, int dev);
-void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                     struct job_result *result);
-/* Each of the names of the stand-in gives way, while a package manager replaces what it covers, or takes its place
- * again. */
-void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                  struct job_result *result);
-
-/* Each runs in a worker. fds[0] is the pidfd unless target.host. */
-void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result);
-void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-               struct job_result *result);
-/* ret_fds must hold JOB_FDS_MAX. */
-void mount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-               struct job_result *result, int *ret_fds, size_t *ret_n_fds);
-void unmount_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                 struct job_result *result);
-
-void backing_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                 struct job_result *result);
-
-void share_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-               struct job_result *result);
-
-/* Puts an outcome into a result: a negative errno and a sentence. Returns error. */
-int job_fail(struct job_result *result, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A file in the service's tmpfs, for a volume's number: what a worker is about to mount (worker/intent.h). */
+#define JOB_INTENT_FILE "journal/intent-%llu"
 
 #endif

@@ -4,7 +4,7 @@
  * lives its pid cannot be another's. Everything of the host that is needed inside (its proc, its fuse node) is held as
  * a descriptor from before.
  */
-#include "service/enter.h"
+#include "worker/enter.h"
 
 #include <fcntl.h>
 #include <grp.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Which engine made a container, and what it calls it.
+ *
  * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id; the
  * name is in the parent's command line, or in Docker's own record.
  *
@@ -18,8 +20,6 @@
  * them. Runs in a worker: a process can keep whoever reads its command line waiting, by a file system of its own that
  * does not answer.
  */
-#include "service/describe.h"
-
 #include <ctype.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -27,9 +27,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "service/service.h"
 #include "util/cleanup.h"
+#include "util/process.h"
 #include "util/utf8.h"
+#include "worker/jobs.h"
 
 #define ID_LENGTH 64 /* hex digits */
 
@@ -273,7 +274,7 @@ static bool describe_by_shim(pid_t init, const struct description *ret) {
     return true;
 }
 
-void describe_job(const struct job *job, struct job_result *result) {
+void job_describe(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     static char id[sizeof result->description.id], name[sizeof result->description.name];
     struct job_description *made = &result->description;
     struct description ret = {.id_size = sizeof id, .engine_size = sizeof made->engine, .name_size = sizeof name};

@@ -9,8 +9,10 @@
  *
  * The stand-in covers a fusermount3 that the image has, by a bind mount; where there is none it is a link to
  * /dev/linfsp/bin. A bind mount would keep a package manager from replacing the file under it: it gives way while that
- * is at work (stand_in_job). A link named umount.fuse makes umount(8) work, too.
+ * is at work (job-stand-in.c). A link named umount.fuse makes umount(8) work, too.
  */
+#include "worker/inject-fuse.h"
+
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -18,10 +20,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "service/enter.h"
-#include "service/job.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
+#include "worker/enter.h"
 
 #define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
 /* Programs that bring a copy of libfuse bring a copy of its helper too: that is stood in for where an image has it. */
@@ -110,7 +111,7 @@ static void give_way(const struct job_base *base, int folder, const char *name, 
 }
 
 /* A bind mount of our own node: what may open it is the device cgroup's affair. */
-static void bind_device(int device_tree, int dev) {
+void inject_fuse_device(int device_tree, int dev) {
     /* a device on a read-only mount can be opened for writing; its node, which is everybody's, cannot be changed */
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
     if (device_tree < 0 || mount_setattr(device_tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ||
@@ -141,7 +142,7 @@ int inject_fuse(const struct job_base *base, const struct job *job, int device_t
         return 0; /* not shipped: then a /dev/fuse would only mislead */
     enter_act_as(job->target.root_uid, job->target.root_gid);
     if (job->inject.may_mount)
-        bind_device(device_tree, dev);
+        inject_fuse_device(device_tree, dev);
     else
         (void)make_link_through_clone(dev, "fuse", "null");
     _cleanup_close_ int folder = open_programs(root, true);
@@ -154,33 +155,14 @@ int inject_fuse(const struct job_base *base, const struct job *job, int device_t
     return watch_folder(base, folder);
 }
 
-static bool is_our_link(int dev) {
+bool inject_fuse_is_link(int dev) {
     char target[16];
     ssize_t length = readlinkat(dev, "fuse", target, sizeof target);
     return length == 4 && memcmp(target, "null", 4) == 0;
 }
 
-void fuse_device_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                     struct job_result *result) {
-    _cleanup_close_ int device_tree =
-        open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    _cleanup_close_ int root = -1;
-    int r = enter_silo(base, &job->target, fds[0], &root);
-    if (r < 0) {
-        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
-        return;
-    }
-    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
-    enter_own_mounts(base, root, dev);
-    if (dev < 0 || !is_our_link(dev) || remove_through_clone(dev, "fuse", 0) < 0)
-        return;
-    enter_act_as(job->target.root_uid, job->target.root_gid);
-    bind_device(device_tree, dev);
-    enter_act_as_self();
-}
-
 void eject_fuse(const struct job_base *base, int root, int dev) {
-    if (is_our_link(dev))
+    if (inject_fuse_is_link(dev))
         (void)remove_through_clone(dev, "fuse", 0);
     _cleanup_close_ int device = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     uint32_t major, minor, our_major, our_minor;
@@ -196,17 +178,10 @@ void eject_fuse(const struct job_base *base, int root, int dev) {
         give_way(base, umount_helpers, UMOUNT_HELPER, true);
 }
 
-void stand_in_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                  struct job_result *result) {
-    _cleanup_close_ int root = -1;
-    int r = enter_silo(base, &job->target, fds[0], &root);
-    if (r < 0) {
-        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
-        return;
-    }
+void inject_fuse_stand_in(const struct job_base *base, int root, bool gives_way) {
     _cleanup_close_ int folder = open_programs(root, false);
     for (size_t i = 0; i < ARRAY_SIZE(helpers) && folder >= 0; i++) {
-        if (job->give_way)
+        if (gives_way)
             give_way(base, folder, helpers[i].name, false);
         else
             place(root, folder, &helpers[i]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* In a worker: entering a silo, and handling its files without being led astray. */
-#ifndef LINFSP_SERVICE_ENTER_H
-#define LINFSP_SERVICE_ENTER_H
+#ifndef LINFSP_WORKER_ENTER_H
+#define LINFSP_WORKER_ENTER_H
 
-#include "service/job.h"
+#include "worker/jobs.h"
 
 /* Opens the silo's mount namespace, the user namespace that this belongs to where it is not the host's (else -1), and
  * its init's root (O_PATH). The pidfd proves that they belong to the process meant. -ESRCH: the silo is gone. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/fuse-init.h"
+#include "worker/fuse-init.h"
 
 #include <errno.h>
 #include <string.h>

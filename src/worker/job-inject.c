@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Putting the silo's folder at /dev/linfsp, and taking it out. Runs in a worker.
+ * Putting the silo's folder at /dev/linfsp, for its programs to find.
  *
  * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a recursive
  * slave clone of the host's /unc is mounted, so that shares come and go in the silo by themselves. /unc itself is a
@@ -15,12 +15,11 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
-#include "service/enter.h"
-#include "service/job.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
-
-#define UNC_LINK LINFSP_DEVICE_DIR "/unc"
+#include "worker/enter.h"
+#include "worker/inject-fuse.h"
+#include "worker/injection.h"
 
 static int clone_folder(const char *folder) {
     _cleanup_close_ int tree = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -50,24 +49,6 @@ static int clone_unc(void) {
 static int make_device_folder(int dev) {
     int r = make_folder_through_clone(dev, "linfsp");
     return r == -EEXIST ? 0 : r;
-}
-
-/* Takes out what a service before this one, whose folders are gone, left in the silo. */
-static int remove_old_injection(const struct job_base *base, int root) {
-    for (int i = 0; i < 2; i++) {
-        _cleanup_close_ int folder = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
-        if (folder < 0)
-            return folder == -ENOENT ? 0 : folder;
-        if (fd_is_mount_root(folder) <= 0)
-            return 0;
-        uint64_t mount_id = 0;
-        if (fd_mount_id(folder, &mount_id) < 0 || !mount_has_source(base, mount_id, LINFSP_RUN_SOURCE))
-            return -EBUSY; /* the container's own: to be left alone */
-        int r = unmount_fd(base, folder); /* lazily: with all that is mounted in it */
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }
 
 /* Whether /dev/linfsp in the silo is a mount of our tmpfs already. */
@@ -110,8 +91,7 @@ static int attach_folder(const struct job *job, int root, int dev, int folder_tr
     return 0;
 }
 
-void inject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-                struct job_result *result) {
+void job_inject(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     _cleanup_close_ int folder_tree = clone_folder(job->inject.folder);
     _cleanup_close_ int unc_tree = clone_unc();
     _cleanup_close_ int device_tree =
@@ -124,7 +104,7 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
         return;
     }
     _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
-    int r = enter_open(base, &job->target, fds[0], &mount_namespace, &user_namespace, &root);
+    int r = enter_open(base, &job->target, fds->in[0], &mount_namespace, &user_namespace, &root);
     int trees[] = {folder_tree, unc_tree};
     uid_t uid;
     gid_t gid;
@@ -163,7 +143,7 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
         result->inject.nested = true;
         return;
     }
-    r = remove_old_injection(base, root);
+    r = injection_remove(base, root);
     if (r < 0) {
         job_fail(result, r, r == -EBUSY ? "something of its own is mounted at %s" : "%s cannot be had",
                  LINFSP_DEVICE_DIR);
@@ -175,29 +155,4 @@ void inject_job(const struct job_base *base, const struct job *job, const int *f
     (void)make_link_through_clone(root, "unc", UNC_LINK); /* where that fails, /dev/linfsp/unc is there in any case */
     enter_act_as_self();
     result->inject.programs = inject_fuse(base, job, device_tree, root, dev);
-}
-
-void eject_job(const struct job_base *base, const struct job *job, const int *fds, size_t n_fds,
-               struct job_result *result) {
-    _cleanup_close_ int root = -1;
-    int r = enter_silo(base, &job->target, fds[0], &root);
-    if (r < 0) {
-        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
-        return;
-    }
-    r = remove_old_injection(base, root);
-    if (r < 0 && r != -EBUSY)
-        job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
-    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
-    enter_own_mounts(base, root, dev);
-    eject_fuse(base, root, dev);
-    if (dev >= 0)
-        (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
-    char link[64];
-    ssize_t length = readlinkat(root, "unc", link, sizeof link - 1);
-    if (length > 0) {
-        link[length] = 0;
-        if (strcmp(link, UNC_LINK) == 0)
-            (void)remove_through_clone(root, "unc", 0);
-    }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding, making and judging the folder that a volume is mounted on. In a worker, inside the silo. */
-#ifndef LINFSP_SERVICE_MOUNT_POINT_H
-#define LINFSP_SERVICE_MOUNT_POINT_H
+#ifndef LINFSP_WORKER_MOUNT_POINT_H
+#define LINFSP_WORKER_MOUNT_POINT_H
 
-#include "service/job.h"
+#include "worker/jobs.h"
 
 struct mount_point {
     int fd; /* O_PATH of the folder */

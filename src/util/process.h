@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts of a process, as /proc tells them. None of these touches a file of the process's own. */
+#ifndef LINFSP_UTIL_PROCESS_H
+#define LINFSP_UTIL_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode); /* name: "mnt", "user", "pid" */
+int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
+int process_parent(pid_t pid, pid_t *ret_parent);
+int process_start(pid_t pid, uint64_t *ret_start);
+/* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
+int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
+/* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested,
+ * the outermost around it but the host's own. */
+int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
+/* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
+int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
+/* Whether CAP_SYS_ADMIN is in its bounding set. */
+bool process_may_mount(pid_t pid);
+uint64_t clock_now_realtime(void); /* ns */
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The silo's folder at /dev/linfsp. In a worker, inside the silo. */
+#ifndef LINFSP_WORKER_INJECTION_H
+#define LINFSP_WORKER_INJECTION_H
+
+#include "util/paths.h"
+#include "worker/jobs.h"
+
+#define UNC_LINK LINFSP_DEVICE_DIR "/unc"
+
+/* Takes out what a service, this one or one before it, put into the silo. -EBUSY: what is mounted there is the
+ * container's own. */
+int injection_remove(const struct job_base *base, int root);
+
+#endif

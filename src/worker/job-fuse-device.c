@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A silo turned out to mount by itself: it gets the real FUSE device in the place of the link to null. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "util/cleanup.h"
+#include "worker/enter.h"
+#include "worker/inject-fuse.h"
+
+void job_fuse_device(const struct job_base *base, const struct job *job, struct job_fds *fds,
+                     struct job_result *result) {
+    _cleanup_close_ int device_tree =
+        open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    _cleanup_close_ int root = -1;
+    int r = enter_silo(base, &job->target, fds->in[0], &root);
+    if (r < 0) {
+        job_fail(result, r, "cannot enter the container: %s", strerror(-r));
+        return;
+    }
+    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    enter_own_mounts(base, root, dev);
+    if (dev < 0 || !inject_fuse_is_link(dev) || remove_through_clone(dev, "fuse", 0) < 0)
+        return;
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    inject_fuse_device(device_tree, dev);
+    enter_act_as_self();
+}

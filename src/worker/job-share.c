@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Mounting a volume that is mounted in a silo at its prefix on the host, too; or unmounting it there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "util/cleanup.h"
+#include "worker/enter.h"
+#include "worker/jobs.h"
+
+static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
+    _cleanup_close_ int mount = -1;
+    int r = open_mount_by_id(base, job->unmount.mount_id, job->unmount.mount_point, &mount);
+    uint32_t major, minor;
+    /* ids of mounts are used again */
+    if (r < 0 || fd_device(mount, &major, &minor) < 0 || major != 0 || minor != job->unmount.fuse_device)
+        return job_fail(result, r < 0 ? r : -ENOENT, "the volume is not mounted any more");
+    _cleanup_close_ int tree = open_tree(mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                                    .propagation = MS_PRIVATE};
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return job_fail(result, -errno, "cannot mount a second time: %s", strerror(errno));
+    return steal_fd(&tree);
+}
+
+void job_share(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
+    const char *path = job->unmount.unc_path;
+    if (job->unmount.mount_id == 0) { /* to be taken back */
+        if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+            job_fail(result, -errno, "cannot unmount %s: %s", path, strerror(errno));
+        return;
+    }
+    _cleanup_close_ int root = -1;
+    if (!job->target.host && enter_silo(base, &job->target, fds->in[0], &root) < 0) {
+        job_fail(result, -ESRCH, "the container is gone");
+        return;
+    }
+    _cleanup_close_ int tree = clone_mount(base, job, result);
+    if (tree < 0)
+        return;
+    if (!job->target.host && enter_host(base) < 0) {
+        job_fail(result, -errno, "cannot go back to the host: %s", strerror(errno));
+        return;
+    }
+    _cleanup_close_ int target = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (target < 0 || move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        job_fail(result, -errno, "cannot mount at %s: %s", path, strerror(errno));
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Undoing a volume's mounts: in its silo, at its prefix on the host, and the mount point that was made for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "util/cleanup.h"
+#include "worker/enter.h"
+#include "worker/jobs.h"
+#include "worker/mount-point.h"
+
+/* Removes a mount point that was made, with the rights of whoever made it. */
+static void remove_made(const struct job_base *base, const struct job_unmount *request, int parent) {
+    const struct job_made *made = &request->made;
+    if (made->name[0] && made->by_service)
+        mount_point_remove_letter(base, parent, made->name, request->letters_mount_id, made->letters_too);
+    if (!made->name[0] || made->by_service || parent < 0)
+        return;
+    enter_act_as(made->uid, made->gid); /* leaves CAP_DAC_OVERRIDE behind unless it is root's */
+    (void)unlinkat(parent, made->name, AT_REMOVEDIR);
+    enter_act_as_self();
+}
+
+/* Plain umount(2), which refuses while something is in use. Our own descriptor would count as a user, so it goes by
+ * name; but by the last component alone, from the folder it is in: a path could be led elsewhere, over /proc/sys for
+ * one, between two looks, while what something is mounted on can be neither renamed nor replaced. */
+static int unmount_unless_busy(const struct job_base *base, int fd, uint64_t mount_id) {
+    char path[WIRE_PATH_MAX];
+    uint64_t found = 0;
+    int r = fd_path(base, fd, path, sizeof path);
+    close(fd);
+    char *name = r < 0 ? NULL : strrchr(path, '/');
+    if (!name || !name[1])
+        return r < 0 ? r : -EINVAL;
+    *name++ = 0;
+    _cleanup_close_ int folder = open(path[0] ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int mount = folder < 0 ? -1 : openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (mount < 0)
+        return -errno;
+    if ((r = fd_mount_id(mount, &found)) < 0 || found != mount_id || fchdir(folder) < 0)
+        return r < 0 ? r : -EBUSY; /* it was moved just now */
+    close_fd(&mount);
+    return umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/* The folder in which a mount point stands that was made: after a restart of the service its descriptor is gone. It is
+ * where the mount is; where that is gone, where it was made. */
+static int open_parent(const struct job_base *base, int mount, const struct job_unmount *request) {
+    const char *name = request->made.name;
+    char path[WIRE_PATH_MAX];
+    if (mount < 0)
+        snprintf(path, sizeof path, "%s", request->mount_point);
+    else if (fd_path(base, mount, path, sizeof path) < 0)
+        return -1;
+    char *slash = strrchr(path, '/');
+    if (!slash || strcmp(slash + 1, name) != 0)
+        return -1;
+    *slash = 0;
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return enter_open_path(root, path[0] ? path + 1 : ".", O_DIRECTORY);
+}
+
+/* Whether the connection that has this number now is the one whose abort file that was. */
+static bool is_connection(uint32_t fuse_device, uint64_t abort_inode) {
+    char name[32];
+    struct stat status;
+    snprintf(name, sizeof name, "%u/abort", fuse_device);
+    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
+    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return false;
+    _cleanup_close_ int connections = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    return connections >= 0 && fstatat(connections, name, &status, 0) == 0 && status.st_ino == abort_inode;
+}
+
+/* Where a folder is shared between the silo and the host, what was mounted in it is mounted on the host as well, and
+ * stays when the silo's mount namespace ends. Nobody answers there any more. */
+static void unmount_left_behind(const struct job_base *base, const struct job_unmount *request) {
+    int mount;
+    while (request->abort_inode && open_mount_of_device(base, request->fuse_device, &mount) == 0) {
+        _cleanup_close_ int left = mount; /* as long as it is held the number is no other's */
+        if (!is_connection(request->fuse_device, request->abort_inode) || unmount_fd(base, left) < 0)
+            return;
+    }
+}
+
+void job_unmount(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
+    const struct job_unmount *request = &job->unmount;
+    size_t first = job->target.host ? 0 : 1;
+    int parent = fds->n_in > first ? fds->in[first] : -1;
+    if (!request->not_lazy && request->unc_path[0] && umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+        errno != EINVAL && errno != ENOENT)
+        job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
+    _cleanup_close_ int root = -1;
+    if (!job->target.host && enter_silo(base, &job->target, fds->in[0], &root) < 0) {
+        /* the silo is gone and its mounts with it */
+        if (enter_host(base) == 0)
+            unmount_left_behind(base, request);
+        remove_made(base, request, parent);
+        return;
+    }
+    _cleanup_close_ int mount = -1, found_parent = -1;
+    uint32_t major, minor;
+    int found = request->mount_id ? open_mount_by_id(base, request->mount_id, request->mount_point, &mount) : -ENOENT;
+    if (found != 0 && found != -ENOENT && request->not_lazy) {
+        job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
+        return;
+    }
+    bool ours = found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device;
+    if (parent < 0 && request->made.name[0])
+        found_parent = open_parent(base, ours ? mount : -1, request);
+    if (ours) {
+        int r = request->not_lazy ? unmount_unless_busy(base, steal_fd(&mount), request->mount_id)
+                                  : unmount_fd(base, mount);
+        if (r < 0)
+            job_fail(result, r, "cannot unmount: %s", strerror(-r));
+        if (r < 0 && request->not_lazy)
+            return;
+    }
+    if (request->not_lazy && request->unc_path[0]) {
+        (void)enter_host(base);
+        (void)umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    }
+    remove_made(base, request, parent >= 0 ? parent : found_parent);
+}

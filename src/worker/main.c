@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linfspd-worker: does for the service what may block, one job at a time.
+ *
+ * The service starts it with a socket as descriptor 3 and nothing else but the log (2). The first packet is a
+ * struct job_welcome; each packet after that is a struct job, which is answered by a struct job_result. The worker ends
+ * when the socket does, with the service, and after a job that entered a user namespace, because nothing leads out of
+ * one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "util/cleanup.h"
+#include "util/sockets.h"
+#include "wire/codec.h"
+#include "worker/enter.h"
+#include "worker/jobs.h"
+
+#define SOCKET 3
+
+static void close_all(int *fds, size_t n_fds) {
+    for (size_t i = 0; i < n_fds; i++)
+        close_fd(&fds[i]);
+}
+
+/* Replaces the client's connection, the last descriptor, by those that its message carries. */
+static void receive_from_client(const struct job *job, struct job_fds *fds, struct job_result *result) {
+    static union wire_message message;
+    int received[WIRE_FDS_MAX];
+    size_t n = 0;
+    _cleanup_close_ int client = fds->in[--fds->n_in];
+    int r = wire_receive(client, &message, received, &n, NULL);
+    if (r > 0 && n == job->client_fds && fds->n_in + n <= JOB_FDS_MAX) {
+        memcpy(fds->in + fds->n_in, received, n * sizeof *received);
+        fds->n_in += n;
+        return;
+    }
+    if (r > 0)
+        close_all(received, n);
+    if (job->type != JOB_DISCARD)
+        job_fail(result, -EINVAL, "the request's descriptors are not those it announces");
+}
+
+/* Returns whether another job can follow. */
+static bool work_once(const struct job_base *base) {
+    static struct job job;
+    static struct job_result result;
+    struct job_fds fds = {0};
+    ssize_t size = socket_receive(SOCKET, &job, sizeof job, fds.in, JOB_FDS_MAX, &fds.n_in);
+    if (size != sizeof job)
+        return false;
+    memset(&result, 0, sizeof result);
+    result.ticket = job.ticket;
+    if ((job.type == JOB_DISCARD || job.client_fds) && fds.n_in)
+        receive_from_client(&job, &fds, &result);
+    if (result.error == 0)
+        job_find(job.type)(base, &job, &fds, &result);
+    close_all(fds.in, fds.n_in);
+    int r = socket_send(SOCKET, &result, sizeof result, fds.out, fds.n_out);
+    close_all(fds.out, fds.n_out);
+    /* the way back takes its time, and nobody has to wait for it */
+    return r == 0 && !result.spent && enter_host(base) == 0;
+}
+
+/* A service of another version, or none: returns -EPROTO. */
+static int be_welcomed(struct job_base *ret_base) {
+    struct job_welcome welcome;
+    int fds[JOB_WELCOME_FDS];
+    size_t n_fds = 0;
+    ssize_t size = socket_receive(SOCKET, &welcome, sizeof welcome, fds, JOB_WELCOME_FDS, &n_fds);
+    if (size < 0)
+        return (int)size;
+    if (size != sizeof welcome || welcome.size != sizeof(struct job) || n_fds != JOB_WELCOME_FDS)
+        return -EPROTO;
+    /* it may have ended before the kernel was asked to end us with it */
+    if (getppid() != welcome.service)
+        return -ESRCH;
+    ret_base->run_dir = fds[0];
+    ret_base->fuse_device = fds[1];
+    ret_base->programs = fds[2];
+    return 0;
+}
+
+static int open_host(struct job_base *ret_base) {
+    ret_base->proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ret_base->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ret_base->host_mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    return ret_base->proc_self < 0 || ret_base->host_root < 0 || ret_base->host_mount_namespace < 0 ? -errno : 0;
+}
+
+static void prepare(void) {
+    prctl(PR_SET_NAME, "linfspd-worker"); /* it was started by descriptor, which has no name */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 0); /* containers that share the host's processes have nothing to look for in it */
+    /* sent to all of the service's processes, it is for the service: it needs us to the end */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(0);
+    (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+}
+
+int main(void) {
+    struct job_base base;
+    prepare();
+    int r = be_welcomed(&base);
+    if (r == 0)
+        r = open_host(&base);
+    if (r < 0) {
+        fprintf(stderr, "linfspd-worker is started by linfspd, of the same version: %s\n", strerror(-r));
+        return 1;
+    }
+    while (work_once(&base)) {
+    }
+    return 0;
+}
