@@ -292,8 +292,12 @@ die_at() {
         "${@/#/-p}" 2>/dev/null 3>&- &
     tracer=$!
     for process; do
-        wait_until 5 grep -q "^TracerPid:.*$tracer" "/proc/$process/status" || return
+        wait_until 5 traced_or_gone "$process" || return # what others start on the machine makes the service look, too
     done
+}
+
+traced_or_gone() {
+    gone "$1" || grep -q "^TracerPid:.*$tracer" "/proc/$1/status"
 }
 
 not_traced_any_more() {
