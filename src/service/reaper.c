@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -14,12 +15,12 @@
 
 struct reaper {
     int socket; /* -1: none is running */
-    pid_t pid;
+    int pidfd;
 };
 
 _Noreturn static void reaper_main(int socket) {
     prctl(PR_SET_NAME, "linfspd-reaper");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the service is gone already, so is the other end of the socket */
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     sigset_t none;
@@ -59,14 +60,15 @@ static int start(struct reaper *reaper) {
     close(pair[1]);
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     reaper->socket = pair[0];
-    reaper->pid = pid;
+    reaper->pidfd = pidfd_open(pid, 0);
     return 0;
 }
 
 static void end(struct reaper *reaper) {
     if (reaper->socket < 0)
         return;
-    kill(reaper->pid, SIGKILL); /* a killed process closes without lingering */
+    (void)pidfd_send_signal(reaper->pidfd, SIGKILL, NULL, 0); /* a killed process closes without lingering */
+    close_fd(&reaper->pidfd);
     close_fd(&reaper->socket);
 }
 

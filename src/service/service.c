@@ -48,10 +48,7 @@ static int make_run_dir(struct service *service) {
     if (r < 0)
         return r;
     if ((mkdir(LINFSP_RUN_DIR "/silos", 0700) < 0 && errno != EEXIST) ||
-        (mkdir(LINFSP_RUN_DIR "/private", 0700) < 0 && errno != EEXIST) ||
-        (mkdir(LINFSP_RUN_DIR "/scratch", 0755) < 0 && errno != EEXIST) ||
-        (mkdir(LINFSP_RUN_DIR "/scratch/0", 0755) < 0 && errno != EEXIST) ||
-        (mkdir(LINFSP_RUN_DIR "/scratch/1", 0755) < 0 && errno != EEXIST))
+        (mkdir(LINFSP_RUN_DIR "/private", 0700) < 0 && errno != EEXIST))
         return -errno;
     service->run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (service->run_dir < 0)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -39,7 +40,8 @@ struct queued {
 struct worker {
     struct list_node node;
     struct workers *owner;
-    pid_t pid;
+    pid_t pid; /* for the log: a number may be another process's by now */
+    int pidfd;
     int socket;
     sd_event_source *io, *timer;
     struct queued *at_work; /* NULL: idle */
@@ -92,11 +94,16 @@ static void queued_free(struct workers *workers, struct queued *queued) {
     free(queued);
 }
 
+static void worker_kill(struct worker *worker) {
+    (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+}
+
 static void worker_free(struct worker *worker) {
     struct workers *workers = worker->owner;
     sd_event_source_disable_unref(worker->io);
     sd_event_source_disable_unref(worker->timer);
     close_fd(&worker->socket);
+    close_fd(&worker->pidfd);
     list_remove(&worker->node);
     workers->count--;
     if (!worker->at_work)
@@ -140,12 +147,14 @@ static int spawn(struct workers *workers) {
     close(pair[1]);
     worker->owner = workers;
     worker->pid = pid;
+    worker->pidfd = pidfd_open(pid, 0); /* it is waited for in on_child alone, so the number is still its own */
     worker->socket = pair[0];
-    int r = welcome(workers, worker->socket);
+    int r = worker->pidfd < 0 ? -errno : welcome(workers, worker->socket);
     if (r >= 0)
         r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
     if (r < 0) {
         close_fd(&worker->socket); /* the worker sees the end and goes */
+        close_fd(&worker->pidfd);
         free(worker);
         return r;
     }
@@ -237,7 +246,7 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     if (r < 0) {
         worker->at_work = NULL;
         workers->idle++;
-        kill(worker->pid, SIGKILL);
+        worker_kill(worker);
         worker_free(worker);
         /* its owner is told later, never from within */
         queued->unreached = r;
@@ -320,7 +329,7 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
     struct queued *queued = steal_pointer(worker->at_work);
     workers->idle++;
     log_warning("a worker (pid %d) does not answer and is given up: the container's file system hangs", worker->pid);
-    kill(worker->pid, SIGKILL);
+    worker_kill(worker);
     count_lost(workers, queued->lane);
     worker_free(worker);
     fail_queued(workers, queued, -ETIMEDOUT, "the container's file system does not answer");
@@ -367,7 +376,7 @@ void workers_free(struct workers *workers) {
     struct worker *worker, *next;
     list_for_each_safe (worker, next, &workers->all, node) {
         if (worker->at_work)
-            kill(worker->pid, SIGKILL);
+            worker_kill(worker);
         worker_free(worker);
     }
     struct queued *queued, *next_queued;

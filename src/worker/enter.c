@@ -25,7 +25,8 @@
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
-#include "util/paths.h"
+#include "worker/guard.h"
+#include "worker/scratch.h"
 
 static bool in_user_namespace; /* there is no way back */
 
@@ -86,47 +87,28 @@ int enter_user_namespace(int user_namespace, uid_t uid, gid_t gid, uid_t *ret_ui
     if (setns(user_namespace, CLONE_NEWUSER) < 0)
         return -errno;
     in_user_namespace = true;
+    guard_renew();
     if (fstat(owned, &status) < 0)
         return -errno;
     /* not as the host's root, whom this namespace does not know and who could own nothing in it */
     if ((setresgid(0, 0, 0) < 0 && setresgid(status.st_gid, status.st_gid, status.st_gid) < 0) ||
         (setresuid(0, 0, 0) < 0 && setresuid(status.st_uid, status.st_uid, status.st_uid) < 0))
         return -EOVERFLOW;
+    guard_renew();
     *ret_uid = status.st_uid;
     *ret_gid = status.st_gid;
     return 0;
 }
 
-static int mount_scratch(int *trees, size_t n_trees) {
-    /* private: what is mounted here is nobody else's affair */
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return -errno;
-    for (size_t i = 0; i < n_trees; i++) {
-        char path[64];
-        snprintf(path, sizeof path, LINFSP_RUN_DIR "/scratch/%zu", i);
-        if (move_mount(trees[i], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-            return -errno;
-    }
-    return 0;
-}
-
-int enter_user_namespace_with(int user_namespace, uid_t uid, gid_t gid, int *trees, size_t n_trees, uid_t *ret_uid,
-                              gid_t *ret_gid) {
-    int r = mount_scratch(trees, n_trees);
+int enter_user_namespace_with(const struct job_base *base, int user_namespace, uid_t uid, gid_t gid, int *trees,
+                              size_t n_trees, uid_t *ret_uid, gid_t *ret_gid) {
+    int r = scratch_enter(base->scratch, trees, n_trees);
     if (r == 0)
         r = enter_user_namespace(user_namespace, uid, gid, ret_uid, ret_gid);
+    /* the container's root may enter this copy: it has the trees and nothing else */
     if (r == 0 && unshare(CLONE_NEWNS) < 0)
         r = -errno;
-    for (size_t i = 0; r == 0 && i < n_trees; i++) {
-        char path[64];
-        snprintf(path, sizeof path, LINFSP_RUN_DIR "/scratch/%zu", i);
-        int copy = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-        if (copy < 0)
-            return -errno;
-        close(trees[i]);
-        trees[i] = copy;
-    }
-    return r;
+    return r < 0 ? r : scratch_clone(trees, n_trees);
 }
 
 /* Which mounts are the silo's own, in the silo that the worker is in: its root, its /dev, and our tmpfs for letters. */
@@ -161,6 +143,7 @@ void enter_act_as(uid_t uid, gid_t gid) {
         return;
     setfsgid(gid);
     setfsuid(uid);
+    guard_renew();
 }
 
 void enter_act_as_self(void) {
@@ -168,6 +151,7 @@ void enter_act_as_self(void) {
         return;
     setfsuid(0);
     setfsgid(0);
+    guard_renew();
 }
 
 int enter_open_path(int root, const char *path, int flags) {

@@ -16,12 +16,12 @@ int enter_user_namespace(int user_namespace, uid_t uid, gid_t gid, uid_t *ret_ui
 /*
  * For what is to be mounted in a silo whose mounts belong to a user namespace of its own: enters that, and replaces
  * each tree (a detached mount) by a copy whose flags its root cannot take off again. The kernel locks flags only where
- * mounts are copied from one user namespace into another, not where they are moved: so the trees are mounted in a
- * scratch mount namespace, and that is copied. Also as enter_user_namespace: the worker is spent.
+ * mounts are copied from one user namespace into another, not where they are moved: so the trees are mounted in the
+ * worker's scratch mount namespace (scratch.h), and that is copied. At most SCRATCH_TREES_MAX trees. Also as
+ * enter_user_namespace: the worker is spent.
  */
-#define LOCKED_TREES_MAX 2
-int enter_user_namespace_with(int user_namespace, uid_t uid, gid_t gid, int *trees, size_t n_trees, uid_t *ret_uid,
-                              gid_t *ret_gid);
+int enter_user_namespace_with(const struct job_base *base, int user_namespace, uid_t uid, gid_t gid, int *trees,
+                              size_t n_trees, uid_t *ret_uid, gid_t *ret_gid);
 /* Makes the worker a visitor: that mount namespace, root as its root and working directory. */
 int enter_mount_namespace(int mount_namespace, int root);
 /* All of it at once, where nothing is to be carried in: enters the mount namespace at the init's root, an O_PATH fd of

@@ -110,7 +110,8 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
     gid_t gid;
     if (r == 0 && user_namespace >= 0) {
         result->spent = true;
-        r = enter_user_namespace_with(user_namespace, job->target.root_uid, job->target.root_gid, trees, 2, &uid, &gid);
+        r = enter_user_namespace_with(base, user_namespace, job->target.root_uid, job->target.root_gid, trees, 2, &uid,
+                                      &gid);
         folder_tree = trees[0];
         unc_tree = trees[1];
     }

@@ -143,7 +143,7 @@ static int publish(const struct job_base *base, const struct job_mount *request,
         return 0;
     gid_t gid;
     result->spent = true;
-    r = enter_user_namespace_with(attempt->user_namespace, request->peer_uid, request->peer_gid, mount, 1,
+    r = enter_user_namespace_with(base, attempt->user_namespace, request->peer_uid, request->peer_gid, mount, 1,
                                   &attempt->client_uid, &gid);
     return r < 0 ? job_fail(result, r, "cannot enter the container's user namespace: %s", strerror(-r)) : 0;
 }

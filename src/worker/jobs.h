@@ -19,6 +19,7 @@ struct job_base {
     int proc_self; /* the worker's own /proc/self, of the host's proc */
     int host_root; /* / */
     int host_mount_namespace;
+    int scratch; /* the empty mount namespace (scratch.h), or a negative errno */
 };
 
 /* Descriptors of one job. in: the pidfd of the silo's init comes first, unless target.host. Both are closed by main.c.

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,7 +20,9 @@
 #include "util/sockets.h"
 #include "wire/codec.h"
 #include "worker/enter.h"
+#include "worker/guard.h"
 #include "worker/jobs.h"
+#include "worker/scratch.h"
 
 #define SOCKET 3
 
@@ -77,9 +80,7 @@ static int be_welcomed(struct job_base *ret_base) {
         return (int)size;
     if (size != sizeof welcome || welcome.size != sizeof(struct job) || n_fds != JOB_WELCOME_FDS)
         return -EPROTO;
-    /* it may have ended before the kernel was asked to end us with it */
-    if (getppid() != welcome.service)
-        return -ESRCH;
+    guard_begin(welcome.service);
     ret_base->run_dir = fds[0];
     ret_base->fuse_device = fds[1];
     ret_base->programs = fds[2];
@@ -90,12 +91,14 @@ static int open_host(struct job_base *ret_base) {
     ret_base->proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     ret_base->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     ret_base->host_mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    return ret_base->proc_self < 0 || ret_base->host_root < 0 || ret_base->host_mount_namespace < 0 ? -errno : 0;
+    if (ret_base->proc_self < 0 || ret_base->host_root < 0 || ret_base->host_mount_namespace < 0)
+        return -errno;
+    ret_base->scratch = scratch_make(ret_base->proc_self);
+    return enter_host(ret_base);
 }
 
 static void prepare(void) {
     prctl(PR_SET_NAME, "linfspd-worker"); /* it was started by descriptor, which has no name */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 0); /* containers that share the host's processes have nothing to look for in it */
     /* sent to all of the service's processes, it is for the service: it needs us to the end */
     signal(SIGTERM, SIG_IGN);
@@ -105,6 +108,7 @@ static void prepare(void) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(0);
+    (void)setgroups(0, NULL); /* where it started as root these are root's */
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
 }
 

@@ -29,3 +29,40 @@ setup() {
     refused 'answered with type 66' -- docker exec -u 1000 "$(full_name evil)" /client lend /dev/linfsp/disk /own /program
     script_in evil 'no grep " /etc " /proc/mounts; no grep " - fuse" /proc/self/mountinfo'
 }
+
+# The pid of the worker that was stopped in another user namespace than the host's.
+stopped_worker() {
+    local process
+    for process in $(pgrep -P "$(service_pid)" linfspd-worker); do
+        if grep -q '^State:.*[Tt] ' "/proc/$process/status" &&
+            [ "$(readlink "/proc/$process/ns/user")" != "$(readlink /proc/self/ns/user)" ]; then
+            echo "$process"
+            return
+        fi
+    done
+    return 1
+}
+
+# Root of the container may enter each mount namespace that its user namespace owns. Workers make such a one, for a moment.
+@test "hostile, userns-remap: a worker's mount namespace in the container's user namespace has nothing of the host's" {
+    local workers stopped
+    wait_until 5 test "$(pgrep -c -P "$(service_pid)" linfspd-worker)" -ge 2
+    sleep 0.3 # spare workers have made what they make ahead
+    mapfile -t workers < <(pgrep -P "$(service_pid)" linfspd-worker)
+    strace -q -o "$BATS_TEST_TMPDIR/calls" -e trace=unshare -e inject=unshare:signal=STOP "${workers[@]/#/-p}" 2>/dev/null 3>&- &
+    tracer=$!
+    wait_until 5 grep -q "^TracerPid:.*$tracer" "/proc/${workers[-1]}/status"
+    container newcomer busybox 3>&- &
+    starter=$!
+    wait_until 10 stopped_worker || return
+    stopped=$(stopped_worker)
+    cat "/proc/$stopped/mountinfo" >"$BATS_TEST_TMPDIR/mounts"
+    kill "$tracer"
+    kill -CONT "$stopped"
+    cat "$BATS_TEST_TMPDIR/mounts"
+    grep -q " - tmpfs linfsp-run " "$BATS_TEST_TMPDIR/mounts"
+    equal "mounts that are not LinFsp's" "$(grep -cvE ' - tmpfs linfsp-(scratch|run|unc) ' "$BATS_TEST_TMPDIR/mounts")" 0
+    # and the container is served all the same
+    wait "$starter"
+    wait_until 5 script_in newcomer 'test -S /dev/linfsp/disk'
+}
