@@ -43,8 +43,8 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
     job.backing.gid = connection->peer.gid;
     connection->closing_backing = close != 0;
     int r = workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                           worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid),
-                           on_backing, connection->silo->service, connection->id);
+                           silo_lane(connection->silo, connection->peer.uid), on_backing, connection->silo->service,
+                           connection->id);
     if (r < 0)
         (void)connection_error(connection, serial, r, "the service has no worker for this container");
     else

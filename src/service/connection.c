@@ -162,9 +162,8 @@ void connection_discard(struct connection *connection) {
     struct job job = {.type = JOB_DISCARD};
     connection_wait(connection, connection->serial);
     if (workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                       worker_lane(connection->silo->mount_namespace, connection->silo->host, connection->peer.uid) |
-                           DISCARD_LANE,
-                       on_discarded, connection->silo->service, connection->id) < 0)
+                       silo_lane(connection->silo, connection->peer.uid) | DISCARD_LANE, on_discarded,
+                       connection->silo->service, connection->id) < 0)
         connection_free(connection);
 }
 

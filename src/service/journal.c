@@ -46,13 +46,15 @@ static void drop_entry(const char *kind, uint64_t key) {
 }
 
 void journal_put_silo(const struct silo *silo) {
-    write_entry("silo", silo->mount_namespace, "init %d start %llu since %llu\n", silo->target.init_pid,
-                (unsigned long long)silo->init_start, (unsigned long long)silo->since);
+    write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d\n",
+                silo->target.init_pid, (unsigned long long)silo->init_start, (unsigned long long)silo->since,
+                (unsigned long long)silo->mount_namespace.inode, (unsigned long long)silo->mount_namespace.id,
+                silo->sole_init);
 }
 
 void journal_drop_silo(const struct silo *silo) {
     if (!silo->host)
-        drop_entry("silo", silo->mount_namespace);
+        drop_entry("silo", silo->number);
 }
 
 void journal_put_volume(const struct volume *volume) {
@@ -93,10 +95,18 @@ static bool read_cookie(const char *text, uint8_t *ret_cookie) {
 }
 
 static void replay_silo(struct service *service, uint64_t key, FILE *file) {
-    int init;
-    unsigned long long start, since;
-    if (fscanf(file, "init %d start %llu since %llu", &init, &start, &since) != 3 ||
-        silo_adopt(service, key, init, start, since) < 0)
+    int init, sole = 0;
+    /* version 1.0.0 wrote the first three, and the namespace's inode was the key */
+    unsigned long long start, since, inode = key, id = 0;
+    int n = fscanf(file, "init %d start %llu since %llu namespace %llu %llu sole %d", &init, &start, &since, &inode,
+                   &id, &sole);
+    struct silo_record record = {.number = key,
+                                 .mount_namespace = {.inode = inode, .id = id},
+                                 .init = init,
+                                 .init_start = start,
+                                 .sole_init = sole,
+                                 .since = since};
+    if ((n != 3 && n != 6) || silo_adopt(service, &record) < 0)
         drop_entry("silo", key);
 }
 

@@ -95,7 +95,7 @@ static void candidate_add(struct monitor *monitor, pid_t pid) {
     struct service *service = monitor->service;
     uint64_t mount_namespace;
     if (process_namespace(pid, "mnt", &mount_namespace) < 0 || mount_namespace == service->host_mount_namespace ||
-        silo_find(service, mount_namespace) || monitor->n_candidates >= CANDIDATES_MAX)
+        silo_is_known(service, mount_namespace) || monitor->n_candidates >= CANDIDATES_MAX)
         return;
     candidate_drop(monitor, pid); /* a process that names itself again is one candidate still */
     struct candidate *candidate = calloc(1, sizeof *candidate);

@@ -167,5 +167,5 @@ bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool 
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume) {
     if (silo->host && peer->uid == 0)
         return true;
-    return volume->silo == silo->mount_namespace && (is_silo_root(silo, peer) || peer->uid == volume->peer.uid);
+    return volume->silo == silo->number && (is_silo_root(silo, peer) || peer->uid == volume->peer.uid);
 }

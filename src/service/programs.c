@@ -61,8 +61,8 @@ static void make_room(struct silo *silo) {
     if (silo->placing || silo->helpers_wanted == HELPERS_SETTLED || silo->state != SILO_READY || silo->dead)
         return;
     silo->helpers_wanted = HELPERS_SETTLED;
-    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_placed,
-                                   silo->service, silo->mount_namespace) >= 0;
+    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_placed,
+                                   silo->service, silo->number) >= 0;
 }
 
 static void handle(struct programs *programs, const struct inotify_event *event) {

@@ -15,7 +15,7 @@
 #include "wire/codec.h"
 
 static bool may_see(const struct silo *viewer, uint64_t silo) {
-    return viewer->host || viewer->mount_namespace == silo;
+    return viewer->host || viewer->number == silo;
 }
 
 /* A pid as the viewer counts; 0 where it is not visible there. */
@@ -88,7 +88,7 @@ static int send_silos(struct connection *connection) {
     struct silo *silo, *next;
     uint64_t position = 0;
     HASH_ITER (hash, connection->silo->service->silos, silo, next) {
-        if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->mount_namespace))
+        if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->number))
             continue;
         if (position++ < connection->cursor)
             continue;

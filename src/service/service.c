@@ -51,8 +51,11 @@ static int make_run_dir(struct service *service) {
         (mkdir(LINFSP_RUN_DIR "/private", 0700) < 0 && errno != EEXIST))
         return -errno;
     service->run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (service->run_dir < 0)
+    struct stat status;
+    if (service->run_dir < 0 || fstat(service->run_dir, &status) < 0)
         return -errno;
+    service->run_major = major(status.st_dev);
+    service->run_minor = minor(status.st_dev);
     /* a node of our own that any user namespace may open: the host's is root's alone on many systems */
     if (mknod(LINFSP_RUN_DIR "/private/fuse", S_IFCHR | 0666, makedev(FUSE_MAJOR, FUSE_MINOR)) < 0 && errno != EEXIST)
         return -errno;
@@ -137,6 +140,11 @@ static int learn_host(struct service *service) {
         (r = process_namespace(getpid(), "user", &service->host_user_namespace)) < 0 ||
         (r = process_namespace(getpid(), "pid", &service->host_pid_namespace)) < 0)
         return r;
+    struct stat worker;
+    if (fstat(service->worker_program, &worker) < 0)
+        return -errno;
+    service->worker_device = worker.st_dev;
+    service->worker_inode = worker.st_ino;
     return process_root(getpid(), &service->host_root_device, &service->host_root_inode);
 }
 

@@ -12,7 +12,7 @@
  *     worker      processes for all that may block (jobs: inject, broker)
  *
  * All run in one thread around one sd-event loop. Objects belong to struct service and are referred to by key (a silo's
- * mount namespace, a volume's number) wherever an answer comes later, since they may be gone by then.
+ * number, a volume's number) wherever an answer comes later, since they may be gone by then.
  */
 #ifndef LINFSP_SERVICE_SERVICE_H
 #define LINFSP_SERVICE_SERVICE_H
@@ -26,6 +26,7 @@
 #include "config/config.h"
 #include "service/worker.h"
 #include "util/list.h"
+#include "util/namespace.h"
 #include "util/process.h"
 #include "worker/job.h"
 
@@ -41,12 +42,13 @@ union wire_message;
 /* A silo, or (host) the host itself, which nothing is injected into. */
 struct silo {
     struct service *service;
-    uint64_t mount_namespace; /* key */
+    uint64_t number; /* key; of this silo and, as long as the machine runs, of no other */
     UT_hash_handle hash;
+    struct mount_namespace mount_namespace;
+    UT_hash_handle by_namespace; /* by its inode: while it is listed */
+    bool listed;
     bool host;
     bool dead; /* its init is gone, only volumes under way are left */
-    pid_t successor; /* dead: first process of another container whose mount namespace has the same number; 0: none */
-    bool successor_early;
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
     enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
     char failure[256];
@@ -103,7 +105,7 @@ struct volume {
     uint64_t id; /* key */
     UT_hash_handle hash;
     struct list_node node; /* of its silo */
-    uint64_t silo; /* key */
+    uint64_t silo; /* its number */
     enum { VOLUME_NEW, VOLUME_LIVE, VOLUME_ENDING, VOLUME_DETACHED } state;
     bool raw; /* an unmodified FUSE program's (fusermount.c) */
     bool keeps_connection; /* raw with auto_unmount: its helper stays as its life line */
@@ -146,6 +148,8 @@ struct service {
     uint64_t since;
     uint64_t host_mount_namespace, host_user_namespace, host_pid_namespace;
     uint64_t host_root_device, host_root_inode;
+    uint64_t worker_device, worker_inode; /* of the program that workers run */
+    unsigned run_major, run_minor; /* of our file system */
     int run_dir;
     int reserve; /* given up to turn clients away when descriptors run out */
     int fuse_device;
@@ -157,7 +161,9 @@ struct service {
     struct programs *programs;
     struct monitor *monitor;
     struct unc *unc;
-    struct silo *silos; /* hash */
+    struct silo *silos; /* hash, by number */
+    struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
+    uint64_t last_number; /* of a silo */
     struct silo *host;
     struct owner *owners; /* hash */
     unsigned owned_silos;
@@ -179,14 +185,28 @@ void service_stop(struct service *service);
 void service_check_stopped(struct service *service);
 
 /* silo.c */
-struct silo *silo_find(struct service *service, uint64_t mount_namespace);
+struct silo *silo_find(struct service *service, uint64_t number);
+/* Whether there is a silo whose mount namespace has this inode number. */
+bool silo_is_known(struct service *service, uint64_t inode);
+/* Whose jobs wait only for each other: a silo's, or on the host one user's. */
+uint64_t silo_lane(const struct silo *silo, uid_t uid);
 /* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns
  * 1 when it is (now) known as one, 0 when it is not in a silo (yet), or a negative errno. */
 int silo_consider(struct service *service, pid_t pid, bool early);
 /* For a runtime's hook: sets the silo of this process up. 1 when the connection is answered later, 0 when it is set up
  * already, or a negative errno. */
 int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs);
-int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since);
+/* What the journal knows of a silo. */
+struct silo_record {
+    uint64_t number;
+    struct mount_namespace mount_namespace;
+    pid_t init;
+    uint64_t init_start;
+    bool sole_init;
+    uint64_t since;
+};
+/* Takes a silo over from the service before us. -ESRCH: it ended meanwhile. */
+int silo_adopt(struct service *service, const struct silo_record *record);
 int silo_make_host(struct service *service);
 /* For all of a stop: takes the folder out of the silo, then forgets it. */
 void silo_eject(struct silo *silo);

@@ -49,8 +49,7 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
-                           worker_lane(silo->mount_namespace, silo->host, volume->peer.uid), on_done, silo->service,
-                           volume->id);
+                           silo_lane(silo, volume->peer.uid), on_done, silo->service, volume->id);
     if (r < 0)
         return r;
     volume->sharing = true;
@@ -63,7 +62,7 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
 static struct volume *find_own(struct connection *connection, const char *target, uint32_t serial) {
     struct silo *silo = connection->silo;
     struct volume *volume = volume_by_target(silo->service, silo, target);
-    if (!volume || volume->silo != silo->mount_namespace || volume->state != VOLUME_LIVE)
+    if (!volume || volume->silo != silo->number || volume->state != VOLUME_LIVE)
         (void)connection_error(connection, serial, -ENOENT, "%s is no volume here: linfsp volumes shows them", target);
     else if (!policy_may_end(silo, &connection->peer, volume))
         (void)connection_error(connection, serial, -EPERM, "%s is another user's volume", target);

@@ -2,13 +2,16 @@
 /*
  * A silo: found, furnished, served, forgotten.
  *
- * It is known by its mount namespace. Its *anchor* (target.init_pid, with a pidfd) is its topmost process. Where that
- * is process 1 of a pid namespace, its end is the silo's; else another process of the same mount namespace becomes the
- * anchor. No descriptor of the silo's namespaces or files is held: that would keep them alive behind the engine's back.
+ * A silo is a mount namespace (namespace.h), and has a number of its own that no other silo ever gets: its folder, its
+ * jobs and its journal are known by that number. Its *anchor* (target.init_pid, with a pidfd) is its topmost process.
+ * If the anchor is process 1 of a pid namespace, its end is the silo's end. Otherwise another process of the same mount
+ * namespace becomes the anchor; never a worker of the service, which is there only for a moment. No descriptor of the
+ * silo's namespaces or files is held: that would keep them alive behind the engine's back.
  *
  * Setting up is a job (inject.c); a failure is noted and swallowed: a container must never fail for us.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -17,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "service/owner.h"
 #include "service/programs.h"
@@ -30,13 +34,29 @@
 
 #define KTHREADD 2
 #define DESCRIBE_LANE (UINT64_C(3) << 62)
+#define HOST_LANES (UINT64_C(1) << 61)
+#define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
 static const char *const socket_names[2] = {"disk", "net"};
 
-struct silo *silo_find(struct service *service, uint64_t mount_namespace) {
+struct silo *silo_find(struct service *service, uint64_t number) {
     struct silo *silo = NULL;
-    HASH_FIND(hash, service->silos, &mount_namespace, sizeof mount_namespace, silo);
+    HASH_FIND(hash, service->silos, &number, sizeof number, silo);
     return silo;
+}
+
+static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
+    struct silo *silo = NULL;
+    HASH_FIND(by_namespace, service->namespaces, &inode, sizeof inode, silo);
+    return silo;
+}
+
+bool silo_is_known(struct service *service, uint64_t inode) {
+    return silo_by_namespace(service, inode) != NULL;
+}
+
+uint64_t silo_lane(const struct silo *silo, uid_t uid) {
+    return silo->host ? HOST_LANES | uid : silo->number;
 }
 
 bool silo_in_use(const struct silo *silo) {
@@ -67,8 +87,8 @@ void silo_describe(struct silo *silo) {
         return;
     struct job job = {.type = JOB_DESCRIBE, .target = silo->target};
     silo->describing_early = silo->unsettled;
-    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo->mount_namespace | DESCRIBE_LANE,
-                                      on_described, silo->service, silo->mount_namespace) >= 0;
+    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo->number | DESCRIBE_LANE, on_described,
+                                      silo->service, silo->number) >= 0;
 }
 
 /* ---- its folder ------------------------------------------------------------------------------------------------ */
@@ -176,69 +196,109 @@ static int bind_socket(struct silo *silo, size_t which) {
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
+static bool has_ended(int pidfd) {
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    return poll(&ended, 1, 0) != 0;
+}
+
 static int watch_anchor(struct silo *silo, pid_t pid) {
     struct service *service = silo->service;
     _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0)
         return -errno;
-    uint64_t mount_namespace, pid_namespace, user_namespace;
+    struct mount_namespace mount_namespace;
+    uint64_t pid_namespace, user_namespace, start;
+    struct job_target target = {.init_pid = pid, .silo = silo->number};
     uid_t owner_uid;
     pid_t inner;
     unsigned depth;
     int r;
-    if ((r = process_start(pid, &silo->init_start)) < 0 || (r = process_namespace(pid, "mnt", &mount_namespace)) < 0 ||
+    if ((r = process_start(pid, &start)) < 0 || (r = mount_namespace_of(pid, &mount_namespace)) < 0 ||
         (r = process_namespace(pid, "pid", &pid_namespace)) < 0 ||
         (r = process_mount_owner(pid, service->host_user_namespace, &user_namespace, &owner_uid)) < 0 ||
         (r = process_inner_pid(pid, &inner, &depth)) < 0)
         return r;
-    if (mount_namespace != silo->mount_namespace)
-        return -ESRCH;
-    silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;
-    struct job_target *target = &silo->target;
-    *target = (struct job_target){.init_pid = pid, .mount_namespace = mount_namespace};
     if (user_namespace != service->host_user_namespace) {
-        target->user_namespace = true;
-        target->owner_uid = owner_uid;
-        r = process_root_ids(pid, &target->root_uid, &target->root_gid);
+        target.user_namespace = true;
+        target.owner_uid = owner_uid;
+        r = process_root_ids(pid, &target.root_uid, &target.root_gid);
         if (r < 0)
             return r;
     }
-    silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
-    r = sd_event_add_io(service->event, &silo->pidfd_io, pidfd, EPOLLIN, on_anchor_ended, silo);
+    /* all of this was that process's, if it still lives */
+    if (has_ended(pidfd) || mount_namespace.inode != silo->mount_namespace.inode ||
+        (silo->mount_namespace.id && mount_namespace.id != silo->mount_namespace.id))
+        return -ESRCH;
+    sd_event_source *io = NULL;
+    r = sd_event_add_io(service->event, &io, pidfd, EPOLLIN, on_anchor_ended, silo);
     if (r < 0)
         return r;
     /* before clients' messages: what waits for a dead silo's servers is to be freed at once */
-    (void)sd_event_source_set_priority(silo->pidfd_io, SD_EVENT_PRIORITY_IMPORTANT);
+    (void)sd_event_source_set_priority(io, SD_EVENT_PRIORITY_IMPORTANT);
+    sd_event_source_disable_unref(silo->pidfd_io);
+    silo->pidfd_io = io;
     close_fd(&silo->pidfd);
     silo->pidfd = steal_fd(&pidfd);
+    silo->mount_namespace = target.mount_namespace = mount_namespace;
+    silo->target = target;
+    silo->init_start = start;
+    silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;
     return 0;
 }
 
 /* The topmost process of the same mount namespace above pid: its init, where pid is not. */
-static pid_t find_anchor(uint64_t mount_namespace, pid_t pid) {
+static pid_t find_anchor(uint64_t inode, pid_t pid) {
     for (int i = 0; i < 64; i++) {
         pid_t parent;
         uint64_t parent_namespace;
         if (process_parent(pid, &parent) < 0 || parent <= 1 ||
-            process_namespace(parent, "mnt", &parent_namespace) < 0 || parent_namespace != mount_namespace)
+            process_namespace(parent, "mnt", &parent_namespace) < 0 || parent_namespace != inode)
             break;
         pid = parent;
     }
     return pid;
 }
 
+/* A process of the service, which enters silos for a moment: ours, or one that a service before us has lost. */
+static bool is_own_process(const struct service *service, pid_t pid) {
+    pid_t parent;
+    uint64_t device, inode;
+    return (process_parent(pid, &parent) == 0 && parent == getpid()) ||
+           (process_program(pid, &device, &inode) == 0 && device == service->worker_device &&
+            inode == service->worker_inode);
+}
+
+/* Whether a process whose mount namespace has the silo's inode number is in the silo's namespace. Without ids only a
+ * silo that has its folder can tell. */
+static bool is_of_silo(const struct silo *silo, pid_t pid) {
+    struct mount_namespace found;
+    const struct service *service = silo->service;
+    if (is_own_process(service, pid) || mount_namespace_of(pid, &found) < 0 ||
+        found.inode != silo->mount_namespace.inode)
+        return false;
+    if (silo->mount_namespace.id)
+        return found.id == silo->mount_namespace.id;
+    return silo->state == SILO_READY &&
+           mount_namespace_has_folder(pid, service->run_major, service->run_minor, silo->number);
+}
+
 /* Another process of the silo, when its anchor has gone. */
-static pid_t find_survivor(uint64_t mount_namespace) {
+static pid_t find_survivor(const struct silo *silo) {
+    unsigned asked = 0;
     _cleanup_closedir_ DIR *directory = opendir("/proc");
     if (!directory)
         return -1;
     struct dirent *entry;
-    while ((entry = readdir(directory))) {
+    while ((entry = readdir(directory)) && asked < SURVIVORS_MAX) {
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
         uint64_t found;
-        if (*end == 0 && pid > 0 && process_namespace((pid_t)pid, "mnt", &found) == 0 && found == mount_namespace)
-            return find_anchor(mount_namespace, (pid_t)pid);
+        if (*end || pid <= 0 || process_namespace((pid_t)pid, "mnt", &found) < 0 ||
+            found != silo->mount_namespace.inode)
+            continue;
+        if (is_of_silo(silo, (pid_t)pid))
+            return find_anchor(found, (pid_t)pid);
+        asked++;
     }
     return -1;
 }
@@ -257,19 +317,44 @@ static bool started_from_here(struct service *service, pid_t pid) {
     return false;
 }
 
-static struct silo *silo_new(struct service *service, uint64_t mount_namespace) {
+/* Nanoseconds since boot: they only grow, and our file system with all folders named so ends with the boot. */
+static uint64_t new_number(struct service *service) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    uint64_t number = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return number > service->last_number ? number : service->last_number + 1;
+}
+
+/* A process of its namespace can find it. */
+static void silo_list(struct silo *silo) {
+    HASH_ADD(by_namespace, silo->service->namespaces, mount_namespace.inode, sizeof silo->mount_namespace.inode, silo);
+    silo->listed = true;
+}
+
+/* Its namespace ends: the inode number may be another's. */
+static void silo_unlist(struct silo *silo) {
+    if (silo->listed)
+        HASH_DELETE(by_namespace, silo->service->namespaces, silo);
+    silo->listed = false;
+}
+
+static struct silo *silo_new(struct service *service, uint64_t number, const struct mount_namespace *mount_namespace) {
     struct silo *silo = calloc(1, sizeof *silo);
     if (!silo)
         return NULL;
     silo->service = service;
-    silo->mount_namespace = mount_namespace;
+    silo->number = number;
+    silo->mount_namespace = *mount_namespace;
     silo->pidfd = silo->sockets[0] = silo->sockets[1] = -1;
     silo->since = clock_now_realtime();
     list_init(&silo->connection_list);
     list_init(&silo->volume_list);
-    snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace);
-    snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)mount_namespace);
-    HASH_ADD(hash, service->silos, mount_namespace, sizeof silo->mount_namespace, silo);
+    snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
+    snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);
+    if (number > service->last_number)
+        service->last_number = number;
+    HASH_ADD(hash, service->silos, number, sizeof silo->number, silo);
+    silo_list(silo);
     return silo;
 }
 
@@ -281,6 +366,7 @@ void silo_free(struct silo *silo) {
     list_for_each_safe (connection, next, &silo->connection_list, node)
         connection_free(connection);
     HASH_DELETE(hash, service->silos, silo);
+    silo_unlist(silo);
     for (int i = 0; i < 2; i++) {
         sd_event_source_disable_unref(silo->socket_io[i]);
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
@@ -289,19 +375,14 @@ void silo_free(struct silo *silo) {
     programs_forget(silo);
     owner_leave(silo);
     close_fd(&silo->pidfd);
-    /* the number of its namespace may be another's soon */
-    workers_forget_lane(service->workers, silo->mount_namespace);
+    workers_forget_lane(service->workers, silo->number);
     if (silo->state != SILO_NESTED) {
         journal_drop_silo(silo);
         remove_folder(silo);
     }
     if (service->host == silo)
         service->host = NULL;
-    pid_t successor = silo->successor;
-    bool early = silo->successor_early;
     free(silo);
-    if (successor)
-        (void)silo_consider(service, successor, early);
     service_check_stopped(service);
 }
 
@@ -375,8 +456,8 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->state = SILO_NEW;
     silo->was_early = early;
-    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_injected,
-                           silo->service, silo->mount_namespace);
+    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_injected, silo->service,
+                           silo->number);
     silo->injecting = r >= 0;
     return r;
 }
@@ -390,11 +471,16 @@ static int furnish(struct silo *silo, bool early, const char *rootfs) {
     return r;
 }
 
-static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid, bool early, const char *rootfs) {
-    struct silo *silo = silo_new(service, mount_namespace);
+static int take_in(struct service *service, uint64_t inode, pid_t pid, bool early, const char *rootfs,
+                   struct silo **ret_silo) {
+    struct mount_namespace mount_namespace;
+    int r = is_own_process(service, pid) ? -ESRCH : mount_namespace_of(pid, &mount_namespace);
+    if (r < 0 || mount_namespace.inode != inode)
+        return r < 0 ? r : -EAGAIN; /* it moved just now */
+    struct silo *silo = silo_new(service, new_number(service), &mount_namespace);
     if (!silo)
         return -ENOMEM;
-    int r = watch_anchor(silo, find_anchor(mount_namespace, pid));
+    r = watch_anchor(silo, find_anchor(inode, pid));
     if (r == 0)
         r = owner_admit(silo);
     if (r < 0) {
@@ -403,12 +489,14 @@ static int take_in(struct service *service, uint64_t mount_namespace, pid_t pid,
     }
     if ((r = furnish(silo, early, rootfs)) < 0)
         fail_silo(silo, "%s", strerror(-r));
+    *ret_silo = silo;
     return 1;
 }
 
 /* All that the silo served is cut off before anything can come to wait for it. */
 static void silo_ended(struct silo *silo) {
     silo->dead = true;
+    silo_unlist(silo);
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
     silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
     struct volume *volume, *next;
@@ -425,24 +513,42 @@ static void silo_ended(struct silo *silo) {
         silo_free(silo);
 }
 
-/*
- * The number of a mount namespace is free for another container as soon as its last process has left it, which is
- * before that process has ended: an init waits for processes of its own that others have yet to reap. Returns the silo
- * where it is of the same namespace still.
- */
-static struct silo *silo_unless_ended(struct silo *silo, pid_t pid, bool early) {
-    struct service *service = silo->service;
-    uint64_t mount_namespace = silo->mount_namespace, found;
-    if (!silo->dead && (silo->host || !silo->sole_init || process_namespace(silo->target.init_pid, "mnt", &found) == 0))
-        return silo;
-    if (!silo->dead)
-        silo_ended(silo);
-    silo = silo_find(service, mount_namespace);
-    if (silo) { /* its volumes are being unmounted */
-        silo->successor = pid;
-        silo->successor_early = early;
+/* Its anchor has ended. Returns whether the silo lives on. */
+static bool lives_on(struct silo *silo) {
+    pid_t survivor = silo->sole_init ? -1 : find_survivor(silo);
+    if (survivor > 0 && watch_anchor(silo, survivor) == 0) {
+        if (silo->state == SILO_READY)
+            journal_put_silo(silo);
+        return true;
     }
-    return silo;
+    silo_ended(silo);
+    return false;
+}
+
+/*
+ * The silo of a process whose mount namespace has that inode number; NULL where there is none yet. The number is free
+ * for another namespace as soon as the last process has left one, which is before that process has ended: an init waits
+ * for processes of its own that others have yet to reap. A silo whose namespace was another one has ended.
+ */
+static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) {
+    struct silo *silo = silo_by_namespace(service, inode);
+    struct mount_namespace found;
+    uint64_t of_init;
+    if (!silo || silo->host)
+        return silo;
+    if (silo->mount_namespace.id) {
+        if (mount_namespace_of(pid, &found) < 0 || found.inode != inode || found.id == silo->mount_namespace.id)
+            return silo;
+        silo_ended(silo);
+        return NULL;
+    }
+    if (silo->sole_init) {
+        if (process_namespace(silo->target.init_pid, "mnt", &of_init) == 0)
+            return silo;
+        silo_ended(silo);
+        return NULL;
+    }
+    return !has_ended(silo->pidfd) || lives_on(silo) ? silo : NULL;
 }
 
 /* The entry point of a silo that was set up ahead of it: now it can be told what it may do. */
@@ -451,8 +557,8 @@ static void settle(struct silo *silo, pid_t pid) {
     silo->unsettled = false;
     silo_describe(silo);
     if (process_may_mount(pid))
-        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_stand_in,
-                             silo->service, silo->mount_namespace);
+        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_stand_in, silo->service,
+                             silo->number);
 }
 
 int silo_consider(struct service *service, pid_t pid, bool early) {
@@ -460,12 +566,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
     int r = process_namespace(pid, "mnt", &mount_namespace);
     if (r < 0 || mount_namespace == service->host_mount_namespace || service->stopping)
         return r < 0 ? r : 0;
-    struct silo *silo = silo_find(service, mount_namespace);
-    if (silo)
-        silo = silo_unless_ended(silo, pid, early);
+    struct silo *silo = silo_of(service, mount_namespace, pid);
     if (silo) {
-        if (silo->dead)
-            return 1;
         if (silo->unsettled && !early)
             settle(silo, pid);
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
@@ -484,7 +586,7 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         return 0;
     if (service->limits.only_descendants && !started_from_here(service, pid))
         return 0;
-    return take_in(service, mount_namespace, pid, early, "");
+    return take_in(service, mount_namespace, pid, early, "", &silo);
 }
 
 int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
@@ -493,12 +595,9 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
     int r = process_namespace(pid, "mnt", &mount_namespace);
     if (r < 0 || mount_namespace == service->host_mount_namespace)
         return r < 0 ? r : -EINVAL;
-    struct silo *silo = silo_find(service, mount_namespace);
-    if (!silo) {
-        if ((r = take_in(service, mount_namespace, pid, false, rootfs)) < 0)
-            return r;
-        silo = silo_find(service, mount_namespace);
-    }
+    struct silo *silo = silo_of(service, mount_namespace, pid);
+    if (!silo && (r = take_in(service, mount_namespace, pid, false, rootfs, &silo)) < 0)
+        return r;
     if (silo && silo->state == SILO_NEW) {
         silo->preparer = connection->id;
         return 1;
@@ -506,17 +605,20 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
     return silo && silo->state == SILO_READY ? 0 : -EIO;
 }
 
-int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, uint64_t init_start, uint64_t since) {
-    struct silo *silo = silo_new(service, mount_namespace);
+int silo_adopt(struct service *service, const struct silo_record *record) {
+    struct silo *silo = silo_by_namespace(service, record->mount_namespace.inode)
+                            ? NULL
+                            : silo_new(service, record->number, &record->mount_namespace);
     if (!silo)
         return -ENOMEM;
-    silo->since = since;
+    silo->since = record->since;
     silo->state = SILO_READY;
-    int r = watch_anchor(silo, init);
-    if (r == 0 && silo->init_start != init_start)
-        r = -ESRCH;
-    if (r < 0) {
-        pid_t survivor = find_survivor(mount_namespace);
+    uint64_t start;
+    int r = process_start(record->init, &start);
+    if (r == 0)
+        r = start == record->init_start && is_of_silo(silo, record->init) ? watch_anchor(silo, record->init) : -ESRCH;
+    if (r < 0 && !record->sole_init) {
+        pid_t survivor = find_survivor(silo);
         if (survivor > 0)
             r = watch_anchor(silo, survivor);
     }
@@ -536,12 +638,15 @@ int silo_adopt(struct service *service, uint64_t mount_namespace, pid_t init, ui
 }
 
 int silo_make_host(struct service *service) {
-    struct silo *silo = silo_new(service, service->host_mount_namespace);
+    /* the number is the namespace's, which ends with the boot */
+    struct silo *silo = silo_new(service, service->host_mount_namespace,
+                                 &(struct mount_namespace){.inode = service->host_mount_namespace});
     if (!silo)
         return -ENOMEM;
     silo->host = true;
     silo->state = SILO_READY;
-    silo->target = (struct job_target){.host = true, .init_pid = 1, .mount_namespace = service->host_mount_namespace};
+    silo->target = (struct job_target){
+        .host = true, .init_pid = 1, .silo = silo->number, .mount_namespace = silo->mount_namespace};
     snprintf(silo->id, sizeof silo->id, "host");
     snprintf(silo->folder, sizeof silo->folder, LINFSP_HOST_DIR);
     service->host = silo;
@@ -554,16 +659,7 @@ int silo_make_host(struct service *service) {
 }
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    struct silo *silo = userdata;
-    if (!silo->sole_init) {
-        pid_t survivor = find_survivor(silo->mount_namespace);
-        if (survivor > 0 && watch_anchor(silo, survivor) == 0) {
-            if (silo->state == SILO_READY)
-                journal_put_silo(silo);
-            return 0;
-        }
-    }
-    silo_ended(silo);
+    (void)lives_on(userdata);
     return 0;
 }
 
@@ -584,7 +680,7 @@ void silo_eject(struct silo *silo) {
     }
     struct job job = {.type = JOB_EJECT, .target = silo->target};
     silo->state = SILO_NEW;
-    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->mount_namespace, on_ejected, silo->service,
-                       silo->mount_namespace) < 0)
+    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_ejected, silo->service,
+                       silo->number) < 0)
         silo_free(silo);
 }

@@ -54,7 +54,7 @@ struct volume *volume_new(struct service *service) {
 
 void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
     volume->id = id;
-    volume->silo = silo->mount_namespace;
+    volume->silo = silo->number;
     silo->volumes++;
     list_append(&silo->volume_list, &volume->node);
     HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
@@ -282,7 +282,7 @@ int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t
     struct service *service = volume->service;
     job->mount.volume = volume->id;
     return workers_submit(service->workers, job, fds, n_fds,
-                          worker_lane(volume->silo, job->target.host, volume->peer.uid), on_mounted, service,
+                          silo_lane(silo_find(service, volume->silo), volume->peer.uid), on_mounted, service,
                           volume->id);
 }
 
@@ -487,8 +487,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->made_parent >= 0)
         fds[n++] = volume->made_parent;
     /* a lane beside that of its mounts: those may hang */
-    int r = workers_submit(service->workers, &job, fds, n,
-                           worker_lane(silo->mount_namespace, silo->host, volume->peer.uid) | UNMOUNT_LANE,
+    int r = workers_submit(service->workers, &job, fds, n, silo_lane(silo, volume->peer.uid) | UNMOUNT_LANE,
                            on_unmounted, service, volume->id);
     if (!volume->not_lazy)
         reaper_close(service->reaper, steal_fd(&volume->made_parent));
@@ -583,7 +582,7 @@ int volume_restore(struct service *service, struct volume *volume) {
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {
     struct volume *volume = volume_find(connection->silo->service, request->volume);
     uint32_t serial = request->header.serial;
-    if (!volume || volume->silo != connection->silo->mount_namespace || volume->connection || connection->volume ||
+    if (!volume || volume->silo != connection->silo->number || volume->connection || connection->volume ||
         volume->state != VOLUME_LIVE || memcmp(volume->cookie, request->cookie, sizeof volume->cookie) != 0) {
         (void)connection_error(connection, serial, -ENOENT, "there is no such volume");
         return;

@@ -26,14 +26,8 @@ int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir
                 struct workers **ret_workers);
 void workers_free(struct workers *workers);
 
-/* Of a silo (its mount namespace), or of one user of the host: there they are to hold up nobody else, least of all
- * root. */
-static inline uint64_t worker_lane(uint64_t mount_namespace, bool host, uid_t uid) {
-    return mount_namespace | (host ? (uint64_t)(uid & 0x3fffffff) << 32 : 0);
-}
-
 /* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at
- * a time (a silo's mount namespace). */
+ * a time (silo_lane). */
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
                    job_done done, void *context, uint64_t key);
 /* The lane's silo is gone: what was lost for it no longer counts. */

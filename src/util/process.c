@@ -52,6 +52,18 @@ int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
     return 0;
 }
 
+int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+    struct statx status;
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
+        return -errno;
+    *ret_device = makedev(status.stx_dev_major, status.stx_dev_minor);
+    *ret_inode = status.stx_ino;
+    return 0;
+}
+
 /* The fields of /proc/PID/stat behind the name, which may hold anything. */
 static int read_stat_fields(pid_t pid, char *buffer, size_t size, char **ret_fields) {
     ssize_t length = read_proc(pid, "stat", buffer, size);

@@ -61,7 +61,9 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
     struct stat status;
     if (fstat(mount_namespace, &status) < 0)
         return -errno;
-    if (status.st_ino != target->mount_namespace || !process_alive(pidfd))
+    if (status.st_ino != target->mount_namespace.inode ||
+        (target->mount_namespace.id && mount_namespace_id(mount_namespace) != target->mount_namespace.id) ||
+        !process_alive(pidfd))
         return -ESRCH;
     *ret_mount_namespace = steal_fd(&mount_namespace);
     *ret_user_namespace = steal_fd(&user_namespace);

@@ -28,9 +28,9 @@ int intent_begin(const struct job_base *base, const struct job *job) {
 
 int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id) {
     const struct job_mount *mount = &job->mount;
-    return note(fd, "silo %llu raw %d letter %d uid %u gid %u\nmount %u %llu\n",
-                (unsigned long long)job->target.mount_namespace, mount->raw, mount->letter[0] != 0, mount->peer_uid,
-                mount->peer_gid, fuse_device, (unsigned long long)mount_id);
+    return note(fd, "silo %llu raw %d letter %d uid %u gid %u\nmount %u %llu\n", (unsigned long long)job->target.silo,
+                mount->raw, mount->letter[0] != 0, mount->peer_uid, mount->peer_gid, fuse_device,
+                (unsigned long long)mount_id);
 }
 
 int intent_letters(int fd, uint64_t mount_id) {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/namespace.h"
 #include "wire/prefix.h"
 #include "wire/protocol.h"
 
@@ -39,7 +40,8 @@ struct job_target {
     uid_t owner_uid; /* user_namespace: the host's user whose it is (owner.h) */
     uid_t root_uid; /* its root, as the host counts: who owns what is made there */
     gid_t root_gid;
-    uint64_t mount_namespace; /* inode number */
+    uint64_t silo; /* its number: not the namespace's */
+    struct mount_namespace mount_namespace;
 };
 
 struct job_inject {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "util/namespace.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "util/cleanup.h"
+#include "util/paths.h"
+
+#ifndef NS_GET_MNTNS_ID
+#define NS_GET_MNTNS_ID _IOR(NSIO, 0x5, __u64)
+#endif
+
+uint64_t mount_namespace_id(int fd) {
+    __u64 id = 0;
+    return ioctl(fd, NS_GET_MNTNS_ID, &id) < 0 ? 0 : id;
+}
+
+int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return -errno;
+    *ret_namespace = (struct mount_namespace){.inode = status.st_ino, .id = mount_namespace_id(fd)};
+    return 0;
+}
+
+bool mountinfo_line_is_folder(const char *line, unsigned major, unsigned minor, uint64_t folder) {
+    unsigned found_major, found_minor;
+    unsigned long long number;
+    int root_end = 0, end = 0;
+    if (sscanf(line, "%*u %*u %u:%u /silos/%llu%n " LINFSP_DEVICE_DIR "%n", &found_major, &found_minor, &number,
+               &root_end, &end) != 3 ||
+        !end || line[root_end] != ' ' || line[end] != ' ')
+        return false;
+    return found_major == major && found_minor == minor && number == folder;
+}
+
+bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint64_t folder) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0)
+        if (mountinfo_line_is_folder(line, major, minor, folder))
+            return true;
+    return false;
+}
