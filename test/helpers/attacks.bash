@@ -31,7 +31,7 @@ attack_in() {
     local name=$1
     shift
     attack_output=$BATS_TEST_TMPDIR/attack.$name.$RANDOM
-    docker exec "$(full_name "$name")" "/$@" >"$attack_output" 2>&1 3>&- </dev/null &
+    docker exec "$(full_name "$name")" "/$1" "${@:2}" >"$attack_output" 2>&1 3>&- </dev/null &
     wait_until 10 grep -q ready "$attack_output" || fail "no attack: $(cat "$attack_output")"
     sleep 0.3
 }
