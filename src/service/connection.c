@@ -241,7 +241,7 @@ static void turn_away(const struct silo *silo, int fd) {
     wire_begin(&reply, WIRE_ERROR, 0);
     reply.error = EMFILE;
     snprintf(text, sizeof text, "%s has %u connections to the service, and may have no more", policy_limited(silo),
-             silo->service->limits.connections_per_silo);
+             permission_max_connections(silo));
     WIRE_SET(reply.message, text);
     (void)wire_send(fd, &reply, NULL, 0);
 }

@@ -136,6 +136,13 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    char message[WIRE_TEXT_MAX];
+    if (permission_reload(userdata, message, sizeof message) < 0)
+        log_error("%s", message);
+    return 0;
+}
+
 static void raise_limits(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -174,16 +181,18 @@ static int run(const struct arguments *arguments, const char *dist) {
     if (r < 0)
         return r;
     config->limits.only_descendants = arguments->only_descendants;
-    r = service_new(config, dist, worker, &service);
+    r = service_new(config, arguments->config, dist, worker, &service);
     if (r < 0)
         return r;
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     (void)sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service);
     (void)sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
+    (void)sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service);
     log_notice("serving; version " LINFSP_VERSION);
     tell(arguments->ready_fd, "READY\n");
     (void)sd_notify(0, "READY=1");

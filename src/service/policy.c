@@ -74,7 +74,7 @@ bool policy_connections_full(const struct silo *silo, uid_t uid) {
     if (silo->host)
         list_for_each (connection, &silo->connection_list, node)
             usage_add(&usage, uid, connection->peer.uid);
-    return is_full(silo, uid, &usage, silo->connections, silo->service->limits.connections_per_silo);
+    return is_full(silo, uid, &usage, silo->connections, permission_max_connections(silo));
 }
 
 static bool volumes_full(const struct silo *silo, uid_t uid) {
@@ -83,7 +83,7 @@ static bool volumes_full(const struct silo *silo, uid_t uid) {
     if (silo->host)
         list_for_each (volume, &silo->volume_list, node)
             usage_add(&usage, uid, volume->peer.uid);
-    return is_full(silo, uid, &usage, silo->volumes, silo->service->limits.volumes_per_silo);
+    return is_full(silo, uid, &usage, silo->volumes, permission_max_volumes(silo));
 }
 
 const char *policy_limited(const struct silo *silo) {
@@ -92,13 +92,12 @@ const char *policy_limited(const struct silo *silo) {
 
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, char *ret_message, size_t size) {
-    const struct limits *limits = &silo->service->limits;
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
     if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT,
                       "%s has %u volumes, and may have no more (max_volumes_per_silo in "
                       "/etc/linfsp.conf on the host)",
-                      policy_limited(silo), limits->volumes_per_silo);
+                      policy_limited(silo), permission_max_volumes(silo));
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL,
                       "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
@@ -112,10 +111,9 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
                       network ? "a network volume needs a prefix such as \\server\\share" : "a disk has no prefix");
     if (!network && !letter && !folder)
         return refuse(ret_message, size, -EINVAL, "a disk needs a mount point: a letter such as Z:, *, or a folder");
-    if (network && !silo->host && !limits->network_volumes)
-        return refuse(ret_message, size, -EPERM,
-                      "containers may not have network volumes on this host "
-                      "(allow_network_volumes in /etc/linfsp.conf)");
+    int r = network ? 0 : permission_disk(silo, ret_message, size); /* network volumes: where they are claimed */
+    if (r < 0)
+        return r;
     if (silo->host && letter && !is_silo_root(silo, peer))
         return refuse(ret_message, size, -EPERM,
                       "%s: on the host only root may use letters: mount on a folder of your "
@@ -126,25 +124,19 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
 
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
                       char *ret_message, size_t size) {
-    const struct limits *limits = &silo->service->limits;
     if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT,
                       "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
                       "/etc/linfsp.conf on the host");
     if (silo->host && allow_other && !is_silo_root(silo, peer))
         return refuse(ret_message, size, -EPERM, "option allow_other is root's alone on the host");
-    if (network && !silo->host && !limits->network_volumes)
-        return refuse(ret_message, size, -EPERM,
-                      "containers may not have network volumes on this host "
-                      "(allow_network_volumes in /etc/linfsp.conf)");
+    int r = network ? 0 : permission_disk(silo, ret_message, size); /* network volumes: where they are claimed */
+    if (r < 0)
+        return r;
     return 0;
 }
 
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size) {
-    if (!silo->host && !silo->service->limits.network_volumes)
-        return refuse(ret_message, size, -EPERM,
-                      "containers may not have network volumes on this host "
-                      "(allow_network_volumes in /etc/linfsp.conf)");
     if (volume->prefix[0])
         return refuse(ret_message, size, -EEXIST, "it is shared already, at %s", volume->unc_path);
     if (silo->target.user_namespace)

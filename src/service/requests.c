@@ -61,7 +61,7 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
     WIRE_SET(reply->id, silo->id);
     WIRE_SET(reply->engine, silo->engine);
     WIRE_SET(reply->name, silo->name);
-    WIRE_SET(reply->state, silo->state == SILO_FAILED ? silo->failure : states[silo->state]);
+    WIRE_SET(reply->state, silo->state == SILO_FAILED || silo->state == SILO_OFF ? silo->failure : states[silo->state]);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */
@@ -262,6 +262,29 @@ static void resolve(struct connection *connection, const struct wire_resolve_pre
         (void)connection_done(connection, serial);
 }
 
+static bool is_hosts_root(struct connection *connection, uint32_t serial, const char *what) {
+    if (connection->silo->host && connection->peer.uid == 0)
+        return true;
+    (void)connection_error(connection, serial, -EPERM, "only root of the host may %s", what);
+    return false;
+}
+
+static void reload(struct connection *connection, uint32_t serial) {
+    char message[WIRE_TEXT_MAX];
+    if (!is_hosts_root(connection, serial, "have the configuration read again"))
+        return;
+    int r = permission_reload(connection->silo->service, message, sizeof message);
+    if (r < 0)
+        (void)connection_error(connection, serial, r, "%s", message);
+    else
+        (void)connection_done(connection, serial);
+}
+
+static void ask_policy(struct connection *connection, const struct wire_ask_policy *request) {
+    if (is_hosts_root(connection, request->header.serial, "ask for the policy"))
+        permission_answer(connection, request);
+}
+
 static bool takes_fds(uint16_t type) {
     return type == WIRE_CREATE_VOLUME || type == WIRE_FUSERMOUNT || type == WIRE_OPEN_BACKING ||
            type == WIRE_CLOSE_BACKING;
@@ -314,6 +337,12 @@ void request_handle(struct connection *connection, const union wire_message *mes
         return;
     case WIRE_PREPARE_SILO:
         prepare(connection, &message->prepare_silo);
+        return;
+    case WIRE_RELOAD:
+        reload(connection, serial);
+        return;
+    case WIRE_ASK_POLICY:
+        ask_policy(connection, &message->ask_policy);
         return;
     case WIRE_RESOLVE_PREFIX:
         resolve(connection, &message->resolve_prefix);

@@ -158,13 +158,15 @@ static int learn_host(struct service *service) {
         }                                                                                                              \
     } while (0)
 
-int service_new(struct config *config, const char *dist, int worker_program, struct service **ret_service) {
+int service_new(struct config *config, const char *config_path, const char *dist, int worker_program,
+                struct service **ret_service) {
     struct service *service = calloc(1, sizeof *service);
     if (!service) {
         config_free(config);
         return -ENOMEM;
     }
     service->config = config;
+    service->config_path = config_path;
     service->limits = config->limits;
     service->dist = dist;
     service->worker_program = worker_program;

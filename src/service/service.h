@@ -24,6 +24,7 @@
 #include <uthash.h>
 
 #include "config/config.h"
+#include "service/permission.h"
 #include "service/worker.h"
 #include "util/list.h"
 #include "util/namespace.h"
@@ -50,7 +51,7 @@ struct silo {
     bool host;
     bool dead; /* its init is gone, only volumes under way are left */
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
-    enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED } state;
+    enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED, SILO_OFF } state; /* off: by a rule */
     char failure[256];
     struct job_target target;
     struct owner *owner; /* that it is counted for (owner.h) */
@@ -77,7 +78,10 @@ struct silo {
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool described, describing, describing_early; /* early: its runtime stood between it and its engine */
+    bool awaits_rule; /* is not set up before it is known whether a rule switches LinFsp off for it */
+    bool admits; /* its sockets take clients: they do not while rules have to know whose it is */
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+    struct silo_words words; /* what else its engine says of it */
 };
 
 struct connection {
@@ -144,6 +148,7 @@ struct volume {
 struct service {
     sd_event *event;
     struct config *config;
+    const char *config_path;
     struct limits limits; /* of config, for short */
     uint64_t since;
     uint64_t host_mount_namespace, host_user_namespace, host_pid_namespace;
@@ -177,7 +182,8 @@ struct service {
 
 /* service.c: the whole's life */
 /* Takes config over, also where it fails. worker_program: linfspd-worker, O_PATH; borrowed. */
-int service_new(struct config *config, const char *dist, int worker_program, struct service **ret_service);
+int service_new(struct config *config, const char *config_path, const char *dist, int worker_program,
+                struct service **ret_service);
 void service_free(struct service *service);
 /* Everything is torn down; the loop ends when that is done. */
 void service_stop(struct service *service);

@@ -63,22 +63,38 @@ bool silo_in_use(const struct silo *silo) {
     return silo->volumes > 0 || silo->injecting;
 }
 
+static void on_known(struct silo *silo);
+
+/* Clients wait in the sockets' queues until rules can be asked about them. */
+static void set_admission(struct silo *silo, bool admits) {
+    silo->admits = admits;
+    for (int i = 0; i < 2; i++)
+        if (silo->socket_io[i])
+            (void)sd_event_source_set_enabled(silo->socket_io[i], admits ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static bool may_admit(const struct silo *silo) {
+    return silo->host || silo->described || !permission_needs_engine(silo->service);
+}
+
 static void on_described(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct silo *silo = silo_find(context, key);
     if (!silo || silo->dead || !silo->describing)
         return;
     silo->describing = false;
-    if (result->error < 0 || !result->description.known) {
-        silo->described = result->error == -ETIMEDOUT; /* and is not asked again */
-        return;
-    }
     const struct job_description *description = &result->description;
-    if (description->id[0])
-        WIRE_SET(silo->id, description->id);
-    WIRE_SET(silo->engine, description->engine);
-    WIRE_SET(silo->name, description->name);
+    if (result->error == 0) {
+        if (description->id[0])
+            WIRE_SET(silo->id, description->id);
+        WIRE_SET(silo->engine, description->engine);
+        WIRE_SET(silo->name, description->name);
+        if (silo_words_take(&silo->words, description) < 0)
+            log_warning("container %s: out of memory", silo->id);
+    }
     silo->described = !silo->describing_early;
-    if (!silo->described && !silo->unsettled)
+    if (silo->described)
+        on_known(silo);
+    else if (!silo->unsettled)
         silo_describe(silo);
 }
 
@@ -89,6 +105,8 @@ void silo_describe(struct silo *silo) {
     silo->describing_early = silo->unsettled;
     silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo->number | DESCRIBE_LANE, on_described,
                                       silo->service, silo->number) >= 0;
+    if (!silo->describing) /* no rule that asks for its engine is for it then */
+        set_admission(silo, true);
 }
 
 /* ---- its folder ------------------------------------------------------------------------------------------------ */
@@ -189,6 +207,8 @@ static int bind_socket(struct silo *silo, size_t which) {
     if (r < 0)
         return r;
     silo->sockets[which] = steal_fd(&fd);
+    if (!may_admit(silo))
+        set_admission(silo, false);
     return 0;
 }
 
@@ -372,6 +392,7 @@ void silo_free(struct silo *silo) {
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     sd_event_source_disable_unref(silo->pidfd_io);
+    silo_words_free(&silo->words);
     programs_forget(silo);
     owner_leave(silo);
     close_fd(&silo->pidfd);
@@ -471,6 +492,24 @@ static int furnish(struct silo *silo, bool early, const char *rootfs) {
     return r;
 }
 
+/* Its engine's word is there: a container that waited for it is set up, or left alone for good. */
+static void on_known(struct silo *silo) {
+    const struct rule *rule = permission_rule(silo);
+    set_admission(silo, true);
+    if (!silo->awaits_rule)
+        return;
+    silo->awaits_rule = false;
+    if (rule && rule->enabled == 0) {
+        silo->state = SILO_OFF;
+        snprintf(silo->failure, sizeof silo->failure, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
+        log_info("container %s is left alone: %s", silo->id, silo->failure);
+        return;
+    }
+    int r = furnish(silo, false, "");
+    if (r < 0)
+        fail_silo(silo, "%s", strerror(-r));
+}
+
 static int take_in(struct service *service, uint64_t inode, pid_t pid, bool early, const char *rootfs,
                    struct silo **ret_silo) {
     struct mount_namespace mount_namespace;
@@ -487,7 +526,10 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
         silo_free(silo); /* gone already, or one too many */
         return r;
     }
-    if ((r = furnish(silo, early, rootfs)) < 0)
+    if (permission_may_switch_off(service)) {
+        silo->awaits_rule = true;
+        silo_describe(silo);
+    } else if ((r = furnish(silo, early, rootfs)) < 0)
         fail_silo(silo, "%s", strerror(-r));
     *ret_silo = silo;
     return 1;
@@ -586,6 +628,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         return 0;
     if (service->limits.only_descendants && !started_from_here(service, pid))
         return 0;
+    if (early && permission_may_switch_off(service))
+        return 0; /* its engine is its parent, and can be asked, once its entry point runs */
     return take_in(service, mount_namespace, pid, early, "", &silo);
 }
 

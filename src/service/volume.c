@@ -262,6 +262,10 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
                                 strlen(prefix) > 80 ? "..." : "", why) < 0
                    ? -EPIPE
                    : r;
+    char message[WIRE_TEXT_MAX];
+    r = permission_claim(connection->silo, volume->prefix, message, sizeof message);
+    if (r < 0)
+        return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
     r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
@@ -303,7 +307,7 @@ static void fill_job(struct job *job, struct volume *volume, const struct silo *
     mount->clones = request->clones;
     mount->root_mode = request->root_mode ? request->root_mode : 0755;
     mount->init = request->init;
-    mount->init.request_timeout = mount->network ? (uint16_t)silo->service->limits.request_timeout : 0;
+    mount->init.request_timeout = mount->network ? (uint16_t)permission_request_timeout(silo) : 0;
     snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", request->file_system_name);
     snprintf(mount->source, sizeof mount->source, "%s", request->source);
     if (!mount->source[0] && volume->prefix[0])

@@ -100,6 +100,19 @@ static const struct member prepare_silo[] = {
     STRING(wire_prepare_silo, rootfs),
     END,
 };
+static const struct member ask_policy[] = {
+    MEMBER(wire_ask_policy, what, KIND_AT_MOST, WIRE_POLICY_OPEN),
+    STRING(wire_ask_policy, silo),
+    STRING(wire_ask_policy, prefix),
+    END,
+};
+static const struct member verdict[] = {
+    MEMBER(wire_verdict, allowed, KIND_AT_MOST, 1),
+    MEMBER(wire_verdict, read_only, KIND_AT_MOST, 1),
+    STRING(wire_verdict, rule),
+    MEMBER(wire_verdict, why, KIND_TEXT, 0),
+    END,
+};
 static const struct member error[] = {
     MEMBER(wire_error, error, KIND_ERRNO, 4095),
     ZERO(wire_error, reserved),
@@ -152,6 +165,9 @@ static const struct layout layouts[] = {
     [WIRE_SHARE] = {"share", sizeof(struct wire_share), 0, 0, share},
     [WIRE_UNSHARE] = {"unshare", sizeof(struct wire_share), 0, 0, share},
     [WIRE_PREPARE_SILO] = {"prepare_silo", sizeof(struct wire_prepare_silo), 0, 0, prepare_silo},
+    [WIRE_RELOAD] = {"reload", sizeof(struct wire_plain), 0, 0, plain},
+    [WIRE_ASK_POLICY] = {"ask_policy", sizeof(struct wire_ask_policy), 0, 0, ask_policy},
+    [WIRE_VERDICT] = {"verdict", sizeof(struct wire_verdict), 0, 0, verdict},
     [WIRE_ERROR] = {"error", sizeof(struct wire_error), 0, 0, error},
     [WIRE_DONE] = {"done", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_VOLUME_CREATED] = {"volume_created", sizeof(struct wire_volume_created), 1, 1 + WIRE_CLONES_MAX,

@@ -23,6 +23,8 @@ union wire_message {
     struct wire_fusermount fusermount;
     struct wire_share share;
     struct wire_prepare_silo prepare_silo;
+    struct wire_ask_policy ask_policy;
+    struct wire_verdict verdict;
     struct wire_error error;
     struct wire_volume volume;
     struct wire_silo silo;

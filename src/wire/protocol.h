@@ -51,6 +51,8 @@ enum wire_type {
     WIRE_SHARE = 12, /* publishes a volume that is mounted -> WIRE_DONE */
     WIRE_UNSHARE = 13, /* by mount point, or where that is "" by prefix -> WIRE_DONE */
     WIRE_PREPARE_SILO = 14, /* host's root only: a runtime's hook -> WIRE_DONE once the silo is set up */
+    WIRE_RELOAD = 20, /* host's root only: reads the configuration again -> WIRE_DONE */
+    WIRE_ASK_POLICY = 21, /* what a silo may do, host's root only -> WIRE_VERDICT */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -60,6 +62,7 @@ enum wire_type {
     WIRE_SILO = 68,
     WIRE_STATUS = 69,
     WIRE_BACKING_OPENED = 70,
+    WIRE_VERDICT = 80,
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
@@ -191,6 +194,28 @@ struct wire_prepare_silo {
     uint32_t pid;
     uint32_t reserved;
     char rootfs[WIRE_PATH_MAX];
+};
+
+enum wire_policy {
+    WIRE_POLICY_DISK = 1, /* may it have a disk */
+    WIRE_POLICY_CLAIM = 2, /* may it have a network volume under prefix */
+    WIRE_POLICY_OPEN = 3, /* may a user of it open the volume that has prefix now */
+};
+
+struct wire_ask_policy {
+    struct wire_header header;
+    uint32_t what; /* enum wire_policy */
+    uint32_t uid; /* of who would open it, as the host counts */
+    char silo[WIRE_COMPONENT_MAX]; /* its id or a beginning of it that is one silo's, its name, or "host" */
+    char prefix[WIRE_PREFIX_MAX]; /* as a user writes it; "" for a disk */
+};
+
+struct wire_verdict {
+    struct wire_header header;
+    uint32_t allowed;
+    uint32_t read_only;
+    char rule[WIRE_NAME_MAX]; /* the rule that decided; "": none did */
+    char why[WIRE_TEXT_MAX]; /* for a person */
 };
 
 struct wire_error {

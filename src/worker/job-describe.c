@@ -16,9 +16,9 @@
  *     machine-<name>.scope                               systemd-nspawn
  *     /kubepods/.../<64 hex>                             containerd (Kubernetes without systemd)
  *
- * The last one in a path is the innermost container. All this is for showing only: who runs containers can lie about
- * them. Runs in a worker: a process can keep whoever reads its command line waiting, by a file system of its own that
- * does not answer.
+ * The last one in a path is the innermost container. Who runs containers can lie about them: how far what was found is
+ * certain is said by engine.c. Runs in a worker: a process can keep whoever reads its command line waiting, by a file
+ * system of its own that does not answer.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -30,7 +30,9 @@
 #include "util/cleanup.h"
 #include "util/process.h"
 #include "util/utf8.h"
+#include "worker/engine.h"
 #include "worker/jobs.h"
+#include "worker/record.h"
 
 #define ID_LENGTH 64 /* hex digits */
 
@@ -82,38 +84,19 @@ static const char *find_in_pod(const char *line, size_t *ret_length) {
 struct description {
     char *id, *engine, *name;
     size_t id_size, engine_size, name_size;
+    struct job_description *made; /* for the rest */
 };
 
-static ssize_t read_entry(pid_t pid, const char *entry, char *text, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
-    text[length > 0 ? length : 0] = 0;
-    return length;
-}
-
-static bool is_named(pid_t pid, const char *name) {
-    char comm[32];
-    if (read_entry(pid, "comm", comm, sizeof comm) <= 0)
-        return false;
-    comm[strcspn(comm, "\n")] = 0;
-    return strcmp(comm, name) == 0;
-}
-
 /* Docker's own record of a container. Returns whether there is one. */
-static bool docker_name_at(const char *folder, size_t length, const char *id, char *ret_name, size_t size) {
+static bool docker_record_at(const char *folder, size_t length, const char *id, const struct description *ret) {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%.*s/%s/config.v2.json", (int)length, folder, id) >= (int)sizeof path)
         return false;
-    json_object *record = json_object_from_file(path), *name;
-    bool found = record;
-    if (found && json_object_object_get_ex(record, "Name", &name)) {
-        const char *text = json_object_get_string(name);
-        snprintf(ret_name, size, "%s", text[0] == '/' ? text + 1 : text);
-    }
-    json_object_put(record);
-    return found;
+    _cleanup_free_ char *text = engine_read_file(path);
+    if (!text || record_from_docker(text, ret->made) < 0)
+        return false;
+    snprintf(ret->name, ret->name_size, "%s", ret->made->name);
+    return true;
 }
 
 /*
@@ -121,13 +104,13 @@ static bool docker_name_at(const char *folder, size_t length, const char *id, ch
  * init's parent and works in the bundle, was told to mount a file from there. The shim must be root's in every way, no
  * set-uid program: another user's folder could keep us waiting.
  */
-static void docker_name_by_bundle(pid_t init, const char *id, char *ret_name, size_t size) {
+static void docker_record_by_bundle(pid_t init, const char *id, const struct description *ret) {
     char path[64];
     pid_t shim;
     char status[4096];
     json_object *mounts, *source;
-    if (process_parent(init, &shim) < 0 || !is_named(shim, "containerd-shim") ||
-        read_entry(shim, "status", status, sizeof status) <= 0 || !strstr(status, "\nUid:\t0\t0\t0\t0\n"))
+    if (process_parent(init, &shim) < 0 || !engine_is_named(shim, "containerd-shim") ||
+        engine_read_entry(shim, "status", status, sizeof status) <= 0 || !strstr(status, "\nUid:\t0\t0\t0\t0\n"))
         return;
     snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)shim);
     json_object *bundle = json_object_from_file(path);
@@ -137,7 +120,7 @@ static void docker_name_by_bundle(pid_t init, const char *id, char *ret_name, si
                 continue;
             const char *text = json_object_get_string(source), *found = text ? strstr(text, id) : NULL;
             if (found && found > text + 1 && found[-1] == '/' &&
-                docker_name_at(text, (size_t)(found - 1 - text), id, ret_name, size))
+                docker_record_at(text, (size_t)(found - 1 - text), id, ret))
                 break;
         }
     json_object_put(bundle);
@@ -146,7 +129,7 @@ static void docker_name_by_bundle(pid_t init, const char *id, char *ret_name, si
 /* conmon is told all: -c ID, -n NAME, and by whom: podman has it call back to podman. */
 static bool describe_by_conmon(pid_t conmon, const struct description *ret) {
     char line[8192];
-    ssize_t length = read_entry(conmon, "cmdline", line, sizeof line);
+    ssize_t length = engine_read_entry(conmon, "cmdline", line, sizeof line);
     const char *option = "", *id = NULL, *name = NULL;
     bool podman = false;
     for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
@@ -189,13 +172,13 @@ static const char *argument_of(const char *option, const char *before, const cha
 static bool describe_by_engine(pid_t pid, const struct description *ret) {
     const struct engine *engine = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(own_processes) && !engine; i++)
-        if (is_named(pid, own_processes[i].program))
+        if (engine_is_named(pid, own_processes[i].program))
             engine = &own_processes[i];
     if (!engine)
         return false;
     snprintf(ret->engine, ret->engine_size, "%s", engine->engine);
     char line[8192];
-    ssize_t length = read_entry(pid, "cmdline", line, sizeof line);
+    ssize_t length = engine_read_entry(pid, "cmdline", line, sizeof line);
     const char *before = "", *name = NULL;
     for (char *word = line; word < line + length && !name; before = word, word += strlen(word) + 1)
         for (size_t i = 0; i < ARRAY_SIZE(engine->options) && !name; i++)
@@ -209,7 +192,7 @@ static bool describe_by_parent(pid_t init, const struct description *ret) {
     pid_t parent;
     if (process_parent(init, &parent) < 0)
         return false;
-    return is_named(parent, "conmon") ? describe_by_conmon(parent, ret) : describe_by_engine(parent, ret);
+    return engine_is_named(parent, "conmon") ? describe_by_conmon(parent, ret) : describe_by_engine(parent, ret);
 }
 
 static bool describe_by_path(pid_t init, const char *path, const struct description *ret) {
@@ -233,8 +216,8 @@ static bool describe_by_path(pid_t init, const char *path, const struct descript
     snprintf(ret->engine, ret->engine_size, "%s", engine);
     static const char containers[] = "/var/lib/docker/containers";
     if (strcmp(engine, "docker") == 0) {
-        if (!docker_name_at(containers, strlen(containers), ret->id, ret->name, ret->name_size))
-            docker_name_by_bundle(init, ret->id, ret->name, ret->name_size);
+        if (!docker_record_at(containers, strlen(containers), ret->id, ret))
+            docker_record_by_bundle(init, ret->id, ret);
     } else if (named)
         snprintf(ret->name, ret->name_size, "%s", ret->id);
     return true;
@@ -243,7 +226,7 @@ static bool describe_by_path(pid_t init, const char *path, const struct descript
 /* A line for each hierarchy; some may know nothing of containers. */
 static bool describe_by_cgroup(pid_t init, const struct description *ret) {
     char text[8192];
-    if (read_entry(init, "cgroup", text, sizeof text) <= 0)
+    if (engine_read_entry(init, "cgroup", text, sizeof text) <= 0)
         return false;
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
         if (describe_by_path(init, line, ret))
@@ -257,8 +240,8 @@ static bool describe_by_shim(pid_t init, const struct description *ret) {
     const char *option = "", *id = NULL;
     pid_t parent;
     ssize_t length;
-    if (process_parent(init, &parent) < 0 || !is_named(parent, "containerd-shim") ||
-        (length = read_entry(parent, "cmdline", line, sizeof line)) <= 0)
+    if (process_parent(init, &parent) < 0 || !engine_is_named(parent, "containerd-shim") ||
+        (length = engine_read_entry(parent, "cmdline", line, sizeof line)) <= 0)
         return false;
     for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
         if (strcmp(option, "-id") == 0)
@@ -281,6 +264,7 @@ void job_describe(const struct job_base *base, const struct job *job, struct job
     ret.id = id;
     ret.engine = made->engine;
     ret.name = name;
+    ret.made = made;
     id[0] = name[0] = 0;
     pid_t init = job->target.init_pid;
     made->known = describe_by_parent(init, &ret) || describe_by_cgroup(init, &ret) || describe_by_shim(init, &ret) ||
@@ -288,4 +272,5 @@ void job_describe(const struct job_base *base, const struct job *job, struct job
     /* a control group may be called anything */
     utf8_printable(id, made->id, sizeof made->id);
     utf8_printable(name, made->name, sizeof made->name);
+    engine_look_closer(base, job, made);
 }

@@ -114,10 +114,17 @@ struct job {
     };
 };
 
+#define JOB_LABELS_MAX 4096
+
 /* Whose a silo is; "" what is not known. */
 struct job_description {
     bool known; /* the engine is */
+    bool certain; /* all of it is the word of an engine of the host's root, and none of the container's */
+    bool off; /* LINFSP=off is in the environment that its engine gives its first process */
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+    char image[WIRE_COMPONENT_MAX], cgroup[WIRE_SOURCE_MAX];
+    char labels[JOB_LABELS_MAX]; /* "key=value" strings, each with its NUL; an empty one ends the list */
+    char group[WIRE_COMPONENT_MAX]; /* what containers that belong together have in common; "": nothing */
 };
 
 struct job_result {

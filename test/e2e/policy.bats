@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Rules in the configuration: who may have and do what, each refusal with its rule, and all of it changed without ending anything.
+load ../helpers/common
+
+setup_file() {
+    export CONFIG=$LINFSP_STATE/policy.conf
+    : >"$CONFIG"
+    wait_until "${LINFSP_TEST_WAIT:-2}" not service_answers || fail "another LinFsp service runs" || return
+    : >"$LINFSP_STATE/linfspd.log"
+    service_start "--config=$CONFIG"
+}
+teardown_file() { file_teardown; }
+setup() {
+    our_service_answers || { service_stop; service_start "--config=$CONFIG"; }
+}
+teardown() {
+    remove_containers
+    rm -rf "$CONFIG.d"
+    configured </dev/null
+}
+
+# What the service goes by from now on: standard input.
+configured() {
+    cat >"$CONFIG"
+    bounded "$linfsp" reload
+}
+
+labelled() { # NAME LABEL...
+    local name=$1 options=()
+    shift
+    for label; do
+        options+=(--label "$label")
+    done
+    container "$name" busybox "${options[@]}"
+}
+
+policy_says() { # ANSWER ARGUMENT...
+    local output
+    output=$(bounded "$linfsp" policy test "${@:2}" 2>&1) || true
+    has "$output" "$1"
+}
+
+@test "policy: the first rule that matches decides, and a refusal names it" {
+    configured <<'END'
+[rule builders]
+name = *-build-*
+disks = no
+network_volumes = no
+
+[rule rest]
+claim = \ok\*
+END
+    container build-1 busybox
+    container other busybox
+    memfs_refused build-1 'rule "builders"' "it allows no disks" -- -F NTFS -m Z:
+    memfs_refused build-1 'rule "builders"' "it allows no network volumes" -- -F NTFS -u '\ok\a'
+    disk other z
+    memfs_refused other 'rule "rest"' '"claim" has no pattern' -- -F NTFS -u '\no\a'
+    share other y '\ok\a'
+}
+
+@test "policy: labels and images of Docker's containers" {
+    configured <<'END'
+[rule shop]
+label = com.docker.compose.project=shop
+claim = \shop\*
+
+[rule image]
+image = linfsp-test/debian*
+claim = \debian\*
+
+[rule nobody]
+network_volumes = no
+END
+    labelled web com.docker.compose.project=shop
+    labelled stranger com.docker.compose.project=shopping
+    container debian debian
+    share web y '\shop\a'
+    memfs_refused stranger 'rule "nobody"' -- -F NTFS -u '\shop\b'
+    share debian y '\debian\a'
+    memfs_refused debian 'rule "image"' -- -F NTFS -u '\shop\c'
+}
+
+@test "policy: linfsp = off means not one file, link or mount" {
+    configured <<'END'
+[rule off]
+label = linfsp=off
+linfsp = off
+END
+    labelled plain linfsp=off
+    labelled served linfsp=on
+    disk served z
+    inside served /probe stat /dev/linfsp
+    sleep 0.5
+    local pid
+    pid=$(pid_of plain)
+    equal "mounts of ours" "$(our_mounts "$pid")" ""
+    [ ! -e "/proc/$pid/root/dev/linfsp" ] || fail "/dev/linfsp is there"
+    [ ! -e "/proc/$pid/root/dev/fuse" ] || fail "/dev/fuse is there"
+    [ ! -e "/proc/$pid/root/unc" ] && [ ! -L "/proc/$pid/root/unc" ] || fail "/unc is there"
+    has "$(bounded "$linfsp" silos)" 'off: rule "off"'
+    has "$(docker diff "$(full_name plain)")" "" && has_not "$(docker diff "$(full_name plain)")" linfsp unc fusermount
+}
+
+@test "policy: reloading ends nothing, and counts from then on" {
+    container one busybox
+    disk one z
+    inside one /probe write /mnt/z/file kept
+    configured <<'END'
+[rule none]
+disks = no
+host = no
+END
+    equal "the file" "$(inside one /probe read /mnt/z/file)" kept
+    memfs_refused one 'rule "none"' -- -F NTFS -m X:
+    configured </dev/null
+    disk one x
+    kill -HUP "$(service_pid)"
+    our_service_answers
+    equal "the file" "$(inside one /probe read /mnt/z/file)" kept
+}
+
+@test "policy: a configuration that is wrong is told, and changes nothing" {
+    configured <<'END'
+[rule none]
+disks = no
+host = no
+END
+    printf '[rule none]\ndisks = perhaps\n' >"$CONFIG"
+    refused "stays as it was" "policy.conf:2" "disks takes yes or no" -- "$linfsp" reload
+    container one busybox
+    memfs_refused one 'rule "none"' -- -F NTFS -m Z:
+    refused "policy.conf:2" -- "$linfsp" doctor --config "$CONFIG"
+    kill -HUP "$(service_pid)"
+    wait_until 3 grep -q "stays as it was" "$LINFSP_STATE/linfspd.log"
+    our_service_answers
+}
+
+@test "policy: files of the folder override" {
+    mkdir "$CONFIG.d"
+    printf '[rule theirs]\nname = *\nclaim = \\a\\*\n' >"$CONFIG.d/50-site.conf"
+    configured <<'END'
+[rule ours]
+network_volumes = no
+END
+    container one busybox
+    share one y '\a\b'
+    memfs_refused one 'rule "theirs"' -- -F NTFS -u '\c\d'
+}
+
+@test "policy: a rule's limits are its containers' own" {
+    configured <<'END'
+[rule few]
+name = *-few
+max_volumes = 1
+END
+    container few busybox
+    container many busybox
+    disk few z
+    memfs_refused few "1 volumes, and may have no more" -- -F NTFS -m X:
+    disk many z
+    disk many x
+}
+
+@test "policy: linfsp policy test tells what would be decided, and why" {
+    configured <<'END'
+[rule shop]
+label = com.docker.compose.project=shop
+claim = \shop\*
+open_by = same-silo-group, host
+
+[rule narrow]
+name = *-narrow
+open = \shop\pub*:ro, !\shop\*
+END
+    labelled web com.docker.compose.project=shop
+    labelled store com.docker.compose.project=shop
+    container stranger busybox
+    container narrow busybox
+    share web y '\shop\a'
+    policy_says 'allowed: rule "shop"' --silo "$(full_name web)" claim '\shop\b'
+    policy_says 'refused: rule "shop"' --silo "$(full_name web)" claim '//other/b'
+    policy_says 'allowed: no rule' --silo "$(full_name stranger)" disk
+    policy_says 'allowed: no rule: a container may open its own' --silo "$(full_name web)" open '\shop\a'
+    policy_says 'allowed: rule "shop"' --silo "$(full_name store)" open '\shop\a'
+    policy_says 'refused: rule "shop"' --silo "$(full_name stranger)" open '\shop\a'
+    policy_says 'refused: rule "shop"' --silo "$(full_name narrow)" open '\shop\a'
+    policy_says 'allowed: rule "shop"' --user 1000 open '\shop\a'
+    policy_says 'root of the host may open all' open '\shop\a'
+    policy_says 'no volume has this prefix' open '\shop\nothing'
+    policy_says 'there is no container nobody' --silo nobody disk
+    equal "as JSON" "$(bounded "$linfsp" policy test --json --silo "$(full_name web)" claim '\x\y' | jq -c '[.allowed, .rule]')" '[false,"shop"]'
+}
+
+@test "policy: it is for root of the host alone" {
+    container one busybox
+    refused "only root of the host" -- docker exec "$(full_name one)" "$silo_bin/linfsp" reload
+    refused "only root of the host" -- docker exec "$(full_name one)" "$silo_bin/linfsp" policy test disk
+    refused "only root of the host" -- setpriv --reuid 65534 --regid 65534 --clear-groups "$linfsp" reload
+}
+
+@test "policy: what an ordinary user's container calls itself counts for nothing" {
+    configured <<'END'
+[rule trusted]
+engine = bubblewrap
+name = trusted
+claim = \trusted\*
+
+[rule nobody]
+host = no
+network_volumes = no
+END
+    command -v bwrap >/dev/null || missing bubblewrap
+    local by_user
+    by_user=$(bounded setpriv --reuid 65534 --regid 65534 --clear-groups bwrap --unshare-all --hostname trusted --ro-bind /usr /usr --symlink usr/bin /bin \
+        --symlink usr/lib /lib --symlink usr/lib64 /lib64 --dev /dev --proc /proc --tmpfs /tmp -- /bin/sh -c '
+            until [ -S /dev/linfsp/net ]; do sleep 0.05; done
+            /dev/linfsp/bin/memfs -b -F NTFS -u "\\trusted\\user"' 2>&1) && fail "an ordinary user's box was taken for root's" "$by_user"
+    has "$by_user" 'rule "nobody"'
+}
