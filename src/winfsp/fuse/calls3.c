@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of a FUSE 3 program. */
+#include <assert.h>
+#include <errno.h>
+
+#include <stdio.h>
+
+#include "winfsp/fuse/calls.h"
+#include "winfsp/fuse3/fuse.h"
+
+static_assert(sizeof(struct fuse3_operations) <= sizeof(void *) * FSP_OPERATIONS_MAX, "struct fuse3_operations");
+static_assert(sizeof(struct fuse3_file_info) == 40 && offsetof(struct fuse3_file_info, fh) == 16, "fuse3_file_info");
+static_assert(sizeof(struct fuse3_conn_info) == 128, "struct fuse3_conn_info");
+static_assert(sizeof(struct fuse3_context) == sizeof(struct fsp_context), "struct fuse3_context");
+
+/* Operations that take a path or an open file. */
+#define INFO_OR_NULL(open, info) ((open) ? &(info) : NULL)
+
+static const struct fuse3_operations *operations_of(const struct fsp_fuse *fuse) {
+    return (const struct fuse3_operations *)(const void *)fuse->operations;
+}
+
+/* Calls an operation by path, or says that there is none. */
+#define CALL(fuse, name, ...)                                                                                          \
+    (operations_of(fuse)->name ? fsp_flavour_result(operations_of(fuse)->name(__VA_ARGS__)) : NO_OPERATION)
+
+static int call_getattr(struct fsp_fuse *fuse, const char *path, struct stat *ret_attributes, struct fsp_open *open) {
+    union fsp_flavour_stat answer;
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    memset(&answer, 0, sizeof answer);
+    int r = CALL(fuse, getattr, path, &answer.stat, INFO_OR_NULL(open, info));
+    if (r < 0)
+        return r;
+    fsp_flavour_stat(&answer.stat, ret_attributes);
+    return 0;
+}
+
+static int call_readlink(struct fsp_fuse *fuse, const char *path, char *ret_target, size_t size) {
+    return CALL(fuse, readlink, path, ret_target, size);
+}
+
+static int call_mknod(struct fsp_fuse *fuse, const char *path, mode_t mode, dev_t device) {
+    return CALL(fuse, mknod, path, mode, (fuse_dev_t)device);
+}
+
+static int call_mkdir(struct fsp_fuse *fuse, const char *path, mode_t mode) {
+    return CALL(fuse, mkdir, path, mode);
+}
+
+static int call_unlink(struct fsp_fuse *fuse, const char *path) {
+    return CALL(fuse, unlink, path);
+}
+
+static int call_rmdir(struct fsp_fuse *fuse, const char *path) {
+    return CALL(fuse, rmdir, path);
+}
+
+static int call_symlink(struct fsp_fuse *fuse, const char *target, const char *path) {
+    return CALL(fuse, symlink, target, path);
+}
+
+/* A program that does not know a flag says EINVAL; not to replace is then looked after here. */
+static int call_rename(struct fsp_fuse *fuse, const char *path, const char *new_path, unsigned flags) {
+    struct stat attributes;
+    int r = CALL(fuse, rename, path, new_path, flags);
+    if (r != -EINVAL || flags != RENAME_NOREPLACE)
+        return r;
+    if (call_getattr(fuse, new_path, &attributes, NULL) == 0)
+        return -EEXIST;
+    return CALL(fuse, rename, path, new_path, 0);
+}
+
+static int call_link(struct fsp_fuse *fuse, const char *path, const char *new_path) {
+    return CALL(fuse, link, path, new_path);
+}
+
+static int call_chmod(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, chmod, path, mode, INFO_OR_NULL(open, info));
+}
+
+static int call_chown(struct fsp_fuse *fuse, const char *path, uid_t uid, gid_t gid, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, chown, path, uid, gid, INFO_OR_NULL(open, info));
+}
+
+static int call_truncate(struct fsp_fuse *fuse, const char *path, off_t size, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, truncate, path, size, INFO_OR_NULL(open, info));
+}
+
+static int call_utimens(struct fsp_fuse *fuse, const char *path, const struct timespec times[2],
+                        struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    struct fuse_timespec given[2] = {{.tv_sec = times[0].tv_sec, .tv_nsec = times[0].tv_nsec},
+                                     {.tv_sec = times[1].tv_sec, .tv_nsec = times[1].tv_nsec}};
+    return CALL(fuse, utimens, path, given, INFO_OR_NULL(open, info));
+}
+
+static int call_open(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    int r = CALL(fuse, open, path, &info);
+    OPEN_FROM_INFO(open, info);
+    return r;
+}
+
+static int call_create(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    int r = CALL(fuse, create, path, mode, &info);
+    OPEN_FROM_INFO(open, info);
+    return r;
+}
+
+static int call_read(struct fsp_fuse *fuse, const char *path, char *ret_data, size_t size, off_t offset,
+                     struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, read, path, ret_data, size, offset, &info);
+}
+
+static int call_write(struct fsp_fuse *fuse, const char *path, const char *data, size_t size, off_t offset,
+                      struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, write, path, data, size, offset, &info);
+}
+
+static int call_flush(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    info.flush = 1;
+    return CALL(fuse, flush, path, &info);
+}
+
+static int call_release(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, release, path, &info);
+}
+
+static int call_fsync(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, fsync, path, data_only, &info);
+}
+
+static int call_fallocate(struct fsp_fuse *fuse, const char *path, int mode, off_t offset, off_t length,
+                          struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, fallocate, path, mode, offset, length, &info);
+}
+
+static int call_ioctl(struct fsp_fuse *fuse, const char *path, int command, void *argument, unsigned flags, void *data,
+                      struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, ioctl, path, command, argument, &info, flags, data);
+}
+
+static int call_opendir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    int r = CALL(fuse, opendir, path, &info);
+    open->fh = info.fh;
+    return r;
+}
+
+static int FSP_FUSE_CALL fill(void *buffer, const char *name, const struct fuse_stat *attributes, fuse_off_t offset,
+                              enum fuse3_fill_dir_flags flags) {
+    (void)offset;
+    fsp_filling_add(buffer, name, attributes, flags & FUSE_FILL_DIR_PLUS);
+    return 0;
+}
+
+static int call_readdir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    struct fsp_filling filling = {.open = open};
+    return CALL(fuse, readdir, path, &filling, fill, 0, &info, fuse->wants.readdir_plus ? FUSE_READDIR_PLUS : 0);
+}
+
+static int call_releasedir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, releasedir, path, &info);
+}
+
+static int call_fsyncdir(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
+    struct fuse3_file_info info = INFO_FROM_OPEN(open);
+    return CALL(fuse, fsyncdir, path, data_only, &info);
+}
+
+static int call_statfs(struct fsp_fuse *fuse, const char *path, struct statvfs *ret_statistics) {
+    struct fuse_statvfs answer = {0};
+    int r = CALL(fuse, statfs, path, &answer);
+    if (r == 0)
+        fsp_flavour_statvfs(&answer, ret_statistics);
+    return r;
+}
+
+static int call_setxattr(struct fsp_fuse *fuse, const char *path, const char *name, const char *value, size_t size,
+                         int flags) {
+    return CALL(fuse, setxattr, path, name, value, size, flags);
+}
+
+static int call_getxattr(struct fsp_fuse *fuse, const char *path, const char *name, char *ret_value, size_t size) {
+    return CALL(fuse, getxattr, path, name, ret_value, size);
+}
+
+static int call_listxattr(struct fsp_fuse *fuse, const char *path, char *ret_names, size_t size) {
+    return CALL(fuse, listxattr, path, ret_names, size);
+}
+
+static int call_removexattr(struct fsp_fuse *fuse, const char *path, const char *name) {
+    return CALL(fuse, removexattr, path, name);
+}
+
+static void take_config(struct fsp_options *options, const struct fuse3_config *config) {
+    options->set_uid = config->set_uid;
+    options->uid = (int)config->uid;
+    options->set_gid = config->set_gid;
+    options->gid = (int)config->gid;
+    options->set_umask = config->set_mode;
+    options->umask = (int)config->umask;
+    options->attr_timeout = config->attr_timeout;
+    options->entry_timeout = config->entry_timeout;
+    options->negative_timeout = config->negative_timeout;
+    options->hard_remove = config->hard_remove;
+    options->direct_io = config->direct_io;
+    options->kernel_cache = config->kernel_cache;
+}
+
+static void call_init(struct fsp_fuse *fuse) {
+    const struct fsp_options *options = &fuse->options;
+    struct fuse3_conn_info info = {.proto_major = 7,
+                                   .proto_minor = 12,
+                                   .max_write = UINT32_MAX,
+                                   .max_read = UINT32_MAX,
+                                   .max_readahead = UINT32_MAX,
+                                   .capable = FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK | FUSE_CAP_READDIRPLUS |
+                                              FUSE_CAP_PARALLEL_DIROPS | FSP_FUSE_CAP_READ_ONLY | FSP_FUSE_CAP_STAT_EX |
+                                              FSP_FUSE_CAP_DELETE_ACCESS | FUSE_CAP_CASE_INSENSITIVE,
+                                   .want = FUSE_CAP_ASYNC_READ | FUSE_CAP_READDIRPLUS};
+    struct fuse3_config config = {.set_uid = options->set_uid,
+                                  .uid = (unsigned)options->uid,
+                                  .set_gid = options->set_gid,
+                                  .gid = (unsigned)options->gid,
+                                  .set_mode = options->set_umask,
+                                  .umask = (unsigned)options->umask,
+                                  .attr_timeout = options->attr_timeout,
+                                  .entry_timeout = options->entry_timeout,
+                                  .negative_timeout = options->negative_timeout,
+                                  .hard_remove = options->hard_remove,
+                                  .direct_io = options->direct_io,
+                                  .kernel_cache = options->kernel_cache,
+                                  .debug = options->debug};
+    if (operations_of(fuse)->init)
+        fuse->data = operations_of(fuse)->init(&info, &config);
+    take_config(&fuse->options, &config);
+    fuse->wants = (struct fsp_wants){.readdir_plus = info.want & FUSE_CAP_READDIRPLUS,
+                                     .stat_ex = info.want & FSP_FUSE_CAP_STAT_EX,
+                                     .case_insensitive = info.want & FUSE_CAP_CASE_INSENSITIVE,
+                                     .read_only = info.want & FSP_FUSE_CAP_READ_ONLY,
+                                     .dont_mask = info.want & FUSE_CAP_DONT_MASK};
+}
+
+static void call_destroy(struct fsp_fuse *fuse) {
+    if (operations_of(fuse)->destroy)
+        operations_of(fuse)->destroy(fuse->data);
+}
+
+const struct fsp_calls fsp_calls3 = {
+    .getattr = call_getattr,
+    .readlink = call_readlink,
+    .mknod = call_mknod,
+    .mkdir = call_mkdir,
+    .unlink = call_unlink,
+    .rmdir = call_rmdir,
+    .symlink = call_symlink,
+    .rename = call_rename,
+    .link = call_link,
+    .chmod = call_chmod,
+    .chown = call_chown,
+    .truncate = call_truncate,
+    .utimens = call_utimens,
+    .open = call_open,
+    .create = call_create,
+    .read = call_read,
+    .write = call_write,
+    .flush = call_flush,
+    .release = call_release,
+    .fsync = call_fsync,
+    .fallocate = call_fallocate,
+    .ioctl = call_ioctl,
+    .opendir = call_opendir,
+    .readdir = call_readdir,
+    .releasedir = call_releasedir,
+    .fsyncdir = call_fsyncdir,
+    .statfs = call_statfs,
+    .setxattr = call_setxattr,
+    .getxattr = call_getxattr,
+    .listxattr = call_listxattr,
+    .removexattr = call_removexattr,
+    .init = call_init,
+    .destroy = call_destroy,
+};
