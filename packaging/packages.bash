@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The Debian 12 packages that building, trying and testing LinFsp take, and how they come onto a machine. For ./check and ./demo.
 
-build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libmount-dev libseccomp-dev libsystemd-dev libutf8proc-dev meson
+build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libseccomp-dev libsystemd-dev libutf8proc-dev meson
     musl-tools ninja-build pkgconf uthash-dev)
 check_packages=(acl attr bats bubblewrap busybox-static clang clang-format clang-tidy cppcheck crun docker.io
     e2fsprogs fuse-overlayfs git jq kmod libclang-rt-14-dev libcmocka-dev lxc podman procps python3 scdoc shellcheck

@@ -2,6 +2,7 @@
 /* linfspd: command line, configuration, signals. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "cage/cage.h"
 #include "config/config.h"
 #include "service/service.h"
 #include "util/cleanup.h"
@@ -171,6 +173,20 @@ static void complain(void *context, const char *path, unsigned number, const cha
     log_error("%s:%u: %s", path, number, text);
 }
 
+/* What systemd's unit takes from the service it gives up by itself: then it is the same without systemd. */
+static int shut_cage(void) {
+    (void)setgroups(0, NULL);
+    int r = cage_keep_capabilities(cage_service_capabilities, cage_n_service_capabilities);
+    if (r < 0) {
+        log_error("cannot give up capabilities: %s", strerror(-r));
+        return r;
+    }
+    r = cage_filter_service();
+    if (r < 0)
+        log_warning("system calls are not filtered: %s", strerror(-r));
+    return 0;
+}
+
 static int run(const struct arguments *arguments, const char *dist) {
     struct config *config = NULL;
     struct service *service = NULL;
@@ -223,6 +239,10 @@ int main(int argc, char **argv) {
         const char *text = lock == -EALREADY ? "another linfspd is running already" : strerror(-lock);
         tell(arguments.ready_fd, text);
         log_error("%s", text);
+        return 1;
+    }
+    if (shut_cage() < 0) {
+        tell(arguments.ready_fd, "it cannot give up capabilities\n");
         return 1;
     }
     r = run(&arguments, arguments.dist ? arguments.dist : dist);

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "cage/cage.h"
 #include "util/cleanup.h"
 #include "util/sockets.h"
 #include "wire/codec.h"
@@ -112,12 +113,22 @@ static void prepare(void) {
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
 }
 
+static int shut_cage(void) {
+    int r = cage_keep_capabilities(cage_worker_capabilities, cage_n_worker_capabilities);
+    if (r < 0)
+        return r;
+    r = cage_filter_worker();
+    return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
+}
+
 int main(void) {
     struct job_base base;
     prepare();
     int r = be_welcomed(&base);
     if (r == 0)
         r = open_host(&base);
+    if (r == 0)
+        r = shut_cage();
     if (r < 0) {
         fprintf(stderr, "linfspd-worker is started by linfspd, of the same version: %s\n", strerror(-r));
         return 1;

@@ -127,3 +127,36 @@ teardown() {
 script_of_rmdir() {
     [ ! -e "$1/linfsp" ] || [ -z "$(ls -A "$1/linfsp")" ]
 }
+
+# What /proc says of a process: `status_of PID FIELD`
+status_of() {
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# The tests' service has the unit's capabilities from outside; this one is given all there are.
+@test "startup: the service and its workers shut their own cage, without systemd" {
+    local worker expected
+    expected=$(setpriv "--bounding-set=-all,$(unit_capabilities)" --no-new-privs sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
+    service_stop
+    # shellcheck disable=SC2086 # several options
+    "$linfspd" ${LINFSP_TEST_SERVICE_OPTIONS:-} </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&- &
+    echo "$!" >"$LINFSP_STATE/linfspd.pid"
+    disown
+    wait_until 5 our_service_answers
+    wait_until 5 pgrep -P "$(service_pid)" linfspd-worker
+    worker=$(pgrep -n -P "$(service_pid)" linfspd-worker)
+    equal "bounding set" "$(status_of "$(service_pid)" CapBnd)" "$expected"
+    equal "permitted" "$(status_of "$(service_pid)" CapPrm)" "$expected"
+    equal "new privileges" "$(status_of "$(service_pid)" NoNewPrivs)" 1
+    equal "bounding set of a worker" "$(status_of "$worker" CapBnd)" "$expected"
+    [ "$((0x$(status_of "$worker" CapPrm) & ~0x$expected))" = 0 ]
+    [ "$((0x$(status_of "$worker" CapPrm)))" -lt "$((0x$expected))" ]
+    equal "groups of a worker" "$(status_of "$worker" Groups)" ""
+    equal "filters of the service" "$(status_of "$(service_pid)" Seccomp_filters)" "$(($(status_of $$ Seccomp_filters) + 1))"
+    equal "filters of a worker" "$(status_of "$worker" Seccomp_filters)" "$(($(status_of $$ Seccomp_filters) + 2))"
+    # and all goes on as ever in it
+    container one busybox
+    disk one z
+    share one y '\memfs\caged'
+    wait_until 5 mounted_here /unc/memfs/caged
+}

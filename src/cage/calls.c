@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "cage/cage.h"
+#include "util/cleanup.h"
+
+/* What neither the service nor a worker has a use for. By name: the headers may be older than the kernel, and a name
+ * that this machine does not have is passed over. */
+static const char *const refused[] = {
+    /* clocks */
+    "adjtimex",
+    "clock_adjtime",
+    "clock_settime",
+    "settimeofday",
+    "stime",
+    /* the kernel itself */
+    "bpf",
+    "create_module",
+    "delete_module",
+    "finit_module",
+    "init_module",
+    "kexec_file_load",
+    "kexec_load",
+    "perf_event_open",
+    "reboot",
+    "swapoff",
+    "swapon",
+    "syslog",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "lookup_dcookie",
+    "nfsservctl",
+    "vhangup",
+    /* hardware */
+    "ioperm",
+    "iopl",
+    "pciconfig_iobase",
+    "pciconfig_read",
+    "pciconfig_write",
+    "modify_ldt",
+    "vm86",
+    "vm86old",
+    /* other processes */
+    "process_madvise",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "migrate_pages",
+    "move_pages",
+    /* keys, and memory served by programs */
+    "add_key",
+    "keyctl",
+    "request_key",
+    "userfaultfd",
+    /* io_uring passes every filter by */
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    /* what no program has a use for any more */
+    "_sysctl",
+    "afs_syscall",
+    "bdflush",
+    "get_kernel_syms",
+    "getpmsg",
+    "putpmsg",
+    "query_module",
+    "security",
+    "sysfs",
+    "tuxcall",
+    "uselib",
+    "ustat",
+    "vserver",
+    /* priorities of real-time tasks, other personalities */
+    "personality",
+    "sched_setattr",
+    "sched_setparam",
+    "sched_setscheduler",
+    "mbind",
+    "set_mempolicy",
+};
+
+/* What a worker's jobs call, and libc for them. */
+static const char *const allowed_to_workers[] = {
+    /* descriptors and files */
+    "access",
+    "chdir",
+    "chroot",
+    "close",
+    "close_range",
+    "dup",
+    "dup2",
+    "dup3",
+    "faccessat",
+    "faccessat2",
+    "fchdir",
+    "fcntl",
+    "fstat",
+    "fstatfs",
+    "getcwd",
+    "getdents64",
+    "ioctl",
+    "lseek",
+    "lstat",
+    "memfd_create",
+    "mkdir",
+    "mkdirat",
+    "mknodat",
+    "newfstatat",
+    "open",
+    "openat",
+    "openat2",
+    "pread64",
+    "pwrite64",
+    "read",
+    "readlink",
+    "readlinkat",
+    "readv",
+    "rmdir",
+    "stat",
+    "statfs",
+    "statx",
+    "symlinkat",
+    "umask",
+    "unlink",
+    "unlinkat",
+    "write",
+    "writev",
+    "inotify_add_watch",
+    /* mounts and namespaces */
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "setns",
+    "umount2",
+    "unshare",
+    "listmount",
+    "statmount",
+    "name_to_handle_at",
+    /* as whom */
+    "capget",
+    "capset",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getppid",
+    "gettid",
+    "getuid",
+    "setfsgid",
+    "setfsuid",
+    "setresgid",
+    "setresuid",
+    /* the socket, waiting, ending */
+    "clock_gettime",
+    "clock_nanosleep",
+    "exit",
+    "exit_group",
+    "getrandom",
+    "gettimeofday",
+    "nanosleep",
+    "poll",
+    "ppoll",
+    "recvmsg",
+    "sendmsg",
+    /* memory, signals, what libc asks for */
+    "brk",
+    "futex",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "prctl",
+    "restart_syscall",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "rseq",
+    "sched_getaffinity",
+    "sigaltstack",
+    "sysinfo",
+    "tgkill",
+    "uname",
+};
+
+static void free_filter(scmp_filter_ctx *filter) {
+    if (*filter)
+        seccomp_release(*filter);
+}
+
+static int add(scmp_filter_ctx filter, uint32_t action, const char *name) {
+    int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR || number < 0)
+        return 0;
+    return seccomp_rule_add(filter, action, number, 0);
+}
+
+static int add_all(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n_names) {
+    for (size_t i = 0; i < n_names; i++) {
+        int r = add(filter, action, names[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* No memory is both written and run, and none that was written becomes code. */
+static int refuse_code(scmp_filter_ctx filter) {
+    const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
+    const struct scmp_arg_cmp both = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC);
+    const struct scmp_arg_cmp code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
+    int r = seccomp_rule_add(filter, refuse, SCMP_SYS(mmap), 1, both);
+    if (r == 0)
+        r = seccomp_rule_add(filter, refuse, SCMP_SYS(mprotect), 1, code);
+    if (r == 0)
+        r = seccomp_rule_add(filter, refuse, SCMP_SYS(pkey_mprotect), 1, code);
+    return r;
+}
+
+/* No sockets but local ones, and the kernel's own. */
+static int refuse_networks(scmp_filter_ctx filter) {
+    const uint32_t refuse = SCMP_ACT_ERRNO(EAFNOSUPPORT);
+    const struct scmp_arg_cmp below = SCMP_A0(SCMP_CMP_LT, AF_UNIX), above = SCMP_A0(SCMP_CMP_GT, AF_NETLINK);
+    int r = seccomp_rule_add(filter, refuse, SCMP_SYS(socket), 1, below);
+    if (r == 0)
+        r = seccomp_rule_add(filter, refuse, SCMP_SYS(socket), 1, above);
+    for (unsigned family = AF_UNIX + 1; r == 0 && family < AF_NETLINK; family++) {
+        const struct scmp_arg_cmp this = SCMP_A0(SCMP_CMP_EQ, family);
+        r = seccomp_rule_add(filter, refuse, SCMP_SYS(socket), 1, this);
+    }
+    return r;
+}
+
+/* Puts the filter in force, except in builds for sanitizers. */
+static int load(scmp_filter_ctx filter) {
+#ifdef CAGE_WITHOUT_FILTERS
+    return 0;
+#else
+    return seccomp_load(filter);
+#endif
+}
+
+int cage_filter_service(void) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    _cleanup_(free_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (!filter)
+        return -ENOMEM;
+    int r = add_all(filter, SCMP_ACT_ERRNO(EPERM), refused, ARRAY_SIZE(refused));
+    if (r == 0)
+        r = refuse_code(filter);
+    if (r == 0)
+        r = refuse_networks(filter);
+    return r < 0 ? r : load(filter);
+}
+
+int cage_filter_worker(void) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    _cleanup_(free_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter)
+        return -ENOMEM;
+    int r = add_all(filter, SCMP_ACT_ALLOW, allowed_to_workers, ARRAY_SIZE(allowed_to_workers));
+    return r < 0 ? r : load(filter);
+}
