@@ -27,7 +27,8 @@ static const struct number_key number_keys[] = {
 };
 
 #define KEY_NAMES                                                                                                      \
-    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, allow_network_volumes"
+    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, allow_network_volumes, "     \
+    "audit_json"
 
 /* A file that is being read. */
 struct reader {
@@ -60,19 +61,28 @@ char *config_trim(char *text) {
     return text;
 }
 
-static void set_network_volumes(struct reader *reader, const char *value) {
+static const struct switch_key {
+    const char *name;
+    size_t offset;
+} switch_keys[] = {
+    {"allow_network_volumes", offsetof(struct limits, network_volumes)},
+    {"audit_json", offsetof(struct limits, audit_json)},
+};
+
+static void set_switch(struct reader *reader, const struct switch_key *key, const char *value) {
     bool yes = strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
     if (yes || strcasecmp(value, "no") == 0 || strcasecmp(value, "false") == 0)
-        reader->config->limits.network_volumes = yes;
+        *(bool *)((char *)&reader->config->limits + key->offset) = yes;
     else
-        complain(reader, "allow_network_volumes takes yes or no, not '%.80s'", value);
+        complain(reader, "%s takes yes or no, not '%.80s'", key->name, value);
 }
 
 static void set_limit(struct reader *reader, const char *key, const char *value) {
-    if (strcmp(key, "allow_network_volumes") == 0) {
-        set_network_volumes(reader, value);
-        return;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(switch_keys); i++)
+        if (strcmp(key, switch_keys[i].name) == 0) {
+            set_switch(reader, &switch_keys[i], value);
+            return;
+        }
     for (size_t i = 0; i < ARRAY_SIZE(number_keys); i++) {
         const struct number_key *known = &number_keys[i];
         if (strcmp(key, known->name) != 0)

@@ -35,6 +35,7 @@ void connection_free(struct connection *connection) {
         other->waiter = NULL;
     if (service->stopper == connection)
         service->stopper = NULL;
+    service->watchers -= connection->watches;
     list_remove(&connection->node);
     HASH_DELETE(hash, service->connections, connection);
     silo->connections--;

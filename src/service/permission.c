@@ -177,7 +177,7 @@ int permission_reload(struct service *service, char *ret_message, size_t size) {
     struct silo *silo, *next;
     HASH_ITER (hash, service->silos, silo, next)
         silo_describe(silo);
-    log_notice("the configuration was read again");
+    event_tell(service, &(struct event){.kind = EVENT_RELOAD, .uid = (uid_t)-1});
     return 0;
 }
 

@@ -338,6 +338,10 @@ void request_handle(struct connection *connection, const union wire_message *mes
     case WIRE_PREPARE_SILO:
         prepare(connection, &message->prepare_silo);
         return;
+    case WIRE_WATCH_EVENTS:
+        if (!connection->silo->host || is_hosts_root(connection, serial, "watch all that happens"))
+            event_watch(connection, serial);
+        return;
     case WIRE_RELOAD:
         reload(connection, serial);
         return;

@@ -24,6 +24,7 @@
 #include <uthash.h>
 
 #include "config/config.h"
+#include "service/event.h"
 #include "service/permission.h"
 #include "service/worker.h"
 #include "util/list.h"
@@ -81,6 +82,7 @@ struct silo {
     bool awaits_rule; /* is not set up before it is known whether a rule switches LinFsp off for it */
     bool admits; /* its sockets take clients: they do not while rules have to know whose it is */
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+    struct event_budget budget;
     struct silo_words words; /* what else its engine says of it */
 };
 
@@ -101,6 +103,8 @@ struct connection {
     uint32_t serial; /* of the request under way */
     uint16_t listing; /* WIRE_LIST_...: a list is being sent */
     uint64_t cursor;
+    bool watches; /* it gets events (event.h) */
+    unsigned events_lost;
     union wire_message *pending; /* a reply that the client's socket has no room for yet; NULL: none */
 };
 
@@ -175,6 +179,7 @@ struct service {
     struct volume *volumes; /* hash */
     struct connection *connections; /* hash */
     uint64_t next_volume, next_connection;
+    unsigned watchers; /* connections that get events */
     uint64_t injections, failures;
     bool stopping;
     struct connection *stopper; /* waits for the stop to be complete */

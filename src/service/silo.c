@@ -63,6 +63,15 @@ bool silo_in_use(const struct silo *silo) {
     return silo->volumes > 0 || silo->injecting;
 }
 
+static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
+    event_tell(silo->service, &(struct event){.kind = kind,
+                                              .refused = kind == EVENT_SILO_FAILED,
+                                              .silo = silo,
+                                              .uid = (uid_t)-1,
+                                              .pid = silo->target.init_pid,
+                                              .text = text});
+}
+
 static void on_known(struct silo *silo);
 
 /* Clients wait in the sockets' queues until rules can be asked about them. */
@@ -416,7 +425,7 @@ static void fail_silo(struct silo *silo, const char *format, ...) {
     silo->state = SILO_FAILED;
     silo->service->failures++;
     silo_describe(silo);
-    log_warning("container %s (pid %d) goes without LinFsp: %s", silo->id, silo->target.init_pid, silo->failure);
+    tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
 
 static void on_stand_in(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -460,6 +469,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
             programs_watch(silo, result->inject.programs);
         service->injections++;
         silo_describe(silo);
+        tell(silo, EVENT_SILO_READY, NULL);
         journal_put_silo(silo);
         log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
     }
@@ -502,7 +512,7 @@ static void on_known(struct silo *silo) {
     if (rule && rule->enabled == 0) {
         silo->state = SILO_OFF;
         snprintf(silo->failure, sizeof silo->failure, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
-        log_info("container %s is left alone: %s", silo->id, silo->failure);
+        tell(silo, EVENT_SILO_FAILED, silo->failure);
         return;
     }
     int r = furnish(silo, false, "");
@@ -537,6 +547,8 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
 
 /* All that the silo served is cut off before anything can come to wait for it. */
 static void silo_ended(struct silo *silo) {
+    if (silo->state == SILO_READY)
+        tell(silo, EVENT_SILO_ENDED, NULL);
     silo->dead = true;
     silo_unlist(silo);
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);

@@ -87,6 +87,16 @@ void volume_free(struct volume *volume) {
     }
 }
 
+static void tell(const struct volume *volume, enum event_kind kind, bool refused, const char *text) {
+    event_tell(volume->service, &(struct event){.kind = kind,
+                                                .refused = refused,
+                                                .silo = silo_find(volume->service, volume->silo),
+                                                .volume = volume,
+                                                .uid = volume->peer.uid,
+                                                .pid = volume->peer.pid,
+                                                .text = text});
+}
+
 static struct connection *life_line(const struct volume *volume) {
     return volume->connection;
 }
@@ -191,7 +201,7 @@ static void refuse_ended(struct volume *volume) {
 /* Its mounts could not be made. A worker that could still say so has undone what it made, but for the share. */
 static void on_refused(struct volume *volume, const struct job_result *result) {
     struct connection *connection = steal_pointer(volume->connection);
-    log_info("volume %llu refused: %s", (unsigned long long)volume->id, result->message);
+    tell(volume, EVENT_MOUNT, true, result->message);
     if (connection)
         connection->volume = 0;
     if (result->mount.published && umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
@@ -249,8 +259,17 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         return;
     journal_put_volume(volume);
     intent_drop(key);
-    log_info("volume %llu: %s%s%s mounted for pid %d", (unsigned long long)key, volume->mount_point,
-             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->peer.pid);
+    tell(volume, EVENT_MOUNT, false, NULL);
+}
+
+static void tell_claim(const struct volume *volume, const struct connection *connection, const char *refusal) {
+    event_tell(volume->service, &(struct event){.kind = EVENT_CLAIM,
+                                                .refused = refusal,
+                                                .silo = connection->silo,
+                                                .volume = volume,
+                                                .uid = connection->peer.uid,
+                                                .pid = connection->peer.pid,
+                                                .text = refusal});
 }
 
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
@@ -264,12 +283,15 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
                    : r;
     char message[WIRE_TEXT_MAX];
     r = permission_claim(connection->silo, volume->prefix, message, sizeof message);
-    if (r < 0)
+    if (r < 0) {
+        tell_claim(volume, connection, message);
         return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
+    }
     r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
         (void)prefix_to_unc(taken, unc, sizeof unc);
+        tell_claim(volume, connection, "the prefix is in use");
         return connection_error(connection, serial, r,
                                 "the prefix %s is in use: choose another (linfsp volumes, on the "
                                 "host, shows whose it is)",
@@ -279,6 +301,7 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
     }
     if (r < 0)
         return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, strerror(-r)) < 0 ? -EPIPE : r;
+    tell_claim(volume, connection, NULL);
     return 0;
 }
 
@@ -426,8 +449,7 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
     if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
         tell_end(volume); /* it was ending for another reason when its server asked for that */
     answer_waiter(volume, result);
-    log_info("volume %llu: %s%s%s unmounted: %s", (unsigned long long)key, volume->mount_point,
-             volume->mount_point[0] && volume->unc_path[0] ? ", " : "", volume->unc_path, volume->end_reason);
+    tell(volume, EVENT_END, false, volume->end_reason);
     if (!own_wish)
         tell_end(volume);
     bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;

@@ -113,6 +113,17 @@ static const struct member verdict[] = {
     MEMBER(wire_verdict, why, KIND_TEXT, 0),
     END,
 };
+static const struct member event[] = {
+    MEMBER(wire_event, refused, KIND_AT_MOST, 1),
+    STRING(wire_event, kind),
+    STRING(wire_event, silo),
+    STRING(wire_event, engine),
+    STRING(wire_event, name),
+    STRING(wire_event, prefix),
+    STRING(wire_event, mount_point),
+    MEMBER(wire_event, text, KIND_TEXT, 0),
+    END,
+};
 static const struct member error[] = {
     MEMBER(wire_error, error, KIND_ERRNO, 4095),
     ZERO(wire_error, reserved),
@@ -168,6 +179,8 @@ static const struct layout layouts[] = {
     [WIRE_RELOAD] = {"reload", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_ASK_POLICY] = {"ask_policy", sizeof(struct wire_ask_policy), 0, 0, ask_policy},
     [WIRE_VERDICT] = {"verdict", sizeof(struct wire_verdict), 0, 0, verdict},
+    [WIRE_WATCH_EVENTS] = {"watch_events", sizeof(struct wire_plain), 0, 0, plain},
+    [WIRE_EVENT] = {"event", sizeof(struct wire_event), 0, 0, event},
     [WIRE_ERROR] = {"error", sizeof(struct wire_error), 0, 0, error},
     [WIRE_DONE] = {"done", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_VOLUME_CREATED] = {"volume_created", sizeof(struct wire_volume_created), 1, 1 + WIRE_CLONES_MAX,

@@ -25,6 +25,7 @@ union wire_message {
     struct wire_prepare_silo prepare_silo;
     struct wire_ask_policy ask_policy;
     struct wire_verdict verdict;
+    struct wire_event event;
     struct wire_error error;
     struct wire_volume volume;
     struct wire_silo silo;

@@ -53,6 +53,7 @@ enum wire_type {
     WIRE_PREPARE_SILO = 14, /* host's root only: a runtime's hook -> WIRE_DONE once the silo is set up */
     WIRE_RELOAD = 20, /* host's root only: reads the configuration again -> WIRE_DONE */
     WIRE_ASK_POLICY = 21, /* what a silo may do, host's root only -> WIRE_VERDICT */
+    WIRE_WATCH_EVENTS = 22, /* -> WIRE_EVENT for each event, until the client closes the connection */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -63,6 +64,7 @@ enum wire_type {
     WIRE_STATUS = 69,
     WIRE_BACKING_OPENED = 70,
     WIRE_VERDICT = 80,
+    WIRE_EVENT = 81,
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
@@ -216,6 +218,24 @@ struct wire_verdict {
     uint32_t read_only;
     char rule[WIRE_NAME_MAX]; /* the rule that decided; "": none did */
     char why[WIRE_TEXT_MAX]; /* for a person */
+};
+
+/* What happened: service/event.h has the kinds. */
+struct wire_event {
+    struct wire_header header;
+    uint64_t time; /* ns since the epoch */
+    uint64_t volume; /* 0: none */
+    uint32_t refused;
+    uint32_t lost; /* so many events before this one did not fit into the client's socket */
+    uint32_t uid; /* as the host counts; UINT32_MAX: nobody asked for it */
+    uint32_t pid; /* as the host counts; 0: nobody's */
+    char kind[WIRE_NAME_MAX];
+    char silo[WIRE_SILO_ID_MAX];
+    char engine[WIRE_NAME_MAX];
+    char name[WIRE_COMPONENT_MAX];
+    char prefix[WIRE_PREFIX_MAX];
+    char mount_point[WIRE_PATH_MAX];
+    char text[WIRE_TEXT_MAX];
 };
 
 struct wire_error {

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/event.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "wire/codec.h"
+
+/* The kinds by name, and by the message id under which the journal's catalogue (packaging/linfsp.catalog) explains
+ * them. */
+static const struct {
+    const char *name, *message_id;
+} kinds[] = {
+    [EVENT_SILO_READY] = {"silo-ready", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e01"},
+    [EVENT_SILO_FAILED] = {"silo-failed", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e02"},
+    [EVENT_SILO_ENDED] = {"silo-ended", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e03"},
+    [EVENT_CLAIM] = {"claim", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e04"},
+    [EVENT_OPEN] = {"open", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e05"},
+    [EVENT_MOUNT] = {"mount", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e06"},
+    [EVENT_END] = {"end", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e07"},
+    [EVENT_RELOAD] = {"reload", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e08"},
+};
+
+static void fill(struct wire_event *message, const struct event *event) {
+    const struct volume *volume = event->volume;
+    const char *prefix = event->prefix ? event->prefix : volume ? volume->prefix : "";
+    char unc[WIRE_PREFIX_MAX];
+    wire_begin(message, WIRE_EVENT, 0);
+    message->time = clock_now_realtime();
+    message->refused = event->refused;
+    message->uid = event->uid;
+    message->pid = (uint32_t)event->pid;
+    message->volume = volume ? volume->id : 0;
+    WIRE_SET(message->kind, kinds[event->kind].name);
+    if (event->silo) {
+        WIRE_SET(message->silo, event->silo->id);
+        WIRE_SET(message->engine, event->silo->engine);
+        WIRE_SET(message->name, event->silo->name);
+    }
+    if (volume)
+        WIRE_SET(message->mount_point, volume->mount_point);
+    if (prefix[0] && prefix_to_unc(prefix, unc, sizeof unc) == 0)
+        WIRE_SET(message->prefix, unc + 1);
+    WIRE_SET(message->text, event->text ? event->text : "");
+}
+
+/* ---- the log --------------------------------------------------------------------------------------------------- */
+
+static bool has_budget(struct service *service, const struct event *event) {
+    struct silo *silo = event->silo ? silo_find(service, event->silo->number) : NULL;
+    uint64_t minute = clock_now_realtime() / 60000000000u;
+    if (!silo)
+        return true;
+    struct event_budget *budget = &silo->budget;
+    if (budget->minute != minute) {
+        if (budget->left_out)
+            log_warning("container %s: %u events were left out of the log in a minute", silo->id, budget->left_out);
+        *budget = (struct event_budget){.minute = minute};
+    }
+    if (budget->lines >= EVENT_LINES_PER_MINUTE) {
+        budget->left_out++;
+        return false;
+    }
+    budget->lines++;
+    return true;
+}
+
+static void append(char *line, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *line, size_t size, const char *format, ...) {
+    size_t used = strlen(line);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line + used, size - used, format, arguments);
+    va_end(arguments);
+}
+
+/* "key=value", the value in quotes, with what could break out of them escaped. */
+static void append_field(char *line, size_t size, bool json, const char *key, const char *value) {
+    if (!value[0])
+        return;
+    append(line, size, json ? ",\"%s\":\"" : " %s=\"", key);
+    for (const char *c = value; *c; c++)
+        append(line, size, *c == '"' || *c == '\\' ? "\\%c" : *c == '\n' || *c == '\t' ? " " : "%c", *c);
+    append(line, size, "\"");
+}
+
+static void format_line(const struct wire_event *message, bool json, char *line, size_t size) {
+    line[0] = 0;
+    append(line, size, json ? "{\"event\":\"%s\",\"result\":\"%s\"" : "event=%s result=%s", message->kind,
+           message->refused ? "refused" : "done");
+    append_field(line, size, json, "silo", message->silo);
+    append_field(line, size, json, "name", message->name);
+    if (message->volume)
+        append(line, size, json ? ",\"volume\":%llu" : " volume=%llu", (unsigned long long)message->volume);
+    if (message->uid != UINT32_MAX)
+        append(line, size, json ? ",\"uid\":%u" : " uid=%u", message->uid);
+    if (message->pid)
+        append(line, size, json ? ",\"pid\":%u" : " pid=%u", message->pid);
+    append_field(line, size, json, "prefix", message->prefix);
+    append_field(line, size, json, "mount_point", message->mount_point);
+    append_field(line, size, json, "text", message->text);
+    if (json)
+        append(line, size, "}");
+}
+
+static void log_event(const struct service *service, const struct event *event, const struct wire_event *message) {
+    char line[1900];
+    int level = event->kind == EVENT_SILO_FAILED ? LOG_WARNING : LOG_INFO;
+    if (level > log_level())
+        return;
+    format_line(message, service->config->limits.audit_json, line, sizeof line);
+    if (getenv("JOURNAL_STREAM") &&
+        sd_journal_send("MESSAGE=%s", line, "MESSAGE_ID=%s", kinds[event->kind].message_id, "PRIORITY=%i", level,
+                        "SYSLOG_IDENTIFIER=linfspd", "LINFSP_EVENT=%s", message->kind, "LINFSP_RESULT=%s",
+                        message->refused ? "refused" : "done", "LINFSP_SILO=%s", message->silo, "LINFSP_NAME=%s",
+                        message->name, "LINFSP_VOLUME=%llu", (unsigned long long)message->volume, "LINFSP_PREFIX=%s",
+                        message->prefix, "LINFSP_MOUNT_POINT=%s", message->mount_point, NULL) >= 0)
+        return;
+    log_line(level, "%s", line);
+}
+
+/* ---- who watches ----------------------------------------------------------------------------------------------- */
+
+static bool may_watch(const struct connection *watcher, const struct event *event) {
+    if (watcher->silo->host)
+        return watcher->peer.uid == 0;
+    return event->silo == watcher->silo;
+}
+
+/* One that does not read loses events, and is told how many. */
+static void send_to(struct connection *watcher, struct wire_event *message) {
+    message->lost = watcher->events_lost;
+    message->header.serial = watcher->serial;
+    if (wire_send(watcher->fd, message, NULL, 0) < 0)
+        watcher->events_lost++;
+    else
+        watcher->events_lost = 0;
+}
+
+void event_tell(struct service *service, const struct event *event) {
+    static struct wire_event message;
+    struct connection *watcher, *next;
+    bool logged = has_budget(service, event);
+    if (!logged && service->watchers == 0)
+        return;
+    fill(&message, event);
+    if (logged)
+        log_event(service, event, &message);
+    if (service->watchers > 0)
+        HASH_ITER (hash, service->connections, watcher, next)
+            if (watcher->watches && may_watch(watcher, event))
+                send_to(watcher, &message);
+}
+
+void event_watch(struct connection *connection, uint32_t serial) {
+    connection_wait(connection, serial);
+    connection->watches = true;
+    connection->silo->service->watchers++;
+}

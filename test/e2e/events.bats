@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# `linfsp events`: each grant, refusal, coming and going is told once, with who and why; and the log stays small.
+load ../helpers/common
+
+setup_file() { file_setup; }
+teardown_file() { file_teardown; }
+setup() { service_runs; }
+teardown() {
+    [ -z "${watcher:-}" ] || kill "$watcher" 2>/dev/null || true
+    remove_containers
+}
+
+watch_events() { # [COMMAND...]: of which `events --json` is asked; the host's own unless given
+    seen=$BATS_TEST_TMPDIR/events
+    [ $# -gt 0 ] || set -- "$linfsp"
+    "$@" events --json >"$seen" 2>&1 3>&- 9>&- &
+    watcher=$!
+    disown
+    sleep 0.3
+}
+
+# An event of that kind was told for which the jq expression holds: `told KIND EXPRESSION`
+told() {
+    jq -se --arg kind "$1" "any(.[]; .event == \$kind and ($2))" "$seen" >/dev/null
+}
+
+@test "events: a container's life, claim, mount and end" {
+    watch_events
+    container one busybox
+    local id
+    id=$(id_of one)
+    wait_until 5 told silo-ready ".silo == \"$id\" or .name == null"
+    share one y '\events\a'
+    wait_until 5 told claim ".prefix == \"\\\\events\\\\a\" and .result == \"done\" and .uid == 0 and .pid > 0"
+    wait_until 5 told mount ".prefix == \"\\\\events\\\\a\" and .mount_point == \"/mnt/y\" and .silo == \"$id\""
+    inside one "$silo_bin/linfsp" umount Y:
+    wait_until 5 told end ".text == \"unmounted\" and .mount_point == \"/mnt/y\""
+    remove_container one
+    wait_until 5 told silo-ended ".silo == \"$id\""
+}
+
+@test "events: what is refused says why" {
+    watch_events
+    container one busybox
+    container two busybox
+    share one y '\events\a'
+    memfs_refused two "in use" -- -F NTFS -u '\events\A'
+    wait_until 5 told claim ".result == \"refused\" and .silo == \"$(id_of two)\" and (.text | contains(\"in use\"))"
+}
+
+@test "events: a container sees its own only, and a user of the host none" {
+    container one busybox
+    container two busybox
+    watch_events docker exec "$(full_name one)" "$silo_bin/linfsp"
+    disk two z
+    disk one x
+    wait_until 5 told mount ".mount_point == \"/mnt/x\""
+    not told mount ".mount_point == \"/mnt/z\""
+    refused "only root of the host" -- setpriv --reuid 65534 --regid 65534 --clear-groups "$linfsp" events
+}
+
+@test "events: a watcher that does not read delays nobody, and is told what it lost" {
+    container one busybox
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    # shellcheck disable=SC2016
+    bash -c 'exec "$1" events --json >"$2"' - "$linfsp" "$BATS_TEST_TMPDIR/pipe" 3>&- 9>&- &
+    watcher=$!
+    disown
+    exec 7<"$BATS_TEST_TMPDIR/pipe"
+    sleep 0.3
+    script_in one 'i=0; while [ $i -lt 400 ]; do /dev/linfsp/bin/memfs -F "no name" -m Z: 2>/dev/null || i=$((i + 1)); done'
+    script_in one 'i=0; while [ $i -lt 200 ]; do /dev/linfsp/bin/memfs -b -F NTFS -m Z: >/dev/null && /dev/linfsp/bin/linfsp umount Z: && i=$((i + 1)); done'
+    disk one x
+    timeout 3 cat <&7 >"$BATS_TEST_TMPDIR/late" || true
+    exec 7<&-
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/late")" -gt 10 ]
+    our_service_answers
+}
+
+@test "events: the log takes a bounded number of lines from a container" {
+    local before after
+    container one busybox
+    before=$(wc -l <"$LINFSP_STATE/linfspd.log")
+    script_in one 'i=0; while [ $i -lt 300 ]; do /dev/linfsp/bin/memfs -b -F NTFS -m Z: >/dev/null && /dev/linfsp/bin/linfsp umount Z: && i=$((i + 1)); done'
+    after=$(wc -l <"$LINFSP_STATE/linfspd.log")
+    [ $((after - before)) -lt 400 ] || fail "$((after - before)) lines"
+    [ $((after - before)) -gt 50 ] || fail "only $((after - before)) lines"
+}
