@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The types, constants and status codes of Windows NT that WinFsp's API is made of, for programs on Linux.
+ *
+ * winfsp.h includes this where there is no <windows.h>. Types have the sizes that they have on 64-bit Windows: LONG,
+ * ULONG, DWORD and NTSTATUS are 32 bits, WCHAR is 16 bits.
+ *
+ * WCHAR and text. Compiled with -fshort-wchar (pkg-config --cflags winfsp has it) L"text" is an array of WCHAR, as on
+ * Windows; winfsp/wide.h then gives the wide functions of the C library that programs use most, for 16 bits. Without
+ * -fshort-wchar u"text" is an array of WCHAR, and the C library's wide functions are left alone.
+ */
+#ifndef WINFSP_NT_H
+#define WINFSP_NT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- types ----------------------------------------------------------------------------------------------------- */
+
+#define VOID void
+#define CONST const
+#define IN
+#define OUT
+#define OPTIONAL
+#define WINAPI
+#define NTAPI
+#define CALLBACK
+#define FORCEINLINE static inline
+#define ANYSIZE_ARRAY 1
+#define UNREFERENCED_PARAMETER(p) ((void)(p))
+
+#ifdef __cplusplus
+#if __SIZEOF_WCHAR_T__ == 2
+typedef wchar_t WCHAR;
+#else
+typedef char16_t WCHAR;
+#endif
+#else
+typedef unsigned short WCHAR; /* what both L"" with -fshort-wchar and u"" are made of */
+#endif
+
+typedef char CHAR;
+typedef int8_t INT8;
+typedef uint8_t UINT8, UCHAR, BYTE, BOOLEAN;
+typedef int16_t INT16, SHORT;
+typedef uint16_t UINT16, USHORT, WORD;
+typedef int32_t INT32, LONG, NTSTATUS, BOOL, INT;
+typedef uint32_t UINT32, ULONG, DWORD, UINT, ACCESS_MASK, SECURITY_INFORMATION;
+typedef int64_t INT64, LONGLONG, LONG64;
+typedef uint64_t UINT64, ULONGLONG, ULONG64, DWORD64;
+typedef intptr_t INT_PTR, LONG_PTR, SSIZE_T;
+typedef uintptr_t UINT_PTR, ULONG_PTR, DWORD_PTR;
+typedef size_t SIZE_T;
+typedef void *PVOID, *LPVOID, *HANDLE, *PSID, *PSECURITY_DESCRIPTOR, *HMODULE;
+typedef const void *LPCVOID;
+typedef HANDLE *PHANDLE;
+typedef CHAR *PSTR, *PCHAR, *LPSTR;
+typedef const CHAR *PCSTR, *LPCSTR;
+typedef WCHAR *PWSTR, *PWCHAR, *LPWSTR;
+typedef const WCHAR *PCWSTR, *LPCWSTR;
+typedef UINT8 *PUINT8, *PUCHAR, *PBYTE, *PBOOLEAN;
+typedef UINT16 *PUINT16, *PUSHORT, *PWORD;
+typedef UINT32 *PUINT32, *PULONG, *PDWORD, *LPDWORD;
+typedef INT32 *PLONG, *PBOOL;
+typedef NTSTATUS *PNTSTATUS;
+typedef UINT64 *PUINT64, *PULONGLONG, *PULONG64;
+typedef SIZE_T *PSIZE_T;
+typedef ACCESS_MASK *PACCESS_MASK;
+typedef SECURITY_INFORMATION *PSECURITY_INFORMATION;
+
+#define TRUE 1
+#define FALSE 0
+#define MAX_PATH 260
+#define INFINITE 0xffffffffu
+#define INVALID_HANDLE_VALUE ((HANDLE)(LONG_PTR)-1)
+
+typedef union _LARGE_INTEGER {
+    struct {
+        DWORD LowPart;
+        LONG HighPart;
+    };
+    LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
+
+typedef union _ULARGE_INTEGER {
+    struct {
+        DWORD LowPart;
+        DWORD HighPart;
+    };
+    ULONGLONG QuadPart;
+} ULARGE_INTEGER, *PULARGE_INTEGER;
+
+typedef struct _FILETIME {
+    DWORD dwLowDateTime;
+    DWORD dwHighDateTime;
+} FILETIME, *PFILETIME, *LPFILETIME;
+
+typedef struct _GUID {
+    UINT32 Data1;
+    UINT16 Data2, Data3;
+    UINT8 Data4[8];
+} GUID;
+
+typedef struct _IO_STATUS_BLOCK {
+    union {
+        NTSTATUS Status;
+        PVOID Pointer;
+    };
+    ULONG_PTR Information;
+} IO_STATUS_BLOCK, *PIO_STATUS_BLOCK;
+
+/* Opaque, with the size of the original: the layouts of FSP_FILE_SYSTEM and FSP_SERVICE depend on it. */
+typedef struct _RTL_SRWLOCK {
+    PVOID Ptr;
+} SRWLOCK, *PSRWLOCK;
+#define SRWLOCK_INIT                                                                                                   \
+    { 0 }
+
+typedef struct _RTL_CRITICAL_SECTION {
+    PVOID Opaque[5];
+} CRITICAL_SECTION, *PCRITICAL_SECTION;
+
+typedef PVOID SERVICE_STATUS_HANDLE;
+typedef struct _SERVICE_STATUS {
+    DWORD dwServiceType, dwCurrentState, dwControlsAccepted, dwWin32ExitCode, dwServiceSpecificExitCode, dwCheckPoint,
+        dwWaitHint;
+} SERVICE_STATUS;
+
+#define SERVICE_STOPPED 1
+#define SERVICE_START_PENDING 2
+#define SERVICE_STOP_PENDING 3
+#define SERVICE_RUNNING 4
+#define SERVICE_ACCEPT_STOP 1
+#define SERVICE_CONTROL_STOP 1
+#define SERVICE_CONTROL_INTERROGATE 4
+#define SERVICE_CONTROL_SHUTDOWN 5
+
+#define EVENTLOG_SUCCESS 0
+#define EVENTLOG_ERROR_TYPE 1
+#define EVENTLOG_WARNING_TYPE 2
+#define EVENTLOG_INFORMATION_TYPE 4
+
+#define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
+#define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
+
+/* ---- security -------------------------------------------------------------------------------------------------- */
+
+typedef struct _SID_IDENTIFIER_AUTHORITY {
+    BYTE Value[6];
+} SID_IDENTIFIER_AUTHORITY;
+typedef struct _SID {
+    BYTE Revision, SubAuthorityCount;
+    SID_IDENTIFIER_AUTHORITY IdentifierAuthority;
+    DWORD SubAuthority[ANYSIZE_ARRAY];
+} SID;
+typedef struct _ACL {
+    BYTE AclRevision, Sbz1;
+    WORD AclSize, AceCount, Sbz2;
+} ACL, *PACL;
+typedef struct _ACE_HEADER {
+    BYTE AceType, AceFlags;
+    WORD AceSize;
+} ACE_HEADER;
+typedef struct _ACCESS_ALLOWED_ACE {
+    ACE_HEADER Header;
+    ACCESS_MASK Mask;
+    DWORD SidStart;
+} ACCESS_ALLOWED_ACE, ACCESS_DENIED_ACE;
+typedef struct _SECURITY_DESCRIPTOR_RELATIVE {
+    BYTE Revision, Sbz1;
+    WORD Control;
+    DWORD Owner, Group, Sacl, Dacl;
+} SECURITY_DESCRIPTOR_RELATIVE;
+typedef struct _GENERIC_MAPPING {
+    ACCESS_MASK GenericRead, GenericWrite, GenericExecute, GenericAll;
+} GENERIC_MAPPING, *PGENERIC_MAPPING;
+
+#define SECURITY_DESCRIPTOR_REVISION 1
+#define ACL_REVISION 2
+#define SID_MAX_SUB_AUTHORITIES 15
+#define SECURITY_MAX_SID_SIZE 68
+#define SE_DACL_PRESENT 0x0004
+#define SE_SACL_PRESENT 0x0010
+#define SE_DACL_PROTECTED 0x1000
+#define SE_SELF_RELATIVE 0x8000
+#define ACCESS_ALLOWED_ACE_TYPE 0
+#define ACCESS_DENIED_ACE_TYPE 1
+#define OBJECT_INHERIT_ACE 1
+#define CONTAINER_INHERIT_ACE 2
+#define NO_PROPAGATE_INHERIT_ACE 4
+#define INHERIT_ONLY_ACE 8
+#define INHERITED_ACE 0x10
+#define OWNER_SECURITY_INFORMATION 1u
+#define GROUP_SECURITY_INFORMATION 2u
+#define DACL_SECURITY_INFORMATION 4u
+#define SACL_SECURITY_INFORMATION 8u
+
+#define DELETE 0x00010000u
+#define READ_CONTROL 0x00020000u
+#define WRITE_DAC 0x00040000u
+#define WRITE_OWNER 0x00080000u
+#define SYNCHRONIZE 0x00100000u
+#define STANDARD_RIGHTS_REQUIRED 0x000f0000u
+#define STANDARD_RIGHTS_READ READ_CONTROL
+#define STANDARD_RIGHTS_WRITE READ_CONTROL
+#define STANDARD_RIGHTS_EXECUTE READ_CONTROL
+#define ACCESS_SYSTEM_SECURITY 0x01000000u
+#define MAXIMUM_ALLOWED 0x02000000u
+#define GENERIC_ALL 0x10000000u
+#define GENERIC_EXECUTE 0x20000000u
+#define GENERIC_WRITE 0x40000000u
+#define GENERIC_READ 0x80000000u
+#define FILE_READ_DATA 0x0001u
+#define FILE_LIST_DIRECTORY 0x0001u
+#define FILE_WRITE_DATA 0x0002u
+#define FILE_ADD_FILE 0x0002u
+#define FILE_APPEND_DATA 0x0004u
+#define FILE_ADD_SUBDIRECTORY 0x0004u
+#define FILE_READ_EA 0x0008u
+#define FILE_WRITE_EA 0x0010u
+#define FILE_EXECUTE 0x0020u
+#define FILE_TRAVERSE 0x0020u
+#define FILE_DELETE_CHILD 0x0040u
+#define FILE_READ_ATTRIBUTES 0x0080u
+#define FILE_WRITE_ATTRIBUTES 0x0100u
+#define FILE_ALL_ACCESS 0x001f01ffu
+#define FILE_GENERIC_READ 0x00120089u
+#define FILE_GENERIC_WRITE 0x00120116u
+#define FILE_GENERIC_EXECUTE 0x001200a0u
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+#define FILE_ATTRIBUTE_READONLY 0x00000001u
+#define FILE_ATTRIBUTE_HIDDEN 0x00000002u
+#define FILE_ATTRIBUTE_SYSTEM 0x00000004u
+#define FILE_ATTRIBUTE_DIRECTORY 0x00000010u
+#define FILE_ATTRIBUTE_ARCHIVE 0x00000020u
+#define FILE_ATTRIBUTE_DEVICE 0x00000040u
+#define FILE_ATTRIBUTE_NORMAL 0x00000080u
+#define FILE_ATTRIBUTE_TEMPORARY 0x00000100u
+#define FILE_ATTRIBUTE_SPARSE_FILE 0x00000200u
+#define FILE_ATTRIBUTE_REPARSE_POINT 0x00000400u
+#define FILE_ATTRIBUTE_COMPRESSED 0x00000800u
+#define FILE_ATTRIBUTE_OFFLINE 0x00001000u
+#define FILE_ATTRIBUTE_NOT_CONTENT_INDEXED 0x00002000u
+#define FILE_ATTRIBUTE_ENCRYPTED 0x00004000u
+#define INVALID_FILE_ATTRIBUTES 0xffffffffu
+
+#define FILE_SHARE_READ 1
+#define FILE_SHARE_WRITE 2
+#define FILE_SHARE_DELETE 4
+
+#define FILE_SUPERSEDE 0
+#define FILE_OPEN 1
+#define FILE_CREATE 2
+#define FILE_OPEN_IF 3
+#define FILE_OVERWRITE 4
+#define FILE_OVERWRITE_IF 5
+
+#define FILE_SUPERSEDED 0
+#define FILE_OPENED 1
+#define FILE_CREATED 2
+#define FILE_OVERWRITTEN 3
+#define FILE_EXISTS 4
+#define FILE_DOES_NOT_EXIST 5
+
+#define FILE_DIRECTORY_FILE 0x00000001u
+#define FILE_WRITE_THROUGH 0x00000002u
+#define FILE_SEQUENTIAL_ONLY 0x00000004u
+#define FILE_NO_INTERMEDIATE_BUFFERING 0x00000008u
+#define FILE_NON_DIRECTORY_FILE 0x00000040u
+#define FILE_NO_EA_KNOWLEDGE 0x00000200u
+#define FILE_RANDOM_ACCESS 0x00000800u
+#define FILE_DELETE_ON_CLOSE 0x00001000u
+#define FILE_OPEN_BY_FILE_ID 0x00002000u
+#define FILE_OPEN_FOR_BACKUP_INTENT 0x00004000u
+#define FILE_OPEN_REPARSE_POINT 0x00200000u
+
+#define FILE_NOTIFY_CHANGE_FILE_NAME 0x00000001u
+#define FILE_NOTIFY_CHANGE_DIR_NAME 0x00000002u
+#define FILE_NOTIFY_CHANGE_ATTRIBUTES 0x00000004u
+#define FILE_NOTIFY_CHANGE_SIZE 0x00000008u
+#define FILE_NOTIFY_CHANGE_LAST_WRITE 0x00000010u
+#define FILE_NOTIFY_CHANGE_LAST_ACCESS 0x00000020u
+#define FILE_NOTIFY_CHANGE_CREATION 0x00000040u
+#define FILE_NOTIFY_CHANGE_EA 0x00000080u
+#define FILE_NOTIFY_CHANGE_SECURITY 0x00000100u
+#define FILE_ACTION_ADDED 1
+#define FILE_ACTION_REMOVED 2
+#define FILE_ACTION_MODIFIED 3
+#define FILE_ACTION_RENAMED_OLD_NAME 4
+#define FILE_ACTION_RENAMED_NEW_NAME 5
+
+#define IO_REPARSE_TAG_MOUNT_POINT 0xa0000003u
+#define IO_REPARSE_TAG_SYMLINK 0xa000000cu
+#define IO_REPARSE_TAG_NFS 0x80000014u
+#define SYMLINK_FLAG_RELATIVE 1
+#define MAXIMUM_REPARSE_DATA_BUFFER_SIZE (16 * 1024)
+#define IsReparseTagMicrosoft(tag) (((tag)&0x80000000u) != 0)
+#define IsReparseTagNameSurrogate(tag) (((tag)&0x20000000u) != 0)
+#define FSCTL_SET_REPARSE_POINT 0x000900a4u
+#define FSCTL_GET_REPARSE_POINT 0x000900a8u
+#define FSCTL_DELETE_REPARSE_POINT 0x000900acu
+
+typedef struct _REPARSE_DATA_BUFFER {
+    ULONG ReparseTag;
+    USHORT ReparseDataLength, Reserved;
+    union {
+        struct {
+            USHORT SubstituteNameOffset, SubstituteNameLength, PrintNameOffset, PrintNameLength;
+            ULONG Flags;
+            WCHAR PathBuffer[1];
+        } SymbolicLinkReparseBuffer;
+        struct {
+            USHORT SubstituteNameOffset, SubstituteNameLength, PrintNameOffset, PrintNameLength;
+            WCHAR PathBuffer[1];
+        } MountPointReparseBuffer;
+        struct {
+            UCHAR DataBuffer[1];
+        } GenericReparseBuffer;
+    };
+} REPARSE_DATA_BUFFER, *PREPARSE_DATA_BUFFER;
+#define REPARSE_DATA_BUFFER_HEADER_SIZE offsetof(REPARSE_DATA_BUFFER, GenericReparseBuffer)
+
+typedef struct _REPARSE_GUID_DATA_BUFFER {
+    ULONG ReparseTag;
+    USHORT ReparseDataLength, Reserved;
+    GUID ReparseGuid;
+    struct {
+        UCHAR DataBuffer[1];
+    } GenericReparseBuffer;
+} REPARSE_GUID_DATA_BUFFER, *PREPARSE_GUID_DATA_BUFFER;
+#define REPARSE_GUID_DATA_BUFFER_HEADER_SIZE offsetof(REPARSE_GUID_DATA_BUFFER, GenericReparseBuffer)
+
+typedef struct _FILE_FULL_EA_INFORMATION {
+    ULONG NextEntryOffset;
+    UCHAR Flags, EaNameLength;
+    USHORT EaValueLength;
+    CHAR EaName[1];
+} FILE_FULL_EA_INFORMATION, *PFILE_FULL_EA_INFORMATION;
+#define FILE_NEED_EA 0x80
+
+/* ---- status codes ---------------------------------------------------------------------------------------------- */
+
+#define NT_SUCCESS(status) ((NTSTATUS)(status) >= 0)
+
+/* Name, value. src/winfsp/status.c matches them with errno values and Win32 errors. */
+#define FSP_NT_STATUS_LIST(STATUS)                                                                                     \
+    STATUS(STATUS_SUCCESS, 0x00000000)                                                                                 \
+    STATUS(STATUS_PENDING, 0x00000103)                                                                                 \
+    STATUS(STATUS_REPARSE, 0x00000104)                                                                                 \
+    STATUS(STATUS_BUFFER_OVERFLOW, 0x80000005)                                                                         \
+    STATUS(STATUS_NO_MORE_FILES, 0x80000006)                                                                           \
+    STATUS(STATUS_DEVICE_BUSY, 0x80000011)                                                                             \
+    STATUS(STATUS_EA_LIST_INCONSISTENT, 0x80000014)                                                                    \
+    STATUS(STATUS_STOPPED_ON_SYMLINK, 0x8000002d)                                                                      \
+    STATUS(STATUS_INVALID_EA_NAME, 0x80000013)                                                                         \
+    STATUS(STATUS_INVALID_EA_FLAG, 0x80000015)                                                                         \
+    STATUS(STATUS_UNSUCCESSFUL, 0xc0000001)                                                                            \
+    STATUS(STATUS_NOT_IMPLEMENTED, 0xc0000002)                                                                         \
+    STATUS(STATUS_INVALID_INFO_CLASS, 0xc0000003)                                                                      \
+    STATUS(STATUS_INFO_LENGTH_MISMATCH, 0xc0000004)                                                                    \
+    STATUS(STATUS_ACCESS_VIOLATION, 0xc0000005)                                                                        \
+    STATUS(STATUS_INVALID_HANDLE, 0xc0000008)                                                                          \
+    STATUS(STATUS_INVALID_PARAMETER, 0xc000000d)                                                                       \
+    STATUS(STATUS_NO_SUCH_DEVICE, 0xc000000e)                                                                          \
+    STATUS(STATUS_NO_SUCH_FILE, 0xc000000f)                                                                            \
+    STATUS(STATUS_INVALID_DEVICE_REQUEST, 0xc0000010)                                                                  \
+    STATUS(STATUS_END_OF_FILE, 0xc0000011)                                                                             \
+    STATUS(STATUS_NO_MEDIA_IN_DEVICE, 0xc0000013)                                                                      \
+    STATUS(STATUS_NO_MEMORY, 0xc0000017)                                                                               \
+    STATUS(STATUS_ACCESS_DENIED, 0xc0000022)                                                                           \
+    STATUS(STATUS_BUFFER_TOO_SMALL, 0xc0000023)                                                                        \
+    STATUS(STATUS_OBJECT_TYPE_MISMATCH, 0xc0000024)                                                                    \
+    STATUS(STATUS_OBJECT_NAME_INVALID, 0xc0000033)                                                                     \
+    STATUS(STATUS_OBJECT_NAME_NOT_FOUND, 0xc0000034)                                                                   \
+    STATUS(STATUS_OBJECT_NAME_COLLISION, 0xc0000035)                                                                   \
+    STATUS(STATUS_OBJECT_PATH_INVALID, 0xc0000039)                                                                     \
+    STATUS(STATUS_OBJECT_PATH_NOT_FOUND, 0xc000003a)                                                                   \
+    STATUS(STATUS_OBJECT_PATH_SYNTAX_BAD, 0xc000003b)                                                                  \
+    STATUS(STATUS_SHARING_VIOLATION, 0xc0000043)                                                                       \
+    STATUS(STATUS_QUOTA_EXCEEDED, 0xc0000044)                                                                          \
+    STATUS(STATUS_EA_TOO_LARGE, 0xc0000050)                                                                            \
+    STATUS(STATUS_NONEXISTENT_EA_ENTRY, 0xc0000051)                                                                    \
+    STATUS(STATUS_NO_EAS_ON_FILE, 0xc0000052)                                                                          \
+    STATUS(STATUS_EA_CORRUPT_ERROR, 0xc0000053)                                                                        \
+    STATUS(STATUS_FILE_LOCK_CONFLICT, 0xc0000054)                                                                      \
+    STATUS(STATUS_LOCK_NOT_GRANTED, 0xc0000055)                                                                        \
+    STATUS(STATUS_DELETE_PENDING, 0xc0000056)                                                                          \
+    STATUS(STATUS_PRIVILEGE_NOT_HELD, 0xc0000061)                                                                      \
+    STATUS(STATUS_LOGON_FAILURE, 0xc000006d)                                                                           \
+    STATUS(STATUS_INVALID_ACL, 0xc0000077)                                                                             \
+    STATUS(STATUS_INVALID_SID, 0xc0000078)                                                                             \
+    STATUS(STATUS_INVALID_SECURITY_DESCR, 0xc0000079)                                                                  \
+    STATUS(STATUS_DISK_FULL, 0xc000007f)                                                                               \
+    STATUS(STATUS_INSUFFICIENT_RESOURCES, 0xc000009a)                                                                  \
+    STATUS(STATUS_MEDIA_WRITE_PROTECTED, 0xc00000a2)                                                                   \
+    STATUS(STATUS_DEVICE_NOT_READY, 0xc00000a3)                                                                        \
+    STATUS(STATUS_PIPE_BROKEN, 0xc000014b)                                                                             \
+    STATUS(STATUS_IO_TIMEOUT, 0xc00000b5)                                                                              \
+    STATUS(STATUS_FILE_IS_A_DIRECTORY, 0xc00000ba)                                                                     \
+    STATUS(STATUS_NOT_SUPPORTED, 0xc00000bb)                                                                           \
+    STATUS(STATUS_BAD_NETWORK_PATH, 0xc00000be)                                                                        \
+    STATUS(STATUS_NETWORK_BUSY, 0xc00000bf)                                                                            \
+    STATUS(STATUS_NETWORK_ACCESS_DENIED, 0xc00000ca)                                                                   \
+    STATUS(STATUS_BAD_NETWORK_NAME, 0xc00000cc)                                                                        \
+    STATUS(STATUS_NOT_SAME_DEVICE, 0xc00000d4)                                                                         \
+    STATUS(STATUS_FILE_RENAMED, 0xc00000d5)                                                                            \
+    STATUS(STATUS_NO_SECURITY_ON_OBJECT, 0xc00000d7)                                                                   \
+    STATUS(STATUS_CANT_WAIT, 0xc00000d8)                                                                               \
+    STATUS(STATUS_INTERNAL_ERROR, 0xc00000e5)                                                                          \
+    STATUS(STATUS_UNEXPECTED_IO_ERROR, 0xc00000e9)                                                                     \
+    STATUS(STATUS_DIRECTORY_NOT_EMPTY, 0xc0000101)                                                                     \
+    STATUS(STATUS_FILE_CORRUPT_ERROR, 0xc0000102)                                                                      \
+    STATUS(STATUS_NOT_A_DIRECTORY, 0xc0000103)                                                                         \
+    STATUS(STATUS_NAME_TOO_LONG, 0xc0000106)                                                                           \
+    STATUS(STATUS_TOO_MANY_OPENED_FILES, 0xc000011f)                                                                   \
+    STATUS(STATUS_CANCELLED, 0xc0000120)                                                                               \
+    STATUS(STATUS_CANNOT_DELETE, 0xc0000121)                                                                           \
+    STATUS(STATUS_FILE_DELETED, 0xc0000123)                                                                            \
+    STATUS(STATUS_FILE_CLOSED, 0xc0000128)                                                                             \
+    STATUS(STATUS_DLL_NOT_FOUND, 0xc0000135)                                                                           \
+    STATUS(STATUS_IO_DEVICE_ERROR, 0xc0000185)                                                                         \
+    STATUS(STATUS_NOT_FOUND, 0xc0000225)                                                                               \
+    STATUS(STATUS_RETRY, 0xc000022d)                                                                                   \
+    STATUS(STATUS_CONNECTION_REFUSED, 0xc0000236)                                                                      \
+    STATUS(STATUS_CONNECTION_RESET, 0xc000020d)                                                                        \
+    STATUS(STATUS_HOST_UNREACHABLE, 0xc000023d)                                                                        \
+    STATUS(STATUS_TOO_MANY_LINKS, 0xc0000265)                                                                          \
+    STATUS(STATUS_NOT_A_REPARSE_POINT, 0xc0000275)                                                                     \
+    STATUS(STATUS_IO_REPARSE_TAG_INVALID, 0xc0000276)                                                                  \
+    STATUS(STATUS_IO_REPARSE_TAG_MISMATCH, 0xc0000277)                                                                 \
+    STATUS(STATUS_IO_REPARSE_DATA_INVALID, 0xc0000278)                                                                 \
+    STATUS(STATUS_IO_REPARSE_TAG_NOT_HANDLED, 0xc0000279)                                                              \
+    STATUS(STATUS_REPARSE_POINT_NOT_RESOLVED, 0xc0000280)                                                              \
+    STATUS(STATUS_DIRECTORY_IS_A_REPARSE_POINT, 0xc0000281)                                                            \
+    STATUS(STATUS_REPARSE_ATTRIBUTE_CONFLICT, 0xc00002b2)                                                              \
+    STATUS(STATUS_CANNOT_MAKE, 0xc00002ea)                                                                             \
+    STATUS(STATUS_FILE_TOO_LARGE, 0xc0000904)
+
+#define FSP_NT_STATUS_VALUE(name, value) name = (NTSTATUS)(value##u),
+enum { FSP_NT_STATUS_LIST(FSP_NT_STATUS_VALUE) };
+#undef FSP_NT_STATUS_VALUE
+
+#define ERROR_SUCCESS 0
+#define NO_ERROR 0
+#define ERROR_FILE_NOT_FOUND 2
+#define ERROR_PATH_NOT_FOUND 3
+#define ERROR_ACCESS_DENIED 5
+#define ERROR_NOT_ENOUGH_MEMORY 8
+#define ERROR_NOT_SUPPORTED 50
+#define ERROR_INVALID_PARAMETER 87
+#define ERROR_INSUFFICIENT_BUFFER 122
+#define ERROR_ALREADY_EXISTS 183
+#define ERROR_MORE_DATA 234
+#define ERROR_DELAY_LOAD_FAILED 1285
+
+#endif
