@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Access checks, and the descriptors of new files.
+ *
+ * Model. The kernel has checked mode bits before it asks. What a descriptor says besides (other users, denials) is
+ * checked here, for the caller of the thread's request: its token has the SIDs of its uid and groups, Everyone and
+ * Authenticated Users. A caller that the layer itself is, and root, may do everything.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "winfsp/operations.h"
+#include "winfsp/security.h"
+#include "winfsp/sid.h"
+#include "winfsp/text.h"
+#include "winfsp/transaction.h"
+
+#define GROUPS_MAX 64
+#define FIRST_SIZE 1024
+
+static _Thread_local UINT32 reparse_index;
+
+UINT32 fsp_reparse_index(void) {
+    return reparse_index;
+}
+
+UINT32 fsp_expand_generic(UINT32 mask) {
+    const GENERIC_MAPPING *mapping = FspGetFileGenericMapping();
+    UINT32 expanded = mask & 0x0fffffff;
+    expanded |= mask & GENERIC_READ ? mapping->GenericRead : 0;
+    expanded |= mask & GENERIC_WRITE ? mapping->GenericWrite : 0;
+    expanded |= mask & GENERIC_EXECUTE ? mapping->GenericExecute : 0;
+    expanded |= mask & GENERIC_ALL ? mapping->GenericAll : 0;
+    return expanded;
+}
+
+/* ---- the token ------------------------------------------------------------------------------------------------- */
+
+struct token {
+    UINT32 uid, gid;
+    UINT32 groups[GROUPS_MAX];
+    unsigned group_count;
+    bool has_groups;
+};
+
+/* The supplementary groups, where the caller can be seen from here. */
+static void read_groups(struct token *token) {
+    char path[64], line[1024];
+    if (token->has_groups)
+        return;
+    token->has_groups = true;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)fsp_caller.pid);
+    _cleanup_fclose_ FILE *file = fsp_caller.pid > 0 ? fopen(path, "re") : NULL;
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, "Groups:", 7) != 0)
+            continue;
+        char *at = line + 7, *end;
+        for (unsigned long group = strtoul(at, &end, 10); end != at && token->group_count < GROUPS_MAX;
+             group = strtoul(at, &end, 10)) {
+            token->groups[token->group_count++] = (UINT32)group;
+            at = end;
+        }
+        break;
+    }
+}
+
+static bool has_sid(struct token *token, const void *sid) {
+    if (fsp_sid_equal(sid, &fsp_sid_everyone) || fsp_sid_equal(sid, &fsp_sid_authenticated_users))
+        return true;
+    UINT32 number = fsp_uid_of_sid(sid);
+    union fsp_sid own;
+    fsp_sid_of_uid(number, &own);
+    if (!fsp_sid_equal(sid, &own)) /* a SID that no uid or gid has */
+        return false;
+    if (number == token->uid || number == token->gid)
+        return true;
+    read_groups(token);
+    for (unsigned i = 0; i < token->group_count; i++)
+        if (token->groups[i] == number)
+            return true;
+    return false;
+}
+
+/* What a descriptor grants of what is desired; MAXIMUM_ALLOWED: all that it grants. */
+static NTSTATUS check_descriptor(PSECURITY_DESCRIPTOR descriptor, UINT32 desired, UINT32 *ret_granted) {
+    struct token token = {.uid = fsp_caller.uid, .gid = fsp_caller.gid};
+    const ACL *dacl = fsp_descriptor_dacl(descriptor);
+    PSID owner = fsp_descriptor_owner(descriptor);
+    bool maximum = desired & MAXIMUM_ALLOWED;
+    UINT32 wanted = fsp_expand_generic(desired & ~MAXIMUM_ALLOWED), granted = 0, denied = 0;
+    if (owner && has_sid(&token, owner))
+        granted = READ_CONTROL | WRITE_DAC;
+    if (!dacl)
+        granted = FILE_ALL_ACCESS;
+    size_t at = sizeof(ACL);
+    for (unsigned i = 0; dacl && i < dacl->AceCount; i++) {
+        const unsigned char *ace = (const unsigned char *)dacl + at;
+        const ACE_HEADER *head = (const void *)ace;
+        UINT32 mask;
+        at += head->AceSize;
+        if (head->AceType > ACCESS_DENIED_ACE_TYPE || (head->AceFlags & INHERIT_ONLY_ACE) || !has_sid(&token, ace + 8))
+            continue;
+        memcpy(&mask, ace + 4, sizeof mask);
+        mask = fsp_expand_generic(mask);
+        if (head->AceType == ACCESS_ALLOWED_ACE_TYPE)
+            granted |= mask & ~denied;
+        else
+            denied |= mask & ~granted;
+    }
+    *ret_granted = maximum ? granted : granted & wanted;
+    return (wanted & ~granted) == 0 ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+}
+
+/* ---- GetSecurityByName ----------------------------------------------------------------------------------------- */
+
+/* *ret_descriptor is NULL, to be freed else. It has been seen to be whole. */
+static NTSTATUS get_security(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 *ret_attributes,
+                             PSECURITY_DESCRIPTOR *ret_descriptor) {
+    SIZE_T size = FIRST_SIZE, capacity = size;
+    PSECURITY_DESCRIPTOR descriptor = malloc(capacity);
+    NTSTATUS status = descriptor ? STATUS_BUFFER_OVERFLOW : STATUS_INSUFFICIENT_RESOURCES;
+    for (unsigned tries = 0; status == STATUS_BUFFER_OVERFLOW && tries < 8; tries++) {
+        if (size > capacity) {
+            free(descriptor);
+            descriptor = size <= 65536 ? malloc(size) : NULL;
+            if (!descriptor)
+                return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        capacity = size;
+        *ret_attributes = INVALID_FILE_ATTRIBUTES;
+        status = fs->Interface->GetSecurityByName(fs, name, ret_attributes, descriptor, &size);
+    }
+    if (status == STATUS_REPARSE)
+        reparse_index = *ret_attributes;
+    bool has = NT_SUCCESS(status) && status != STATUS_REPARSE && size > 0;
+    if (has && (size > capacity || !fsp_descriptor_valid(descriptor, size)))
+        status = STATUS_INVALID_SECURITY_DESCR;
+    if (!has || !NT_SUCCESS(status)) {
+        free(descriptor);
+        descriptor = NULL;
+    }
+    *ret_descriptor = descriptor;
+    return status;
+}
+
+/* ---- the check ------------------------------------------------------------------------------------------------- */
+
+/* What of a Create request matters here. */
+struct check {
+    PWSTR name; /* of the file whose descriptor counts */
+    UINT32 options;
+    UINT32 desired;
+    bool user; /* false: the system asks, which may do everything */
+    bool parent; /* of what is to be made */
+    bool trailing_backslash;
+};
+
+static bool is_unchecked(const struct check *check) {
+    return !check->user || !fsp_caller.checked || fsp_caller.uid == 0;
+}
+
+/* A file may be deleted, and looked at, by who may do so to its directory's entries. */
+static NTSTATUS ask_parent(FSP_FILE_SYSTEM *fs, const struct check *check, UINT32 missing, UINT32 *granted) {
+    UINT32 wanted =
+        (missing & DELETE ? FILE_DELETE_CHILD : 0) | (missing & FILE_READ_ATTRIBUTES ? FILE_LIST_DIRECTORY : 0);
+    WCHAR root[2] = {'\\', 0};
+    PWSTR parent, suffix;
+    UINT32 attributes, by_parent = 0;
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    if (missing & ~(UINT32)(DELETE | FILE_READ_ATTRIBUTES))
+        return STATUS_ACCESS_DENIED;
+    FspPathSuffix(check->name, &parent, &suffix, root);
+    NTSTATUS status = get_security(fs, parent, &attributes, &descriptor);
+    FspPathCombine(check->name, suffix);
+    if (NT_SUCCESS(status) && descriptor)
+        status = check_descriptor(descriptor, wanted, &by_parent);
+    free(descriptor);
+    if (NT_SUCCESS(status))
+        *granted |= missing;
+    return NT_SUCCESS(status) ? status : STATUS_ACCESS_DENIED;
+}
+
+static NTSTATUS check_access(FSP_FILE_SYSTEM *fs, const struct check *check, PSECURITY_DESCRIPTOR descriptor,
+                             UINT32 *ret_granted) {
+    UINT32 desired = check->desired;
+    *ret_granted = desired & MAXIMUM_ALLOWED ? FILE_ALL_ACCESS : fsp_expand_generic(desired);
+    if (!descriptor || desired == 0 || is_unchecked(check))
+        return STATUS_SUCCESS;
+    NTSTATUS status = check_descriptor(descriptor, desired, ret_granted);
+    if (status != STATUS_ACCESS_DENIED || check->parent)
+        return status;
+    return ask_parent(fs, check, fsp_expand_generic(desired & ~MAXIMUM_ALLOWED) & ~*ret_granted, ret_granted);
+}
+
+/* What a file is, against what it is to be opened as. */
+static NTSTATUS check_kind(const struct check *check, UINT32 attributes) {
+    const UINT32 writing = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD;
+    bool directory = attributes & FILE_ATTRIBUTE_DIRECTORY;
+    if (attributes == INVALID_FILE_ATTRIBUTES)
+        return STATUS_SUCCESS;
+    if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) && !(check->options & FILE_OPEN_REPARSE_POINT)) {
+        reparse_index = (UINT32)fsp_wide_length(check->name);
+        return STATUS_REPARSE;
+    }
+    if (check->parent)
+        return directory ? STATUS_SUCCESS : STATUS_NOT_A_DIRECTORY;
+    if (check->trailing_backslash && !directory)
+        return STATUS_OBJECT_NAME_INVALID;
+    if ((check->options & FILE_DIRECTORY_FILE) && !directory)
+        return STATUS_NOT_A_DIRECTORY;
+    if ((check->options & FILE_NON_DIRECTORY_FILE) && directory)
+        return STATUS_FILE_IS_A_DIRECTORY;
+    if (check->user && !directory && (attributes & FILE_ATTRIBUTE_READONLY)) {
+        if (check->options & FILE_DELETE_ON_CLOSE)
+            return STATUS_CANNOT_DELETE;
+        if (check->desired & writing)
+            return STATUS_ACCESS_DENIED;
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS run_check(FSP_FILE_SYSTEM *fs, const struct check *check, UINT32 *ret_granted,
+                          PSECURITY_DESCRIPTOR *ret_descriptor) {
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    UINT32 attributes = INVALID_FILE_ATTRIBUTES;
+    NTSTATUS status = get_security(fs, check->name, &attributes, &descriptor);
+    if (status == STATUS_REPARSE)
+        return status;
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND && check->parent)
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    if (NT_SUCCESS(status))
+        status = check_access(fs, check, descriptor, ret_granted);
+    if (NT_SUCCESS(status))
+        status = check_kind(check, attributes);
+    if (NT_SUCCESS(status) && status != STATUS_REPARSE && ret_descriptor)
+        *ret_descriptor = steal_pointer(descriptor);
+    free(descriptor);
+    return status;
+}
+
+/* Each directory on the way, for who may not pass just so. */
+static NTSTATUS check_traversal(FSP_FILE_SYSTEM *fs, PWSTR name) {
+    for (PWSTR at = name; *at; at++) {
+        if (*at != '\\' || at[1] == 0)
+            continue;
+        WCHAR kept = at == name ? at[1] : *at;
+        PWSTR cut = at == name ? at + 1 : at;
+        struct check check = {.name = name, .desired = FILE_TRAVERSE, .user = true, .parent = true};
+        UINT32 granted;
+        *cut = 0;
+        NTSTATUS status = run_check(fs, &check, &granted, NULL);
+        if (status == STATUS_REPARSE)
+            reparse_index = (UINT32)(cut - name);
+        *cut = kept;
+        if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
+            return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FSP_ABI FspAccessCheckEx(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
+                                  BOOLEAN CheckParentOrMain, BOOLEAN AllowTraverseCheck, UINT32 DesiredAccess,
+                                  PUINT32 PGrantedAccess, PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+    WCHAR root[2] = {'\\', 0};
+    PWSTR name, suffix = NULL;
+    *PGrantedAccess = 0;
+    if (PSecurityDescriptor)
+        *PSecurityDescriptor = NULL;
+    if (Request->Kind != FspFsctlTransactCreateKind)
+        return STATUS_INVALID_PARAMETER;
+    bool user = Request->Req.Create.UserMode;
+    if (!FileSystem->Interface->GetSecurityByName || (!user && !PSecurityDescriptor)) {
+        *PGrantedAccess = DesiredAccess & MAXIMUM_ALLOWED ? FILE_ALL_ACCESS : fsp_expand_generic(DesiredAccess);
+        return STATUS_SUCCESS;
+    }
+    name = fsp_request_name(Request);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (user && AllowTraverseCheck && !Request->Req.Create.HasTraversePrivilege && fsp_caller.checked)
+        status = check_traversal(FileSystem, name);
+    if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
+        return status;
+    struct check check = {
+        .name = name,
+        .options = Request->Req.Create.CreateOptions & 0x00ffffff,
+        .desired = DesiredAccess,
+        .user = user,
+        .parent = CheckParentOrMain,
+        .trailing_backslash = Request->Req.Create.HasTrailingBackslash,
+    };
+    if (CheckParentOrMain)
+        FspPathSuffix(name, &check.name, &suffix, root);
+    status = run_check(FileSystem, &check, PGrantedAccess, PSecurityDescriptor);
+    if (CheckParentOrMain)
+        FspPathCombine(name, suffix);
+    return status;
+}
+
+NTSTATUS fsp_access_check_replaced(FSP_FILE_SYSTEM *fs, PWSTR new_name, UINT64 token _unused_) {
+    struct check check = {.name = new_name, .options = FILE_OPEN_REPARSE_POINT, .desired = DELETE, .user = true};
+    UINT32 granted = 0;
+    if (!fs->Interface->GetSecurityByName)
+        return STATUS_SUCCESS;
+    NTSTATUS status = run_check(fs, &check, &granted, NULL);
+    return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_SUCCESS : status;
+}
+
+/* ---- new files ------------------------------------------------------------------------------------------------- */
+
+/* Of the parent's ACEs those that go to a file or directory in it. */
+static size_t inherit_aces(const ACL *parent, bool directory, unsigned char *bytes, unsigned *ret_count) {
+    size_t at = sizeof(ACL), used = sizeof(ACL);
+    *ret_count = 0;
+    for (unsigned i = 0; parent && i < parent->AceCount; i++) {
+        const unsigned char *ace = (const unsigned char *)parent + at;
+        ACE_HEADER head;
+        memcpy(&head, ace, sizeof head);
+        at += head.AceSize;
+        if (!(head.AceFlags & (directory ? CONTAINER_INHERIT_ACE | OBJECT_INHERIT_ACE : OBJECT_INHERIT_ACE)))
+            continue;
+        memcpy(bytes + used, ace, head.AceSize);
+        bool passes_on = directory && !(head.AceFlags & NO_PROPAGATE_INHERIT_ACE);
+        bool only = directory && !(head.AceFlags & CONTAINER_INHERIT_ACE);
+        head.AceFlags = (BYTE)((passes_on ? head.AceFlags & (OBJECT_INHERIT_ACE | CONTAINER_INHERIT_ACE) : 0) |
+                               (only ? INHERIT_ONLY_ACE : 0) | INHERITED_ACE);
+        memcpy(bytes + used, &head, sizeof head);
+        used += head.AceSize;
+        ++*ret_count;
+    }
+    return used;
+}
+
+static NTSTATUS build_inherited(PSECURITY_DESCRIPTOR parent, PSECURITY_DESCRIPTOR given, bool directory,
+                                PSECURITY_DESCRIPTOR *ret_descriptor) {
+    const ACL *from = fsp_descriptor_dacl(parent);
+    _cleanup_free_ unsigned char *bytes = malloc(from ? from->AclSize : sizeof(ACL));
+    PSECURITY_DESCRIPTOR usual = NULL;
+    unsigned count = 0;
+    if (!bytes)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    size_t size = inherit_aces(from, directory, bytes, &count);
+    ACL head = {.AclRevision = ACL_REVISION, .AclSize = (WORD)size, .AceCount = (WORD)count};
+    memcpy(bytes, &head, sizeof head);
+    NTSTATUS status = FspPosixMapPermissionsToSecurityDescriptor(fsp_caller.uid, fsp_caller.gid, 0777, &usual);
+    if (!NT_SUCCESS(status))
+        return status;
+    PSID owner = given ? fsp_descriptor_owner(given) : NULL, group = given ? fsp_descriptor_group(given) : NULL;
+    *ret_descriptor =
+        fsp_descriptor_build(owner ? owner : fsp_descriptor_owner(usual), group ? group : fsp_descriptor_group(usual),
+                             NULL, count ? (const ACL *)(void *)bytes : fsp_descriptor_dacl(usual), SE_DACL_PRESENT);
+    free(usual);
+    return *ret_descriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* A descriptor that the request brings stands as it is; else what the parent passes on, else everyone may do
+ * everything. Streams, and files of a parent without a descriptor, have none. */
+NTSTATUS FSP_ABI FspCreateSecurityDescriptor(FSP_FILE_SYSTEM *FileSystem _unused_, FSP_FSCTL_TRANSACT_REQ *Request,
+                                             PSECURITY_DESCRIPTOR ParentDescriptor,
+                                             PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+    *PSecurityDescriptor = NULL;
+    if (Request->Kind != FspFsctlTransactCreateKind)
+        return STATUS_INVALID_PARAMETER;
+    FSP_FSCTL_TRANSACT_BUF piece = Request->Req.Create.SecurityDescriptor;
+    PSECURITY_DESCRIPTOR given = fsp_piece(Request, piece);
+    if (Request->Req.Create.NamedStream || !ParentDescriptor)
+        return STATUS_SUCCESS;
+    if (given && !fsp_descriptor_valid(given, piece.Size))
+        return STATUS_INVALID_SECURITY_DESCR;
+    if (!given || !fsp_descriptor_dacl(given))
+        return build_inherited(ParentDescriptor, given, Request->Req.Create.CreateOptions & FILE_DIRECTORY_FILE,
+                               PSecurityDescriptor);
+    *PSecurityDescriptor = malloc(piece.Size);
+    if (!*PSecurityDescriptor)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    memcpy(*PSecurityDescriptor, given, piece.Size);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "winfsp/transaction.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+_Thread_local struct fsp_caller fsp_caller;
+
+/* The thread's operation under way. */
+static _Thread_local FSP_FILE_SYSTEM_OPERATION_CONTEXT *current;
+
+FSP_FILE_SYSTEM_OPERATION_CONTEXT *FSP_ABI FspFileSystemGetOperationContext(VOID) {
+    return current;
+}
+
+void fsp_begin(struct fsp_volume *volume, struct fsp_transaction *transaction, UINT32 kind) {
+    memset(&transaction->request, 0, sizeof transaction->request);
+    memset(&transaction->response, 0, sizeof transaction->response);
+    transaction->request.Version = transaction->response.Version = sizeof(FSP_FSCTL_TRANSACT_REQ);
+    transaction->request.Size = sizeof transaction->request;
+    transaction->request.Kind = transaction->response.Kind = kind;
+    transaction->request.Hint = transaction->response.Hint = atomic_fetch_add(&volume->next_hint, 1);
+    transaction->response.Size = sizeof transaction->response;
+}
+
+int fsp_put(struct fsp_transaction *transaction, const void *data, size_t size, FSP_FSCTL_TRANSACT_BUF *ret_piece) {
+    size_t at = FSP_FSCTL_DEFAULT_ALIGN_UP(transaction->request.Size - sizeof transaction->request);
+    if (size > FSP_FSCTL_TRANSACT_REQ_BUFFER_SIZEMAX || at > FSP_FSCTL_TRANSACT_REQ_BUFFER_SIZEMAX - size)
+        return -ENAMETOOLONG;
+    if (size > 0)
+        memcpy(transaction->request.Buffer + at, data, size);
+    *ret_piece = (FSP_FSCTL_TRANSACT_BUF){(UINT16)at, (UINT16)size};
+    transaction->request.Size = (UINT16)(sizeof transaction->request + at + size);
+    return 0;
+}
+
+int fsp_put_name(struct fsp_transaction *transaction, const WCHAR *path, size_t units) {
+    return fsp_put(transaction, path, (units + 1) * sizeof *path, &transaction->request.FileName);
+}
+
+void fsp_put_open(struct fsp_transaction *transaction, const struct fsp_open *open) {
+    /* the contexts stand first in all requests that have them */
+    transaction->request.Req.Close.UserContext = open->context;
+    transaction->request.Req.Close.UserContext2 = open->context2;
+}
+
+static bool is_logged(const struct fsp_volume *volume, UINT32 kind) {
+    return volume->fs.DebugLog & (UINT32_C(1) << kind);
+}
+
+NTSTATUS fsp_transact(struct fsp_volume *volume, struct fsp_transaction *transaction) {
+    FSP_FILE_SYSTEM *fs = &volume->fs;
+    FSP_FSCTL_TRANSACT_REQ *request = &transaction->request;
+    FSP_FSCTL_TRANSACT_RSP *response = &transaction->response;
+    FSP_FILE_SYSTEM_OPERATION_CONTEXT context = {request, response}, *before = current;
+    if (is_logged(volume, request->Kind))
+        FspDebugLogRequest(request);
+    current = &context;
+    NTSTATUS status = FspFileSystemEnterOperation(fs, request, response);
+    if (NT_SUCCESS(status)) {
+        FSP_FILE_SYSTEM_OPERATION *operation = fs->Operations[request->Kind];
+        status = operation ? operation(fs, request, response) : STATUS_INVALID_DEVICE_REQUEST;
+        FspFileSystemLeaveOperation(fs, request, response);
+    }
+    current = before;
+    if (status == STATUS_PENDING)
+        return status;
+    response->IoStatus.Status = (UINT32)status;
+    if (is_logged(volume, response->Kind))
+        FspDebugLogResponse(response);
+    return status;
+}
