@@ -18,7 +18,7 @@
 
 #include "cli/doctor.h"
 #include "cli/process.h"
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 
 #define OLDEST_MAJOR 5
 #define OLDEST_MINOR 15

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 #include "lib/loop.h"
 #include "lib/placement.h"
 #include "linfsp/linfsp.h"

@@ -17,7 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 #include "service/intent.h"
 #include "service/reaper.h"
 #include "service/service.h"

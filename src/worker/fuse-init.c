@@ -6,7 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 
 /* Oldest protocol that is spoken: 7.31 has FUSE_INIT's answer as it is read here (5.4). */
 #define OLDEST_MINOR 31

@@ -34,7 +34,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"

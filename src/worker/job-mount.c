@@ -14,7 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "lib/fuse-abi.h"
+#include "fuse/fuse-abi.h"
 #include "util/cleanup.h"
 #include "worker/enter.h"
 #include "worker/fuse-init.h"

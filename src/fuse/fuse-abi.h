@@ -10,8 +10,8 @@
  * Names and layouts are the kernel's ABI (linux/fuse.h); Debian 12's header stops at 7.38, so the ABI is declared here,
  * and the two must not be included together. Sizes are checked at the end.
  */
-#ifndef LINFSP_LIB_FUSE_ABI_H
-#define LINFSP_LIB_FUSE_ABI_H
+#ifndef LINFSP_FUSE_FUSE_ABI_H
+#define LINFSP_FUSE_FUSE_ABI_H
 
 #include <assert.h>
 #include <stddef.h>
