@@ -156,6 +156,7 @@ static const char *const allowed_to_workers[] = {
     "getuid",
     "setfsgid",
     "setfsuid",
+    "setgroups",
     "setresgid",
     "setresuid",
     /* the socket, waiting, ending */
@@ -164,6 +165,7 @@ static const char *const allowed_to_workers[] = {
     "exit",
     "exit_group",
     "getrandom",
+    "getsockopt",
     "gettimeofday",
     "nanosleep",
     "poll",

@@ -3,6 +3,7 @@
  * large (table 3-7 of the Unicode standard). */
 #include "util/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_continuation(unsigned char byte) {
@@ -63,6 +64,29 @@ void utf8_printable(const char *text, char *ret, size_t size) {
             used += length;
         } else
             break;
+        text += length;
+        left -= length;
+    }
+    ret[used] = '\0';
+}
+
+void utf8_escape(const char *text, char *ret, size_t size) {
+    size_t left = strlen(text), used = 0;
+    while (left > 0) {
+        uint32_t character;
+        size_t length = utf8_decode(text, left, &character), width = length;
+        bool shown = length > 0 && !utf8_is_control(character);
+        if (!shown) {
+            length = length ? length : 1;
+            width = 4 * length;
+        }
+        if (used + width >= size)
+            break;
+        if (shown)
+            memcpy(ret + used, text, length);
+        for (size_t i = 0; i < length && !shown; i++)
+            snprintf(ret + used + 4 * i, 5, "\\%03o", (unsigned char)text[i]);
+        used += width;
         text += length;
         left -= length;
     }

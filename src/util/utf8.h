@@ -24,4 +24,7 @@ size_t utf8_boundary(const char *text, size_t size);
  * boundary. */
 void utf8_printable(const char *text, char *ret, size_t size);
 
+/* The same, but each such byte becomes \ooo (octal), as in /proc/self/mountinfo: different texts stay different. */
+void utf8_escape(const char *text, char *ret, size_t size);
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "fuse/fuse-abi.h"
 #include "util/cleanup.h"
+#include "worker/client-access.h"
 #include "worker/enter.h"
 #include "worker/fuse-init.h"
 #include "worker/intent.h"
@@ -225,6 +226,9 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
         return job_fail(result, r, "the container is gone");
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
+    int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;
+    if (client_folder >= 0 && request->peer_uid != job->target.root_uid)
+        attempt->point.access = client_access_mount(client_folder, request->peer_uid, request->peer_gid, fds->groups);
     if ((r = make_superblock(base, job, node, attempt, result, fds->out)) < 0)
         return r;
     if (request->network) {
@@ -241,7 +245,7 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
     if (!host && !own_user_namespace && (r = enter_mount_namespace(attempt->mount_namespace, attempt->root)) < 0)
         return job_fail(result, r, "cannot enter the container: %s", strerror(-r));
     r = mount_point_find(base, job, attempt->root, n_fds > first ? fds->in[first] : -1,
-                         n_fds > first + 1 ? fds->in[first + 1] : -1, attempt->client_uid, &attempt->point, result);
+                         n_fds > first + 1 ? fds->in[first + 1] : -1, &attempt->point, result);
     if (r < 0)
         return r;
     r = attach_in_silo(attempt, result);

@@ -27,6 +27,7 @@ struct job_base {
 struct job_fds {
     int in[JOB_FDS_MAX], out[JOB_FDS_MAX];
     size_t n_in, n_out;
+    struct groups *groups; /* of the client's process when it connected, where a client's connection came along */
 };
 
 typedef void job_function(const struct job_base *base, const struct job *job, struct job_fds *fds,

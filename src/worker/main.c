@@ -20,6 +20,7 @@
 #include "util/cleanup.h"
 #include "util/sockets.h"
 #include "wire/codec.h"
+#include "worker/client-access.h"
 #include "worker/enter.h"
 #include "worker/guard.h"
 #include "worker/jobs.h"
@@ -35,9 +36,12 @@ static void close_all(int *fds, size_t n_fds) {
 /* Replaces the client's connection, the last descriptor, by those that its message carries. */
 static void receive_from_client(const struct job *job, struct job_fds *fds, struct job_result *result) {
     static union wire_message message;
+    static struct groups groups;
     int received[WIRE_FDS_MAX];
     size_t n = 0;
     _cleanup_close_ int client = fds->in[--fds->n_in];
+    fds->groups = &groups;
+    client_access_groups(client, &groups);
     int r = wire_receive(client, &message, received, &n, NULL);
     if (r > 0 && n == job->client_fds && fds->n_in + n <= JOB_FDS_MAX) {
         memcpy(fds->in + fds->n_in, received, n * sizeof *received);

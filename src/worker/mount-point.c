@@ -88,31 +88,38 @@ static bool is_root(int fd) {
 }
 
 static int check_place(const struct job_base *base, int fd, struct job_result *result) {
-    char *path = result->mount.mount_point;
-    int r = fd_path(base, fd, path, sizeof result->mount.mount_point);
+    char path[WIRE_PATH_MAX];
+    int r = fd_path(base, fd, path, sizeof path);
     if (r < 0)
         return job_fail(result, r, "the mount point's path cannot be told: %s", strerror(-r));
     if (!path[0])
         return job_fail(result, -EINVAL, "the mount point is not in this container");
-    char printable[WIRE_PATH_MAX];
-    utf8_printable(path, printable, sizeof printable);
-    if (strcmp(path, printable) != 0) /* it goes into the journal, a text file, and into lists */
-        return job_fail(result, -EINVAL, "%s: a mount point's path must be UTF-8 without control characters",
-                        printable);
+    /* the journal, a text file, and lists have it like this */
+    utf8_escape(path, result->mount.mount_point, sizeof result->mount.mount_point);
     if (strcmp(path, "/") == 0 && !is_root(fd))
         return job_fail(result, -ENOENT, "what was mounted at the mount point has just been unmounted; try again");
     if (strcmp(path, "/") == 0)
         return job_fail(result, -EBUSY, "/ cannot be mounted over");
     /* what is mounted below /unc would be mounted in every container */
     static const char *const forbidden[] = {"/proc", "/sys", "/dev", LINFSP_UNC_ROOT};
+    if (lies_in(path, "/dev/shm") && strcmp(path, "/dev/shm") != 0)
+        return 0; /* it is for everybody, as /tmp is */
     for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
         if (lies_in(path, forbidden[i]))
-            return job_fail(result, -EPERM, "%s: nothing may be mounted under %s; choose another folder", path,
-                            forbidden[i]);
+            return job_fail(result, -EPERM, "%s: nothing may be mounted under %s; choose another folder",
+                            result->mount.mount_point, forbidden[i]);
     return 0;
 }
 
-static int check_client_folder(const struct job_base *base, const struct job *job, int fd, uid_t client_uid,
+static int check_access(int access, const char *path, struct job_result *result) {
+    if (access == -EPERM)
+        return job_fail(result, access, "%s is sticky and another user's: only they or root may mount on it", path);
+    return access < 0 ? job_fail(result, access, "you may not write to %s (%s): choose a folder that you may write to",
+                                 path, strerror(-access))
+                      : 0;
+}
+
+static int check_client_folder(const struct job_base *base, const struct job *job, int fd, int access,
                                struct job_result *result) {
     struct statx status;
     if (fd < 0 || !(fcntl(fd, F_GETFL) & O_PATH))
@@ -121,6 +128,8 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     if (r < 0)
         return r;
     const char *path = result->mount.mount_point;
+    if ((r = check_access(access, path, result)) < 0)
+        return r;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) < 0)
         return job_fail(result, -errno, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(status.stx_mode) && !(job->mount.raw && S_ISREG(status.stx_mode)))
@@ -132,12 +141,6 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
                         path, path);
     if (is_kernel_file_system(fd))
         return job_fail(result, -EPERM, "%s: nothing may be mounted over the kernel's own file systems", path);
-    bool root = job->mount.peer_uid == job->target.root_uid;
-    if (!root && (status.stx_uid != client_uid || !(status.stx_mode & S_IWUSR)))
-        return job_fail(result, -EPERM,
-                        "%s is not yours: a user other than root may mount only on a folder of their "
-                        "own that they may write to",
-                        path);
     return 0;
 }
 
@@ -273,10 +276,10 @@ static int find_letter(const struct job_base *base, const struct job *job, int r
 }
 
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
-                     uid_t client_uid, struct mount_point *ret_point, struct job_result *result) {
+                     struct mount_point *ret_point, struct job_result *result) {
     if (job->mount.letter[0])
         return find_letter(base, job, root, ret_point, result);
-    int r = check_client_folder(base, job, client_fd, client_uid, result);
+    int r = check_client_folder(base, job, client_fd, ret_point->access, result);
     if (r < 0)
         return r;
     ret_point->fd = fcntl(client_fd, F_DUPFD_CLOEXEC, 3);
@@ -288,7 +291,8 @@ int mount_point_find(const struct job_base *base, const struct job *job, int roo
         ret_point->parent = fcntl(client_parent, F_DUPFD_CLOEXEC, 3);
         ret_point->made = ret_point->parent >= 0;
         /* its name is the last component of what it was opened as */
-        const char *name = strrchr(result->mount.mount_point, '/');
+        char path[WIRE_PATH_MAX];
+        const char *name = fd_path(base, client_fd, path, sizeof path) < 0 ? NULL : strrchr(path, '/');
         snprintf(ret_point->made_name, sizeof ret_point->made_name, "%.255s", name ? name + 1 : "");
     }
     return 0;

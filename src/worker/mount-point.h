@@ -8,6 +8,7 @@
 struct mount_point {
     int fd; /* O_PATH of the folder */
     int parent; /* of a made one */
+    int access; /* whether the client may mount there (client_access_mount) */
     int intent; /* where what is made is written down first (intent.h); borrowed */
     bool made; /* to be removed with the volume */
     bool made_here; /* by us just now: to be removed at once where the mount fails */
@@ -22,9 +23,9 @@ struct mount_point {
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in
- * result's mount_point with its path in the silo. client_uid is the client's, as the worker's user namespace counts. */
+ * result's mount_point with its path in the silo. */
 int mount_point_find(const struct job_base *base, const struct job *job, int root, int client_fd, int client_parent,
-                     uid_t client_uid, struct mount_point *ret_point, struct job_result *result);
+                     struct mount_point *ret_point, struct job_result *result);
 /* Whether fd is on one of the kernel's own file systems: proc, sysfs, cgroup and the like. */
 bool is_kernel_file_system(int fd);
 /* Removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the tmpfs with
