@@ -68,18 +68,14 @@ static void show_version(void) {
     printf("fusermount3 version: %s (LinFsp %s)\n", SPOKEN_VERSION, LINFSP_VERSION);
 }
 
-/* Exits where the arguments end the run by themselves. An option that is not known here, such as --sync-init of
- * libfuse 3.18, is refused like any other: libfuse then goes back to the protocol that has always been. */
+/* Exits where the arguments end the run by themselves. */
 static void parse_options(int argc, char **argv, struct call *call) {
-    static const struct option options[] = {{"unmount", no_argument, NULL, 'u'},
-                                            {"lazy", no_argument, NULL, 'z'},
-                                            {"quiet", no_argument, NULL, 'q'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {"options", required_argument, NULL, 'o'},
-                                            {"auto-unmount", no_argument, NULL, 'U'},
-                                            {"comm-fd", required_argument, NULL, 'c'},
-                                            {0}};
+    static const struct option options[] = {
+        {"unmount", no_argument, NULL, 'u'},      {"lazy", no_argument, NULL, 'z'},
+        {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {"options", required_argument, NULL, 'o'},
+        {"auto-unmount", no_argument, NULL, 'U'}, {"comm-fd", required_argument, NULL, 'c'},
+        {"sync-init", no_argument, NULL, 's'},    {0}};
     for (int c; (c = getopt_long(argc, argv, "hVo:uzq", options, NULL)) != -1;)
         switch (c) {
         case 'h':
@@ -106,6 +102,8 @@ static void parse_options(int argc, char **argv, struct call *call) {
         case 'c':
             call->comm = optarg;
             break;
+        case 's': /* libfuse 3.18 and later ask for it first, and then go back to the protocol that has always been */
+            exit(EXIT_FAILURE);
         default:
             exit(EXIT_FAILURE);
         }
@@ -378,14 +376,24 @@ static int unmount_without_service(const char *path, bool lazy, bool quiet) {
     return -ENODEV;
 }
 
-/* A folder above it may have another name by now than when it was mounted: what is there tells which volume it is. */
-static int unmount_by_device(int service, const char *path, bool lazy, char message[WIRE_TEXT_MAX]) {
-    struct statx status;
-    if (!mount_point_is_fuse(path) ||
-        statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &status) < 0)
+/* A folder above it may have another name by now than when it was mounted: what is there tells which volume it is. A
+ * bind mount of a volume, or of something in it, is not the volume: the volume's own mount is elsewhere still. */
+static int unmount_by_device(int service, const char *path, const struct mount_entry *entry, bool lazy,
+                             char message[WIRE_TEXT_MAX]) {
+    char own_path[WIRE_PATH_MAX] = "";
+    uint64_t volume = entry->fuse && entry->whole ? service_find(service, entry->minor, own_path) : 0;
+    struct mount_entry own = volume && own_path[0] ? mount_point_look_up(own_path) : (struct mount_entry){0};
+    bool elsewhere = own.fuse && own.whole && own.minor == entry->minor && own.id != entry->id;
+    return volume && !elsewhere ? service_unmount(service, volume, NULL, lazy, message) : -ENOENT;
+}
+
+/* By its path, unless the topmost mount there is something else than a volume: then that is meant. */
+static int unmount_by_service(int service, const char *path, bool lazy, char message[WIRE_TEXT_MAX]) {
+    struct mount_entry entry = mount_point_look_up(path);
+    if (entry.mounted && !(entry.fuse && entry.whole))
         return -ENOENT;
-    uint64_t volume = service_find(service, status.stx_dev_minor);
-    return volume ? service_unmount(service, volume, NULL, lazy, message) : -ENOENT;
+    int result = service_unmount(service, 0, path, lazy, message);
+    return result == -ENOENT ? unmount_by_device(service, path, &entry, lazy, message) : result;
 }
 
 static int unmount(const char *path, bool lazy, bool quiet) {
@@ -401,9 +409,7 @@ static int unmount(const char *path, bool lazy, bool quiet) {
             report_no_connection(result);
         return result;
     }
-    result = service_unmount(service, 0, path, lazy, message);
-    if (result == -ENOENT)
-        result = unmount_by_device(service, path, lazy, message);
+    result = unmount_by_service(service, path, lazy, message);
     if (result == -ENOENT && (getuid() == 0 || direct_is_privileged()))
         return unmount_by_ourselves(path, lazy, quiet);
     if (result == -EPERM) /* another user's: to the caller there is no such mount */
@@ -433,7 +439,7 @@ int main(int argc, char **argv) {
     char path[PATH_MAX];
     if (argc > 0)
         report_name = argv[0];
-    if (!drop_rights() || !parse(argc, argv, &call) || mount_point_resolve(call.mount_point, path) < 0)
+    if (!drop_rights() || !parse(argc, argv, &call) || mount_point_resolve(call.mount_point, call.unmount, path) < 0)
         return EXIT_FAILURE;
     if (chdir("/") < 0) {
         report("failed to chdir to '/'");

@@ -18,7 +18,7 @@ static int bad(const char *text) {
     return -error;
 }
 
-int mount_point_resolve(const char *text, char ret_path[PATH_MAX]) {
+int mount_point_resolve(const char *text, bool follow, char ret_path[PATH_MAX]) {
     char copy[PATH_MAX], folder[PATH_MAX];
     if (!text[0]) {
         report("invalid mountpoint '%s'", text);
@@ -33,6 +33,9 @@ int mount_point_resolve(const char *text, char ret_path[PATH_MAX]) {
     char *slash = strrchr(copy, '/');
     const char *last = slash ? slash + 1 : copy;
     if (!last[0] || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+        return realpath(copy, ret_path) ? 0 : bad(text);
+    char target[2];
+    if (follow && readlink(copy, target, sizeof target) > 0)
         return realpath(copy, ret_path) ? 0 : bad(text);
     if (slash)
         *slash = '\0';
@@ -113,21 +116,29 @@ static bool is_fuse_type(const char *type) {
            strncmp(type, "fuseblk.", 8) == 0;
 }
 
-bool mount_point_is_fuse(const char *path) {
+struct mount_entry mount_point_look_up(const char *path) {
     _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    bool found = false;
+    struct mount_entry found = {0};
     while (table && getline(&line, &size, table) > 0) {
-        char point[PATH_MAX * 4], type[128];
+        static char point[PATH_MAX * 4], root[PATH_MAX * 4];
+        char type[128];
+        unsigned minor;
+        unsigned long long id;
         const char *rest = strstr(line, " - ");
-        if (!rest || sscanf(line, "%*s %*s %*s %*s %16383s", point) != 1 || sscanf(rest, " - %127s", type) != 1)
+        if (!rest || sscanf(line, "%llu %*u %*u:%u %16383s %16383s", &id, &minor, root, point) != 4 ||
+            sscanf(rest, " - %127s", type) != 1)
             continue;
         unescape(point);
-        if (strcmp(point, path) == 0)
-            found = is_fuse_type(type); /* the last one at a path lies on top */
+        if (strcmp(point, path) == 0) /* the last one at a path lies on top */
+            found = (struct mount_entry){true, is_fuse_type(type), strcmp(root, "/") == 0, minor, id};
     }
     return found;
+}
+
+bool mount_point_is_fuse(const char *path) {
+    return mount_point_look_up(path).fuse;
 }
 
 int mount_point_unmount(const char *path, bool lazy) {

@@ -7,16 +7,25 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The absolute path of text without links, its last component excepted, which is not looked at: it may be a file system
- * that hangs. Reports what is wrong and returns a negative errno. */
-int mount_point_resolve(const char *text, char ret_path[PATH_MAX]);
+/* The absolute path of text without links. Its last component is not looked at, since it may be a file system that
+ * hangs; with follow it may be a link itself, which is then followed. Reports what is wrong and returns a negative
+ * errno. */
+int mount_point_resolve(const char *text, bool follow, char ret_path[PATH_MAX]);
 
 /* Opens the mount point by O_PATH; whatever happens to the path afterwards, this is what will be mounted on. Reports,
  * in fusermount's words, what an ordinary user may not mount on; the service judges for itself. Returns the descriptor
  * and its file type (S_IFDIR, S_IFREG), or a negative errno, reported. */
 int mount_point_pin(const char *path, mode_t *ret_type);
 
-/* Whether a FUSE file system is mounted at path, as the mount table says; the file system is not asked. */
+/* What the mount table says of the topmost mount at path; the file systems are not asked. */
+struct mount_entry {
+    bool mounted, fuse;
+    bool whole; /* the file system's own root is mounted there, not a folder or file in it */
+    unsigned minor; /* of its device */
+    unsigned long long id; /* of the mount */
+};
+struct mount_entry mount_point_look_up(const char *path);
+/* Whether a FUSE file system is mounted at path. */
 bool mount_point_is_fuse(const char *path);
 
 /* umount2 of path, an absolute one, in the folder that it lies in: a link put in the place of any

@@ -6,6 +6,9 @@
 #include <sys/mount.h>
 
 #include "util/cleanup.h"
+#include "util/utf8.h"
+
+#define NAME_MAX_ASKED 500 /* bytes of fsname=... */
 
 struct token {
     const char *text;
@@ -75,10 +78,15 @@ static bool take_flag(const struct token *token, struct options *options) {
     return false;
 }
 
+/* Options that begin with x- are for programs that read /etc/fstab (x-systemd.requires=, x-gvfs-hide). */
+static bool is_for_user_space(const struct token *token) {
+    return begins(token, "x-") || begins(token, "X-");
+}
+
 /* What fusermount takes, and does nothing for: it has these values itself, or the kernel has long forgotten them. */
 static bool is_ignored(const struct token *token) {
     return is(token, "nonempty") || is(token, "large_read") || begins(token, "fd=") || begins(token, "rootmode=") ||
-           begins(token, "user_id=") || begins(token, "group_id=");
+           begins(token, "user_id=") || begins(token, "group_id=") || is_for_user_space(token);
 }
 
 static bool is_for_kernel(const struct token *token) {
@@ -94,10 +102,23 @@ static void append(char *list, const struct token *token) {
     list[used + token->length] = '\0';
 }
 
+/* A name may be longer than a message to the service, and longer than what the kernel shows of it (255 bytes): the
+ * service gets its beginning. */
+static struct token shorten(const struct token *token) {
+    struct token shorter = *token;
+    if (!is_name(token) || token->length <= NAME_MAX_ASKED)
+        return shorter;
+    shorter.length = utf8_boundary(token->text, NAME_MAX_ASKED);
+    while (shorter.length > 0 && token->text[shorter.length - 1] == '\\')
+        shorter.length--; /* it takes the meaning of the character behind it away */
+    return shorter;
+}
+
 static int take(const struct token *token, struct options *options) {
     if (is_ignored(token))
         return 0;
-    append(options->asked, token);
+    struct token asked = shorten(token);
+    append(options->asked, &asked);
     if (begins(token, "fsname="))
         return take_name(token, &options->source);
     if (begins(token, "subtype="))

@@ -99,6 +99,7 @@ int service_mount(int socket, int mount_point, const char *path, const char *opt
         snprintf(ret_message, WIRE_TEXT_MAX, "mount options too long");
         return -ENAMETOOLONG;
     }
+    utf8_printable(options, request->fusermount.options, sizeof request->fusermount.options); /* names are shown only */
     if (wire_check(request, sizeof request->fusermount, &why) < 0) {
         snprintf(ret_message, WIRE_TEXT_MAX, "mount options: %s", why);
         return -EINVAL;
@@ -128,7 +129,7 @@ int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, ch
     return result;
 }
 
-uint64_t service_find(int socket, unsigned device) {
+uint64_t service_find(int socket, unsigned device, char ret_path[WIRE_PATH_MAX]) {
     static union wire_message answer;
     struct wire_plain request;
     uint64_t found = 0;
@@ -138,8 +139,10 @@ uint64_t service_find(int socket, unsigned device) {
         return 0;
     while (receive(socket, &answer, &none) == 0 && answer.header.type == WIRE_VOLUME) {
         close_fd(&none);
-        if (answer.volume.fuse_device == device)
+        if (answer.volume.fuse_device == device) {
             found = answer.volume.id;
+            snprintf(ret_path, WIRE_PATH_MAX, "%s", answer.volume.mount_point);
+        }
     }
     return found;
 }

@@ -20,9 +20,11 @@ int service_mount(int socket, int mount_point, const char *path, const char *opt
 
 /* By number, or by path where volume is 0. With lazy also while files are open, else -EBUSY
  * then. -ENOENT: no volume. */
-/* The volume among the caller's container's that has this device number; 0: none has. */
-uint64_t service_find(int socket, unsigned device);
 int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, char ret_message[WIRE_TEXT_MAX]);
+
+/* The volume among the caller's container's that has this device number, and the path at which it was mounted; 0: none
+ * has. */
+uint64_t service_find(int socket, unsigned device, char ret_path[WIRE_PATH_MAX]);
 
 /* Makes socket, to a service that was started anew, the life line of a volume of the one before.
  * -ENOENT: it is gone. */

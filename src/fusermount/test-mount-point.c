@@ -31,13 +31,17 @@ static int tear_down(void **state) {
 }
 
 /* What is expected is below base, unless it starts with '/'. */
-static void resolves(const char *text, const char *expected) {
+static void resolves_to(const char *text, bool follow, const char *expected) {
     char path[PATH_MAX], full[PATH_MAX + 64];
     snprintf(full, sizeof full, "%s%s", expected[0] == '/' ? "" : base, expected[0] == '/' ? expected : "/");
     if (expected[0] != '/')
         strcat(full, expected);
-    assert_int_equal(mount_point_resolve(text, path), 0);
+    assert_int_equal(mount_point_resolve(text, follow, path), 0);
     assert_string_equal(path, full);
+}
+
+static void resolves(const char *text, const char *expected) {
+    resolves_to(text, false, expected);
 }
 
 static void the_last_component_is_not_followed(void **state) {
@@ -57,14 +61,21 @@ static void the_last_component_is_not_followed(void **state) {
     resolves("/.", "/");
 }
 
+static void the_last_component_is_followed_on_request(void **state) {
+    resolves_to("link", true, "folder");
+    resolves_to("link/", true, "folder");
+    resolves_to("folder", true, "folder");
+    resolves_to("missing", true, "missing");
+}
+
 static void what_cannot_be_resolved_is_an_error(void **state) {
     char path[PATH_MAX], longest[PATH_MAX + 8];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    assert_int_equal(mount_point_resolve("", path), -EINVAL);
-    assert_int_equal(mount_point_resolve("missing/inner", path), -ENOENT);
-    assert_int_equal(mount_point_resolve("file/inner/deep", path), -ENOTDIR);
-    assert_int_equal(mount_point_resolve(longest, path), -ENAMETOOLONG);
+    assert_int_equal(mount_point_resolve("", false, path), -EINVAL);
+    assert_int_equal(mount_point_resolve("missing/inner", false, path), -ENOENT);
+    assert_int_equal(mount_point_resolve("file/inner/deep", false, path), -ENOTDIR);
+    assert_int_equal(mount_point_resolve(longest, false, path), -ENAMETOOLONG);
 }
 
 static int pin(const char *name, mode_t *ret_type) {
@@ -97,6 +108,7 @@ static void the_mount_table_is_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_component_is_not_followed),
+        cmocka_unit_test(the_last_component_is_followed_on_request),
         cmocka_unit_test(what_cannot_be_resolved_is_an_error),
         cmocka_unit_test(folders_and_files_are_pinned),
         cmocka_unit_test(the_mount_table_is_read),

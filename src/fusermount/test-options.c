@@ -89,7 +89,7 @@ static void the_kernel_gets_its_own_only(void **state) {
     struct options options;
     assert_int_equal(
         options_parse("fsname=x,allow_other,ro,default_permissions,max_read=1024,user_id=0,fd=9,rootmode=7,"
-                      "group_id=0,nonempty,large_read,auto_unmount",
+                      "group_id=0,nonempty,large_read,auto_unmount,x-gvfs-hide,x-systemd.requires=a,X-mount.mkdir",
                       &options),
         0);
     assert_string_equal(options.data, "allow_other,default_permissions,max_read=1024");

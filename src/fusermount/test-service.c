@@ -181,8 +181,6 @@ static void what_the_wire_cannot_carry_is_not_sent(void **state) {
     long_text[sizeof long_text - 1] = '\0';
     assert_int_equal(service_mount(peer.socket, 0, "/m", long_text, false, &volume, message), -ENAMETOOLONG);
     assert_string_equal(message, "mount options too long");
-    assert_int_equal(service_mount(peer.socket, 0, "/m", "fsname=\xff", false, &volume, message), -EINVAL);
-    assert_non_null(strstr(message, "UTF-8"));
     assert_int_equal(service_unmount(peer.socket, 0, "/\xff", false, message), -ENOENT);
     finish(&peer);
 }

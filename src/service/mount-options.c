@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/utf8.h"
+
+#define SOURCE_SHOWN 255
 
 enum kind {
     KIND_FLAG, /* sets a bool */
@@ -19,13 +22,14 @@ enum kind {
     KIND_IGNORED,
     KIND_ATIME, /* sets attributes */
     KIND_TEXT,
+    KIND_SOURCE,
     KIND_RAW_TEXT, /* backslashes stand for themselves */
     KIND_NUMBER,
     KIND_REFUSED,
 };
 
 struct known_option {
-    const char *name; /* with '=' where it takes a value */
+    const char *name; /* with '=' where it takes a value, with '-' where any rest may follow */
     enum kind kind;
     size_t offset, size;
     uint64_t value;
@@ -56,10 +60,12 @@ static const struct known_option known_options[] = {
     {"dev", KIND_IGNORED, 0, 0, 0},
     {"nonempty", KIND_IGNORED, 0, 0, 0},
     {"large_read", KIND_IGNORED, 0, 0, 0},
-    {"fsname=", KIND_TEXT, MEMBER(source), 0},
+    {"fsname=", KIND_SOURCE, MEMBER(source), 0},
     {"subtype=", KIND_TEXT, MEMBER(subtype), 0},
     {"unc=", KIND_RAW_TEXT, MEMBER(prefix), 0},
     {"max_read=", KIND_NUMBER, MEMBER(max_read), 0},
+    {"x-", KIND_IGNORED, 0, 0, 0}, /* and all that begin so: for programs that read /etc/fstab */
+    {"X-", KIND_IGNORED, 0, 0, 0},
     {"blkdev", KIND_REFUSED, 0, 0, 0},
     {"blksize=", KIND_REFUSED, 0, 0, 0},
 };
@@ -68,7 +74,8 @@ static const struct known_option *find(const char *option) {
     for (size_t i = 0; i < ARRAY_SIZE(known_options); i++) {
         const char *name = known_options[i].name;
         size_t length = strlen(name);
-        if (name[length - 1] == '=' ? strncmp(option, name, length) == 0 : strcmp(option, name) == 0)
+        if (name[length - 1] == '=' || name[length - 1] == '-' ? strncmp(option, name, length) == 0
+                                                               : strcmp(option, name) == 0)
             return &known_options[i];
     }
     return NULL;
@@ -86,6 +93,14 @@ static bool set_text(char *member, size_t size, const char *text, bool raw) {
     }
     member[used] = 0;
     return true;
+}
+
+/* The kernel shows 255 bytes of a source: a longer one loses its end. */
+static void set_source(char *member, size_t size, const char *text) {
+    char whole[WIRE_PATH_MAX];
+    (void)set_text(whole, sizeof whole, text, false); /* an option is no longer than that */
+    snprintf(member, size, "%.*s",
+             (int)utf8_boundary(whole, strlen(whole) < SOURCE_SHOWN ? strlen(whole) : SOURCE_SHOWN), whole);
 }
 
 static int apply(struct mount_options *options, const char *option, char *message, size_t size) {
@@ -114,6 +129,9 @@ static int apply(struct mount_options *options, const char *option, char *messag
             return 0;
         snprintf(message, size, "the value of option '%s' is too long", known->name);
         return -EINVAL;
+    case KIND_SOURCE:
+        set_source(member, known->size, value);
+        return 0;
     case KIND_NUMBER:
         errno = 0;
         number = strtoul(value, &end, 10);

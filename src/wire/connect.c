@@ -107,11 +107,15 @@ int wire_connect(const char *device, int timeout_ms, int *ret_socket) {
 }
 
 void wire_no_service_message(char *text, size_t size) {
+    const char *missing = exists(LINFSP_DEVICE_DIR) ? ""
+                                                    : "there is no " LINFSP_DEVICE_DIR
+                                                      " here: this is a chroot, a container that goes without "
+                                                      "LinFsp, or ";
     if (wire_in_container())
-        snprintf(
-            text, size,
-            "the LinFsp service is not running on the host of this container. It is started there, as root, by: %s",
-            LINFSP_START_COMMAND);
+        snprintf(text, size,
+                 "%sthe LinFsp service is not running on the host of this container. It is started there, as root, by: "
+                 "%s",
+                 missing, LINFSP_START_COMMAND);
     else
         snprintf(text, size, "the LinFsp service is not running. Start it, as root, by: %s", LINFSP_START_COMMAND);
 }

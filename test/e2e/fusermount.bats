@@ -160,9 +160,12 @@ same_unmount() {
     done
 }
 
-@test "fusermount: --sync-init of libfuse 3.18 is refused like any unknown option" {
-    same_for_both -- --sync-init -o rw -- "$at"
-    has "$did" "unrecognized option '--sync-init'" eof "exit 1"
+@test "fusermount: --sync-init of libfuse 3.18 is refused without a word" {
+    for user in root "$ordinary"; do
+        did=$(observe "$stand_in" -- --sync-init -o rw -- "$at")
+        has "$did" eof "mount none" "exit 1" || return
+        has_not "$did" err || return
+    done
 }
 
 @test "fusermount: also under the name fusermount" {
@@ -228,7 +231,7 @@ same_unmount() {
 }
 
 @test "fusermount: unknown options and wrong values" {
-    for options in foo foo=bar,ro ro,foo user=x x-gvfs-hide Ro nosuidx; do
+    for options in foo foo=bar,ro ro,foo user=x Ro nosuidx; do
         same_for_both -- -o "$options" "$at" || return
         has "$did" eof "unknown option" "mount none" "exit 1" || return
     done
@@ -242,11 +245,56 @@ same_unmount() {
     done
 }
 
-@test "fusermount: options longer than there is room for are refused, not cut" {
-    long=fsname=$(printf '%05000d' 0)
+@test "fusermount: options that begin with x- are for others" {
     for user in root "$ordinary"; do
-        did=$(observe "$stand_in" -- -o "$long" "$at")
-        has "$did" eof "mount options too long" "mount none" "exit 1"
+        did=$(observe "$stand_in" -- -o rw,x-gvfs-hide,x-systemd.requires=a.mount,X-mount.mkdir,subtype=x "$at")
+        has "$did" "fd fuse init" "mount fuse.x" "exit 0" || return
+    done
+}
+
+@test "fusermount: of a long name the beginning is shown, of other long options nothing is cut" {
+    for user in root "$ordinary"; do
+        for length in 255 256 511 600 3000; do
+            did=$(observe "$stand_in" -- -o "ro,fsname=$(printf "%0${length}d" 0),subtype=x" "$at")
+            has "$did" "fd fuse init" "mount fuse.x $(printf '%0255d' 0) ro" "exit 0" || return
+        done
+        did=$(observe "$stand_in" -- -o "fsname=$(printf 'ä%.0s' {1..400}),subtype=x" "$at")
+        has "$did" "mount fuse.x $(printf 'ä%.0s' {1..127}) rw" "exit 0" || return
+        did=$(observe "$stand_in" -- -o "fsname=$(printf '\\,%.0s' {1..400}),subtype=x" "$at")
+        has "$did" "mount fuse.x ,,,," "exit 0" || return
+        did=$(observe "$stand_in" -- -o "$(printf 'rw,%.0s' {1..1000})" "$at")
+        has "$did" eof "mount options too long" "mount none" "exit 1" || return
+    done
+}
+
+@test "fusermount: a user mounts where they may write, as the kernel sees it, and in sticky folders on their own only" {
+    user=$ordinary
+    install -d -m 775 -g "$ordinary" "$place/group"
+    install -d -m 777 "$place/open"
+    install -d -m 700 "$place/listed"
+    install -m 666 /dev/null "$place/open-file"
+    install -d -m 555 -o "$ordinary" "$place/mine-read-only"
+    for target in "$place/group" "$place/open" "$place/open-file"; do
+        at=$target
+        same -- "$target" || return
+        has "$did" "fd fuse init" "exit 0" || return
+    done
+    at=$place/mine-read-only
+    same -- "$at"
+    has "$did" "no write access" "exit 1"
+    if setfacl -m "u:$ordinary:rwx" "$place/listed" 2>/dev/null; then
+        at=$place/listed
+        same -- "$at"
+        has "$did" "mount fuse" "exit 0"
+    fi
+}
+
+@test "fusermount: -u follows a link to the mount point" {
+    for user in root "$ordinary"; do
+        serve_as "$user" "$stand_in"
+        as "$user" "$stand_in" -u "$place/link"
+        not mounted_here "$at"
+        end_server
     done
 }
 
