@@ -37,7 +37,8 @@ static int on_node_closed(sd_event_source *source, const struct inotify_event *e
 int fusermount_watch(struct volume *volume) {
     char path[96];
     node_path(volume, path, sizeof path);
-    return sd_event_add_inotify(volume->service->event, &volume->node_watch, path, IN_CLOSE, on_node_closed, volume);
+    return sd_event_add_inotify(volume->service->event, &volume->node_watch, path, IN_CLOSE_WRITE, on_node_closed,
+                                volume);
 }
 
 /* The path alone could be that of a file in some container, where it reads the same. Nothing is asked of the file

@@ -122,14 +122,26 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
     return 0;
 }
 
+/* The administrator's word, as libfuse's helper reads it. */
+static bool host_users_may_allow_other(void) {
+    _cleanup_fclose_ FILE *file = fopen("/etc/fuse.conf", "re");
+    char line[256], word[32], more[2];
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, " %31s %1s", word, more) == 1 && strcmp(word, "user_allow_other") == 0)
+            return true;
+    return false;
+}
+
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
                       char *ret_message, size_t size) {
     if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT,
                       "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
                       "/etc/linfsp.conf on the host");
-    if (silo->host && allow_other && !is_silo_root(silo, peer))
-        return refuse(ret_message, size, -EPERM, "option allow_other is root's alone on the host");
+    if (silo->host && allow_other && !is_silo_root(silo, peer) && !host_users_may_allow_other())
+        return refuse(ret_message, size, -EPERM,
+                      "option allow_other is root's alone on the host: user_allow_other in /etc/fuse.conf gives it to "
+                      "everybody");
     int r = network ? 0 : permission_disk(silo, ret_message, size); /* network volumes: where they are claimed */
     if (r < 0)
         return r;
@@ -153,7 +165,7 @@ int policy_share(const struct silo *silo, const struct volume *volume, char *ret
 
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network) {
     /* on the host other users, root first, are to be safe from an ordinary user's file system */
-    return !silo->host || network || is_silo_root(silo, peer);
+    return !silo->host || network || is_silo_root(silo, peer) || host_users_may_allow_other();
 }
 
 bool policy_may_end(const struct silo *silo, const struct ucred *peer, const struct volume *volume) {
