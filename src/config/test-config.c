@@ -52,8 +52,8 @@ static int read_all(struct config **ret_config) {
 static void a_missing_file_means_the_defaults(void **state) {
     struct config *config;
     assert_int_equal(read_all(&config), 0);
-    assert_int_equal(config->limits.volumes_per_silo, 64);
-    assert_int_equal(config->limits.connections_per_silo, 128);
+    assert_int_equal(config->limits.volumes_per_silo, 1000);
+    assert_int_equal(config->limits.connections_per_silo, 1200);
     assert_true(config->limits.request_timeout >= 300);
     assert_true(config->limits.network_volumes);
     assert_true(list_empty(&config->rules));

@@ -129,6 +129,9 @@ user_memfs() {
 }
 
 @test "host: one ordinary user with all the connections and volumes there are keeps out neither root nor another user" {
+    service_stop
+    printf 'max_volumes_per_silo = 64\nmax_connections_per_silo = 128\n' >"$BATS_TEST_TMPDIR/linfsp.conf"
+    service_start "--config=$BATS_TEST_TMPDIR/linfsp.conf"
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_ROOT/src" -o "$LINFSP_STATE/user/client" "$LINFSP_ROOT/test/helpers/hostile-client.c"
     "${user[@]}" "$LINFSP_STATE/user/client" crowd /run/linfsp/host/disk 2000 >"$BATS_TEST_TMPDIR/crowd" 2>&1 3>&- &
     client=$!
@@ -155,6 +158,8 @@ user_memfs() {
     done
     "${user[@]}" "$linfsp" umount --all
     wait_until 5 no_host_volumes
+    service_stop
+    service_start
 }
 
 # A container that a user makes, in a user namespace of its own: `bubble UID`. Its pid goes to $bubbles.
