@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 
 static const struct verb *const verbs[] = {
-    &verb_start,   &verb_stop,  &verb_status, &verb_silos,  &verb_volumes, &verb_umount, &verb_share,
-    &verb_unshare, &verb_path,  &verb_run,    &verb_bench,  &verb_cdi,     &verb_doctor, &verb_version,
-    &verb_help,    &verb_await, &verb_hook,   &verb_policy, &verb_reload,  &verb_events,
+    &verb_start, &verb_stop,   &verb_status, &verb_silos,  &verb_volumes, &verb_umount,     &verb_share, &verb_unshare,
+    &verb_path,  &verb_run,    &verb_bench,  &verb_cdi,    &verb_doctor,  &verb_version,    &verb_help,  &verb_await,
+    &verb_hook,  &verb_policy, &verb_reload, &verb_events, &verb_wine,    &verb_wine_setup,
 };
 
 static const struct verb *find_verb(const char *name) {
@@ -25,7 +25,7 @@ static void show_overview(FILE *to) {
                 "File systems that are ordinary programs, in any container.\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (verbs[i]->summary)
-            fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+            fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
     fprintf(to, "\nOn the host, as root:\n"
                 "  linfsp start\n"
                 "Then in any container:\n"
