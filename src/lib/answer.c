@@ -20,8 +20,10 @@
 /* vector[0] is left for the header. */
 static int send_vector(struct linfsp_request *request, int error, struct iovec *vector, int count, size_t body) {
     /* the fast path of a trace that is off is this one test */
-    if (request->session->trace)
+    if (fsp_is_traced(request->session))
         fsp_trace_answer(request, error, body);
+    if (request->session->meters)
+        fsp_meters_count(request, error, body);
     request->answer.header = (struct fuse_out_header){
         .len = (uint32_t)(sizeof(struct fuse_out_header) + body),
         .error = error,

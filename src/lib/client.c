@@ -271,6 +271,7 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     volume->lifeline.fuse = volume->session.fds[0];
     volume->lifeline.device = volume->network ? "net" : "disk";
     fsp_lifeline_attached(&volume->lifeline, socket, created);
+    fsp_meters_open(&volume->session, created->volume);
     return 0;
 }
 

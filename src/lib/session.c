@@ -137,6 +137,8 @@ static void note_caller(struct fsp_channel *channel, pid_t pid) {
 static void begin_request(struct fsp_channel *channel, const struct fuse_in_header *header) {
     struct linfsp_request *request = channel->request;
     request->channel = channel;
+    if (channel->session->meters)
+        request->begun_at = fsp_now_ns();
     request->unique = header->unique;
     request->inode = header->nodeid;
     request->opcode = header->opcode;
@@ -169,7 +171,7 @@ void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header 
     struct linfsp_request *request = channel->request;
     bool silent = false;
     begin_request(channel, header);
-    if (channel->session->trace)
+    if (fsp_is_traced(channel->session))
         fsp_trace_request(request, head, rest, rest_size);
     int r = fsp_dispatch(request, head, rest, rest_size, &silent);
     atomic_store_explicit(&channel->serving, 0, memory_order_relaxed);
@@ -530,6 +532,7 @@ void fsp_session_destroy(struct fsp_session *session) {
     if (session->n_fds == 0)
         return;
     fsp_channels_free(session);
+    fsp_meters_close(session);
     for (unsigned i = 0; i < FSP_DETACHED_BUCKETS; i++)
         free_list(session->detached[i]);
     free_list(session->free_requests);

@@ -30,6 +30,7 @@
 #include "lib/loop.h"
 #include "lib/placement.h"
 #include "linfsp/linfsp.h"
+#include "wire/meters.h"
 
 #define FSP_PAGE_SIZE ((size_t)4096)
 /* What stands before the data of a write. */
@@ -68,6 +69,7 @@ struct fsp_answer {
 struct linfsp_request {
     struct fsp_session *session;
     struct fsp_channel *channel; /* which fetched it: answered on its fd */
+    int64_t begun_at; /* ns; where there are meters */
     uint64_t unique;
     uint64_t inode;
     uint32_t opcode;
@@ -141,6 +143,8 @@ struct fsp_session {
     struct linfsp_operations operations;
     void *context;
     void (*trace)(void *context, const char *line);
+    struct meters *meters; /* NULL: none */
+    int meters_fd;
     struct linfsp_threads threads; /* start NULL: our own */
     uint64_t flags; /* FUSE_INIT's, in force */
     uint64_t granted; /* LINFSP_WANT_* */
@@ -280,7 +284,22 @@ const char *fsp_opcode_name(uint32_t opcode);
 int fsp_dispatch(struct linfsp_request *request, const void *head, const char *rest, size_t rest_size,
                  bool *ret_silent);
 
-/* ---- trace.c: only where session->trace is set ----------------------------------------------------------------- */
+/* ---- meters.c -------------------------------------------------------------------------------------------------- */
+
+/* Makes the counters of that volume, if they can be had: nothing depends on them. */
+void fsp_meters_open(struct fsp_session *session, uint64_t volume);
+void fsp_meters_close(struct fsp_session *session);
+/* An answer of body bytes is about to be sent. Only where there are meters, as the next. */
+void fsp_meters_count(const struct linfsp_request *request, int error, size_t body);
+void fsp_meters_trace(struct fsp_session *session, const char *line);
+
+/* Whether somebody wants lines: the program, or `linfsp trace`. */
+static inline bool fsp_is_traced(const struct fsp_session *session) {
+    return session->trace ||
+           (session->meters && atomic_load_explicit(&session->meters->trace_credit, memory_order_relaxed) > 0);
+}
+
+/* ---- trace.c: only where fsp_is_traced --------------------------------------------------------------- */
 void fsp_trace_request(const struct linfsp_request *request, const void *head, const char *rest, size_t rest_size);
 void fsp_trace_answer(const struct linfsp_request *request, int error, size_t size);
 

@@ -55,6 +55,13 @@ static void read_range(const struct linfsp_request *request, const void *head, c
     }
 }
 
+static void emit(struct fsp_session *session, const char *line) {
+    if (session->trace)
+        session->trace(session->context, line);
+    if (session->meters)
+        fsp_meters_trace(session, line);
+}
+
 void fsp_trace_request(const struct linfsp_request *request, const void *head, const char *rest, size_t rest_size) {
     char name[FSP_NAME_MAX * 4 + 8] = "", new_name[FSP_NAME_MAX * 4 + 8] = "", range[64] = "";
     if (has_name(request->opcode)) {
@@ -73,7 +80,7 @@ void fsp_trace_request(const struct linfsp_request *request, const void *head, c
     snprintf(line, sizeof line, "%" PRIu64 " %s inode %" PRIu64 "%s%s%s uid %u pid %d", request->unique,
              fsp_opcode_name(request->opcode), request->inode, name, new_name, range, (unsigned)request->uid,
              (int)request->pid);
-    request->session->trace(request->session->context, line);
+    emit(request->session, line);
 }
 
 void fsp_trace_answer(const struct linfsp_request *request, int error, size_t size) {
@@ -83,5 +90,5 @@ void fsp_trace_answer(const struct linfsp_request *request, int error, size_t si
         snprintf(line + used, sizeof line - (size_t)used, "%s", strerror(-error));
     else
         snprintf(line + used, sizeof line - (size_t)used, "ok, %zu bytes", size);
-    request->session->trace(request->session->context, line);
+    emit(request->session, line);
 }
