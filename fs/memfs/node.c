@@ -311,9 +311,8 @@ static bool is_just_before(struct timespec time, int64_t seconds, uint32_t ns) {
     return seconds - time.tv_sec <= 1 && behind > 0 && behind <= tick;
 }
 
-/* The kernel has written it. Whether the writer would have kept setuid we cannot know. */
-static void was_written(struct volume *volume, struct node *node, struct timespec when) {
-    node_kill_privileges(volume, node);
+/* The kernel has written it. What that took away of the mode it has asked for already (privileges.h). */
+static void was_written(struct node *node, struct timespec when) {
     if (!is_just_before(when, node->mtime, node->mtime_ns)) {
         node->mtime = when.tv_sec;
         node->mtime_ns = (uint32_t)when.tv_nsec;
@@ -331,7 +330,7 @@ void node_refresh(struct volume *volume, struct node *node) {
     data_file_look(&node->data, &volume->space, &status);
     bool written = !is_same(status.st_mtim, node->mtime, node->mtime_ns);
     if (written)
-        was_written(volume, node, status.st_mtim);
+        was_written(node, status.st_mtim);
     if (!is_same(status.st_atim, node->atime, node->atime_ns) && node_needs_atime(node) &&
         is_before(node->atime, node->atime_ns, status.st_atim.tv_sec, (uint32_t)status.st_atim.tv_nsec)) {
         node->atime = status.st_atim.tv_sec;
@@ -380,21 +379,23 @@ void node_stat(struct volume *volume, struct node *node, struct stat *ret_stat) 
         unlock_shared(&node->lock);
 }
 
-void node_kill_privileges(struct volume *volume, struct node *node) {
+bool node_kill_privileges(struct volume *volume, struct node *node, gid_t group, const struct linfsp_caller *caller) {
+    uint16_t before = node->permissions;
     if (S_ISDIR(node->type))
-        return;
-    if (node->permissions & S_ISUID || (node->permissions & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-        node->permissions &= (uint16_t) ~(S_ISUID | (node->permissions & S_IXGRP ? S_ISGID : 0));
+        return false;
+    if (before & (S_ISUID | S_ISGID))
+        node->permissions = (uint16_t)privileges_left(before, group, caller);
     if (node->xattrs)
         xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
+    return node->permissions != before;
 }
 
-void node_changed_content(struct volume *volume, struct node *node, bool kill_suidgid) {
-    if (kill_suidgid)
-        node_kill_privileges(volume, node);
-    else if (node->xattrs)
+bool node_changed_content(struct volume *volume, struct node *node, const struct linfsp_caller *kill) {
+    bool changed = kill && node_kill_privileges(volume, node, node->gid, kill);
+    if (!kill && node->xattrs)
         xattr_remove(&node->xattrs, &volume->space, XATTR_CAPABILITY);
     node_touch(node, MTIME | CTIME);
+    return changed;
 }
 
 void node_set_permissions(struct node *node, mode_t mode) {

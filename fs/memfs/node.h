@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "../common/privileges.h"
 #include "../common/seek.h"
 #include "data.h"
 #include "directory.h"
@@ -51,7 +52,8 @@ struct node {
     uint32_t links;
     _Atomic uint32_t opens; /* where they are counted */
     _Atomic uint32_t spelling_shown; /* spelling.c: the last one to be dropped from the kernel's cache, 0: none */
-    bool passing; /* pass.c: open, and the kernel reads and writes it by itself */
+    uint32_t passing : 1; /* pass.c: open, and the kernel reads and writes it by itself */
+    uint32_t writers : 31; /* pass.c: how often it is open for writing */
     uint32_t atime_ns, mtime_ns, ctime_ns;
     int64_t atime, mtime, ctime;
     struct xattr *xattrs;
@@ -105,6 +107,7 @@ struct volume {
     struct node_table table;
     struct node *root;
     struct seeks seeks;
+    struct privileges privileges;
 };
 
 /* Makes an empty volume with its root: 0777, uid 0 and gid 0 until they are set. Options are set by the caller. */
@@ -139,12 +142,12 @@ void node_stat(struct volume *volume, struct node *node, struct stat *ret_stat);
 void node_refresh(struct volume *volume, struct node *node);
 /* Its times were set, or its content changed, by us: the memory file is to show that. Lock held exclusively. */
 void node_settle(const struct node *node);
-/* Clears setuid, setgid where the group may execute, and file capabilities, as a change of content or owner has to.
- * Lock held exclusively. */
-void node_kill_privileges(struct volume *volume, struct node *node);
-/* Content has changed: mtime and ctime, file capabilities, and with kill_suidgid the mode's bits too. Lock held
- * exclusively. */
-void node_changed_content(struct volume *volume, struct node *node, bool kill_suidgid);
+/* Clears setuid, setgid and file capabilities, as a change of content or owner by that caller has to (privileges.h).
+ * group: the node's before that. Whether the mode has changed. Lock held exclusively. */
+bool node_kill_privileges(struct volume *volume, struct node *node, gid_t group, const struct linfsp_caller *caller);
+/* Content has changed: mtime, ctime, and file capabilities; and where kill is not NULL, that caller's change takes
+ * setuid and setgid away. Whether the mode has changed. Lock held exclusively. */
+bool node_changed_content(struct volume *volume, struct node *node, const struct linfsp_caller *kill);
 /* Sets the permission bits and keeps the access ACL in step. Lock held exclusively. */
 void node_set_permissions(struct node *node, mode_t mode);
 

@@ -46,8 +46,48 @@ static int set_size(struct volume *volume, struct node *node, uint64_t size) {
     return 0;
 }
 
+/* Set-user-ID and the like, as privileges.h has it. group: the node's before that. */
+static void kill_privileges(linfsp_request *request, struct node *node, gid_t group, uint32_t set) {
+    struct volume *volume = volume_of(request);
+    struct linfsp_caller caller;
+    linfsp_request_caller(request, &caller);
+    if (set & (LINFSP_SET_UID | LINFSP_SET_GID | LINFSP_SET_KILL_SUIDGID))
+        node_kill_privileges(volume, node, group, &caller);
+}
+
+static enum privileges_open how_opened(const struct volume *volume, const struct node *node) {
+    if (!volume->pass || !volume->counts_opens)
+        return PRIVILEGES_UNKNOWN;
+    return node->writers == 0 ? PRIVILEGES_NOBODY_WRITES
+           : node->passing    ? PRIVILEGES_PASSED_THROUGH
+                              : PRIVILEGES_UNKNOWN;
+}
+
+/* A SETATTR that sets nothing. */
+static int set_nothing(linfsp_request *request, struct node *node) {
+    struct volume *volume = volume_of(request);
+    struct linfsp_caller caller;
+    struct stat status = {.st_mode = (mode_t)node->type | node->permissions, .st_uid = node->uid, .st_gid = node->gid};
+    linfsp_request_caller(request, &caller);
+    switch (privileges_judge(&volume->privileges, node_inode(node), &status, how_opened(volume, node), &caller)) {
+    case PRIVILEGES_REFUSED:
+        return -EPERM;
+    case PRIVILEGES_GO:
+        node_kill_privileges(volume, node, node->gid, &caller);
+        break;
+    case PRIVILEGES_LATER:
+        return 0;
+    default:
+        break;
+    }
+    node_touch(node, CTIME);
+    return 0;
+}
+
 /* What may fail comes first. */
-static int set_attributes(struct volume *volume, struct node *node, const struct stat *attributes, uint32_t set) {
+static int set_attributes(linfsp_request *request, struct node *node, const struct stat *attributes, uint32_t set) {
+    struct volume *volume = volume_of(request);
+    gid_t group = node->gid;
     int r = set & LINFSP_SET_SIZE ? set_size(volume, node, (uint64_t)attributes->st_size) : 0;
     if (r < 0)
         return r;
@@ -55,8 +95,7 @@ static int set_attributes(struct volume *volume, struct node *node, const struct
         node->uid = attributes->st_uid;
     if (set & LINFSP_SET_GID)
         node->gid = attributes->st_gid;
-    if (set & (LINFSP_SET_UID | LINFSP_SET_GID | LINFSP_SET_KILL_SUIDGID))
-        node_kill_privileges(volume, node);
+    kill_privileges(request, node, group, set);
     if (set & LINFSP_SET_MODE)
         node_set_permissions(node, attributes->st_mode);
     set_times(node, attributes, set);
@@ -70,7 +109,7 @@ int memfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *at
     struct stat result;
     lock_exclusive(&node->lock);
     node_refresh(volume, node);
-    int r = set_attributes(volume, node, attributes, set);
+    int r = set == 0 ? set_nothing(request, node) : set_attributes(request, node, attributes, set);
     node_settle(node);
     unlock_exclusive(&node->lock);
     if (r < 0)
@@ -222,6 +261,12 @@ int memfs_listxattr(linfsp_request *request, uint64_t inode, size_t size) {
     return 0;
 }
 
+static void note_removal(linfsp_request *request, uint64_t inode) {
+    struct linfsp_caller caller;
+    linfsp_request_caller(request, &caller);
+    privileges_note_removal(&volume_of(request)->privileges, inode, &caller);
+}
+
 int memfs_removexattr(linfsp_request *request, uint64_t inode, const char *name) {
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
@@ -230,6 +275,8 @@ int memfs_removexattr(linfsp_request *request, uint64_t inode, const char *name)
         return r;
     lock_exclusive(&node->lock);
     r = xattr_remove(&node->xattrs, &volume->space, name);
+    if (r == 0 && strcmp(name, XATTR_CAPABILITY) == 0)
+        note_removal(request, inode);
     if (r == -ENODATA && is_acl(name))
         r = 0; /* a mode is an ACL too: removing what is not there is no error */
     if (r == 0)

@@ -20,15 +20,24 @@ static struct node *file_node_of(struct volume *volume, uint64_t inode) {
     return S_ISREG(node->type) ? node : NULL;
 }
 
+/* The kernel takes a mode that it remembers for right still. For attributes alone it takes no lock. */
+static void show_mode(const struct volume *volume, const struct node *node) {
+    (void)linfsp_notify_inode(volume->mounted, node_inode(node), -1, 0);
+}
+
 /* ---- open and release ------------------------------------------------------------------------------------------ */
 
-static void truncate_opened(struct volume *volume, struct node *node, bool kill_suidgid) {
+static void truncate_opened(linfsp_request *request, struct volume *volume, struct node *node) {
+    struct linfsp_caller caller;
+    linfsp_request_caller(request, &caller);
     lock_exclusive(&node->lock);
     node_refresh(volume, node);
     data_set_size(&node->data, &volume->space, 0);
-    node_changed_content(volume, node, kill_suidgid);
+    bool lost = node_changed_content(volume, node, linfsp_request_kill_suidgid(request) ? &caller : NULL);
     node_settle(node);
     unlock_exclusive(&node->lock);
+    if (lost)
+        show_mode(volume, node);
 }
 
 int memfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
@@ -37,10 +46,10 @@ int memfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file
     if (!node)
         return -EINVAL;
     if (file->flags & O_TRUNC)
-        truncate_opened(volume, node, linfsp_request_kill_suidgid(request));
+        truncate_opened(request, volume, node);
     count_open(volume, node, file);
     if (linfsp_reply_open(request, file) < 0)
-        uncount_open(volume, node);
+        uncount_open(volume, node, file);
     return 0;
 }
 
@@ -48,7 +57,7 @@ int memfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *f
     struct volume *volume = volume_of(request);
     struct node *node = node_of(volume, inode);
     linfsp_reply_done(request);
-    uncount_open(volume, node);
+    uncount_open(volume, node, file);
     return 0;
 }
 
@@ -125,6 +134,17 @@ static int reply_written(const struct delayed *io) {
     return 0;
 }
 
+/* What comes from the page cache was written through a mapping, which takes no capabilities away. */
+static bool was_written(linfsp_request *request, struct volume *volume, struct node *node, uint32_t flags) {
+    struct linfsp_caller caller;
+    if (flags & LINFSP_WRITE_CACHE) {
+        node_touch(node, MTIME | CTIME);
+        return false;
+    }
+    linfsp_request_caller(request, &caller);
+    return node_changed_content(volume, node, flags & LINFSP_WRITE_KILL_SUIDGID ? &caller : NULL);
+}
+
 int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                 off_t offset, uint32_t flags) {
     struct volume *volume = volume_of(request);
@@ -136,16 +156,26 @@ int memfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *fil
     if ((file->flags & O_APPEND) && !(flags & LINFSP_WRITE_CACHE))
         offset = (off_t)node->data.size;
     int64_t written = write_file(volume, node, (uint64_t)offset, data, size);
-    if (written > 0)
-        node_changed_content(volume, node, flags & LINFSP_WRITE_KILL_SUIDGID);
+    bool lost = written > 0 && was_written(request, volume, node, flags);
     node_settle(node);
     unlock_exclusive(&node->lock);
     if (written < 0)
         return (int)written;
+    if (lost)
+        show_mode(volume, node);
     return delay(volume->delay, &(struct delayed){.run = reply_written, .request = request, .size = (size_t)written});
 }
 
 /* ---- ranges ---------------------------------------------------------------------------------------------------- */
+
+/* By a request that does not say itself whether it takes privileges away. */
+static bool take_privileges(linfsp_request *request, struct node *node) {
+    struct volume *volume = volume_of(request);
+    struct linfsp_caller caller;
+    linfsp_request_caller(request, &caller);
+    bool due = privileges_are_due(&volume->privileges, node_inode(node), &caller);
+    return node_changed_content(volume, node, due ? &caller : NULL);
+}
 
 static int change_range(struct volume *volume, struct node *node, int mode, uint64_t offset, uint64_t length) {
     if (!(mode & FALLOC_FL_PUNCH_HOLE))
@@ -181,14 +211,17 @@ int memfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file 
         return -ENOSPC;
     lock_exclusive(&node->lock);
     node_refresh(volume, node);
+    bool lost = false;
     int r = change_range(volume, node, mode, (uint64_t)offset, (uint64_t)length);
     if (r == 0) {
         if (!(mode & FALLOC_FL_KEEP_SIZE) && end > node->data.size)
             data_set_size(&node->data, &volume->space, end);
-        node_changed_content(volume, node, true);
+        lost = take_privileges(request, node);
     }
     node_settle(node);
     unlock_exclusive(&node->lock);
+    if (lost)
+        show_mode(volume, node);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
@@ -214,8 +247,9 @@ static void refresh(struct volume *volume, struct node *node) {
 }
 
 /* Both locked, the source perhaps the target. */
-static int64_t copy_range(struct volume *volume, struct node *from, uint64_t offset_in, struct node *to,
-                          uint64_t offset_out, uint64_t length) {
+static int64_t copy_range(linfsp_request *request, struct node *from, uint64_t offset_in, struct node *to,
+                          uint64_t offset_out, uint64_t length, bool *lost) {
+    struct volume *volume = volume_of(request);
     if (offset_in >= from->data.size)
         return 0;
     if (length > from->data.size - offset_in)
@@ -228,7 +262,7 @@ static int64_t copy_range(struct volume *volume, struct node *from, uint64_t off
     pass_grow(volume, to, offset_out + allowed);
     int64_t copied = data_copy(&to->data, &volume->space, offset_out, &from->data, offset_in, allowed);
     if (copied > 0)
-        node_changed_content(volume, to, true);
+        *lost = take_privileges(request, to);
     node_settle(to);
     return copied;
 }
@@ -247,9 +281,12 @@ int memfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct lin
     if (from->index > to->index)
         lock_shared(&from->lock);
     node_refresh(volume, to);
-    int64_t copied = copy_range(volume, from, (uint64_t)offset_in, to, (uint64_t)offset_out, length);
+    bool lost = false;
+    int64_t copied = copy_range(request, from, (uint64_t)offset_in, to, (uint64_t)offset_out, length, &lost);
     unlock_exclusive(&to->lock);
     if (from != to)
         unlock_shared(&from->lock);
+    if (lost)
+        show_mode(volume, to);
     return copied < 0 ? (int)copied : (linfsp_reply_written(request, (size_t)copied), 0);
 }

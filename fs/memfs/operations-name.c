@@ -225,7 +225,7 @@ static int reply_created(linfsp_request *request, struct node *node, struct linf
     count_open(volume, node, file);
     fill_entry(volume, node, true, &entry);
     if (linfsp_reply_create(request, &entry, file) < 0) {
-        uncount_open(volume, node);
+        uncount_open(volume, node, file);
         node_drop(volume, node, 1);
     }
     return 0;

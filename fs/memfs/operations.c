@@ -79,10 +79,11 @@ void count_open(struct volume *volume, struct node *node, struct linfsp_file *fi
         atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed);
 }
 
-void uncount_open(struct volume *volume, struct node *node) {
+void uncount_open(struct volume *volume, struct node *node, const struct linfsp_file *file) {
     if (!volume->counts_opens)
         return;
-    bool last = volume->pass && S_ISREG(node->type) ? pass_close(volume, node) : atomic_fetch_sub(&node->opens, 1) == 1;
+    bool last =
+        volume->pass && S_ISREG(node->type) ? pass_close(volume, node, file) : atomic_fetch_sub(&node->opens, 1) == 1;
     if (last && volume->purge)
         linfsp_notify_inode(volume->mounted, node_inode(node), 0, 0);
     node_drop(volume, node, 1);

@@ -44,7 +44,7 @@ bool keeps_pages(const struct volume *volume);
 /* A file is being opened: counts that and says how the kernel is to treat it. */
 void count_open(struct volume *volume, struct node *node, struct linfsp_file *file);
 /* It is closed, or could not be opened after all; node may be gone. */
-void uncount_open(struct volume *volume, struct node *node);
+void uncount_open(struct volume *volume, struct node *node, const struct linfsp_file *file);
 
 /* ---- operations, one file a kind ------------------------------------------------------------------------------- */
 

@@ -102,6 +102,7 @@ static bool is_to_be_watched(struct volume *volume, const struct node *node) {
 void pass_open(struct volume *volume, struct node *node, struct linfsp_file *file) {
     bool writes = (file->flags & O_ACCMODE) != O_RDONLY;
     lock_exclusive(&node->lock);
+    node->writers += writes;
     if (atomic_fetch_add_explicit(&node->opens, 1, memory_order_relaxed) == 0 && (node->passing = start(volume, node)))
         list(volume->pass, node);
     if (node->passing) {
@@ -113,8 +114,9 @@ void pass_open(struct volume *volume, struct node *node, struct linfsp_file *fil
     unlock_exclusive(&node->lock);
 }
 
-bool pass_close(struct volume *volume, struct node *node) {
+bool pass_close(struct volume *volume, struct node *node, const struct linfsp_file *file) {
     lock_exclusive(&node->lock);
+    node->writers -= (file->flags & O_ACCMODE) != O_RDONLY;
     bool last = atomic_fetch_sub_explicit(&node->opens, 1, memory_order_relaxed) == 1;
     if (node->passing) {
         node_refresh(volume, node);

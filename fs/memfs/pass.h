@@ -40,7 +40,7 @@ void pass_grow(struct volume *volume, struct node *node, uint64_t size);
 /* A regular file is opened: says how. Takes its lock. */
 void pass_open(struct volume *volume, struct node *node, struct linfsp_file *file);
 /* It is closed. Whether that was the last time it was open. */
-bool pass_close(struct volume *volume, struct node *node);
+bool pass_close(struct volume *volume, struct node *node, const struct linfsp_file *file);
 /* What the kernel has written to open files counts from here on. */
 void pass_refresh(struct volume *volume);
 /* Content goes. pass may be NULL. */

@@ -50,11 +50,17 @@ static void test_attributes(void **state) {
     assert_int_equal(status.st_size, 1);
     assert_int_equal(status.st_blocks, 8);
     assert_int_equal(status.st_ino, node->number);
-    node_kill_privileges(&volume, node);
+    const struct linfsp_caller member = {.uid = 77, .gid = 2};
+    assert_true(node_kill_privileges(&volume, node, 2, &member));
     assert_int_equal(node->permissions, 0755);
+    assert_false(node_kill_privileges(&volume, node, 2, &member));
     node->permissions = S_ISGID | 0644; /* a mark for locking, not for executing */
-    node_kill_privileges(&volume, node);
+    assert_false(node_changed_content(&volume, node, &member));
     assert_int_equal(node->permissions, S_ISGID | 0644);
+    node->permissions = 06755;
+    assert_false(node_changed_content(&volume, node, NULL));
+    assert_int_equal(node->permissions, 06755);
+    node->permissions = 0755;
     assert_true(node_needs_atime(node));
     node->atime = node->mtime + 1;
     assert_false(node_needs_atime(node));

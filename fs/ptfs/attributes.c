@@ -47,23 +47,88 @@ static int set_owner(int fd, const struct stat *attributes, uint32_t set) {
     return fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-int ptfs_kill_suidgid(int fd) {
-    struct stat status;
+/* As privileges.h has it, for a file that is not its group's `group` any more perhaps. Whether anything went. */
+static int kill_suidgid(linfsp_request *request, int fd, const struct stat *status, gid_t group) {
+    struct linfsp_caller caller;
     char path[PTFS_FD_PATH_MAX];
+    if (!(status->st_mode & (S_ISUID | S_ISGID)) || S_ISDIR(status->st_mode))
+        return 0;
+    linfsp_request_caller(request, &caller);
+    mode_t left = privileges_left(status->st_mode & 07777, group, &caller);
+    if (left == (status->st_mode & 07777))
+        return 0;
     ptfs_fd_path(fd, path);
+    return chmod(path, left) < 0 ? -errno : 1;
+}
+
+int ptfs_kill_suidgid(linfsp_request *request, uint64_t inode, int fd) {
+    struct stat status;
     if (fstat(fd, &status) < 0)
         return -errno;
-    mode_t mode = status.st_mode & 07777 & ~(mode_t)S_ISUID;
-    if (mode & S_IXGRP)
-        mode &= ~(mode_t)S_ISGID;
-    return mode == (status.st_mode & 07777) || chmod(path, mode) == 0 ? 0 : -errno;
+    int r = kill_suidgid(request, fd, &status, status.st_gid);
+    if (r > 0) /* the kernel takes the mode that it remembers for right still */
+        (void)linfsp_notify_inode(ptfs_of(request)->volume, inode, -1, 0);
+    return r < 0 ? r : 0;
+}
+
+void ptfs_take_suidgid(linfsp_request *request, uint64_t inode, int fd) {
+    struct linfsp_caller caller;
+    linfsp_request_caller(request, &caller);
+    if (privileges_are_due(&ptfs_of(request)->privileges, inode, &caller))
+        (void)ptfs_kill_suidgid(request, inode, fd);
+}
+
+static enum privileges_open how_opened(struct ptfs *ptfs, uint64_t inode) {
+    struct node *node = node_of(&ptfs->nodes, inode);
+    pthread_mutex_lock(&node->lock);
+    enum privileges_open open = node->writers == 0     ? PRIVILEGES_NOBODY_WRITES
+                                : node->backing_id > 0 ? PRIVILEGES_PASSED_THROUGH
+                                                       : PRIVILEGES_UNKNOWN;
+    pthread_mutex_unlock(&node->lock);
+    return open;
+}
+
+/* A SETATTR that sets nothing: chown(2) with -1, or what comes ahead of a change of content (privileges.h). */
+static int set_nothing(linfsp_request *request, uint64_t inode, int fd) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct linfsp_caller caller;
+    struct stat status;
+    int r = 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    linfsp_request_caller(request, &caller);
+    switch (privileges_judge(&ptfs->privileges, inode, &status, how_opened(ptfs, inode), &caller)) {
+    case PRIVILEGES_REFUSED:
+        return -EPERM;
+    case PRIVILEGES_LATER:
+        return 0;
+    case PRIVILEGES_GO:
+        r = kill_suidgid(request, fd, &status, status.st_gid);
+        break;
+    default:
+        break;
+    }
+    if (r < 0)
+        return r;
+    /* ctime, also where nothing went; with the bits that stay, since our own chown would take them */
+    mode_t stay = r > 0 ? 0 : status.st_mode & (S_ISUID | S_ISGID);
+    char path[PTFS_FD_PATH_MAX];
+    ptfs_fd_path(fd, path);
+    if (stay && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode))
+        return chmod(path, status.st_mode & 07777) < 0 ? -errno : 0;
+    return fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
                  struct linfsp_file *file_or_null) {
     int fd = node_of(&ptfs_of(request)->nodes, inode)->fd, r;
     char path[PTFS_FD_PATH_MAX];
+    struct stat before = {0};
     ptfs_fd_path(fd, path);
+    if (set == 0)
+        return (r = set_nothing(request, inode, fd)) < 0 ? r : reply_status(request, fd);
+    if ((set & LINFSP_SET_KILL_SUIDGID) && fstat(fd, &before) < 0)
+        return -errno;
     if ((set & LINFSP_SET_MODE) && chmod(path, attributes->st_mode & 07777) < 0)
         return -errno;
     if ((r = set_owner(fd, attributes, set)) < 0)
@@ -75,7 +140,7 @@ int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *att
                               : truncate(path, attributes->st_size)) < 0)
             return -errno;
     }
-    if ((set & LINFSP_SET_KILL_SUIDGID) && (r = ptfs_kill_suidgid(fd)) < 0)
+    if ((set & LINFSP_SET_KILL_SUIDGID) && (r = kill_suidgid(request, fd, &before, before.st_gid)) < 0)
         return r;
     if ((r = set_times(fd, path, attributes, set)) < 0)
         return r;
@@ -87,73 +152,5 @@ int ptfs_statfs(linfsp_request *request, uint64_t inode) {
     if (fstatvfs(node_of(&ptfs_of(request)->nodes, inode)->fd, &statistics) < 0)
         return -errno;
     linfsp_reply_statfs(request, &statistics);
-    return 0;
-}
-
-/* Follows a symbolic link's own descriptor to the link's target, so links have no xattrs here: user.* is not for them
- * anyway. */
-static int xattr_path(linfsp_request *request, uint64_t inode, char path[PTFS_FD_PATH_MAX]) {
-    struct node *node = node_of(&ptfs_of(request)->nodes, inode);
-    struct stat status;
-    if (fstat(node->fd, &status) < 0)
-        return -errno;
-    ptfs_fd_path(node->fd, path);
-    return S_ISLNK(status.st_mode) ? -EOPNOTSUPP : 0;
-}
-
-int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size, int flags,
-                  bool kill_sgid) {
-    char path[PTFS_FD_PATH_MAX];
-    int r = xattr_path(request, inode, path);
-    if (r < 0)
-        return r;
-    if (setxattr(path, name, value, size, flags) < 0)
-        return -errno;
-    linfsp_reply_done(request);
-    return 0;
-}
-
-int ptfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size) {
-    char path[PTFS_FD_PATH_MAX];
-    int r = xattr_path(request, inode, path);
-    if (r < 0)
-        return r == -EOPNOTSUPP ? -ENODATA : r;
-    void *value = size ? linfsp_request_buffer(request, size) : NULL;
-    if (size && !value)
-        return -ENOMEM;
-    ssize_t length = getxattr(path, name, value, size);
-    if (length < 0)
-        return -errno;
-    if (size)
-        linfsp_reply_data(request, value, (size_t)length);
-    else
-        linfsp_reply_size(request, (size_t)length);
-    return 0;
-}
-
-int ptfs_listxattr(linfsp_request *request, uint64_t inode, size_t size) {
-    char path[PTFS_FD_PATH_MAX];
-    int r = xattr_path(request, inode, path);
-    void *names = size ? linfsp_request_buffer(request, size) : NULL;
-    if (r == 0 && size && !names)
-        return -ENOMEM;
-    ssize_t length = r < 0 ? 0 : listxattr(path, names, size);
-    if (length < 0)
-        return -errno;
-    if (size)
-        linfsp_reply_data(request, names, (size_t)length);
-    else
-        linfsp_reply_size(request, (size_t)length);
-    return 0;
-}
-
-int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name) {
-    char path[PTFS_FD_PATH_MAX];
-    int r = xattr_path(request, inode, path);
-    if (r < 0)
-        return r == -EOPNOTSUPP ? -ENODATA : r;
-    if (removexattr(path, name) < 0)
-        return -errno;
-    linfsp_reply_done(request);
     return 0;
 }

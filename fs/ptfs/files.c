@@ -42,13 +42,25 @@ static void start_pass_through(struct ptfs *ptfs, struct node *node) {
     node->backing_id = id > 0 ? id : 0;
 }
 
+static bool writes(const struct linfsp_file *file) {
+    return (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* The kernel writes a backing file as somebody without CAP_FSETID, whoever the writer is. So what is written to a file
+ * with setuid or setgid comes through us; it is read and mapped by the kernel all the same. */
+static bool is_to_be_watched(const struct linfsp_file *file, int fd) {
+    struct stat status;
+    return writes(file) && fstat(fd, &status) == 0 && (status.st_mode & (S_ISUID | S_ISGID));
+}
+
 static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *file, int fd) {
     file->handle = (uint64_t)fd;
     pthread_mutex_lock(&node->lock);
+    node->writers += writes(file);
     if (node->opens++ == 0 && ptfs->pass_through)
         start_pass_through(ptfs, node);
     if (node->backing_id > 0) {
-        file->open_flags = LINFSP_OPEN_PASSTHROUGH;
+        file->open_flags = LINFSP_OPEN_PASSTHROUGH | (is_to_be_watched(file, fd) ? LINFSP_OPEN_DIRECT_IO : 0);
         file->backing_id = node->backing_id;
     } else if (ptfs->timeout) {
         file->open_flags = LINFSP_OPEN_KEEP_CACHE;
@@ -56,8 +68,9 @@ static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *fil
     pthread_mutex_unlock(&node->lock);
 }
 
-static void closed(struct ptfs *ptfs, struct node *node) {
+static void closed(struct ptfs *ptfs, struct node *node, const struct linfsp_file *file) {
     pthread_mutex_lock(&node->lock);
+    node->writers -= writes(file);
     int id = --node->opens == 0 ? node->backing_id : 0;
     if (node->opens == 0)
         node->backing_id = 0;
@@ -77,10 +90,10 @@ int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file)
     if (fd < 0)
         return -errno;
     if (linfsp_request_kill_suidgid(request))
-        (void)ptfs_kill_suidgid(fd);
+        (void)ptfs_kill_suidgid(request, inode, fd);
     opened(ptfs, node, file, fd);
     if (linfsp_reply_open(request, file) < 0) {
-        closed(ptfs, node);
+        closed(ptfs, node, file);
         close(fd);
     }
     return 0;
@@ -92,7 +105,7 @@ static int reply_created(linfsp_request *request, struct linfsp_entry *entry, st
     struct node *node = node_of(&ptfs->nodes, entry->inode);
     opened(ptfs, node, file, fd);
     if (linfsp_reply_create(request, entry, file) < 0) {
-        closed(ptfs, node);
+        closed(ptfs, node, file);
         close(fd);
         node_put(&ptfs->nodes, node, 1);
     }
@@ -103,6 +116,7 @@ int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode
     struct ptfs *ptfs = ptfs_of(request);
     struct node *directory = node_of(&ptfs->nodes, parent);
     struct linfsp_entry entry = {0};
+    mode = ptfs_new_mode(request, directory, mode);
     ptfs_act_as_caller(ptfs, request);
     _cleanup_close_ int fd =
         openat(directory->fd, name, own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);
@@ -118,6 +132,7 @@ int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct l
     struct stat status;
     struct node *node;
     char path[PTFS_FD_PATH_MAX];
+    mode = ptfs_new_mode(request, node_of(&ptfs->nodes, parent), mode);
     ptfs_act_as_caller(ptfs, request);
     ptfs_fd_path(node_of(&ptfs->nodes, parent)->fd, path);
     _cleanup_close_ int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC | ((int)file->flags & O_EXCL), mode);
@@ -145,7 +160,7 @@ int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
     struct ptfs *ptfs = ptfs_of(request);
     struct node *node = node_of(&ptfs->nodes, inode);
     close(handle_of(file));
-    closed(ptfs, node);
+    closed(ptfs, node, file);
     linfsp_reply_done(request);
     return 0;
 }
@@ -165,7 +180,7 @@ int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file,
 
 int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                off_t offset, uint32_t flags) {
-    int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(handle_of(file)) : 0;
+    int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(request, inode, handle_of(file)) : 0;
     if (r < 0)
         return r;
     ssize_t n = pwrite(handle_of(file), data, size, offset);
@@ -195,6 +210,7 @@ int ptfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *
                    off_t length) {
     if (fallocate(handle_of(file), mode, offset, length) < 0)
         return -errno;
+    ptfs_take_suidgid(request, inode, handle_of(file));
     linfsp_reply_done(request);
     return 0;
 }
@@ -220,6 +236,7 @@ int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linf
         copy_file_range(handle_of(file_in), &offset_in, handle_of(file_out), &offset_out, length, (unsigned)flags);
     if (n < 0)
         return -errno;
+    ptfs_take_suidgid(request, inode_out, handle_of(file_out));
     linfsp_reply_written(request, (size_t)n);
     return 0;
 }

@@ -118,6 +118,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
 static void init(void *context, uint64_t granted) {
     struct ptfs *ptfs = context;
     ptfs->pass_through = ptfs->pass_through && (granted & LINFSP_WANT_PASSTHROUGH);
+    ptfs->own_umask = granted & LINFSP_WANT_DONT_MASK;
 }
 
 static void destroy(void *context) {
@@ -181,13 +182,13 @@ static void catch_signals(void) {
 }
 
 int main(int argc, char **argv) {
-    struct arguments arguments = {.timeout = 1000,
-                                  .volume = {.size = sizeof arguments.volume,
-                                             .file_system_name = "ptfs",
-                                             .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY |
-                                                     LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_AUTO_INVALIDATE |
-                                                     LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
-                                                     LINFSP_WANT_ATOMIC_TRUNCATE}};
+    struct arguments arguments = {
+        .timeout = 1000,
+        .volume = {.size = sizeof arguments.volume,
+                   .file_system_name = "ptfs",
+                   .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_HANDLE_KILLPRIV |
+                           LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
+                           LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_DONT_MASK}};
     parse_arguments(argc, argv, &arguments);
     umask(0); /* the caller's has been applied to the modes we are given */
     raise_limit();

@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "ptfs.h"
@@ -21,15 +24,40 @@ void ptfs_fd_path(int fd, char path[PTFS_FD_PATH_MAX]) {
     snprintf(path, PTFS_FD_PATH_MAX, "/proc/self/fd/%d", fd);
 }
 
+mode_t ptfs_new_mode(const linfsp_request *request, const struct node *directory, mode_t mode) {
+    struct linfsp_caller caller;
+    char path[PTFS_FD_PATH_MAX];
+    if (!ptfs_of(request)->own_umask)
+        return mode;
+    linfsp_request_caller(request, &caller);
+    if (!(mode & caller.umask))
+        return mode;
+    ptfs_fd_path(directory->fd, path);
+    return getxattr(path, "system.posix_acl_default", NULL, 0) > 0 ? mode : mode & ~caller.umask;
+}
+
+/* What goes with the ids of root is taken up again, of the thread alone: the kernel has checked the caller's
+ * permissions already (default_permissions), by ACLs and further groups that we do not take on. */
+static void keep_capabilities(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    const uint32_t wanted = CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_FOWNER) |
+                            CAP_TO_MASK(CAP_FSETID);
+    if (syscall(SYS_capget, &header, data) < 0)
+        return;
+    data[0].effective |= data[0].permitted & wanted;
+    (void)syscall(SYS_capset, &header, data);
+}
+
 void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request) {
     struct linfsp_caller caller;
     if (!ptfs->act_as_caller)
         return;
     linfsp_request_caller(request, &caller);
-    /* of the thread alone; the kernel has checked permissions already (default_permissions), capabilities stay for what
-     * it cannot know */
     setfsgid(caller.gid);
     setfsuid(caller.uid);
+    if (caller.uid != 0)
+        keep_capabilities();
 }
 
 void ptfs_act_as_self(struct ptfs *ptfs) {
@@ -86,6 +114,7 @@ void ptfs_forget(void *context, uint64_t inode, uint64_t count) {
 int ptfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, dev_t device) {
     struct ptfs *ptfs = ptfs_of(request);
     struct node *directory = node_of(&ptfs->nodes, parent);
+    mode = ptfs_new_mode(request, directory, mode);
     ptfs_act_as_caller(ptfs, request);
     int r = mknodat(directory->fd, name, mode, device) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
@@ -95,6 +124,7 @@ int ptfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_
 int ptfs_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_t mode) {
     struct ptfs *ptfs = ptfs_of(request);
     struct node *directory = node_of(&ptfs->nodes, parent);
+    mode = ptfs_new_mode(request, directory, mode);
     ptfs_act_as_caller(ptfs, request);
     int r = mkdirat(directory->fd, name, mode) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);

@@ -27,7 +27,7 @@ struct node {
 
     /* How its open files are served: all of them alike, or the kernel refuses the second. */
     pthread_mutex_t lock;
-    unsigned opens;
+    unsigned opens, writers; /* how often it is open, and for writing */
     int backing_id; /* > 0 while opened with pass-through */
 };
 

@@ -3,6 +3,7 @@
 #ifndef PTFS_PTFS_H
 #define PTFS_PTFS_H
 
+#include "../common/privileges.h"
 #include "../common/seek.h"
 #include "linfsp/linfsp.h"
 #include "node.h"
@@ -13,6 +14,8 @@ struct ptfs {
     uint64_t timeout; /* ms that the kernel may keep attributes and names */
     bool pass_through; /* granted: reads and writes of an open file may go to the folder's own file, in the kernel */
     struct seeks seeks;
+    struct privileges privileges;
+    bool own_umask; /* granted: modes come as they were given, and the umask beside them */
     bool act_as_caller; /* we are root: what a caller makes belongs to the caller */
 };
 
@@ -33,6 +36,8 @@ int ptfs_readlink(linfsp_request *request, uint64_t inode);
 
 /* Looks name up and counts it: what every answer with an entry needs. */
 int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct linfsp_entry *ret_entry);
+/* The mode of what is to be made in a directory: less the umask, unless the directory's default ACL stands for that. */
+mode_t ptfs_new_mode(const linfsp_request *request, const struct node *directory, mode_t mode);
 /* While it is in force, what this thread makes belongs to the caller. */
 void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request);
 void ptfs_act_as_self(struct ptfs *ptfs);
@@ -63,11 +68,15 @@ int ptfs_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
 int ptfs_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null);
 int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
                  struct linfsp_file *file_or_null);
-/* Clears setuid, and setgid where group-executable: what writing takes away, and the kernel leaves to us. */
-int ptfs_kill_suidgid(int fd);
+/* Clears what a change by the caller takes away of setuid and setgid, which the kernel leaves to us (privileges.h). */
+int ptfs_kill_suidgid(linfsp_request *request, uint64_t inode, int fd);
+/* The same for a request that does not say by itself whether it takes them away. */
+void ptfs_take_suidgid(linfsp_request *request, uint64_t inode, int fd);
 int ptfs_statfs(linfsp_request *request, uint64_t inode);
+
+/* xattrs.c */
 int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size, int flags,
-                  bool kill_sgid);
+                  bool lose_sgid);
 int ptfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size);
 int ptfs_listxattr(linfsp_request *request, uint64_t inode, size_t size);
 int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name);

@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# ptfs shows a folder as it is: what is allowed, refused and changed there is so in the volume.
+load ../helpers/common
+
+setup_file() {
+    file_setup || return
+    for program in privileges supplementary; do
+        gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -o "$LINFSP_STATE/$program" "$LINFSP_ROOT/test/helpers/$program.c" || return
+    done
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
+}
+teardown_file() { file_teardown; }
+setup() {
+    here=$BATS_TEST_TMPDIR
+    mkdir -p "$here/tmpfs" "$here/ext4"
+    chmod 755 "$here"
+    mount -t tmpfs -o mode=777 none "$here/tmpfs"
+}
+teardown() {
+    end_host_memfs
+    ! mountpoint -q "$here/ext4" || umount "$here/ext4"
+    umount "$here/tmpfs"
+    remove_containers
+}
+
+with_ext4() {
+    type mkfs.ext4 >/dev/null 2>&1 || missing "mkfs.ext4" || return
+    truncate -s 64M "$here/image"
+    mkfs.ext4 -q "$here/image"
+    mount -o loop "$here/image" "$here/ext4" || missing "a loop device" || return
+    chmod 777 "$here/ext4"
+}
+
+# A file system on the host, mounted when this returns: `serve NAME PROGRAM OPTION...`
+serve() {
+    mkdir -p "$here/$1"
+    "$LINFSP_STAGE/bin/$2" "${@:3}" -m "$here/$1" >"$here/$1.log" 2>&1 3>&- &
+    echo "$!" >>"$LINFSP_STATE/memfs.pids"
+    wait_until 5 mounted_here "$here/$1"
+}
+
+# A stranger's chown(2) with -1 for both ids cannot be told from a write (fs/common/privileges.h): its refusal, and the new ctime of what
+# is allowed, are not known to memfs. The kernel removes capabilities ahead of that by itself. Nor can root's, for a file that has
+# capabilities.
+known() {
+    sed -E '/^f?chown -1 -1; root; 6777 capable/d; /^f?chown -1 -1; (member|stranger).*(capable|2666):/d
+        /^f?chown -1 -1; (member|stranger)/s/: Operation not permitted/: Success/'
+}
+
+# Runs a program that writes lines in each folder, all at once, and compares what it says with what it says of the first:
+# `all_alike PROGRAM FOLDER...`
+all_alike() {
+    local program=$1 pids=() folder
+    shift
+    for folder; do
+        "$LINFSP_STATE/$program" "$here/$folder" >"$here/said.${folder//\//-}" 2>&1 &
+        pids+=("$!")
+    done
+    wait "${pids[@]}"
+    for folder; do
+        [ "$(grep -c ': Success' "$here/said.${folder//\//-}")" -gt 100 ] || fail "$folder" "$(cat "$here/said.${folder//\//-}")" || return
+        diff <(known <"$here/said.${1//\//-}") <(known <"$here/said.${folder//\//-}") >"$here/differs" ||
+            fail "$folder is not like $1:" "$(cat "$here/differs")" || return
+    done
+}
+
+@test "ptfs, memfs: set-user-ID, set-group-ID and capabilities go when they go on tmpfs, and that is seen at once" {
+    mkdir -m 777 "$here/tmpfs/real" "$here/tmpfs/back" "$here/tmpfs/back0"
+    serve memfs memfs -n -1 -s -1
+    serve memfs-0 memfs -n -1 -s -1 -t 0
+    serve memfs-ever memfs -n -1 -s -1 -t -1
+    serve memfs-passed memfs -n -1 -s -1 --pass-through=0 -t -1
+    serve ptfs ptfs -p "$here/tmpfs/back" -t -1
+    all_alike privileges tmpfs/real memfs memfs-0 memfs-ever memfs-passed ptfs
+}
+
+@test "ptfs: set-user-ID, set-group-ID and capabilities go when they go on ext4" {
+    with_ext4
+    mkdir -m 777 "$here/ext4/real" "$here/ext4/back" "$here/ext4/back0"
+    serve ptfs ptfs -p "$here/ext4/back"
+    serve ptfs-0 ptfs -p "$here/ext4/back0" -t 0
+    all_alike privileges ext4/real ptfs ptfs-0
+}
+
+@test "ptfs: without pass-through it is the same, but for capabilities and mappings" {
+    mkdir -m 777 "$here/tmpfs/real" "$here/tmpfs/back"
+    serve ptfs ptfs --no-pass-through -p "$here/tmpfs/back" -t -1
+    known() {
+        sed -E '/^f?chown -1 -1; root; 6777 capable/d; /^mapped write; .* capable/d; /^f?chown -1 -1; (member|stranger).* capable/d'
+    }
+    all_alike privileges tmpfs/real ptfs
+}
+
+@test "ptfs: a stranger may not take set-user-ID from another's program" {
+    cp /bin/true "$here/tmpfs/program"
+    chmod 4755 "$here/tmpfs/program"
+    serve ptfs ptfs -p "$here/tmpfs"
+    serve memfs memfs -n -1 -s -1
+    cp /bin/true "$here/memfs/program"
+    chmod 4755 "$here/memfs/program"
+    cd "$here/ptfs"
+    refused "Operation not permitted" -- setpriv --reuid=1234 --regid=1234 --clear-groups \
+        python3 -c 'import os; os.chown("program", -1, -1)'
+    # memfs is not told who has a file open: it does nothing either, but does not say so
+    cd "$here/memfs"
+    setpriv --reuid=1234 --regid=1234 --clear-groups python3 -c 'import os; os.chown("program", -1, -1)' || true
+    cd /
+    for folder in ptfs memfs; do
+        equal "mode in $folder" "$(stat -c %a "$here/$folder/program")" 4755
+    done
+}
+
+@test "ptfs: the folder's ACLs, default ACLs, further groups and trusted attributes of links hold in the volume" {
+    with_ext4
+    mkdir -m 777 "$here"/tmpfs/{real,back,back0} "$here"/ext4/{real,back}
+    serve ptfs ptfs -p "$here/tmpfs/back"
+    serve ptfs-0 ptfs -p "$here/tmpfs/back0" -t 0
+    serve ptfs-e ptfs -p "$here/ext4/back" --no-pass-through
+    serve memfs memfs -n -1 -s -1
+    all_alike supplementary tmpfs/real ptfs ptfs-0 memfs ext4/real ptfs-e
+}
+
+@test "ptfs: everything that posix-check knows holds, on the host and in a container" {
+    # tmpfs has no FALLOC_FL_ZERO_RANGE
+    without=('!link_too_many' '!range_zero' '!directory_of_many')
+    mkdir -m 777 "$here/tmpfs/back"
+    serve ptfs ptfs -p "$here/tmpfs/back"
+    output=$("$LINFSP_STATE/posix-check" --jobs=4 "$here/ptfs" "${without[@]}" || true)
+    [[ $output =~ 1\.\.[0-9]+ ]] || fail "posix-check did not run: $output"
+    not grep -A 1 '^not ok' <<<"$output"
+    container one busybox --tmpfs /folder
+    docker exec -d "$(full_name one)" "$silo_bin/ptfs" -p /folder -m Z:
+    wait_mounted one /mnt/z
+    docker cp -q "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check"
+    output=$(timeout 240 docker exec "$(full_name one)" /posix-check --jobs=4 /mnt/z "${without[@]}" || true)
+    [[ $output =~ 1\.\.[0-9]+ ]] || fail "posix-check did not run: $output"
+    not grep -A 1 '^not ok' <<<"$output"
+}
