@@ -94,7 +94,7 @@ static NTSTATUS ReadDirectory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern,
     return STATUS_SUCCESS;
 }
 
-static const FSP_FILE_SYSTEM_INTERFACE interface = {
+static const FSP_FILE_SYSTEM_INTERFACE operations = {
     .GetVolumeInfo = GetVolumeInfo,
     .Create = Create,
     .Open = Open,
@@ -109,7 +109,7 @@ static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
     static const WCHAR name[] = L"winhello";
     (void)service;
     memcpy(params.FileSystemName, name, sizeof name);
-    NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &interface, &file_system);
+    NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &operations, &file_system);
     if (NT_SUCCESS(status))
         status = FspFileSystemSetMountPoint(file_system, argc > 1 ? argv[1] : NULL);
     if (NT_SUCCESS(status))

@@ -14,7 +14,8 @@
 #ifndef WINFSP_WINFSP_H
 #define WINFSP_WINFSP_H
 
-#if defined(_WIN32) || defined(__WINE__)
+/* FSP_NT_TYPES: the types of nt.h even so; the DLL for Wine, whose sources are compiled for Linux, has them. */
+#if (defined(_WIN32) || defined(__WINE__)) && !defined(FSP_NT_TYPES)
 #define WIN32_NO_STATUS
 #include <windows.h>
 #undef WIN32_NO_STATUS

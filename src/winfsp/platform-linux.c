@@ -50,6 +50,19 @@ void fsp_thread_join(struct fsp_thread *thread) {
     free(thread);
 }
 
+const struct linfsp_threads *fsp_serving_threads(void) {
+    return NULL;
+}
+
+/* Windows spells folders with backslashes; a path that has slashes is one of Linux's. */
+char *fsp_directory_path(PCWSTR path) {
+    char *text = fsp_wide_to_utf8_new(path);
+    for (char *at = text; at && *at && !strchr(text, '/'); at++)
+        if (*at == '\\')
+            *at = '/';
+    return text;
+}
+
 /* ---- arguments ------------------------------------------------------------------------------------------------- */
 
 static int read_command_line(char **ret_line, size_t *ret_size) {

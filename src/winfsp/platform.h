@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linfsp/linfsp.h>
 #include <winfsp/winfsp.h>
 
 /* A thread that may call the program's functions. */
@@ -23,6 +24,12 @@ struct fsp_thread;
 int fsp_thread_start(void (*run)(void *), void *argument, struct fsp_thread **ret_thread);
 /* Waits for it, and frees it. Takes NULL. */
 void fsp_thread_join(struct fsp_thread *thread);
+
+/* Who starts the threads that serve a volume; NULL: liblinfsp. */
+const struct linfsp_threads *fsp_serving_threads(void);
+
+/* A folder as the program calls it, as Linux does. NULL: no memory. To be freed. */
+char *fsp_directory_path(PCWSTR path);
 
 /* The program's arguments as Windows counts them, NULL-terminated. The array is freed by fsp_free_arguments. */
 int fsp_program_arguments(ULONG *ret_count, PWSTR **ret_arguments);

@@ -255,6 +255,7 @@ static NTSTATUS mount_volume(struct fsp_volume *volume, const char *mount_point)
         .flags = volume->params.ReadOnlyVolume ? LINFSP_VOLUME_READ_ONLY : 0,
         .threads = volume->fs.DispatcherThreadCount,
         .root_mode = 0777,
+        .thread_functions = fsp_serving_threads(),
     };
     struct linfsp_error error = {0};
     int r = linfsp_volume_create(&options, &fsp_serve_operations, volume, &volume->mounted, &error);
@@ -282,11 +283,8 @@ static char *mount_point_text(PCWSTR given) {
         return strdup("*");
     if (fsp_wide_length(given) >= head && fsp_wide_compare(given, head, manager, head) == 0)
         given += head;
-    char *text = fsp_wide_to_utf8_new(given);
-    for (char *at = text; at && *at && !strchr(text, '/'); at++)
-        if (*at == '\\')
-            *at = '/';
-    return text;
+    bool letter = fsp_wide_length(given) == 2 && given[1] == ':';
+    return letter ? fsp_wide_to_utf8_new(given) : fsp_directory_path(given);
 }
 
 static NTSTATUS set_mount_point(struct fsp_volume *volume, PCWSTR given) {

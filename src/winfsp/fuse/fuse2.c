@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "winfsp/fuse/internal.h"
-#include "winfsp/fuse/nt-status.h"
+#include "winfsp/status.h"
 
 /* A struct fuse is a struct fsp_fuse. */
 static struct fsp_fuse *mine(struct fuse *f) {
@@ -65,7 +65,7 @@ int FSP_FUSE_CALL fsp_fuse_parse_cmdline(struct fsp_fuse_env *env, struct fuse_a
 
 int32_t FSP_FUSE_CALL fsp_fuse_ntstatus_from_errno(struct fsp_fuse_env *env, int err) {
     (void)env;
-    return (int32_t)fsp_nt_status_of(-fsp_flavour_result(-err));
+    return fsp_status_from_errno(fsp_flavour_result(-err));
 }
 
 int FSP_FUSE_CALL fsp_fuse_main_real(struct fsp_fuse_env *env, int argc, char *argv[],

@@ -67,14 +67,14 @@ static int close_file_of(struct fsp_fuse *fuse, struct fsp_open *open, bool dire
     struct fsp_node *node = open->node;
     char *path;
     bool held;
-    int r = fsp_serve_hold(fuse, node, open, &path, &held);
+    int r = fsp_path_hold(fuse, node, open, &path, &held);
     if (r < 0)
         return r;
     if (directory)
         fuse->calls->releasedir(fuse, path, open);
     else
         fuse->calls->release(fuse, path, open);
-    fsp_serve_release_path(fuse, node, path, held);
+    fsp_path_release_path(fuse, node, path, held);
     return 0;
 }
 
@@ -84,7 +84,7 @@ static void remove_hidden(struct fsp_fuse *fuse, struct fsp_node *node) {
     if (fsp_tree_hold(&fuse->tree, node, NULL, &path) < 0)
         return;
     fuse->calls->unlink(fuse, path);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
 }
 
 /* As fsp_tree_close may free the node, a look-up of our own keeps it for remove_hidden. */
@@ -101,7 +101,7 @@ static void close_open(struct fsp_fuse *fuse, struct fsp_open *open, bool direct
 }
 
 static int open_node(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool directory) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = fsp_tree_node(&fuse->tree, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
@@ -118,7 +118,7 @@ static int open_node(linfsp_request *request, uint64_t inode, struct linfsp_file
         open->node = node;
         fsp_tree_open(&fuse->tree, node);
     }
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     if (r < 0) {
         free_open(open);
         return r;
@@ -129,11 +129,11 @@ static int open_node(linfsp_request *request, uint64_t inode, struct linfsp_file
     return 0;
 }
 
-int fsp_serve_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+int fsp_path_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     return open_node(request, inode, file, false);
 }
 
-int fsp_serve_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+int fsp_path_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     return open_node(request, inode, file, true);
 }
 
@@ -146,7 +146,7 @@ static int create_held(struct fsp_fuse *fuse, struct fsp_node *parent, const cha
         return r;
     r = fuse->calls->getattr(fuse, path, &attributes, open);
     if (r == 0)
-        r = fsp_serve_entry(fuse, parent, name, &attributes, ret_entry);
+        r = fsp_path_entry(fuse, parent, name, &attributes, ret_entry);
     if (r < 0) {
         fuse->calls->release(fuse, path, open);
         return r;
@@ -156,9 +156,8 @@ static int create_held(struct fsp_fuse *fuse, struct fsp_node *parent, const cha
     return 0;
 }
 
-int fsp_serve_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode,
-                     struct linfsp_file *file) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+int fsp_path_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = fsp_tree_node(&fuse->tree, parent);
     int mask = fuse->options.create_file_umask < 0 ? fuse->options.create_umask : fuse->options.create_file_umask;
     struct linfsp_entry entry;
@@ -169,7 +168,7 @@ int fsp_serve_create(linfsp_request *request, uint64_t parent, const char *name,
     struct fsp_open *open = new_open(path, file->flags);
     r = open ? create_held(fuse, node, name, path, mask < 0 ? mode : mode & ~(mode_t)(mask & 0777), open, &entry)
              : -ENOMEM;
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     if (r < 0) {
         free_open(open);
         return r;
@@ -184,16 +183,16 @@ int fsp_serve_create(linfsp_request *request, uint64_t parent, const char *name,
 }
 
 static int release_node(linfsp_request *request, struct linfsp_file *file, bool directory) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     close_open(fuse, open_of(file), directory);
     return linfsp_reply_done(request), 0;
 }
 
-int fsp_serve_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+int fsp_path_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     return release_node(request, file, false);
 }
 
-int fsp_serve_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+int fsp_path_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     return release_node(request, file, true);
 }
 
@@ -209,19 +208,19 @@ struct use {
 };
 
 static int use_begin(linfsp_request *request, uint64_t inode, struct linfsp_file *file, struct use *ret_use) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct use use = {.fuse = fuse, .open = open_of(file), .node = fsp_tree_node(&fuse->tree, inode)};
-    int r = fsp_serve_hold(fuse, use.node, use.open, &use.path, &use.held);
+    int r = fsp_path_hold(fuse, use.node, use.open, &use.path, &use.held);
     if (r == 0)
         *ret_use = use;
     return r;
 }
 
 static void use_end(struct use *use) {
-    fsp_serve_release_path(use->fuse, use->node, use->path, use->held);
+    fsp_path_release_path(use->fuse, use->node, use->path, use->held);
 }
 
-int fsp_serve_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
+int fsp_path_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
     struct use use;
     char *buffer = linfsp_request_buffer(request, size);
     if (!buffer)
@@ -238,8 +237,8 @@ int fsp_serve_read(linfsp_request *request, uint64_t inode, struct linfsp_file *
     return linfsp_reply_data(request, buffer, (size_t)r), 0;
 }
 
-int fsp_serve_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
-                    off_t offset, uint32_t flags _unused_) {
+int fsp_path_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
+                   off_t offset, uint32_t flags _unused_) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)
@@ -255,7 +254,7 @@ static int done(linfsp_request *request, int r) {
     return r < 0 && r != -ENOSYS ? r : (linfsp_reply_done(request), 0);
 }
 
-int fsp_serve_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+int fsp_path_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)
@@ -265,7 +264,7 @@ int fsp_serve_flush(linfsp_request *request, uint64_t inode, struct linfsp_file 
     return done(request, r);
 }
 
-int fsp_serve_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
+int fsp_path_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)
@@ -275,7 +274,7 @@ int fsp_serve_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file 
     return done(request, r);
 }
 
-int fsp_serve_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
+int fsp_path_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)
@@ -285,8 +284,8 @@ int fsp_serve_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_fi
     return done(request, r);
 }
 
-int fsp_serve_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
-                        off_t length) {
+int fsp_path_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
+                       off_t length) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)
@@ -297,8 +296,8 @@ int fsp_serve_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_f
 }
 
 /* Data goes in and out by one buffer, as large as the larger of both. */
-int fsp_serve_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
-                    uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size) {
+int fsp_path_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
+                   uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size) {
     struct use use;
     size_t size = in_size > out_size ? in_size : out_size;
     char *buffer = linfsp_request_buffer(request, size + 1);
@@ -372,7 +371,7 @@ static bool add_entry(linfsp_request *request, struct use *use, const struct fsp
                                 next_offset) > 0;
     if (dot || !listed->whole)
         return linfsp_add_entry_plus(request, listed->name, &entry, next_offset) > 0;
-    if (fsp_serve_entry(use->fuse, use->node, listed->name, &listed->attributes, &entry) < 0)
+    if (fsp_path_entry(use->fuse, use->node, listed->name, &listed->attributes, &entry) < 0)
         return false;
     if (linfsp_add_entry_plus(request, listed->name, &entry, next_offset) > 0)
         return true;
@@ -380,8 +379,8 @@ static bool add_entry(linfsp_request *request, struct use *use, const struct fsp
     return false;
 }
 
-int fsp_serve_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size _unused_,
-                      off_t offset, bool plus) {
+int fsp_path_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size _unused_,
+                     off_t offset, bool plus) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
     if (r < 0)

@@ -17,7 +17,7 @@ struct fsp_context *fsp_fuse_context(void) {
     return &context;
 }
 
-struct fsp_fuse *fsp_serve_begin(linfsp_request *request) {
+struct fsp_fuse *fsp_path_begin(linfsp_request *request) {
     struct fsp_fuse *fuse = linfsp_request_context(request);
     struct fsp_context *context = fsp_fuse_context();
     struct linfsp_caller caller;
@@ -31,8 +31,8 @@ struct fsp_fuse *fsp_serve_begin(linfsp_request *request) {
     return fuse;
 }
 
-int fsp_serve_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
-                   bool *ret_held) {
+int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
+                  bool *ret_held) {
     int r = fsp_tree_hold(&fuse->tree, node, NULL, ret_path);
     *ret_held = r == 0;
     if (r == -ENOENT && open) {
@@ -42,7 +42,7 @@ int fsp_serve_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fs
     return r;
 }
 
-void fsp_serve_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held) {
+void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held) {
     if (held)
         fsp_tree_release(&fuse->tree, node);
     free(path);
@@ -52,7 +52,7 @@ static struct fsp_node *node_of(struct fsp_fuse *fuse, uint64_t inode) {
     return fsp_tree_node(&fuse->tree, inode);
 }
 
-void fsp_serve_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct stat *attributes) {
+void fsp_path_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct stat *attributes) {
     const struct fsp_options *options = &fuse->options;
     if (attributes->st_ino == 0 && node)
         attributes->st_ino = fsp_tree_inode(&fuse->tree, node);
@@ -66,8 +66,8 @@ void fsp_serve_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct
         attributes->st_nlink = 1;
 }
 
-int fsp_serve_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *name, const struct stat *attributes,
-                    struct linfsp_entry *ret_entry) {
+int fsp_path_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *name, const struct stat *attributes,
+                   struct linfsp_entry *ret_entry) {
     struct fsp_node *node = fsp_tree_enter(&fuse->tree, parent, name);
     if (!node)
         return -ENOMEM;
@@ -75,7 +75,7 @@ int fsp_serve_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *
                                        .attributes = *attributes,
                                        .attributes_timeout = fsp_options_attributes_ms(&fuse->options),
                                        .entry_timeout = fsp_options_names_ms(&fuse->options)};
-    fsp_serve_adjust(fuse, node, &ret_entry->attributes);
+    fsp_path_adjust(fuse, node, &ret_entry->attributes);
     return 0;
 }
 
@@ -86,7 +86,7 @@ static int reply_entry(linfsp_request *request, struct fsp_fuse *fuse, struct fs
     struct linfsp_entry entry;
     int r = fuse->calls->getattr(fuse, path, &attributes, NULL);
     if (r == 0)
-        r = fsp_serve_entry(fuse, parent, name, &attributes, &entry);
+        r = fsp_path_entry(fuse, parent, name, &attributes, &entry);
     if (r < 0)
         return r;
     struct fsp_node *node = node_of(fuse, entry.inode);
@@ -96,14 +96,14 @@ static int reply_entry(linfsp_request *request, struct fsp_fuse *fuse, struct fs
 }
 
 static int serve_lookup(linfsp_request *request, uint64_t parent, const char *name) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, parent);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, name, &path);
     if (r < 0)
         return r;
     r = reply_entry(request, fuse, node, name, path);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     if (r == -ENOENT && fuse->options.negative_timeout > 0) {
         struct linfsp_entry none = {.entry_timeout = (uint64_t)(fuse->options.negative_timeout * 1000)};
         return linfsp_reply_entry(request, &none), 0;
@@ -128,21 +128,21 @@ static int reply_attributes(linfsp_request *request, struct fsp_fuse *fuse, stru
     int r = fuse->calls->getattr(fuse, path, &attributes, open);
     if (r < 0)
         return r;
-    fsp_serve_adjust(fuse, node, &attributes);
+    fsp_path_adjust(fuse, node, &attributes);
     return linfsp_reply_attributes(request, &attributes, fsp_options_attributes_ms(&fuse->options)), 0;
 }
 
 static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     struct fsp_open *open = open_of(file);
     char *path;
     bool held;
-    int r = fsp_serve_hold(fuse, node, open, &path, &held);
+    int r = fsp_path_hold(fuse, node, open, &path, &held);
     if (r < 0)
         return r;
     r = reply_attributes(request, fuse, node, path, open);
-    fsp_serve_release_path(fuse, node, path, held);
+    fsp_path_release_path(fuse, node, path, held);
     return r;
 }
 
@@ -183,32 +183,32 @@ static int set_attributes(struct fsp_fuse *fuse, const char *path, const struct 
 
 static int serve_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
                          struct linfsp_file *file) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     struct fsp_open *open = open_of(file);
     char *path;
     bool held;
-    int r = fsp_serve_hold(fuse, node, open, &path, &held);
+    int r = fsp_path_hold(fuse, node, open, &path, &held);
     if (r < 0)
         return r;
     r = set_attributes(fuse, path, attributes, set, open);
     if (r == 0)
         r = reply_attributes(request, fuse, node, path, open);
-    fsp_serve_release_path(fuse, node, path, held);
+    fsp_path_release_path(fuse, node, path, held);
     return r;
 }
 
 static int serve_readlink(linfsp_request *request, uint64_t inode) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     const char *mount_point = linfsp_volume_mount_point(fuse->volume);
     char target[PATH_MAX] = "", whole[2 * PATH_MAX], *path;
     bool held;
-    int r = fsp_serve_hold(fuse, node, NULL, &path, &held);
+    int r = fsp_path_hold(fuse, node, NULL, &path, &held);
     if (r < 0)
         return r;
     r = fuse->calls->readlink(fuse, path, target, sizeof target);
-    fsp_serve_release_path(fuse, node, path, held);
+    fsp_path_release_path(fuse, node, path, held);
     if (r < 0)
         return r;
     target[sizeof target - 1] = 0;
@@ -245,7 +245,7 @@ static int make_name(struct fsp_fuse *fuse, const char *path, const struct new_n
 }
 
 static int serve_new(linfsp_request *request, uint64_t parent, const char *name, const struct new_name *what) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, parent);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, name, &path);
@@ -254,7 +254,7 @@ static int serve_new(linfsp_request *request, uint64_t parent, const char *name,
     r = make_name(fuse, path, what);
     if (r == 0)
         r = reply_entry(request, fuse, node, name, path);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     return r;
 }
 
@@ -271,7 +271,7 @@ static int serve_symlink(linfsp_request *request, uint64_t parent, const char *n
 }
 
 static int serve_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode), *parent = node_of(fuse, new_parent);
     char *path, *new_path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
@@ -282,9 +282,9 @@ static int serve_link(linfsp_request *request, uint64_t inode, uint64_t new_pare
         r = fuse->calls->link(fuse, path, new_path);
         if (r == 0)
             r = reply_entry(request, fuse, parent, new_name, new_path);
-        fsp_serve_release_path(fuse, parent, new_path, true);
+        fsp_path_release_path(fuse, parent, new_path, true);
     }
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     return r;
 }
 
@@ -321,7 +321,7 @@ static int remove_name(struct fsp_fuse *fuse, struct fsp_taken *taken, bool dire
 }
 
 static int serve_remove(linfsp_request *request, uint64_t parent, const char *name, bool directory) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_taken taken;
     int r = fsp_tree_take(&fuse->tree, node_of(fuse, parent), name, &taken);
     if (r < 0)
@@ -359,7 +359,7 @@ static int rename_taken(struct fsp_fuse *fuse, struct fsp_taken taken[2], const 
 
 static int serve_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent,
                         const char *new_name, uint32_t flags) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_taken taken[2];
     if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
@@ -374,7 +374,7 @@ static int serve_rename(linfsp_request *request, uint64_t parent, const char *na
 /* ---- the volume, and extended attributes ----------------------------------------------------------------------- */
 
 static int serve_statfs(linfsp_request *request, uint64_t inode) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct statvfs statistics = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255};
     int r = fuse->calls->statfs(fuse, "/", &statistics);
     if (r < 0 && r != -ENOSYS)
@@ -384,20 +384,20 @@ static int serve_statfs(linfsp_request *request, uint64_t inode) {
 
 static int serve_setxattr(linfsp_request *request, uint64_t inode, const char *name, const void *value, size_t size,
                           int flags, bool kill_sgid _unused_) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
     if (r < 0)
         return r;
     r = fuse->calls->setxattr(fuse, path, name, value, size, flags);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
 /* name NULL: the list of names. */
 static int serve_xattr(linfsp_request *request, uint64_t inode, const char *name, size_t size) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     char *path, *value = size ? linfsp_request_buffer(request, size) : NULL;
     if (size && !value)
@@ -406,7 +406,7 @@ static int serve_xattr(linfsp_request *request, uint64_t inode, const char *name
     if (r < 0)
         return r;
     r = name ? fuse->calls->getxattr(fuse, path, name, value, size) : fuse->calls->listxattr(fuse, path, value, size);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     if (r < 0)
         return r;
     if (size && (size_t)r > size)
@@ -423,14 +423,14 @@ static int serve_listxattr(linfsp_request *request, uint64_t inode, size_t size)
 }
 
 static int serve_removexattr(linfsp_request *request, uint64_t inode, const char *name) {
-    struct fsp_fuse *fuse = fsp_serve_begin(request);
+    struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_node *node = node_of(fuse, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
     if (r < 0)
         return r;
     r = fuse->calls->removexattr(fuse, path, name);
-    fsp_serve_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path, true);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
@@ -448,22 +448,22 @@ const struct linfsp_operations fsp_fuse_volume_operations = {
     .rmdir = serve_rmdir,
     .rename = serve_rename,
     .link = serve_link,
-    .open = fsp_serve_open,
-    .create = fsp_serve_create,
-    .read = fsp_serve_read,
-    .write = fsp_serve_write,
-    .flush = fsp_serve_flush,
-    .release = fsp_serve_release,
-    .fsync = fsp_serve_fsync,
-    .opendir = fsp_serve_opendir,
-    .readdir = fsp_serve_readdir,
-    .releasedir = fsp_serve_releasedir,
-    .fsyncdir = fsp_serve_fsyncdir,
+    .open = fsp_path_open,
+    .create = fsp_path_create,
+    .read = fsp_path_read,
+    .write = fsp_path_write,
+    .flush = fsp_path_flush,
+    .release = fsp_path_release,
+    .fsync = fsp_path_fsync,
+    .opendir = fsp_path_opendir,
+    .readdir = fsp_path_readdir,
+    .releasedir = fsp_path_releasedir,
+    .fsyncdir = fsp_path_fsyncdir,
     .statfs = serve_statfs,
     .setxattr = serve_setxattr,
     .getxattr = serve_getxattr,
     .listxattr = serve_listxattr,
     .removexattr = serve_removexattr,
-    .fallocate = fsp_serve_fallocate,
-    .ioctl = fsp_serve_ioctl,
+    .fallocate = fsp_path_fallocate,
+    .ioctl = fsp_path_ioctl,
 };

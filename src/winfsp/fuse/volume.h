@@ -119,36 +119,36 @@ struct fsp_fuse {
 /* ---- serve.c, serve-file.c: liblinfsp's operations; context is a struct fsp_fuse ------------------------------ */
 extern const struct linfsp_operations fsp_fuse_volume_operations;
 
-int fsp_serve_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
-int fsp_serve_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file);
-int fsp_serve_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset);
-int fsp_serve_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
-                    off_t offset, uint32_t flags);
-int fsp_serve_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
-int fsp_serve_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
-int fsp_serve_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
-int fsp_serve_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
-                        off_t length);
-int fsp_serve_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
-                    uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size);
-int fsp_serve_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
-int fsp_serve_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
-                      bool plus);
-int fsp_serve_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
-int fsp_serve_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
+int fsp_path_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int fsp_path_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file);
+int fsp_path_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset);
+int fsp_path_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
+                   off_t offset, uint32_t flags);
+int fsp_path_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int fsp_path_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int fsp_path_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
+int fsp_path_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
+                       off_t length);
+int fsp_path_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
+                   uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size);
+int fsp_path_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int fsp_path_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
+                     bool plus);
+int fsp_path_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
+int fsp_path_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only);
 
 /* A request begins: the program's fuse_get_context() tells of its caller. */
-struct fsp_fuse *fsp_serve_begin(linfsp_request *request);
+struct fsp_fuse *fsp_path_begin(linfsp_request *request);
 /* What the program says of a file, as the kernel is to see it. */
-void fsp_serve_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct stat *attributes);
+void fsp_path_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct stat *attributes);
 /* The entry of a name that has these attributes, which counts a look-up. */
-int fsp_serve_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *name, const struct stat *attributes,
-                    struct linfsp_entry *ret_entry);
+int fsp_path_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *name, const struct stat *attributes,
+                   struct linfsp_entry *ret_entry);
 /* Holds the node of a request's, or takes the path that open remembers where the node has no name any more: then
  * *ret_held is false. */
-int fsp_serve_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
-                   bool *ret_held);
-void fsp_serve_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held);
+int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
+                  bool *ret_held);
+void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held);
 
 /* ---- loop.c ---------------------------------------------------------------------------------------------------- */
 
