@@ -6,7 +6,6 @@ load ../helpers/common
 setup_file() {
     file_setup
     install -d -o 54321 -g 54321 "$LINFSP_STATE/user"
-    chmod -R a+rX "$LINFSP_STATE/stage"
 }
 teardown_file() { file_teardown; }
 setup() { service_runs; }

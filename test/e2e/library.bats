@@ -6,8 +6,8 @@ load ../helpers/common
 setup_file() {
     file_setup
     mkdir "$LINFSP_STATE/library"
-    export PKG_CONFIG_SYSROOT_DIR=$LINFSP_STATE/stage
-    PKG_CONFIG_PATH=$(dirname "$(find "$LINFSP_STAGE" -name linfsp.pc)")
+    export PKG_CONFIG_SYSROOT_DIR=$LINFSP_SYSROOT
+    PKG_CONFIG_PATH=$(dirname "$(find "$LINFSP_STAGE/lib" -name linfsp.pc)")
     export PKG_CONFIG_PATH
 }
 teardown_file() { file_teardown; }

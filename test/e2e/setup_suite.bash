@@ -3,7 +3,7 @@
 #
 # Once before and after all files of a run: the staged installation, the engines, the images, the baseline. Run by
 # `./check e2e [FILE]`, or by hand as root: `bats test/e2e/disk.bats` after a build in build/ (LINFSP_BUILD names another one;
-# LINFSP_KEEP_LOG a file to keep the service's log in).
+# LINFSP_KEEP_LOG a file to keep the service's log in). linfsp-tests, of the package of that name, tests what is installed.
 
 setup_suite() {
     [ "$(id -u)" = 0 ] || { echo "the end-to-end tests need root" >&2 && return 1; }
@@ -12,9 +12,8 @@ setup_suite() {
     LINFSP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     LINFSP_STATE=$(mktemp -d /tmp/linfsp-test.XXXXXX)
     chmod 755 "$LINFSP_STATE"
-    LINFSP_STAGE=$LINFSP_STATE/stage/usr/local
-    export LINFSP_ROOT LINFSP_STATE LINFSP_STAGE DOCKER_HOST DOCKER_HOST_PLAIN DOCKER_HOST_REMAP
-    meson install -C "${LINFSP_BUILD:-$LINFSP_ROOT/build}" --no-rebuild --quiet --destdir "$LINFSP_STATE/stage"
+    export LINFSP_ROOT LINFSP_STATE LINFSP_STAGE LINFSP_SYSROOT DOCKER_HOST DOCKER_HOST_PLAIN DOCKER_HOST_REMAP
+    find_installation || return
     source "$LINFSP_ROOT/test/helpers/common.bash"
     if [ -z "${LINFSP_TEST_WAIT:-}" ] && service_answers; then
         echo "a LinFsp service runs on this machine: these tests start and kill their own; stop it first (linfsp stop)" >&2
@@ -23,6 +22,17 @@ setup_suite() {
     find_engines
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$LINFSP_STATE/probe" "$LINFSP_ROOT/test/helpers/probe.c"
     take_baseline
+}
+
+# What is tested: the staged build, or (LINFSP_INSTALLED: a prefix, such as /usr) what is installed there.
+find_installation() {
+    LINFSP_SYSROOT=
+    LINFSP_STAGE=${LINFSP_INSTALLED:-}
+    [ -z "$LINFSP_STAGE" ] || return 0
+    LINFSP_SYSROOT=$LINFSP_STATE/stage
+    LINFSP_STAGE=$LINFSP_SYSROOT/usr/local
+    meson install -C "${LINFSP_BUILD:-$LINFSP_ROOT/build}" --no-rebuild --quiet --destdir "$LINFSP_SYSROOT" || return
+    chmod -R a+rX "$LINFSP_SYSROOT"
 }
 
 # The machine's own engine where it answers, else one of ours; and a remapped one. Empty: there is none.

@@ -5,8 +5,8 @@
 # installation of the build; a file starts one service in setup_file and stops it in teardown_file, where nothing may be left
 # behind; its tests make their own containers, which teardown removes. Whatever could hang on a file system is bounded.
 #
-# Exported by setup_suite: LINFSP_ROOT (the checkout), LINFSP_STAGE (what meson installed), LINFSP_STATE (a folder for this run),
-# DOCKER_HOST and DOCKER_HOST_PLAIN (the engine), DOCKER_HOST_REMAP (a second one, with userns-remap; empty where it cannot run).
+# Exported by setup_suite: LINFSP_ROOT (the checkout), LINFSP_STAGE (the prefix it was installed to), LINFSP_SYSROOT (what that prefix
+# is in; empty: this machine's own root), LINFSP_STATE (a folder for this run), DOCKER_HOST and DOCKER_HOST_PLAIN (the engine), DOCKER_HOST_REMAP (a second one, with userns-remap; empty where it cannot run).
 
 linfsp=${LINFSP_STAGE:-}/bin/linfsp
 linfspd=${LINFSP_STAGE:-}/sbin/linfspd

@@ -15,13 +15,13 @@ our_mounts() {
            if ($(i + 1) ~ /^fuse(\.|blk|$)/ || $5 ~ /^\/(unc|run\/linfsp|dev\/linfsp)(\/|$)/) print $5, $(i + 1) }' "/proc/$1/mountinfo"
 }
 
-# Processes that run a program of the staged installation, or one that was injected.
+# Processes that run a program of the installation under test, or one that was injected.
 our_processes() {
     local link exe
     for link in /proc/[0-9]*/exe; do
         exe=$(readlink "$link" 2>/dev/null) || continue
         case $exe in
-        "$LINFSP_STAGE"/* | /dev/linfsp/* | /run/linfsp/*) echo "${link//[^0-9]/} $exe" ;;
+        "$LINFSP_STAGE"/*bin/linfsp* | "$LINFSP_STAGE"/bin/memfs* | "$LINFSP_STAGE"/bin/ptfs* | "$LINFSP_STAGE"/lib/linfsp/* | /dev/linfsp/* | /run/linfsp/*) echo "${link//[^0-9]/} $exe" ;;
         esac
     done
 }

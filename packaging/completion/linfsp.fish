@@ -1,0 +1,50 @@
+# fish completion for linfsp
+# SPDX-License-Identifier: MIT
+
+# Mount points and /unc paths of the volumes there are. Containers choose these names: fish quotes them, nothing evaluates them.
+function __linfsp_targets
+    linfsp volumes --json 2>/dev/null | sed -n 's/^ *"\(mount_point\|unc_path\)": *"\([^"\\]*\)",\{0,1\}$/\2/p'
+end
+
+complete -c linfsp -f
+complete -c linfsp -n __fish_use_subcommand -l help -d 'Tell about linfsp'
+complete -c linfsp -n __fish_use_subcommand -l version -d 'Show versions'
+complete -c linfsp -n __fish_use_subcommand -a start -d 'Start the service, on the host'
+complete -c linfsp -n __fish_use_subcommand -a stop -d 'Stop the service; every volume is unmounted'
+complete -c linfsp -n __fish_use_subcommand -a status -d 'Show how the service is'
+complete -c linfsp -n __fish_use_subcommand -a silos -d 'List the containers that have LinFsp'
+complete -c linfsp -n __fish_use_subcommand -a volumes -d 'List volumes'
+complete -c linfsp -n __fish_use_subcommand -a umount -d 'Unmount volumes'
+complete -c linfsp -n __fish_use_subcommand -a share -d 'Show a mounted volume under a prefix too'
+complete -c linfsp -n __fish_use_subcommand -a unshare -d 'Take the prefix away again'
+complete -c linfsp -n __fish_use_subcommand -a path -d 'Translate between \\\\server\\share and /unc'
+complete -c linfsp -n __fish_use_subcommand -a run -d 'Run a command in a container, without Docker'
+complete -c linfsp -n __fish_use_subcommand -a await -d 'Wait for LinFsp, then run a command'
+complete -c linfsp -n __fish_use_subcommand -a bench -d 'Measure a mounted file system'
+complete -c linfsp -n __fish_use_subcommand -a cdi -d 'Write a CDI specification'
+complete -c linfsp -n __fish_use_subcommand -a doctor -d 'Say what this machine lacks'
+complete -c linfsp -n __fish_use_subcommand -a version -d 'Show versions'
+complete -c linfsp -n __fish_use_subcommand -a help -d 'Tell about linfsp or one of its verbs'
+
+complete -c linfsp -n 'not __fish_use_subcommand' -l help -d 'Tell about this verb'
+complete -c linfsp -n '__fish_seen_subcommand_from status silos volumes path version doctor bench' -l json -d 'For programs'
+complete -c linfsp -n '__fish_seen_subcommand_from start' -s f -l foreground -d 'Log to this terminal'
+complete -c linfsp -n '__fish_seen_subcommand_from umount' -s a -l all -d 'Every volume listed here'
+complete -c linfsp -n '__fish_seen_subcommand_from umount' -s l -l lazy -d 'Also while files are open'
+complete -c linfsp -n '__fish_seen_subcommand_from umount' -s f -l force -d 'Who uses it gets errors'
+complete -c linfsp -n '__fish_seen_subcommand_from umount share unshare' -a '(__linfsp_targets)'
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l bind -r -d 'Show a host folder inside: SRC:DST[:ro]'
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l keep-caps -d "Keep root's capabilities"
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l name -x -d 'Host name of the container'
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l network -d "Share the host's network"
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l read-only -d 'The root cannot be written'
+complete -c linfsp -n '__fish_seen_subcommand_from run' -l user-namespace -d 'User ids of its own'
+complete -c linfsp -n '__fish_seen_subcommand_from await' -l timeout -x -d Milliseconds
+complete -c linfsp -n '__fish_seen_subcommand_from run await' -a '(__fish_complete_subcommand)'
+complete -c linfsp -n '__fish_seen_subcommand_from bench' -l against -r -F -d 'Measure another file system too'
+complete -c linfsp -n '__fish_seen_subcommand_from bench' -l threads -x
+complete -c linfsp -n '__fish_seen_subcommand_from bench' -l seconds -x
+complete -c linfsp -n '__fish_seen_subcommand_from cdi' -l output -r -F
+complete -c linfsp -n '__fish_seen_subcommand_from doctor' -s c -l config -r -F
+complete -c linfsp -n '__fish_seen_subcommand_from path bench' -F
+complete -c linfsp -n '__fish_seen_subcommand_from help' -a 'start stop status silos volumes umount share unshare path run await bench cdi doctor version'
