@@ -11,8 +11,10 @@
     links       each relative link of a Markdown file leads to a file, and to a heading where it names one
 """
 import argparse
+import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -56,7 +58,8 @@ def options_defined(text):
 
 
 def help_of(program, *arguments):
-    run = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
+    emulator = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
+    run = subprocess.run([*emulator, program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20)
     return run.stdout
 
 

@@ -11,6 +11,9 @@ complete -c linfsp -n __fish_use_subcommand -l help -d 'Tell about linfsp'
 complete -c linfsp -n __fish_use_subcommand -l version -d 'Show versions'
 complete -c linfsp -n __fish_use_subcommand -a start -d 'Start the service, on the host'
 complete -c linfsp -n __fish_use_subcommand -a stop -d 'Stop the service; every volume is unmounted'
+complete -c linfsp -n __fish_use_subcommand -a restart -d 'Replace the service by the installed one; volumes go on'
+complete -c linfsp -n __fish_use_subcommand -a reload -d 'Have the service read its configuration again'
+complete -c linfsp -n __fish_use_subcommand -a policy -d 'Say what the service would decide, and why'
 complete -c linfsp -n __fish_use_subcommand -a status -d 'Show how the service is'
 complete -c linfsp -n __fish_use_subcommand -a silos -d 'List the containers that have LinFsp'
 complete -c linfsp -n __fish_use_subcommand -a volumes -d 'List volumes'
@@ -47,4 +50,8 @@ complete -c linfsp -n '__fish_seen_subcommand_from bench' -l seconds -x
 complete -c linfsp -n '__fish_seen_subcommand_from cdi' -l output -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from doctor' -s c -l config -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from path bench' -F
-complete -c linfsp -n '__fish_seen_subcommand_from help' -a 'start stop status silos volumes umount share unshare path run await bench cdi doctor version'
+complete -c linfsp -n '__fish_seen_subcommand_from policy' -a 'test disk claim open'
+complete -c linfsp -n '__fish_seen_subcommand_from policy' -l silo -x
+complete -c linfsp -n '__fish_seen_subcommand_from policy' -l user -x
+complete -c linfsp -n '__fish_seen_subcommand_from policy' -l json
+complete -c linfsp -n '__fish_seen_subcommand_from help' -a 'start stop restart reload status silos volumes umount share unshare path run await bench cdi doctor policy version'

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@
 #define UNIT "linfspd.service"
 
 /* Beside the command, where it was built to be, or in PATH. */
-static int find_service(char *ret_path, size_t size) {
+static int look_for_service(char *ret_path, size_t size) {
     const char *given = getenv("LINFSPD");
     if (given && given[0]) {
         snprintf(ret_path, size, "%s", given);
@@ -44,6 +45,20 @@ static int find_service(char *ret_path, size_t size) {
     if (access(ret_path, X_OK) == 0)
         return 0;
     return program_find("linfspd", ret_path, size);
+}
+
+/* Returns 0, or the verb's exit status. */
+static int find_service(const struct verb *verb, char *ret_path, size_t size) {
+    int result = look_for_service(ret_path, size);
+    const char *named = getenv("LINFSPD");
+    if (result == 0)
+        return 0;
+    if (named && *named)
+        return verb_fail(verb, "LINFSPD=%s: %s", named, strerror(-result));
+    return verb_fail(verb,
+                     "linfspd was not found: neither beside this command, nor in %s or PATH. Install LinFsp as a "
+                     "whole, or say where it is: LINFSPD=PATH linfsp %s",
+                     LINFSP_SBINDIR, verb->name);
 }
 
 /* In the child: becomes the service. ready_fd is the write end of the pipe. */
@@ -162,14 +177,15 @@ static bool runs_already(const struct verb *verb, int *ret_status) {
     return true;
 }
 
-static int start_by_systemd(const struct verb *verb) {
+/* what: start or restart */
+static int ask_systemd(const struct verb *verb, char *what) {
     char path[4096];
     if (program_find("systemctl", path, sizeof path) < 0)
         return verb_fail(verb, "systemctl is not to be found");
-    int status = program_run((char *[]){path, "start", UNIT, NULL});
+    int status = program_run((char *[]){path, what, UNIT, NULL});
     if (status != 0)
-        return verb_fail(verb, "systemd could not start it; see: journalctl -u linfspd");
-    printf("linfspd started by systemd; its log: journalctl -u linfspd\n");
+        return verb_fail(verb, "systemd could not %s it; see: journalctl -u linfspd", what);
+    printf("linfspd %sed by systemd; its log: journalctl -u linfspd\n", what);
     return 0;
 }
 
@@ -198,17 +214,11 @@ static int run(const struct verb *verb, int argc, char **argv) {
     if (geteuid() != 0)
         return verb_fail(verb, "the service is started by root: sudo %s", LINFSP_START_COMMAND);
     if (!foreground && optind == argc && systemd_has_unit(UNIT) && !getenv("LINFSPD"))
-        return start_by_systemd(verb);
+        return ask_systemd(verb, "start");
     char path[4096];
-    int result = find_service(path, sizeof path);
-    const char *named = getenv("LINFSPD");
-    if (result < 0 && named && *named)
-        return verb_fail(verb, "LINFSPD=%s: %s", named, strerror(-result));
-    if (result < 0)
-        return verb_fail(verb,
-                         "linfspd is not to be found: neither beside this command, nor in %s or PATH. Install LinFsp "
-                         "as a whole, or say where it is: LINFSPD=PATH linfsp start",
-                         LINFSP_SBINDIR);
+    status = find_service(verb, path, sizeof path);
+    if (status != 0)
+        return status;
     if (!foreground)
         return start_in_background(verb, path, argv + optind);
     argv[optind - 1] = path;
@@ -230,4 +240,68 @@ const struct verb verb_start = {
             "  sudo linfsp start --foreground\n"
             "  linfsp start && docker run --rm debian /dev/linfsp/bin/linfsp status\n",
     .run = run,
+};
+
+/* Ends the service alone: volumes stay. Returns 0 when its process is gone, 1 when none runs, or a negative errno. */
+static int end_service_alone(const struct verb *verb) {
+    static union wire_message status;
+    _cleanup_close_ int socket = -1;
+    if (client_open_quietly(&socket) < 0)
+        return 1;
+    if (client_status(socket, &status) < 0) {
+        verb_note(verb, "%s", status.error.message);
+        return -EIO;
+    }
+    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, status.status.pid, 0);
+    if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, NULL, 0) < 0)
+        return errno == ESRCH ? 0 : -errno;
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    int ready;
+    do
+        ready = poll(&wait, 1, READY_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0 ? 0 : -ETIMEDOUT;
+}
+
+static bool systemd_runs_it(void) {
+    char path[4096], text[256];
+    return systemd_has_unit(UNIT) && program_find("systemctl", path, sizeof path) == 0 &&
+           program_ask((char *[]){path, "is-active", "--quiet", UNIT, NULL}, CLIENT_TIMEOUT_MS, text, sizeof text) == 0;
+}
+
+static int run_restart(const struct verb *verb, int argc, char **argv) {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;)
+        return c == 'h' ? verb_show_help(verb) : verb_usage(verb);
+    if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
+        verb_fail(verb, "unexpected argument '%s'", argv[optind]);
+        return verb_usage(verb);
+    }
+    if (wire_in_container())
+        return verb_fail(verb, "this is a container; the LinFsp service is restarted on the host, as root");
+    if (geteuid() != 0)
+        return verb_fail(verb, "the service is restarted by root: sudo linfsp restart");
+    if (optind == argc && systemd_runs_it())
+        return ask_systemd(verb, "restart");
+    char path[4096];
+    int status = find_service(verb, path, sizeof path);
+    if (status != 0)
+        return status;
+    int result = end_service_alone(verb);
+    if (result < 0)
+        return verb_fail(verb, "the service that runs does not end: %s", strerror(-result));
+    return start_in_background(verb, path, argv + optind);
+}
+
+const struct verb verb_restart = {
+    .name = "restart",
+    .summary = "replace the service by the installed one; volumes go on",
+    .help = "usage: linfsp restart [-- OPTION-OF-LINFSPD...]\n\n"
+            "Ends the service and starts the one that is installed, as after an upgrade.\n"
+            "Volumes and open files go on meanwhile, and the new service takes them over.\n"
+            "Containers that start in between get LinFsp from the new service. Where systemd\n"
+            "runs the service, systemd restarts it.\n\n"
+            "examples:\n"
+            "  sudo linfsp restart\n",
+    .run = run_restart,
 };

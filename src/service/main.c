@@ -19,6 +19,11 @@
 
 #define WORKER "linfspd-worker"
 
+/* Exit statuses, as sysexits.h has them. The unit lists them: systemd does not start the service again after these. */
+#define EXIT_USAGE 2
+#define EXIT_UNAVAILABLE 69 /* this machine cannot have the service: its kernel, /unc, another linfspd */
+#define EXIT_CONFIGURATION 78
+
 static const char usage[] =
     "Usage: linfspd [OPTION]...\n"
     "The host service of LinFsp: gives every container its file system devices. Started by `linfsp start`.\n"
@@ -29,23 +34,27 @@ static const char usage[] =
     "  --ready-fd=N      write READY to this descriptor once containers are served, or why that cannot be\n"
     "  --only-descendants  serve only containers that were started from this mount namespace, so that several\n"
     "                    services can run on one machine, each in a mount namespace of its own: for tests\n"
+    "  --check           read the configuration, say what is wrong with it, and end\n"
     "  --debug           log everything\n"
     "  --help, --version\n"
     "\n"
     "It stays in the foreground and logs to standard error. SIGTERM takes everything down: all volumes, and\n"
-    "/dev/linfsp out of every container. Killed otherwise, volumes live on and the next linfspd takes them over.\n";
+    "/dev/linfsp out of every container. SIGUSR1 ends the service alone: volumes live on and the next linfspd takes\n"
+    "them over, as it does when this one is killed.\n";
 
 struct arguments {
     const char *config;
     const char *dist;
     int ready_fd;
     bool only_descendants;
+    bool check;
 };
 
 static int parse_arguments(int argc, char **argv, struct arguments *ret_arguments) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"dist", required_argument, NULL, 'd'},
                                             {"ready-fd", required_argument, NULL, 'r'},
+                                            {"check", no_argument, NULL, 'C'},
                                             {"debug", no_argument, NULL, 'D'},
                                             {"foreground", no_argument, NULL, 'f'},
                                             {"help", no_argument, NULL, 'h'},
@@ -63,6 +72,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
             break;
         case 'r':
             ret_arguments->ready_fd = atoi(optarg);
+            break;
+        case 'C':
+            ret_arguments->check = true;
             break;
         case 'D':
             log_set_level(LOG_DEBUG);
@@ -138,6 +150,11 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+static int on_leave(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    service_leave(userdata);
+    return 0;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
     char message[WIRE_TEXT_MAX];
     if (permission_reload(userdata, message, sizeof message) < 0)
@@ -187,6 +204,29 @@ static int shut_cage(void) {
     return 0;
 }
 
+static int check_configuration(const char *path) {
+    struct config *config = NULL;
+    if (config_read(path, complain, NULL, &config) < 0)
+        return EXIT_CONFIGURATION;
+    config_free(config);
+    printf("the configuration is right\n");
+    return 0;
+}
+
+/* What the service's end says to whoever started it. */
+static int exit_status(int r) {
+    switch (r) {
+    case -EBADMSG:
+        return EXIT_CONFIGURATION;
+    case -ENOSYS:
+    case -ENODEV:
+    case -EEXIST:
+        return EXIT_UNAVAILABLE;
+    default:
+        return r < 0 ? 1 : 0;
+    }
+}
+
 static int run(const struct arguments *arguments, const char *dist) {
     struct config *config = NULL;
     struct service *service = NULL;
@@ -195,7 +235,7 @@ static int run(const struct arguments *arguments, const char *dist) {
         return worker;
     int r = config_read(arguments->config, complain, NULL, &config);
     if (r < 0)
-        return r;
+        return -EBADMSG;
     config->limits.only_descendants = arguments->only_descendants;
     r = service_new(config, arguments->config, dist, worker, &service);
     if (r < 0)
@@ -205,10 +245,12 @@ static int run(const struct arguments *arguments, const char *dist) {
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     (void)sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service);
     (void)sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
     (void)sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service);
+    (void)sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service);
     log_notice("serving; version " LINFSP_VERSION);
     tell(arguments->ready_fd, "READY\n");
     (void)sd_notify(0, "READY=1");
@@ -222,7 +264,9 @@ int main(int argc, char **argv) {
     log_set_identity("linfspd");
     int r = parse_arguments(argc, argv, &arguments);
     if (r <= 0)
-        return r < 0 ? 2 : 0;
+        return r < 0 ? EXIT_USAGE : 0;
+    if (arguments.check)
+        return check_configuration(arguments.config);
     char dist[WIRE_PATH_MAX];
     if (geteuid() != 0) {
         tell(arguments.ready_fd, "linfspd must be started as root\n");
@@ -239,7 +283,7 @@ int main(int argc, char **argv) {
         const char *text = lock == -EALREADY ? "another linfspd is running already" : strerror(-lock);
         tell(arguments.ready_fd, text);
         log_error("%s", text);
-        return 1;
+        return lock == -EALREADY ? EXIT_UNAVAILABLE : 1;
     }
     if (shut_cage() < 0) {
         tell(arguments.ready_fd, "it cannot give up capabilities\n");
@@ -248,5 +292,5 @@ int main(int argc, char **argv) {
     r = run(&arguments, arguments.dist ? arguments.dist : dist);
     if (r < 0)
         tell(arguments.ready_fd, "it could not start; its log says why\n");
-    return r < 0 ? 1 : 0;
+    return exit_status(r);
 }

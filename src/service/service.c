@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 #include "service/monitor.h"
 #include "service/programs.h"
@@ -17,6 +19,8 @@
 #include "util/log.h"
 #include "util/paths.h"
 
+#define LEAVE_TIMEOUT_US 2000000
+#define LEAVE_POLL_US 10000
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
 
@@ -32,19 +36,21 @@ static bool is_mounted(const char *path, const char *source) {
 
 /* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's
  * before us. */
-static int mount_run_dir(void) {
+static int mount_run_dir(bool *ret_made) {
     if (is_mounted(LINFSP_RUN_DIR, LINFSP_RUN_SOURCE))
         return 0;
     if (mkdir(LINFSP_RUN_DIR, 0755) < 0 && errno != EEXIST)
         return -errno;
-    if (mount(LINFSP_RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0 ||
-        mount(NULL, LINFSP_RUN_DIR, NULL, MS_PRIVATE, NULL) < 0)
+    if (mount(LINFSP_RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0)
+        return -errno;
+    *ret_made = true;
+    if (mount(NULL, LINFSP_RUN_DIR, NULL, MS_PRIVATE, NULL) < 0)
         return -errno;
     return 0;
 }
 
 static int make_run_dir(struct service *service) {
-    int r = mount_run_dir();
+    int r = mount_run_dir(&service->made_run_dir);
     if (r < 0)
         return r;
     if ((mkdir(LINFSP_RUN_DIR "/silos", 0700) < 0 && errno != EEXIST) ||
@@ -148,12 +154,29 @@ static int learn_host(struct service *service) {
     return process_root(getpid(), &service->host_root_device, &service->host_root_inode);
 }
 
+/* The newest call that nothing here does without: Linux 5.12 has it, and kernels of distributions that took it over. */
+static int kernel_suits(void) {
+    if (syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS)
+        return 0;
+    struct utsname name;
+    (void)uname(&name);
+    log_error("this kernel (%s) is too old: LinFsp needs Linux 5.15 or later", name.release);
+    return -ENOSYS;
+}
+
+/* A start that failed leaves nothing, unless a service before this one left volumes that the next start may take over.
+ */
+static void service_give_up(struct service *service) {
+    service->stopping = service->made_run_dir;
+    service_free(service);
+}
+
 #define STEP(call, what)                                                                                               \
     do {                                                                                                               \
         int step_ = (call);                                                                                            \
         if (step_ < 0) {                                                                                               \
             log_error("%s: %s", (what), strerror(-step_));                                                             \
-            service_free(service);                                                                                     \
+            service_give_up(service);                                                                                  \
             return step_;                                                                                              \
         }                                                                                                              \
     } while (0)
@@ -173,6 +196,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->run_dir = service->fuse_device = service->fusectl = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
+    STEP(kernel_suits(), "kernel");
     STEP(sd_event_default(&service->event), "event loop");
     STEP(learn_host(service), "/proc");
     STEP(make_run_dir(service), LINFSP_RUN_DIR);
@@ -238,4 +262,24 @@ void service_stop(struct service *service) {
         if (!silo->host)
             silo_eject(silo);
     service_check_stopped(service);
+}
+
+static int leave_when_idle(sd_event_source *timer, uint64_t now, void *userdata) {
+    struct service *service = userdata;
+    if (workers_idle(service->workers) || now >= service->leave_deadline)
+        return sd_event_exit(service->event, 0);
+    (void)sd_event_source_set_time(timer, now + LEAVE_POLL_US);
+    return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+void service_leave(struct service *service) {
+    if (service->stopping || service->leave_deadline)
+        return;
+    log_notice("ending; %u volumes go on without a service, until the next one takes them over",
+               HASH_CNT(hash, service->volumes));
+    uint64_t now;
+    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    service->leave_deadline = now + LEAVE_TIMEOUT_US;
+    if (sd_event_add_time(service->event, NULL, CLOCK_MONOTONIC, now, 0, leave_when_idle, service) < 0)
+        (void)sd_event_exit(service->event, 0);
 }

@@ -181,7 +181,9 @@ struct service {
     uint64_t next_volume, next_connection;
     unsigned watchers; /* connections that get events */
     uint64_t injections, failures;
+    bool made_run_dir; /* by this service, not by one before it */
     bool stopping;
+    uint64_t leave_deadline; /* us: service_leave has been called; 0: it has not */
     struct connection *stopper; /* waits for the stop to be complete */
 };
 
@@ -192,6 +194,9 @@ int service_new(struct config *config, const char *config_path, const char *dist
 void service_free(struct service *service);
 /* Everything is torn down; the loop ends when that is done. */
 void service_stop(struct service *service);
+/* The loop ends; volumes, silos and the journal stay for the next service. What workers are doing is waited for, for
+ * two seconds. */
+void service_leave(struct service *service);
 /* Called whenever a silo or a volume has gone. */
 void service_check_stopped(struct service *service);
 

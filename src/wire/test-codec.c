@@ -271,7 +271,14 @@ static void expect_refusal(struct fixture *fixture, const char *word) {
     assert_int_equal(count_fds(), fixture->fds_before);
 }
 
+/* QEMU's user emulation loses the descriptors of a message that is truncated: there these tests say nothing of us. */
+static void skip_under_emulation(void) {
+    if (getenv("MESON_EXE_WRAPPER"))
+        skip();
+}
+
 static void bad_packets_leak_nothing(void **state) {
+    skip_under_emulation();
     struct fixture *fixture = *state;
     int socket = fixture->ends[1];
     struct wire_plain plain;
@@ -307,6 +314,7 @@ static void bad_packets_leak_nothing(void **state) {
 }
 
 static void running_out_of_descriptors_is_an_error(void **state) {
+    skip_under_emulation();
     struct fixture *fixture = *state;
     struct wire_create_volume create;
     wire_begin(&create, WIRE_CREATE_VOLUME, 1);

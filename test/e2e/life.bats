@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Life on a host: the service is replaced while its volumes are in use, and says in words, and by its exit status, why it does not start.
+load ../helpers/common
+
+setup_file() { file_setup; }
+teardown_file() { file_teardown; }
+setup() { service_runs; }
+teardown() {
+    [ -z "${writer:-}" ] || kill -KILL "$writer" 2>/dev/null || true
+    remove_containers
+    end_host_memfs
+}
+
+# A share that a process of the host holds open and writes to all the time.
+busy_share() {
+    container server busybox
+    share server y '\memfs\life'
+    disk server z
+    "$probe" scribble /unc/memfs/life/a >"$BATS_TEST_TMPDIR/writer" 2>&1 3>&- </dev/null &
+    writer=$!
+    wait_until 5 grep -q ready "$BATS_TEST_TMPDIR/writer"
+    exec 7>/unc/memfs/life/open
+    echo before >&7
+}
+
+# Nothing of it was disturbed, and the service that runs now has it.
+share_goes_on() {
+    kill -0 "$writer" || fail "the writer ended: $(cat "$BATS_TEST_TMPDIR/writer")" || return
+    echo after >&7
+    exec 7>&-
+    equal "what was written through one open file" "$(bounded cat /unc/memfs/life/open)" $'before\nafter' || return
+    script_in server 'echo on >/mnt/z/on' || return
+    wait_until 5 attached '\memfs\life'
+}
+
+attached() { # PREFIX
+    "$linfsp" volumes --json | jq -e --arg prefix "$1" 'map(select(.prefix == $prefix and .attached != false)) | length == 1' >/dev/null
+}
+
+@test "life: SIGUSR1 ends the service alone; the next one has every volume and open file" {
+    busy_share
+    old=$(service_pid)
+    kill -USR1 "$old"
+    wait_until 5 gone "$old"
+    grep -q '2 volumes go on' "$LINFSP_STATE/linfspd.log" || fail "$(tail -n 3 "$LINFSP_STATE/linfspd.log")"
+    echo between >/unc/memfs/life/between
+    service_start
+    share_goes_on
+    equal "what was written without a service" "$(bounded cat /unc/memfs/life/between)" between
+}
+
+@test "life: SIGUSR1 while containers ask for volumes: each has its volume, or is told that it has not" {
+    container server busybox
+    for letter in q r s t; do
+        start_memfs server -F NTFS -m "$letter:"
+    done
+    old=$(service_pid)
+    kill -USR1 "$old"
+    wait_until 5 gone "$old"
+    service_start
+    for letter in q r s t; do
+        wait_until 10 served_or_absent server "/mnt/$letter"
+    done
+}
+
+served_or_absent() { # NAME PATH
+    if mounted "$1" "$2"; then
+        inside "$1" sh -c "echo x >$2/x && cat $2/x"
+    else
+        [ "$(inside "$1" sh -c "ls $2 2>/dev/null | wc -l")" = 0 ]
+    fi
+}
+
+@test "life: linfsp restart replaces the service" {
+    busy_share
+    old=$(service_pid)
+    # shellcheck disable=SC2086
+    LINFSPD=$linfspd BOUND=20 bounded "$linfsp" restart -- ${LINFSP_TEST_SERVICE_OPTIONS:-} || fail "linfsp restart"
+    wait_until 5 gone "$old"
+    "$linfsp" status --json | jq .pid >"$LINFSP_STATE/linfspd.pid"
+    [ "$(service_pid)" != "$old" ] || fail "the same process"
+    share_goes_on
+}
+
+@test "life: linfsp restart starts a service where none runs, and needs the host's root" {
+    service_stop
+    # shellcheck disable=SC2086
+    LINFSPD=$linfspd BOUND=20 bounded "$linfsp" restart -- ${LINFSP_TEST_SERVICE_OPTIONS:-}
+    "$linfsp" status --json | jq .pid >"$LINFSP_STATE/linfspd.pid"
+    refused 'by root' -- setpriv --reuid 65534 --clear-groups "$linfsp" restart
+    container one busybox
+    refused 'on the host' -- docker exec "$(full_name one)" "$silo_bin/linfsp" restart
+}
+
+# Runs linfspd until it ends, and compares: `ends_with STATUS PART OPTION...`
+ends_with() {
+    local said status=0
+    # shellcheck disable=SC2086
+    said=$(bounded "$linfspd" ${LINFSP_TEST_SERVICE_OPTIONS:-} "${@:3}" 2>&1) || status=$?
+    equal "exit status of linfspd ${*:3} ($said)" "$status" "$1" && has "$said" "$2"
+}
+
+@test "life: a wrong configuration is said and ends with 78, as --check does without starting" {
+    config=$BATS_TEST_TMPDIR/linfsp.conf
+    printf 'request_timeout = 60\nno_such = 1\n' >"$config"
+    ends_with 78 ':2: ' --check "--config=$config"
+    service_stop
+    ends_with 78 ':2: ' "--config=$config"
+    [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp"
+    echo 'request_timeout = 60' >"$config"
+    ends_with 0 'is right' --check "--config=$config"
+}
+
+@test "life: files of somebody else's in /unc end it with 69, and nothing is left" {
+    service_stop
+    mkdir /unc
+    echo theirs >/unc/file
+    ends_with 69 'move them away' || status=1
+    equal "their file" "$(cat /unc/file)" theirs || status=1
+    rm -r /unc
+    [ -z "${status:-}" ]
+    [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp"
+}
+
+@test "life: a second linfspd ends with 69, and the first goes on" {
+    ends_with 69 'running already'
+    our_service_answers
+}
+
+@test "life: the unit starts nothing again after these statuses, and restarts by the signal that keeps volumes" {
+    unit=$LINFSP_ROOT/packaging/linfspd.service.in
+    grep -qx 'RestartPreventExitStatus=2 69 78' "$unit"
+    grep -qx 'RestartKillSignal=SIGUSR1' "$unit"
+}
