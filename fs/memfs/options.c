@@ -22,7 +22,7 @@ const char options_help[] =
     "  memfs -i -F NTFS -m Z:                          a disk at /mnt/z, for this container only\n"
     "  memfs -i -F NTFS -m Y: -u '\\memfs\\share'        also a network volume: /unc/memfs/share here,\n"
     "                                                  on the host and in every container\n"
-    "  memfs -n -1 -s -1 -m /tmp/scratch               on a directory, as large as it needs to be\n"
+    "  memfs -b -m /tmp/scratch                        on a directory, in the background\n"
     "\n"
     "Where it is mounted (at least one of the two):\n"
     "  -m, --mount-point=X: | * | DIRECTORY   X: is /mnt/x, * the first free letter from z: down;\n"
@@ -30,13 +30,13 @@ const char options_help[] =
     "  -u, --prefix=\\SERVER\\SHARE   a network volume; quote it, a shell eats backslashes\n"
     "                         (//SERVER/SHARE needs no quotes)\n"
     "\n"
-    "How much it takes. WinFsp's defaults are small, and a Linux program soon hits them:\n"
-    "  -n, --nodes=N          files and directories, the root and further hard links counted;\n"
-    "                         default 1024; -1: no limit\n"
-    "  -s, --file-size=SIZE   of one file; default 16M; K, M, G, T are understood; -1: no limit\n"
-    "                         The volume holds N x SIZE, by default 16G; without a limit, half the memory;\n"
-    "                         and never more than the memory that this process may use.\n"
-    "                         What does not fit is refused with ENOSPC (\"No space left on device\").\n"
+    "How much it takes. Without -n and -s: up to half of the memory, in files of any number and size.\n"
+    "  -n, --nodes=N          files and directories, the root and further hard links counted; -1: no limit;\n"
+    "                         1024 if only -s is given\n"
+    "  -s, --file-size=SIZE   of one file; K, M, G, T are understood; -1: no limit; 16M if only -n is given\n"
+    "                         With both limits the volume holds N x SIZE, and never more than the memory that\n"
+    "                         this process may use. What does not fit is refused with ENOSPC (\"No space left\n"
+    "                         on device\").\n"
     "\n"
     "How it behaves:\n"
     "  -i, --ignore-case      names differing in case only are one name; it keeps the case it was made with\n"
@@ -225,6 +225,14 @@ static int parse_text(int option, const char *what, const char *text, const char
     return 0;
 }
 
+/* A mount point; a letter that lacks its colon would be a directory of that name. */
+static int parse_mount_point(const char *text, const char **ret_mount_point, struct options_error *ret_error) {
+    if (isalpha((unsigned char)text[0]) && !text[1])
+        return REFUSE(ret_error, "-m %s: did you mean the letter, -m %s:? A directory of that name is ./%s", text, text,
+                      text);
+    return parse_text('m', "mount point", text, ret_mount_point, ret_error);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------- */
 
 static int parse_option(int option, const char *text, struct options *options, struct options_error *ret_error) {
@@ -245,7 +253,7 @@ static int parse_option(int option, const char *text, struct options *options, s
         options->case_insensitive = true;
         return 0;
     case 'm':
-        return parse_text('m', "mount point", text, &options->mount_point, ret_error);
+        return parse_mount_point(text, &options->mount_point, ret_error);
     case 'M':
         return parse_bounded('M', text, 24 * 60 * 60 * 1000, &options->delay_max, ret_error);
     case 'n':
@@ -279,6 +287,16 @@ static int fail_option(int result, char **argv, struct options_error *ret_error)
     return REFUSE(ret_error, "-%c: no such option; see memfs --help", optopt);
 }
 
+/* With neither -n nor -s only memory is a limit, as with tmpfs. With one of them the other is as WinFsp's memfs has it.
+ */
+static void set_limits(struct options *options) {
+    bool none = options->nodes_max == 0 && options->file_size_max == 0;
+    if (options->nodes_max == 0)
+        options->nodes_max = none ? OPTIONS_UNLIMITED : 1024;
+    if (options->file_size_max == 0)
+        options->file_size_max = none ? OPTIONS_UNLIMITED : 16 << 20;
+}
+
 static int check_together(int argc, char **argv, const struct options *options, struct options_error *ret_error) {
     if (optind < argc)
         return REFUSE(ret_error, "%.100s: every value needs its option in front of it, such as -m %.100s", argv[optind],
@@ -296,8 +314,6 @@ static int check_together(int argc, char **argv, const struct options *options, 
 int options_parse(int argc, char **argv, struct options *ret_options, struct options_error *ret_error) {
     struct options options = {
         .file_system_name = "WinFsp-MEMFS",
-        .nodes_max = 1024,
-        .file_size_max = 16 << 20,
         .timeout = LINFSP_TIMEOUT_INFINITE,
         .pass_from = OPTIONS_UNLIMITED,
     };
@@ -317,6 +333,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct opt
         if (r < 0)
             return r;
     }
+    set_limits(&options);
     int r = check_together(argc, argv, &options, ret_error);
     if (r == 0)
         *ret_options = options;

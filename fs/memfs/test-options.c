@@ -51,9 +51,9 @@ static void refuses(const char *text, const char *parts) {
 static void test_defaults(void **state) {
     accepts("-m Z:");
     assert_string_equal(options.file_system_name, "WinFsp-MEMFS");
-    assert_int_equal(options.nodes_max, 1024);
-    assert_int_equal(options.file_size_max, 16 << 20);
-    assert_int_equal(options_volume_size(&options), UINT64_C(16) << 30);
+    assert_int_equal(options.nodes_max, OPTIONS_UNLIMITED);
+    assert_int_equal(options.file_size_max, OPTIONS_UNLIMITED);
+    assert_int_equal(options_volume_size(&options), OPTIONS_UNLIMITED);
     assert_int_equal(options.timeout, LINFSP_TIMEOUT_INFINITE);
     assert_string_equal(options.mount_point, "Z:");
     assert_null(options.prefix);
@@ -126,7 +126,13 @@ static void test_limits(void **state) {
     assert_int_equal(options.file_size_max, OPTIONS_UNLIMITED);
     accepts("-m Z: -n 1000000000 -s 4T");
     assert_int_equal(options_volume_size(&options), OPTIONS_UNLIMITED);
+    accepts("-m Z: -n 1024 -s 16M");
+    assert_int_equal(options_volume_size(&options), UINT64_C(16) << 30);
+    accepts("-m Z: -n 7"); /* what is not given is then as WinFsp has it */
+    assert_int_equal(options.nodes_max, 7);
+    assert_int_equal(options.file_size_max, 16 << 20);
     accepts("-m Z: -s 64m");
+    assert_int_equal(options.nodes_max, 1024);
     assert_int_equal(options.file_size_max, 64 << 20);
     accepts("-m Z: -t -1");
     assert_int_equal(options.timeout, LINFSP_TIMEOUT_INFINITE);
@@ -160,6 +166,7 @@ static void test_bad_texts(void **state) {
     refuses("-i", "-m|-u");
     refuses("-m", "-m");
     refuses("-m ~", "-m|empty");
+    refuses("-m Z", "-m Z|did you mean|-m Z:|./Z");
     refuses("-m Z: extra", "extra");
     refuses("-m Z: -q", "-q");
     refuses("-m Z: --nonsense", "--nonsense");

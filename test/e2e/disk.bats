@@ -148,7 +148,7 @@ teardown() { remove_containers; }
         dd if=/dev/zero of=/mnt/z/again bs=65536 count=16'
 }
 
-@test "disk: memfs --help tells of the defaults that bite: 1024 nodes, 16 MiB a file" {
+@test "disk: memfs --help tells of each option, and of the limits that -n and -s bring with them" {
     container one busybox
     help=$(inside one "$silo_bin/memfs" --help)
     has "$help" 1024 16M ENOSPC

@@ -194,9 +194,24 @@ allow_uring() {
     cat "$uring_switch" >"$BATS_TEST_TMPDIR/uring" 2>/dev/null && echo Y >"$uring_switch"
 }
 
-@test "memfs: WinFsp's defaults, 1024 nodes of 16 MiB" {
+@test "memfs: without -n and -s only memory is a limit; df says so" {
     container one busybox
     start_memfs one -m Z:
+    wait_mounted one /mnt/z fuse.WinFsp-MEMFS
+    script_in one '
+        dd if=/dev/zero of=/mnt/z/large bs=1M count=40 2>/dev/null
+        mkdir /mnt/z/many
+        i=0
+        while [ "$i" -lt 1500 ]; do : >/mnt/z/many/$i; i=$((i + 1)); done'
+    equal "a file of 40 MiB" "$(inside one stat -c %s /mnt/z/large)" 41943040
+    half=$(awk '/^MemTotal/ {print int($2 / 2)}' /proc/meminfo)
+    shown=$(inside one df -k /mnt/z | awk 'END {print $2}')
+    [ "$shown" -le "$((half + 1024))" ] || fail "df shows $shown KiB, and half of the memory is $half"
+}
+
+@test "memfs: WinFsp's limits, 1024 nodes of 16 MiB, where only one of the two is given" {
+    container one busybox
+    start_memfs one -n 1024 -m Z:
     wait_mounted one /mnt/z fuse.WinFsp-MEMFS
     equal "nodes" "$(inside one df -i /mnt/z | awk 'END {print $2, $3}')" "1024 1"
     equal "size, in KiB" "$(inside one df -k /mnt/z | awk 'END {print $2}')" 16777216
