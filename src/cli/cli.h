@@ -36,6 +36,8 @@ int verb_show_help(const struct verb *verb);
 int verb_usage(const struct verb *verb);
 /* "linfsp VERB: text" to standard error. Returns EXIT_FAILURE. */
 int verb_fail(const struct verb *verb, const char *format, ...) _printf_(2, 3);
+/* The same of a message about target, which is named once. */
+int verb_fail_about(const struct verb *verb, const char *target, const char *message);
 void verb_note(const struct verb *verb, const char *format, ...) _printf_(2, 3);
 
 /* For verbs without arguments, whose only options are --help and, if ret_json is not NULL, --json. Returns < 0 to go

@@ -32,7 +32,7 @@ static unsigned count_rules(const struct config *config) {
     return count;
 }
 
-void doctor_config(struct doctor *doctor, const char *path) {
+void doctor_config(struct doctor *doctor, const char *path, bool named) {
     struct complaints complaints = {.doctor = doctor};
     struct config *config = NULL;
     struct stat status;
@@ -45,7 +45,10 @@ void doctor_config(struct doctor *doctor, const char *path) {
     }
     unsigned rules = count_rules(config);
     config_free(config);
-    if (stat(path, &status) < 0 && rules == 0)
+    if (stat(path, &status) < 0 && named)
+        finding(doctor, LEVEL_PROBLEM, "config", "the service would run with the defaults", "name a file that exists",
+                "%s: %s", path, strerror(errno));
+    else if (stat(path, &status) < 0 && rules == 0)
         finding(doctor, LEVEL_OK, "config", NULL, NULL, "there is no %s: the defaults hold", path);
     else
         finding(doctor, LEVEL_OK, "config", NULL, NULL, "%s is understood: %u rule%s", path, rules,

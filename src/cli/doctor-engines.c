@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Container engines: LinFsp needs nothing of them, but when its devices are there depends on how they start a
  * container. */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,9 +37,17 @@ static bool report_engine(struct doctor *doctor, const struct engine *engine) {
         program_ask((char *[]){path, (char *)(uintptr_t)engine->option, NULL}, ASK_TIMEOUT_MS, text, sizeof text);
     text[strcspn(text, "\n")] = '\0';
     utf8_printable(text, version, sizeof version);
-    if (status != 0)
+    if (status == -ETIMEDOUT)
+        finding(doctor, LEVEL_NOTE, "engines", "none, if the machine is just busy", "linfsp doctor, later",
+                "%s did not tell its version within %d s", path, ASK_TIMEOUT_MS / 1000);
+    else if (status != 0 && !doctor->root)
+        finding(doctor, LEVEL_NOTE, "engines", "it was not checked", "sudo linfsp doctor",
+                "%s does not tell its version to this user (%s)", path, version[0] ? version : "no answer");
+    else if (status != 0)
         finding(doctor, LEVEL_NOTE, "engines", "its containers may not start", "try it by hand",
                 "%s does not tell its version (%s)", path, version[0] ? version : "no answer");
+    else if (version[0] >= '0' && version[0] <= '9') /* lxc-start says nothing but a number */
+        finding(doctor, LEVEL_OK, "engines", NULL, NULL, "%s %s: %s", engine->program, version, engine->works);
     else
         finding(doctor, LEVEL_OK, "engines", NULL, NULL, "%s: %s", version, engine->works);
     return true;

@@ -95,8 +95,8 @@ static void check_unc(struct doctor *doctor) {
     struct stat unc, root;
     if (lstat(LINFSP_UNC_ROOT, &unc) < 0) {
         if (errno != ENOENT || doctor->service_runs)
-            finding(doctor, LEVEL_PROBLEM, "unc", "network volumes are not to be found on the host",
-                    "linfsp stop && linfsp start", LINFSP_UNC_ROOT ": %s", strerror(errno));
+            finding(doctor, LEVEL_PROBLEM, "unc", "network volumes are not to be found on the host", "linfsp restart",
+                    LINFSP_UNC_ROOT ": %s", strerror(errno));
         return;
     }
     if (!S_ISDIR(unc.st_mode))
@@ -152,8 +152,8 @@ static void check_installed(struct doctor *doctor) {
             continue;
         missing++;
         finding(doctor, LEVEL_NOTE, "installed", parts[i].costs,
-                i == 3 ? "apt install musl-tools, build again, install again, linfsp stop && linfsp start"
-                       : "install LinFsp as a whole (meson install), linfsp stop && linfsp start",
+                i == 3 ? "apt install musl-tools, build again, install again, linfsp restart"
+                       : "install LinFsp as a whole (meson install), linfsp restart",
                 "%s/%s is missing", folder, parts[i].name);
     }
     if (missing == 0)

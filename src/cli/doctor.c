@@ -11,6 +11,7 @@
 #include "wire/connect.h"
 
 #define CONFIG_FILE "/etc/linfsp.conf"
+#define TEXT_COLUMN 22
 
 static const char *const level_names[] = {"ok", "note", "problem"};
 
@@ -22,11 +23,17 @@ void read_line(const char *path, char *ret_text, size_t size) {
 }
 
 static void print_finding(enum level level, const char *area, const char *text, const char *costs, const char *mend) {
-    printf("%-8s %-12s %s\n", level_names[level], area, text);
-    if (costs)
-        printf("%22scosts: %s\n", "", costs);
-    if (mend)
-        printf("%22smend:  %s\n", "", mend);
+    static const enum colour colours[] = {COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED};
+    printf("%s%-8s%s %-12s ", colour(colours[level]), level_names[level], colour(COLOUR_NONE), area);
+    print_wrapped(TEXT_COLUMN, text);
+    if (costs) {
+        printf("%*scosts: ", TEXT_COLUMN, "");
+        print_wrapped(TEXT_COLUMN + 7, costs);
+    }
+    if (mend) {
+        printf("%*smend:  ", TEXT_COLUMN, "");
+        print_wrapped(TEXT_COLUMN + 7, mend);
+    }
 }
 
 void finding(struct doctor *doctor, enum level level, const char *area, const char *costs, const char *mend,
@@ -65,7 +72,7 @@ static void report_status(struct doctor *doctor, const struct wire_status *statu
         finding(doctor, LEVEL_OK, "service", NULL, NULL, "linfspd %s runs", status->version);
     else
         finding(doctor, LEVEL_NOTE, "service", "an upgrade that is half done: the old service goes on serving",
-                doctor->in_container ? "on the host: linfsp stop && linfsp start" : "linfsp stop && linfsp start",
+                doctor->in_container ? "on the host: linfsp restart" : "sudo linfsp restart",
                 "linfspd %s runs, this is linfsp %s", status->version, LINFSP_VERSION);
     if (status->failures > 0)
         finding(doctor, LEVEL_NOTE, "service", "file systems do not work in those containers",
@@ -91,7 +98,7 @@ void doctor_service(struct doctor *doctor) {
                 "the service does not run");
     } else if (client_status(socket, &status) < 0) {
         finding(doctor, LEVEL_PROBLEM, "service", "file systems may hang or fail",
-                "look at /var/log/linfspd.log or journalctl -u linfspd; then: linfsp stop && linfsp start",
+                "look at /var/log/linfspd.log or journalctl -u linfspd; then: linfsp restart",
                 "the service is there, but: %s", status.error.message);
     } else
         report_status(doctor, &status.status);
@@ -114,7 +121,7 @@ static int print_end(const struct doctor *doctor) {
 
 static int run(const struct verb *verb, int argc, char **argv) {
     struct doctor doctor = {.root = geteuid() == 0, .in_container = wire_in_container()};
-    const char *config = CONFIG_FILE;
+    const char *config = NULL;
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"config", required_argument, NULL, 'c'},
@@ -144,7 +151,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
         doctor_container(&doctor);
     else {
         doctor_host(&doctor);
-        doctor_config(&doctor, config);
+        doctor_config(&doctor, config ? config : CONFIG_FILE, config != NULL);
         doctor_engines(&doctor);
     }
     doctor_mounts(&doctor);

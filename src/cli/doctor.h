@@ -34,7 +34,8 @@ void finding(struct doctor *doctor, enum level level, const char *area, const ch
 void doctor_kernel(struct doctor *doctor);
 void doctor_host(struct doctor *doctor);
 void doctor_service(struct doctor *doctor);
-void doctor_config(struct doctor *doctor, const char *path);
+/* named: on the command line; then the file must be there */
+void doctor_config(struct doctor *doctor, const char *path, bool named);
 void doctor_mounts(struct doctor *doctor);
 void doctor_engines(struct doctor *doctor);
 void doctor_container(struct doctor *doctor);

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 
@@ -36,6 +38,49 @@ static size_t width_of(const char *text) {
     return width;
 }
 
+size_t terminal_width(void) {
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (columns && atoi(columns) > 0)
+        return (size_t)atoi(columns);
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+const char *colour(enum colour which) {
+    static const char *const codes[] = {"\033[0m", "\033[32m", "\033[33m", "\033[31m", "\033[1m"};
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    bool wanted = isatty(STDOUT_FILENO) && !(none && *none) && terminal && strcmp(terminal, "dumb") != 0;
+    return wanted ? codes[which] : "";
+}
+
+/* Takes columns from the widest until all fit. */
+static void fit(size_t *widths, size_t columns, size_t width) {
+    for (;;) {
+        size_t sum = 2 * (columns - 1), widest = 0;
+        for (size_t i = 0; i < columns; i++) {
+            sum += widths[i];
+            widest = widths[i] > widths[widest] ? i : widest;
+        }
+        if (width == 0 || sum <= width || widths[widest] <= TABLE_CELL_MIN)
+            return;
+        widths[widest]--;
+    }
+}
+
+/* Its first characters, with a sign for those that are left out. */
+static void print_cell(const char *text, size_t width, bool last) {
+    size_t wide = width_of(text);
+    if (wide <= width) {
+        printf("%s%*s", text, last ? 0 : (int)(width - wide + 2), "");
+        return;
+    }
+    size_t bytes = 0;
+    for (size_t seen = 0; text[bytes]; bytes++)
+        if (((unsigned char)text[bytes] & 0xc0) != 0x80 && seen++ == width - 1)
+            break;
+    printf("%.*s\u2026%s", (int)bytes, text, last ? "" : "  ");
+}
+
 void table_print(const struct table *table) {
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < table->rows * table->columns; i++) {
@@ -43,15 +88,34 @@ void table_print(const struct table *table) {
         if (width > widths[i % table->columns])
             widths[i % table->columns] = width;
     }
+    fit(widths, table->columns, terminal_width());
     for (size_t i = 0; i < table->rows * table->columns; i++) {
         size_t column = i % table->columns;
         bool last = column + 1 == table->columns;
-        fputs(table->cells[i], stdout);
+        print_cell(table->cells[i], widths[column], last);
         if (last)
             putchar('\n');
-        else
-            printf("%*s", (int)(widths[column] - width_of(table->cells[i]) + 2), "");
     }
+}
+
+void print_wrapped(size_t indent, const char *text) {
+    size_t width = terminal_width(), used = indent;
+    if (width < indent + 20)
+        width = 0;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (width && used > indent && used + 1 + word > width) {
+            printf("\n%*s", (int)indent, "");
+            used = indent;
+        } else if (used > indent) {
+            putchar(' ');
+            used++;
+        }
+        fwrite(text, 1, word, stdout);
+        used += word;
+        text += word + strspn(text + word, " ");
+    }
+    putchar('\n');
 }
 
 void table_end(struct table *table) {
@@ -109,6 +173,10 @@ void json_add_text(json_object *object, const char *key, const char *text) {
 
 void json_add_number(json_object *object, const char *key, uint64_t number) {
     json_object_object_add(object, key, json_object_new_uint64(number));
+}
+
+void json_add_positive(json_object *object, const char *key, uint64_t number) {
+    json_object_object_add(object, key, number ? json_object_new_uint64(number) : NULL);
 }
 
 void json_add_time(json_object *object, const char *key, uint64_t ns) {

@@ -9,6 +9,17 @@
 #include <stdint.h>
 
 #define TABLE_COLUMNS_MAX 10
+#define TABLE_CELL_MIN 6 /* no cell is cut shorter */
+
+enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
+
+/* Characters in a line of the terminal, or as COLUMNS says; 0: no terminal, no limit. */
+size_t terminal_width(void);
+/* What switches it on, and COLOUR_NONE off; "" where output is no terminal, or NO_COLOR is set. */
+const char *colour(enum colour which);
+/* The text and a newline; broken at blanks where the terminal is narrower, with indent blanks in front. The first line
+ * stands at column indent already. */
+void print_wrapped(size_t indent, const char *text);
 
 /* Cells are kept until the table is printed, so that each column is as wide as its widest. */
 struct table {
@@ -21,6 +32,7 @@ struct table {
  * without memory. */
 void table_begin(struct table *table, size_t columns, const char *const *head);
 void table_add(struct table *table, const char *const *row);
+/* Cells are cut where the terminal is narrower; what goes into a pipe or a file is whole. */
 void table_print(const struct table *table);
 void table_end(struct table *table);
 
@@ -35,6 +47,8 @@ void format_bytes(uint64_t bytes, char *ret, size_t size);
 /* Prints it, and frees it. */
 void json_print(json_object *object);
 void json_add_text(json_object *object, const char *key, const char *text); /* "" becomes null */
+/* null for 0 */
+void json_add_positive(json_object *object, const char *key, uint64_t number);
 void json_add_number(json_object *object, const char *key, uint64_t number);
 void json_add_time(json_object *object, const char *key, uint64_t ns);
 

@@ -37,6 +37,8 @@ int list_run(const struct verb *verb, int argc, char **argv, const struct listin
     _cleanup_close_ int socket = -1;
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;
+    if (listing->prepare)
+        listing->prepare(socket);
     static union wire_message last;
     int r = json ? show_json(socket, listing, &last) : show_table(verb, socket, listing, &last);
     return r < 0 ? verb_fail(verb, "%s", last.error.message) : 0;

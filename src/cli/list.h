@@ -9,6 +9,7 @@ struct listing {
     uint16_t request; /* WIRE_LIST_... */
     size_t columns;
     const char *const *head; /* the table's first row */
+    void (*prepare)(int socket); /* what rows need besides; NULL: nothing */
     void (*add_row)(const union wire_message *reply, void *table); /* to a struct table */
     void (*add_object)(const union wire_message *reply, void *array); /* to a json_object */
     const char *nothing; /* said, to people, of an empty list */

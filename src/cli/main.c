@@ -21,6 +21,64 @@ static const struct verb *find_verb(const char *name) {
     return NULL;
 }
 
+/* How many letters have to be put in, left out, changed or swapped: for names shorter than 32 bytes. */
+static unsigned distance(const char *a, const char *b) {
+    unsigned rows[3][33];
+    size_t width = strlen(b);
+    for (size_t j = 0; j <= width; j++)
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *higher = rows[(i + 1) % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= width; j++) {
+            unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            best = above[j] + 1 < best ? above[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && higher[j - 2] + 1 < best)
+                best = higher[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return rows[strlen(a) % 3][width];
+}
+
+/* What other commands call a verb of ours. */
+static const char *other_name(const char *name) {
+    static const char *const names[][2] = {{"unmount", "umount"},  {"list", "volumes"}, {"ls", "volumes"},
+                                           {"mounts", "volumes"},  {"ps", "silos"},     {"containers", "silos"},
+                                           {"container", "silos"}, {"check", "doctor"}, {"info", "status"},
+                                           {"exec", "run"},        {"wait", "await"},   {"benchmark", "bench"},
+                                           {"up", "start"},        {"down", "stop"},    {"unload", "stop"}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i][0], name) == 0)
+            return names[i][1];
+    return NULL;
+}
+
+/* The verb that is most like it, or NULL. */
+static const char *similar_verb(const char *name) {
+    const char *best = other_name(name);
+    unsigned least = strlen(name) < 5 ? 2 : 3;
+    if (best || strlen(name) > 20)
+        return best;
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        unsigned far = distance(name, verbs[i]->name);
+        if (verbs[i]->summary && far < least) {
+            least = far;
+            best = verbs[i]->name;
+        }
+    }
+    return best;
+}
+
+static void complain_of_verb(const char *name) {
+    const char *similar = similar_verb(name);
+    fprintf(stderr, "linfsp: there is no verb '%s'; ", name);
+    if (similar)
+        fprintf(stderr, "did you mean `linfsp %s`? ", similar);
+    fprintf(stderr, "`linfsp help` lists the verbs\n");
+}
+
 static void show_overview(FILE *to) {
     fprintf(to, "usage: linfsp VERB [OPTION...] [ARGUMENT...]\n\n"
                 "File systems that are ordinary programs, in any container.\n\n");
@@ -44,8 +102,10 @@ static int run_help(const struct verb *verb, int argc, char **argv) {
         return 0;
     }
     const struct verb *about = find_verb(argv[1]);
-    if (!about)
-        return verb_fail(verb, "there is no verb '%s'; `linfsp help` lists them", argv[1]);
+    if (!about) {
+        complain_of_verb(argv[1]);
+        return EXIT_FAILURE;
+    }
     return verb_show_help(about);
 }
 
@@ -82,6 +142,13 @@ int verb_fail(const struct verb *verb, const char *format, ...) {
     say(verb, format, arguments);
     va_end(arguments);
     return EXIT_FAILURE;
+}
+
+int verb_fail_about(const struct verb *verb, const char *target, const char *message) {
+    size_t length = strlen(target);
+    if (strncmp(message, target, length) == 0 && strchr(" :", message[length]))
+        return verb_fail(verb, "%s", message);
+    return verb_fail(verb, "%s: %s", target, message);
 }
 
 void verb_note(const struct verb *verb, const char *format, ...) {
@@ -125,11 +192,12 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     const struct verb *verb = argv[1][0] == '-' ? verb_of_option(argv[1]) : find_verb(argv[1]);
-    if (!verb) {
-        fprintf(stderr, "linfsp: there is no %s '%s'; `linfsp help` lists the verbs\n",
-                argv[1][0] == '-' ? "option" : "verb", argv[1]);
+    if (!verb && argv[1][0] == '-')
+        fprintf(stderr, "linfsp: there is no option '%s'; `linfsp help` lists the verbs\n", argv[1]);
+    else if (!verb)
+        complain_of_verb(argv[1]);
+    if (!verb)
         return EXIT_USAGE;
-    }
     char name[64]; /* what getopt puts in front of its complaints */
     snprintf(name, sizeof name, "linfsp %s", verb->name);
     argv[1] = name;

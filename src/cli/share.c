@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/elsewhere.h"
 #include "cli/target.h"
 #include "wire/prefix.h"
 
@@ -59,9 +60,12 @@ static int send_request(const struct verb *verb, const struct wire_share *reques
             "%s was not mounted by LinFsp: its program may mount by itself here (CAP_SYS_ADMIN), and only what "
             "LinFsp mounts can be shared",
             shown);
-    if (result < 0)
-        return verb_fail(verb, "%s: %s", shown, answer.error.message);
-    return 0;
+    char elsewhere[512];
+    if (result == -ENOENT && volume_elsewhere(socket, request->mount_point, elsewhere, sizeof elsewhere) > 0)
+        return verb_fail(verb,
+                         "%s is not mounted here, but it is %s; a volume is shared and unshared in its own container",
+                         shown, elsewhere);
+    return result < 0 ? verb_fail_about(verb, shown, answer.error.message) : 0;
 }
 
 static int run_share(const struct verb *verb, int argc, char **argv) {

@@ -34,7 +34,7 @@ static void add_object(const union wire_message *reply, void *userdata) {
     json_add_text(object, "id", silo->id);
     json_add_text(object, "engine", silo->engine);
     json_add_text(object, "name", silo->name);
-    json_add_number(object, "init_pid", silo->init_pid);
+    json_add_positive(object, "init_pid", silo->init_pid);
     json_add_time(object, "since", silo->since);
     json_add_number(object, "volumes", silo->volumes);
     json_object_object_add(object, "user_namespace", json_object_new_boolean(silo->user_namespace != 0));

@@ -20,6 +20,7 @@
 #include "wire/connect.h"
 
 #define LOG_FILE "/var/log/linfspd.log"
+#define LOG_SIZE_MAX (1 << 20)
 #define READY_TIMEOUT_MS 10000
 #define UNIT "linfspd.service"
 
@@ -59,6 +60,13 @@ static int find_service(const struct verb *verb, char *ret_path, size_t size) {
                      "linfspd was not found: neither beside this command, nor in %s or PATH. Install LinFsp as a "
                      "whole, or say where it is: LINFSPD=PATH linfsp %s",
                      LINFSP_SBINDIR, verb->name);
+}
+
+/* A log that has become large is kept under another name, once. */
+static void rotate_log(void) {
+    struct stat status;
+    if (lstat(LOG_FILE, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > LOG_SIZE_MAX)
+        (void)rename(LOG_FILE, LOG_FILE ".1");
 }
 
 /* In the child: becomes the service. ready_fd is the write end of the pipe. */
@@ -130,6 +138,7 @@ static int start_in_background(const struct verb *verb, const char *path, char *
         return verb_fail(verb, "cannot make a pipe: %s", strerror(errno));
     _cleanup_close_ int read_end = ends[0];
     _cleanup_close_ int write_end = ends[1];
+    rotate_log();
     off_t logged = log_size();
     fflush(NULL);
     pid_t pid = fork();

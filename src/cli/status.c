@@ -4,18 +4,34 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "wire/connect.h"
 
+#define JSON_FORMAT 1 /* of all verbs: linfsp(1), "JSON" */
+
+/* Where the service's messages go; "" where that is not to be found out. */
+static void find_log(uint32_t pid, char *ret_text, size_t size) {
+    char path[64], target[4096];
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/fd/2", pid);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    if (strncmp(target, "socket:", 7) == 0)
+        snprintf(ret_text, size, "journalctl -u linfspd");
+    else
+        snprintf(ret_text, size, "%s", target[0] == '/' && strncmp(target, "/dev/", 5) != 0 ? target : "");
+}
+
 static void print_json(const struct wire_status *status) {
     json_object *object = json_object_new_object();
+    json_add_number(object, "format", JSON_FORMAT);
     json_object_object_add(object, "running", json_object_new_boolean(status != NULL));
     json_object_object_add(object, "in_container", json_object_new_boolean(wire_in_container()));
     if (status) {
         json_add_text(object, "version", status->version);
-        json_add_number(object, "pid", status->pid);
+        json_add_positive(object, "pid", status->pid);
         json_add_time(object, "since", status->since);
         json_add_text(object, "monitor", status->monitor);
         json_add_text(object, "unc_root", status->unc_root);
@@ -40,6 +56,10 @@ static void print_text(const struct wire_status *status) {
         printf("linfspd %s runs, pid %" PRIu32 ", since %s (%s)\n", status->version, status->pid, since, ago);
     else
         printf("linfspd %s runs on the host, since %s (%s)\n", status->version, since, ago);
+    char log[4096];
+    find_log(status->pid, log, sizeof log);
+    if (log[0])
+        printf("  log      %s\n", log);
     printf("  silos    %" PRIu32 "\n", status->silos);
     printf("  volumes  %" PRIu32 ", of which %" PRIu32 " on the network\n", status->volumes, status->shares);
     printf("  network  %s\n", status->unc_root);

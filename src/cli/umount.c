@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/elsewhere.h"
 #include "cli/target.h"
 
 #define UMOUNT_TIMEOUT_MS 30000
@@ -28,11 +29,15 @@ static void remember(const union wire_message *reply, void *userdata) {
 
 static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
     static union wire_message answer;
+    char elsewhere[512];
     int result = client_call(socket, request, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
     if (result == -EBUSY)
         return verb_fail(verb, "%s: %s: files in it are open; close them, or see --lazy and --force", shown,
                          answer.error.message);
-    return result < 0 ? verb_fail(verb, "%s: %s", shown, answer.error.message) : 0;
+    if (result == -ENOENT && !request->volume &&
+        volume_elsewhere(socket, request->target, elsewhere, sizeof elsewhere) > 0)
+        return verb_fail(verb, "%s is not mounted here, but it is %s", shown, elsewhere);
+    return result < 0 ? verb_fail_about(verb, shown, answer.error.message) : 0;
 }
 
 static int umount_all(const struct verb *verb, int socket, const struct manner *manner) {
@@ -96,7 +101,8 @@ static int run(const struct verb *verb, int argc, char **argv) {
             return verb_usage(verb);
     }
     if (all == (optind < argc)) {
-        verb_fail(verb, all ? "--all and a target exclude each other" : "what is to be unmounted?");
+        verb_fail(verb, all ? "give --all or a target, not both"
+                            : "give a target: a mount point, a letter, a prefix or a number");
         return verb_usage(verb);
     }
     _cleanup_close_ int socket = -1;

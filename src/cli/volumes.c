@@ -4,20 +4,31 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/elsewhere.h"
 #include "cli/format.h"
 #include "cli/list.h"
+#include "cli/servers.h"
+
+static struct silo_names *names;
+static struct servers *servers;
+
+static void prepare(int socket) {
+    names = silo_names_ask(socket);
+    servers = servers_find();
+}
 
 static void add_row(const union wire_message *reply, void *userdata) {
     const struct wire_volume *volume = &reply->volume;
     if (reply->header.type != WIRE_VOLUME)
         return;
-    char id[24], pid[16], since[64], silo[WIRE_SILO_ID_MAX];
+    char id[24], pid[16], since[64];
+    pid_t server = servers_of(servers, volume->fuse_device, (pid_t)volume->server_pid);
     snprintf(id, sizeof id, "%" PRIu64, volume->id);
-    snprintf(pid, sizeof pid, "%" PRIu32, volume->server_pid);
+    snprintf(pid, sizeof pid, "%d", (int)server);
     format_time(volume->since, since, sizeof since);
-    snprintf(silo, sizeof silo, strlen(volume->silo) == 64 ? "%.12s" : "%s", volume->silo);
+    const char *silo = strcmp(volume->silo, "host") == 0 ? "host" : silo_names_find(names, volume->silo);
     table_add(userdata, (const char *[]){id, silo, volume->file_system_name, volume->mount_point, volume->prefix,
-                                         volume->unc_path, volume->server_pid ? pid : "", since,
+                                         volume->unc_path, server ? pid : "", since,
                                          volume->attached ? volume->transport : "detached"});
 }
 
@@ -33,12 +44,14 @@ static void add_object(const union wire_message *reply, void *userdata) {
         json_object_array_add(mounted, json_object_new_string(volume->unc_path));
     json_add_number(object, "id", volume->id);
     json_add_text(object, "silo", volume->silo);
+    json_add_text(object, "container", silo_names_find(names, volume->silo));
     json_add_text(object, "file_system_name", volume->file_system_name);
     json_add_text(object, "mount_point", volume->mount_point);
     json_add_text(object, "prefix", volume->prefix);
     json_add_text(object, "unc_path", volume->unc_path);
     json_object_object_add(object, "mounted", mounted);
-    json_add_number(object, "server_pid", volume->server_pid);
+    json_add_positive(object, "server_pid",
+                      (uint64_t)servers_of(servers, volume->fuse_device, (pid_t)volume->server_pid));
     json_add_number(object, "owner_uid", volume->owner_uid);
     json_add_number(object, "fuse_device", volume->fuse_device);
     json_add_text(object, "transport", volume->transport);
@@ -48,10 +61,11 @@ static void add_object(const union wire_message *reply, void *userdata) {
 }
 
 static int run(const struct verb *verb, int argc, char **argv) {
-    static const char *const head[] = {"ID",       "SILO", "TYPE",  "MOUNT POINT", "PREFIX",
-                                       "UNC PATH", "PID",  "SINCE", "TRANSPORT"};
+    static const char *const head[] = {"ID",       "CONTAINER", "TYPE",  "MOUNT POINT", "PREFIX",
+                                       "UNC PATH", "PID",       "SINCE", "TRANSPORT"};
     static const struct listing listing = {
         .request = WIRE_LIST_VOLUMES,
+        .prepare = prepare,
         .columns = ARRAY_SIZE(head),
         .head = head,
         .add_row = add_row,
@@ -66,9 +80,9 @@ const struct verb verb_volumes = {
     .summary = "list the volumes: who serves them and where they are mounted",
     .help = "usage: linfsp volumes [--json]\n\n"
             "On the host lists the volumes of all containers and of the host itself: the\n"
-            "silo (container), the file system's name, its mount point as that container\n"
+            "container's name, the file system's name, its mount point as that container\n"
             "sees it, its prefix and where it is found under /unc, and the pid of the\n"
-            "program that serves it. \"detached\": the service was restarted, and that\n"
+            "program that serves it now. \"detached\": the service was restarted, and that\n"
             "program has not come back to it yet. In a container lists that container's\n"
             "volumes only.\n\n"
             "examples:\n"

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 static int max_level = LOG_INFO;
 static const char *identity;
@@ -29,6 +30,16 @@ static bool goes_to_journal(void) {
     return known;
 }
 
+/* The time, in UTC, and who says it: what the journal would add by itself. */
+static size_t begin_line(char *line, size_t size) {
+    time_t now = time(NULL);
+    struct tm utc;
+    char when[32] = "";
+    if (gmtime_r(&now, &utc))
+        (void)strftime(when, sizeof when, "%FT%TZ", &utc);
+    return (size_t)snprintf(line, size, "%s %s: ", when, identity);
+}
+
 void log_line(int level, const char *format, ...) {
     if (level > max_level)
         return;
@@ -38,7 +49,7 @@ void log_line(int level, const char *format, ...) {
     if (goes_to_journal())
         used = (size_t)snprintf(line, sizeof line, "<%d>", level);
     else if (identity)
-        used = (size_t)snprintf(line, sizeof line, "%s: ", identity);
+        used = begin_line(line, sizeof line);
     va_list arguments;
     va_start(arguments, format);
     int more = vsnprintf(line + used, sizeof line - used - 1, format, arguments);

@@ -45,6 +45,70 @@ json_in() { # NAME 'EXPRESSION' VERB...
     done
 }
 
+@test "cli: a verb that is nearly one, or is called otherwise elsewhere, is asked after" {
+    refused 'did you mean `linfsp volumes`' -- "$linfsp" volums
+    refused 'did you mean `linfsp status`' -- "$linfsp" sttaus
+    refused 'did you mean `linfsp umount`' -- "$linfsp" unmount
+    refused 'did you mean `linfsp silos`' -- "$linfsp" help silo
+    has_not "$("$linfsp" frobnicate 2>&1 || true)" 'did you mean'
+}
+
+@test "cli: umount, share and unshare on the host name the container that has the mount point" {
+    container one busybox
+    disk one z
+    number=$("$linfsp" volumes --json | jq '.[0].id')
+    for words in 'umount /mnt/z' 'umount Z:' 'unshare /mnt/z' 'share /mnt/z //elsewhere/share'; do
+        # shellcheck disable=SC2086
+        refused "volume $number, in container $(full_name one): linfsp umount $number" -- "$linfsp" $words
+    done
+    refused 'linfsp volumes' -- "$linfsp" umount /mnt/y
+    "$linfsp" umount "$number"
+    wait_unmounted one /mnt/z
+}
+
+@test "cli: volumes shows the container's name, and who serves a volume now" {
+    container one busybox
+    inside one "$silo_bin/memfs" -b -F NTFS -m Z:
+    wait_mounted one /mnt/z
+    json ".[0].container == \"$(full_name one)\" and .[0].server_pid == $(pids_in one memfs)" volumes
+    has "$("$linfsp" volumes)" "$(full_name one)"
+    inner=$(inside one sh -c 'for pid in /proc/[0-9]*; do [ "$(cat $pid/comm)" = memfs ] && echo ${pid#/proc/}; done; true')
+    json_in one ".[0].server_pid == $inner" volumes
+}
+
+@test "cli: a table is as wide as the terminal, and whole in a pipe" {
+    container one busybox
+    deep=/tmp/$(printf 'a%.0s' {1..90})
+    inside one mkdir "$deep"
+    start_memfs one -F NTFS -m "$deep"
+    wait_mounted one "$deep"
+    has "$("$linfsp" volumes)" "$deep"
+    narrow=$(COLUMNS=100 "$linfsp" volumes)
+    has_not "$narrow" "$deep"
+    while read -r line; do
+        [ "${#line}" -le 100 ] || fail "wider than 100: $line" || return
+    done <<<"$narrow"
+    while read -r line; do
+        [ "${#line}" -le 70 ] || fail "wider than 70: $line" || return
+    done < <(COLUMNS=70 "$linfsp" doctor | grep -vE '/[^ ]{40}')
+}
+
+@test "cli: JSON has null where nothing is known, and says its format" {
+    container one busybox
+    json '.format == 1' status
+    json_in one '.format == 1 and .pid == null' status
+    json_in one '.[0].init_pid | . == null or . > 0' silos
+}
+
+@test "cli: doctor finds a configuration that is named and not there" {
+    refused /nope -- "$linfsp" doctor --config /nope
+}
+
+@test "cli: lines of the log have a time" {
+    grep -qE '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z linfspd: ' "$LINFSP_STATE/linfspd.log" || fail "$(head -n 3 "$LINFSP_STATE/linfspd.log")"
+    has "$("$linfsp" status)" "$LINFSP_STATE/linfspd.log"
+}
+
 @test "cli: status" {
     has "$("$linfsp" status)" 1.0.0 /unc
     json ".pid == $(service_pid) and .version == \"1.0.0\" and .volumes == 0" status

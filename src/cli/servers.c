@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/servers.h"
+
+#include <dirent.h>
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
+
+struct servers {
+    size_t count;
+    struct server {
+        uint32_t connection;
+        pid_t pid;
+    } * entries;
+};
+
+/* The connection that this descriptor belongs to; 0: it tells of none. */
+static uint32_t connection_of(int process, const char *fd) {
+    char path[300], line[128];
+    unsigned connection;
+    snprintf(path, sizeof path, "fdinfo/%.255s", fd);
+    int info = openat(process, path, O_RDONLY | O_CLOEXEC);
+    _cleanup_fclose_ FILE *file = info < 0 ? NULL : fdopen(info, "r");
+    if (info >= 0 && !file)
+        close(info);
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "fuse_connection: %u", &connection) == 1)
+            return connection;
+    return 0;
+}
+
+static void add(struct servers *servers, uint32_t connection, pid_t pid) {
+    servers->entries = reallocarray(servers->entries, servers->count + 1, sizeof *servers->entries);
+    if (!servers->entries)
+        errx(EXIT_FAILURE, "out of memory");
+    servers->entries[servers->count++] = (struct server){connection, pid};
+}
+
+static void look_into(struct servers *servers, int proc, const char *pid) {
+    _cleanup_close_ int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = process < 0 ? -1 : openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *fds = folder < 0 ? NULL : fdopendir(folder);
+    if (folder >= 0 && !fds)
+        close(folder);
+    struct dirent *entry;
+    while (fds && (entry = readdir(fds))) {
+        struct stat status;
+        uint32_t connection;
+        if (entry->d_name[0] != '.' && fstatat(folder, entry->d_name, &status, 0) == 0 && S_ISCHR(status.st_mode) &&
+            status.st_rdev == makedev(FUSE_MAJOR, FUSE_MINOR) && (connection = connection_of(process, entry->d_name)))
+            add(servers, connection, (pid_t)atoi(pid));
+    }
+}
+
+struct servers *servers_find(void) {
+    struct servers *servers = calloc(1, sizeof *servers);
+    if (!servers)
+        errx(EXIT_FAILURE, "out of memory");
+    _cleanup_closedir_ DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc && (entry = readdir(proc)))
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+            look_into(servers, dirfd(proc), entry->d_name);
+    return servers;
+}
+
+pid_t servers_of(const struct servers *servers, uint32_t fuse_device, pid_t asked) {
+    pid_t found = 0;
+    char path[32];
+    for (size_t i = 0; i < servers->count; i++) {
+        if (servers->entries[i].connection != fuse_device)
+            continue;
+        if (servers->entries[i].pid == asked)
+            return asked;
+        if (!found)
+            found = servers->entries[i].pid;
+    }
+    snprintf(path, sizeof path, "/proc/%d", (int)asked);
+    return found ? found : asked > 0 && access(path, F_OK) == 0 ? asked : 0;
+}
