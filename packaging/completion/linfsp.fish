@@ -6,31 +6,19 @@ function __linfsp_targets
     linfsp volumes --json 2>/dev/null | sed -n 's/^ *"\(mount_point\|unc_path\)": *"\([^"\\]*\)",\{0,1\}$/\2/p'
 end
 
+# As `linfsp help` lists them: two blanks, the verb, what it does.
+function __linfsp_verbs
+    linfsp help 2>/dev/null | sed -n 's/^  \([a-z-]\{1,\}\)  *\([a-z].*\)/\1\t\2/p;/^On the host/q'
+end
+
 complete -c linfsp -f
+complete -c linfsp -n __fish_use_subcommand -a '(__linfsp_verbs)'
+complete -c linfsp -n '__fish_seen_subcommand_from help' -a '(__linfsp_verbs)'
 complete -c linfsp -n __fish_use_subcommand -l help -d 'Tell about linfsp'
 complete -c linfsp -n __fish_use_subcommand -l version -d 'Show versions'
-complete -c linfsp -n __fish_use_subcommand -a start -d 'Start the service, on the host'
-complete -c linfsp -n __fish_use_subcommand -a stop -d 'Stop the service; every volume is unmounted'
-complete -c linfsp -n __fish_use_subcommand -a restart -d 'Replace the service by the installed one; volumes go on'
-complete -c linfsp -n __fish_use_subcommand -a reload -d 'Have the service read its configuration again'
-complete -c linfsp -n __fish_use_subcommand -a policy -d 'Say what the service would decide, and why'
-complete -c linfsp -n __fish_use_subcommand -a status -d 'Show how the service is'
-complete -c linfsp -n __fish_use_subcommand -a silos -d 'List the containers that have LinFsp'
-complete -c linfsp -n __fish_use_subcommand -a volumes -d 'List volumes'
-complete -c linfsp -n __fish_use_subcommand -a umount -d 'Unmount volumes'
-complete -c linfsp -n __fish_use_subcommand -a share -d 'Show a mounted volume under a prefix too'
-complete -c linfsp -n __fish_use_subcommand -a unshare -d 'Take the prefix away again'
-complete -c linfsp -n __fish_use_subcommand -a path -d 'Translate between \\\\server\\share and /unc'
-complete -c linfsp -n __fish_use_subcommand -a run -d 'Run a command in a container, without Docker'
-complete -c linfsp -n __fish_use_subcommand -a await -d 'Wait for LinFsp, then run a command'
-complete -c linfsp -n __fish_use_subcommand -a bench -d 'Measure a mounted file system'
-complete -c linfsp -n __fish_use_subcommand -a cdi -d 'Write a CDI specification'
-complete -c linfsp -n __fish_use_subcommand -a doctor -d 'Say what this machine lacks'
-complete -c linfsp -n __fish_use_subcommand -a version -d 'Show versions'
-complete -c linfsp -n __fish_use_subcommand -a help -d 'Tell about linfsp or one of its verbs'
 
 complete -c linfsp -n 'not __fish_use_subcommand' -l help -d 'Tell about this verb'
-complete -c linfsp -n '__fish_seen_subcommand_from status silos volumes path version doctor bench' -l json -d 'For programs'
+complete -c linfsp -n '__fish_seen_subcommand_from status silos volumes path version doctor bench events top' -l json -d 'For programs'
 complete -c linfsp -n '__fish_seen_subcommand_from start' -s f -l foreground -d 'Log to this terminal'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s a -l all -d 'Every volume listed here'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s l -l lazy -d 'Also while files are open'
@@ -54,4 +42,10 @@ complete -c linfsp -n '__fish_seen_subcommand_from policy' -a 'test disk claim o
 complete -c linfsp -n '__fish_seen_subcommand_from policy' -l silo -x
 complete -c linfsp -n '__fish_seen_subcommand_from policy' -l user -x
 complete -c linfsp -n '__fish_seen_subcommand_from policy' -l json
-complete -c linfsp -n '__fish_seen_subcommand_from help' -a 'start stop restart reload status silos volumes umount share unshare path run await bench cdi doctor policy version'
+complete -c linfsp -n '__fish_seen_subcommand_from top trace' -s s -l seconds -x
+complete -c linfsp -n '__fish_seen_subcommand_from top' -s n -l turns -x
+complete -c linfsp -n '__fish_seen_subcommand_from trace' -a '(__linfsp_targets)'
+complete -c linfsp -n '__fish_seen_subcommand_from metrics' -s o -l output -r -F
+complete -c linfsp -n '__fish_seen_subcommand_from metrics' -s l -l listen -r -F
+complete -c linfsp -n '__fish_seen_subcommand_from wine' -l prefix -r -F
+complete -c linfsp -n '__fish_seen_subcommand_from wine wine-setup' -F

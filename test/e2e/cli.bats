@@ -291,3 +291,22 @@ completed() {
     has "$offered" '\$\(touch\$' '\`touch\$' '/tmp/a\ b'
     equal "what begins so" "$(completed /tmp/a)" '/tmp/a\ b'
 }
+
+@test "cli: completion knows every verb: bash, zsh and fish, where they are" {
+    verbs=$("$linfsp" help | sed -n 's/^  \([a-z-]\{1,\}\)  *[a-z].*/\1/p;/^On the host/q' | sort)
+    offered=$(bash -c 'source "$1"; COMP_WORDS=(linfsp "") COMP_CWORD=1; _linfsp; printf "%s\n" "${COMPREPLY[@]}"' bash \
+        "$LINFSP_ROOT/packaging/completion/linfsp" | grep -vxE -- '--.*|await' | sort)
+    equal "bash" "$offered" "$verbs"
+    if command -v fish >/dev/null; then
+        offered=$(PATH=$LINFSP_STAGE/bin:$PATH fish --no-config -c "source $LINFSP_ROOT/packaging/completion/linfsp.fish; complete -C 'linfsp '" |
+            cut -f 1 | sort)
+        equal "fish" "$offered" "$verbs"
+        has "$(fish --no-config -c "source $LINFSP_ROOT/packaging/completion/memfs.fish; complete -C 'memfs --'")" --file-size --background
+    fi
+    if command -v zsh >/dev/null; then
+        zsh -n "$LINFSP_ROOT/packaging/completion/_linfsp"
+        zsh -n "$LINFSP_ROOT/packaging/completion/_memfs"
+        offered=$(PATH=$LINFSP_STAGE/bin:$PATH zsh -fc "_describe() { print -l \${verbs%%:*}; }; _linfsp_verbs() { $(sed -n '/^_linfsp_verbs() {/,/^}/{//d;p}' "$LINFSP_ROOT/packaging/completion/_linfsp") }; _linfsp_verbs" | sort)
+        equal "zsh" "$offered" "$verbs"
+    fi
+}
