@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -15,7 +14,7 @@
 
 struct reaper {
     int socket; /* -1: none is running */
-    int pidfd;
+    pid_t pid; /* 0 once it was waited for: until then the number is no other process's */
 };
 
 _Noreturn static void reaper_main(int socket) {
@@ -60,15 +59,16 @@ static int start(struct reaper *reaper) {
     close(pair[1]);
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     reaper->socket = pair[0];
-    reaper->pidfd = pidfd_open(pid, 0);
+    reaper->pid = pid;
     return 0;
 }
 
 static void end(struct reaper *reaper) {
     if (reaper->socket < 0)
         return;
-    (void)pidfd_send_signal(reaper->pidfd, SIGKILL, NULL, 0); /* a killed process closes without lingering */
-    close_fd(&reaper->pidfd);
+    if (reaper->pid > 0)
+        (void)kill(reaper->pid, SIGKILL); /* a killed process closes without lingering */
+    reaper->pid = 0;
     close_fd(&reaper->socket);
 }
 
@@ -90,6 +90,11 @@ void reaper_free(struct reaper *reaper) {
         return;
     end(reaper);
     free(reaper);
+}
+
+void reaper_waited_for(struct reaper *reaper, pid_t pid) {
+    if (reaper->pid == pid)
+        reaper->pid = 0;
 }
 
 void reaper_close(struct reaper *reaper, int fd) {

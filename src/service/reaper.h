@@ -10,10 +10,14 @@
 #ifndef LINFSP_SERVICE_REAPER_H
 #define LINFSP_SERVICE_REAPER_H
 
+#include <sys/types.h>
+
 struct reaper;
 
 int reaper_new(struct reaper **ret_reaper);
 void reaper_free(struct reaper *reaper);
+/* A child of the service with this pid was waited for. */
+void reaper_waited_for(struct reaper *reaper, pid_t pid);
 /* Closes fd, some time. Nothing is done with a negative one. */
 void reaper_close(struct reaper *reaper, int fd);
 

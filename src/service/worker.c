@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -40,8 +39,7 @@ struct queued {
 struct worker {
     struct list_node node;
     struct workers *owner;
-    pid_t pid; /* for the log: a number may be another process's by now */
-    int pidfd;
+    pid_t pid; /* 0 once it was waited for (on_child): until then the number is no other process's */
     int socket;
     sd_event_source *io, *timer;
     struct queued *at_work; /* NULL: idle */
@@ -95,7 +93,8 @@ static void queued_free(struct workers *workers, struct queued *queued) {
 }
 
 static void worker_kill(struct worker *worker) {
-    (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+    if (worker->pid > 0)
+        (void)kill(worker->pid, SIGKILL);
 }
 
 static void worker_free(struct worker *worker) {
@@ -103,7 +102,6 @@ static void worker_free(struct worker *worker) {
     sd_event_source_disable_unref(worker->io);
     sd_event_source_disable_unref(worker->timer);
     close_fd(&worker->socket);
-    close_fd(&worker->pidfd);
     list_remove(&worker->node);
     workers->count--;
     if (!worker->at_work)
@@ -147,14 +145,12 @@ static int spawn(struct workers *workers) {
     close(pair[1]);
     worker->owner = workers;
     worker->pid = pid;
-    worker->pidfd = pidfd_open(pid, 0); /* it is waited for in on_child alone, so the number is still its own */
     worker->socket = pair[0];
-    int r = worker->pidfd < 0 ? -errno : welcome(workers, worker->socket);
+    int r = welcome(workers, worker->socket);
     if (r >= 0)
         r = sd_event_add_io(workers->event, &worker->io, worker->socket, EPOLLIN, on_worker, worker);
     if (r < 0) {
         close_fd(&worker->socket); /* the worker sees the end and goes */
-        close_fd(&worker->pidfd);
         free(worker);
         return r;
     }
@@ -338,8 +334,14 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-    /* workers are our only children; what they were doing is known from their sockets */
-    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    /* what workers were doing is known from their sockets */
+    struct workers *workers = userdata;
+    struct worker *worker;
+    for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
+        reaper_waited_for(workers->reaper, pid);
+        list_for_each (worker, &workers->all, node)
+            if (worker->pid == pid)
+                worker->pid = 0;
     }
     return 0;
 }

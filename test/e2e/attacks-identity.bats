@@ -106,6 +106,14 @@ folders_are_silos() {
     [ "$(ls /run/linfsp/silos | wc -l)" -eq "$("$linfsp" silos --json | jq length)" ]
 }
 
+# The names of all processes that the service has a pidfd of.
+watched_processes() {
+    local pid
+    cat "/proc/$(service_pid)/fdinfo"/* 2>/dev/null | sed -n 's/^Pid:[[:space:]]*//p' | while read -r pid; do
+        [ "$pid" -le 0 ] || cat "/proc/$pid/comm" 2>/dev/null
+    done
+}
+
 @test "attacks: a worker of the service, in a mount namespace that ends, does not become its container" {
     container_once debian --cap-add SYS_ADMIN -- bash -c '
         until [ -S /dev/linfsp/disk ]; do sleep 0.05; done
@@ -115,11 +123,6 @@ folders_are_silos() {
         done
         wait'
     sleep 1
-    local info pid
-    for info in "/proc/$(service_pid)/fdinfo"/*; do
-        pid=$(sed -n 's/^Pid:[[:space:]]*//p' "$info" 2>/dev/null)
-        [ -n "$pid" ] && [ "$pid" -gt 0 ] || continue
-        has_not "$(cat "/proc/$pid/comm" 2>/dev/null)" linfspd
-    done
+    has_not "$(watched_processes)" linfspd
     wait_until 5 folders_are_silos
 }
