@@ -159,7 +159,8 @@ static const char *const allowed_to_workers[] = {
     "setgroups",
     "setresgid",
     "setresuid",
-    /* the socket, waiting, ending */
+    /* sockets that the service made, waiting, ending */
+    "bind",
     "clock_gettime",
     "clock_nanosleep",
     "exit",

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/device.h"
 #include "service/intent.h"
 #include "service/service.h"
 #include "service/unc.h"
@@ -189,6 +190,7 @@ int journal_replay(struct service *service) {
     replay_all(service, "intent", intent_replay);
     /* a folder tells its entries in any order, and lists count on that of ids */
     HASH_SRT(hash, service->volumes, by_id);
+    device_sweep(service);
     unc_sweep(service->unc);
     return 0;
 }

@@ -145,6 +145,13 @@ static void tell(int ready_fd, const char *text) {
         log_debug("nobody waits for us: %s", strerror(errno));
 }
 
+static void tell_ready(void *context) {
+    const struct arguments *arguments = context;
+    log_notice("serving; version " LINFSP_VERSION);
+    tell(arguments->ready_fd, "READY\n");
+    (void)sd_notify(0, "READY=1");
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
     service_stop(userdata);
     return 0;
@@ -251,9 +258,7 @@ static int run(const struct arguments *arguments, const char *dist) {
     (void)sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
     (void)sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service);
     (void)sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service);
-    log_notice("serving; version " LINFSP_VERSION);
-    tell(arguments->ready_fd, "READY\n");
-    (void)sd_notify(0, "READY=1");
+    service_when_ready(service, tell_ready, (void *)arguments);
     r = sd_event_loop(service->event);
     service_free(service);
     return r;

@@ -15,6 +15,7 @@
 #include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
+#include "service/watchdog.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -210,6 +211,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(workers_new(service->event, service->reaper, service->worker_program, service->run_dir, service->fuse_device,
                      programs_descriptor(service->programs), &service->workers),
          "workers");
+    STEP(watchdog_new(service, &service->watchdog), "watchdog");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(journal_replay(service), "journal");
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
@@ -219,10 +221,26 @@ int service_new(struct config *config, const char *config_path, const char *dist
     return 0;
 }
 
+void service_host_is_bound(struct service *service) {
+    void (*ready)(void *) = service->ready;
+    service->ready = NULL;
+    if (ready)
+        ready(service->ready_context);
+}
+
+void service_when_ready(struct service *service, void (*ready)(void *context), void *context) {
+    service->ready = ready;
+    service->ready_context = context;
+    if (service->host->sockets[1] >= 0)
+        service_host_is_bound(service);
+}
+
 void service_free(struct service *service) {
     if (!service)
         return;
     monitor_free(service->monitor);
+    watchdog_free(service->watchdog);
+    service->watchdog = NULL;
     workers_free(service->workers);
     programs_free(service->programs);
     reaper_free(service->reaper);

@@ -38,6 +38,7 @@ struct programs;
 struct reaper;
 struct unc;
 struct watch;
+struct watchdog;
 struct service;
 union wire_message;
 
@@ -60,7 +61,9 @@ struct silo {
     uint64_t since; /* ns since the epoch */
     uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
     char folder[64];
-    int sockets[2]; /* disk, net */
+    bool has_folder;
+    int sockets[2]; /* disk, net; -1: not bound yet */
+    sd_event_source *rebind_timer;
     sd_event_source *socket_io[2], *pidfd_io;
     struct list_node programs_node; /* of its watch */
     struct watch *programs; /* the folder its programs are in; NULL: none */
@@ -144,6 +147,8 @@ struct volume {
     uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: until the server has come back */
     unsigned orphan_turns; /* how often it is still looked after */
+    sd_event_source *unmount_timer; /* until it is tried again */
+    unsigned stuck_ticks; /* of the watchdog's: so long some request has waited */
     unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;
@@ -169,6 +174,7 @@ struct service {
     struct reaper *reaper;
     struct programs *programs;
     struct monitor *monitor;
+    struct watchdog *watchdog;
     struct unc *unc;
     struct silo *silos; /* hash, by number */
     struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
@@ -184,6 +190,8 @@ struct service {
     bool made_run_dir; /* by this service, not by one before it */
     bool stopping;
     uint64_t leave_deadline; /* us: service_leave has been called; 0: it has not */
+    void (*ready)(void *context); /* to be told, once, that clients of the host are served */
+    void *ready_context;
     struct connection *stopper; /* waits for the stop to be complete */
 };
 
@@ -192,6 +200,9 @@ struct service {
 int service_new(struct config *config, const char *config_path, const char *dist, int worker_program,
                 struct service **ret_service);
 void service_free(struct service *service);
+/* Calls back as soon as the host's sockets are there, or cannot be had in time: containers are served in any case. */
+void service_when_ready(struct service *service, void (*ready)(void *context), void *context);
+void service_host_is_bound(struct service *service);
 /* Everything is torn down; the loop ends when that is done. */
 void service_stop(struct service *service);
 /* The loop ends; volumes, silos and the journal stay for the next service. What workers are doing is waited for, for
@@ -224,6 +235,10 @@ struct silo_record {
 /* Takes a silo over from the service before us. -ESRCH: it ended meanwhile. */
 int silo_adopt(struct service *service, const struct silo_record *record);
 int silo_make_host(struct service *service);
+/* One of its sockets is there: whether clients are let in is up to rules. */
+void silo_has_socket(struct silo *silo);
+/* Its first process is ending: all that it serves is cut off now, and goes. It may be freed. */
+void silo_end(struct silo *silo);
 /* For all of a stop: takes the folder out of the silo, then forgets it. */
 void silo_eject(struct silo *silo);
 void silo_free(struct silo *silo);

@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "service/device.h"
 #include "service/owner.h"
 #include "service/programs.h"
 #include "service/reaper.h"
@@ -36,8 +37,6 @@
 #define DESCRIBE_LANE (UINT64_C(3) << 62)
 #define HOST_LANES (UINT64_C(1) << 61)
 #define SURVIVORS_MAX 16 /* processes that are asked for a proof */
-
-static const char *const socket_names[2] = {"disk", "net"};
 
 struct silo *silo_find(struct service *service, uint64_t number) {
     struct silo *silo = NULL;
@@ -86,6 +85,10 @@ static bool may_admit(const struct silo *silo) {
     return silo->host || silo->described || !permission_needs_engine(silo->service);
 }
 
+void silo_has_socket(struct silo *silo) {
+    set_admission(silo, silo->admits || may_admit(silo));
+}
+
 static void on_described(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct silo *silo = silo_find(context, key);
     if (!silo || silo->dead || !silo->describing)
@@ -116,109 +119,6 @@ void silo_describe(struct silo *silo) {
                                       silo->service, silo->number) >= 0;
     if (!silo->describing) /* no rule that asks for its engine is for it then */
         set_admission(silo, true);
-}
-
-/* ---- its folder ------------------------------------------------------------------------------------------------ */
-
-static int open_folder(const struct silo *silo) {
-    int fd = open(silo->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-/* What we ship is one copy on our tmpfs, linked into each silo's folder. */
-static int link_files(struct service *service, int folder, const char *sub) {
-    char from[64];
-    snprintf(from, sizeof from, "dist/%s", sub);
-    int source = openat(service->run_dir, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (source < 0)
-        return errno == ENOENT ? 0 : -errno;
-    _cleanup_closedir_ DIR *directory = fdopendir(source);
-    if (!directory) {
-        close(source);
-        return -ENOMEM;
-    }
-    if (mkdirat(folder, sub, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    _cleanup_close_ int target = openat(folder, sub, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (target < 0)
-        return -errno;
-    struct dirent *entry;
-    while ((entry = readdir(directory)))
-        if (entry->d_type == DT_REG && linkat(source, entry->d_name, target, entry->d_name, 0) < 0 && errno != EEXIST)
-            return -errno;
-    return 0;
-}
-
-static int make_folder(struct silo *silo) {
-    if (mkdir(silo->folder, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    _cleanup_close_ int folder = open_folder(silo);
-    if (folder < 0)
-        return folder;
-    if (silo->host)
-        return 0;
-    if (mkdirat(folder, "unc", 0755) < 0 && errno != EEXIST)
-        return -errno;
-    static const char *const subs[] = {"bin", "lib", "lib/musl"};
-    for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
-        int r = link_files(silo->service, folder, subs[i]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static void empty_folder(int parent, const char *name) {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    _cleanup_closedir_ DIR *directory = fdopendir(fd);
-    if (!directory) {
-        close(fd);
-        return;
-    }
-    struct dirent *entry;
-    while ((entry = readdir(directory))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (entry->d_type == DT_DIR)
-            empty_folder(dirfd(directory), entry->d_name);
-        (void)unlinkat(dirfd(directory), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
-    }
-}
-
-static void remove_folder(struct silo *silo) {
-    empty_folder(AT_FDCWD, silo->folder);
-    (void)rmdir(silo->folder);
-}
-
-/* ---- its sockets ----------------------------------------------------------------------------------------------- */
-
-static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    struct silo *silo = userdata;
-    connection_accept(silo, fd == silo->sockets[1]);
-    return 0;
-}
-
-static int bind_socket(struct silo *silo, size_t which) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", silo->folder, socket_names[which]) >=
-        sizeof address.sun_path)
-        return -ENAMETOOLONG;
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    (void)unlink(address.sun_path);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(address.sun_path, 0666) < 0 ||
-        listen(fd, 64) < 0)
-        return -errno;
-    int r = sd_event_add_io(silo->service->event, &silo->socket_io[which], fd, EPOLLIN, on_client, silo);
-    if (r < 0)
-        return r;
-    silo->sockets[which] = steal_fd(&fd);
-    if (!may_admit(silo))
-        set_admission(silo, false);
-    return 0;
 }
 
 /* ---- its life -------------------------------------------------------------------------------------------------- */
@@ -404,11 +304,11 @@ void silo_free(struct silo *silo) {
     silo_words_free(&silo->words);
     programs_forget(silo);
     owner_leave(silo);
+    device_remove(silo);
     close_fd(&silo->pidfd);
     workers_forget_lane(service->workers, silo->number);
     if (silo->state != SILO_NESTED) {
         journal_drop_silo(silo);
-        remove_folder(silo);
     }
     if (service->host == silo)
         service->host = NULL;
@@ -459,7 +359,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     } else if (result->error == -ESRCH || (result->error == 0 && result->inject.not_yet)) {
         silo_free(silo); /* gone; or the candidate's next event, or the exec, finds it anew */
     } else if (result->error == 0 && result->inject.nested) {
-        remove_folder(silo);
+        device_remove(silo);
         silo->state = SILO_NESTED;
     } else if (result->error < 0) {
         fail_silo(silo, "%s", result->message);
@@ -494,9 +394,7 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
 }
 
 static int furnish(struct silo *silo, bool early, const char *rootfs) {
-    int r = make_folder(silo);
-    for (size_t i = 0; i < 2 && r >= 0; i++)
-        r = bind_socket(silo, i);
+    int r = device_make(silo);
     if (r >= 0)
         r = start_injection(silo, early, rootfs);
     return r;
@@ -546,7 +444,7 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
 }
 
 /* All that the silo served is cut off before anything can come to wait for it. */
-static void silo_ended(struct silo *silo) {
+void silo_end(struct silo *silo) {
     if (silo->state == SILO_READY)
         tell(silo, EVENT_SILO_ENDED, NULL);
     silo->dead = true;
@@ -575,7 +473,7 @@ static bool lives_on(struct silo *silo) {
             journal_put_silo(silo);
         return true;
     }
-    silo_ended(silo);
+    silo_end(silo);
     return false;
 }
 
@@ -593,13 +491,13 @@ static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) 
     if (silo->mount_namespace.id) {
         if (mount_namespace_of(pid, &found) < 0 || found.inode != inode || found.id == silo->mount_namespace.id)
             return silo;
-        silo_ended(silo);
+        silo_end(silo);
         return NULL;
     }
     if (silo->sole_init) {
         if (process_namespace(silo->target.init_pid, "mnt", &of_init) == 0)
             return silo;
-        silo_ended(silo);
+        silo_end(silo);
         return NULL;
     }
     return !has_ended(silo->pidfd) || lives_on(silo) ? silo : NULL;
@@ -680,14 +578,11 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
     }
     if (r >= 0)
         owner_adopt(silo);
-    if (r >= 0)
-        r = make_folder(silo); /* newer programs do not replace those there: old ones may be running */
-    for (size_t i = 0; i < 2 && r >= 0; i++)
-        r = bind_socket(silo, i);
     if (r < 0) {
         silo_free(silo);
         return r;
     }
+    device_rebind(silo); /* newer programs do not replace those there: old ones may be running */
     silo_describe(silo);
     journal_put_silo(silo);
     return 0;
@@ -706,9 +601,7 @@ int silo_make_host(struct service *service) {
     snprintf(silo->id, sizeof silo->id, "host");
     snprintf(silo->folder, sizeof silo->folder, LINFSP_HOST_DIR);
     service->host = silo;
-    int r = make_folder(silo);
-    for (size_t i = 0; i < 2 && r >= 0; i++)
-        r = bind_socket(silo, i);
+    int r = device_make(silo);
     if (r < 0)
         silo_free(silo);
     return r;

@@ -13,7 +13,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -22,6 +21,7 @@
 #include "service/reaper.h"
 #include "service/service.h"
 #include "service/unc.h"
+#include "service/watchdog.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -30,7 +30,6 @@
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
-#define UNMOUNT_LANE (UINT64_C(1) << 63)
 
 struct volume *volume_find(struct service *service, uint64_t id) {
     struct volume *volume = NULL;
@@ -58,6 +57,7 @@ void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
     silo->volumes++;
     list_append(&silo->volume_list, &volume->node);
     HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
+    watchdog_volumes_changed(volume->service->watchdog);
 }
 
 void volume_free(struct volume *volume) {
@@ -74,6 +74,7 @@ void volume_free(struct volume *volume) {
     if (volume->connection)
         volume->connection->volume = 0;
     sd_event_source_disable_unref(volume->orphan_timer);
+    sd_event_source_disable_unref(volume->unmount_timer);
     fusermount_forget(volume);
     close_fd(&volume->abort_fd);
     reaper_close(service->reaper, steal_fd(&volume->made_parent));
@@ -204,15 +205,14 @@ static void on_refused(struct volume *volume, const struct job_result *result) {
     tell(volume, EVENT_MOUNT, true, result->message);
     if (connection)
         connection->volume = 0;
-    if (result->mount.published && umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
-        log_warning("cannot unmount %s: %s", volume->unc_path, strerror(errno));
-    if (result->unanswered) {
+    if (result->unanswered || result->mount.published) {
         intent_read(volume);
         volume->state = VOLUME_LIVE;
         volume->server_gone = true;
         if (volume->fuse_device)
             open_abort(volume);
-        volume_end(volume, "it was not known how much of it had been made", true);
+        volume_end(volume, result->unanswered ? "it was not known how much of it had been made" : "it was refused",
+                   true);
     } else {
         volume_free(volume);
     }
@@ -415,6 +415,29 @@ static void answer_waiter(struct volume *volume, const struct job_result *result
         connection_ready(waiter);
 }
 
+static int on_unmount_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct volume *volume = userdata;
+    volume->unmount_timer = sd_event_source_disable_unref(volume->unmount_timer);
+    volume->state = VOLUME_LIVE;
+    volume_end(volume, volume->end_reason, true);
+    return 0;
+}
+
+/* Its unmount did not come to an end. It keeps its place, its prefix included, until that succeeds: at once where a
+ * worker died, then later and later. Whoever waits is told. */
+static void unmount_again(struct volume *volume, const struct job_result *result) {
+    unsigned turn = volume->unmounts_lost < UNMOUNTS_LOST_MAX ? volume->unmounts_lost : UNMOUNTS_LOST_MAX;
+    uint64_t usec = result->error == -EIO && turn < 3 ? 0 : 1000000ull << (2 * turn); /* 4 s to 17 min */
+    volume_abort(volume);
+    if (usec)
+        answer_waiter(volume, result);
+    volume->state = VOLUME_ENDING;
+    if (sd_event_add_time_relative(volume->service->event, &volume->unmount_timer, CLOCK_MONOTONIC, usec, 100000,
+                                   on_unmount_timer, volume) < 0)
+        log_error("volume %llu stays mounted until the service starts anew: out of memory",
+                  (unsigned long long)volume->id);
+}
+
 static void on_unmounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
@@ -433,9 +456,8 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         answer_waiter(volume, result);
         return;
     }
-    if (result->unanswered && ++volume->unmounts_lost < UNMOUNTS_LOST_MAX) {
-        volume->state = VOLUME_LIVE;
-        volume_end(volume, volume->end_reason, true);
+    if (result->unanswered && (++volume->unmounts_lost < UNMOUNTS_LOST_MAX || !service->stopping)) {
+        unmount_again(volume, result);
         return;
     }
     if (result->error < 0)
@@ -513,19 +535,15 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->made_parent >= 0)
         fds[n++] = volume->made_parent;
     /* a lane beside that of its mounts: those may hang */
-    int r = workers_submit(service->workers, &job, fds, n, silo_lane(silo, volume->peer.uid) | UNMOUNT_LANE,
+    int r = workers_submit(service->workers, &job, fds, n, silo_lane(silo, volume->peer.uid) | LANE_UNMOUNTS,
                            on_unmounted, service, volume->id);
     if (!volume->not_lazy)
         reaper_close(service->reaper, steal_fd(&volume->made_parent));
     if (r < 0) {
-        log_error("volume %llu cannot be unmounted in its container: %s", (unsigned long long)volume->id, strerror(-r));
-        volume_abort(volume);
-        if (volume->unc_path[0])
-            (void)umount2(volume->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
-        struct job_result result = {.error = r,
-                                    .message = "the container's file systems hung too often to be unmounted"};
-        answer_waiter(volume, &result);
-        volume_free(volume);
+        struct job_result result = {.error = r, .unanswered = true, .message = "the service has no worker for it now"};
+        log_warning("volume %llu cannot be unmounted now: %s", (unsigned long long)volume->id, strerror(-r));
+        volume->unmounts_lost++;
+        unmount_again(volume, &result);
     }
 }
 

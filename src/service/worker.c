@@ -22,7 +22,6 @@
 #define JOBS_PER_OWNER (WORKERS_MAX / 4)
 #define JOBS_OF_OWNERS (WORKERS_MAX * 3 / 4)
 #define LANE_LOST_MAX 4
-#define LANE_KINDS (UINT64_C(3) << 62) /* a silo's lanes differ in these bits alone */
 
 struct queued {
     struct list_node node;
@@ -63,6 +62,8 @@ struct workers {
     bool dispatching, again;
     struct lost_lane lost_lanes[64];
     uint64_t next_ticket;
+    void (*overdue)(void *context);
+    void *overdue_context;
 };
 
 static void close_all(int *fds, size_t n_fds) {
@@ -328,6 +329,8 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
     worker_kill(worker);
     count_lost(workers, queued->lane);
     worker_free(worker);
+    if (workers->overdue)
+        workers->overdue(workers->overdue_context);
     fail_queued(workers, queued, -ETIMEDOUT, "the container's file system does not answer");
     dispatch(workers);
     return 0;
@@ -405,7 +408,7 @@ static bool start_at_once(struct workers *workers, struct queued *queued, const 
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
                    job_done done, void *context, uint64_t key) {
     const struct lost_lane *lost = lost_lane_of(workers, lane);
-    if (lost && lost->count >= LANE_LOST_MAX)
+    if (lost && lost->count >= LANE_LOST_MAX && (lane & LANE_KINDS) != LANE_UNMOUNTS)
         return -ETIMEDOUT;
     struct queued *queued = calloc(1, sizeof *queued);
     if (!queued)
@@ -430,6 +433,11 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
     list_append(&workers->queue, &queued->node);
     dispatch(workers);
     return 0;
+}
+
+void workers_when_overdue(struct workers *workers, void (*overdue)(void *context), void *context) {
+    workers->overdue = overdue;
+    workers->overdue_context = context;
 }
 
 void workers_forget_lane(struct workers *workers, uint64_t lane) {

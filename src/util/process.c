@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #include <time.h>
 
 #include "util/cleanup.h"
+
+#define PF_EXITING 0x4
 
 static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size) {
     char path[64];
@@ -182,6 +185,46 @@ int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_i
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
     int r = read_map(pid, "uid_map", ret_uid);
     return r < 0 ? r : read_map(pid, "gid_map", ret_gid);
+}
+
+/* A thread's flags, of /proc/PID/stat or /proc/PID/task/TID/stat, say that it is exiting. */
+static bool is_exiting(pid_t pid, const char *thread) {
+    char path[64], buffer[1024];
+    unsigned flags = 0;
+    snprintf(path, sizeof path, "task/%.16s/stat", thread);
+    if (read_proc(pid, path, buffer, sizeof buffer) <= 0)
+        return true;
+    const char *fields = strrchr(buffer, ')');
+    return !fields || sscanf(fields + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || (flags & PF_EXITING);
+}
+
+static bool all_are_exiting(pid_t pid) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    _cleanup_closedir_ DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        if (entry->d_name[0] != '.' && !is_exiting(pid, entry->d_name))
+            return false;
+    return directory != NULL;
+}
+
+static bool has_pending_kill(const char *status, const char *which) {
+    unsigned long long signals = 0;
+    const char *line = strstr(status, which);
+    return line && sscanf(line + strlen(which), "%llx", &signals) == 1 && (signals & (1ull << (SIGKILL - 1)));
+}
+
+bool process_is_ending(pid_t pid) {
+    char status[4096];
+    if (read_proc(pid, "status", status, sizeof status) <= 0)
+        return false; /* it is gone */
+    return has_pending_kill(status, "\nSigPnd:") || has_pending_kill(status, "\nShdPnd:") || all_are_exiting(pid);
+}
+
+bool process_has_ended(pid_t pid) {
+    char buffer[1024], *fields = NULL;
+    return read_stat_fields(pid, buffer, sizeof buffer, &fields) < 0 || *fields == 'Z' || *fields == 'X';
 }
 
 bool process_may_mount(pid_t pid) {

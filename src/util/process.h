@@ -20,6 +20,11 @@ int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
 int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
 /* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
+/* Whether it is on its way out: all its threads are exiting, or it was killed. It may take long, and cannot do anything
+ * else any more. Of a process whose first thread alone has ended: false. */
+bool process_is_ending(pid_t pid);
+/* Whether it has ended, and only waits for its parent; also where there is no such process. */
+bool process_has_ended(pid_t pid);
 /* Whether CAP_SYS_ADMIN is in its bounding set. */
 bool process_may_mount(pid_t pid);
 uint64_t clock_now_realtime(void); /* ns */

@@ -29,6 +29,9 @@ enum job_type {
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
     JOB_DESCRIBE, /* whose the silo is: engine, id, name (describe.c) */
     JOB_SHARE, /* mount a volume (unmount.mount_id) at its unc_path, too; without mount_id: unmount it there */
+    JOB_DEVICE_BIND, /* bind the sockets in a silo's folder (inject.folder) anew; back come both */
+    JOB_DEVICE_REMOVE, /* remove a silo's folder (inject.folder) */
+    JOB_WAITING, /* who waits uninterruptibly in the kernel (job-waiting.c) */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
 
@@ -127,6 +130,22 @@ struct job_description {
     char group[WIRE_COMPONENT_MAX]; /* what containers that belong together have in common; "": nothing */
 };
 
+enum job_waiting_kind {
+    WAITS_ELSEWHERE, /* for a lock, a disk, another file system */
+    WAITS_IN_FUSE, /* for a FUSE server's answer */
+    WAITS_FOR_MEMORY, /* in a system call, for memory that it handed to that call */
+};
+
+/* Tasks that wait uninterruptibly. */
+struct job_waiting {
+    uint32_t n;
+    struct job_waiting_task {
+        uint64_t mount_namespace; /* its inode; 0: it has left that already */
+        uint32_t uid;
+        enum job_waiting_kind kind;
+    } tasks[64]; /* no two alike */
+};
+
 struct job_result {
     uint64_t ticket;
     int error; /* 0 or a negative errno */
@@ -136,6 +155,7 @@ struct job_result {
     union {
         int32_t backing_id;
         struct job_description description;
+        struct job_waiting waiting;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */

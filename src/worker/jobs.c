@@ -8,10 +8,19 @@
 #include "util/cleanup.h"
 
 static job_function *const jobs[] = {
-    [JOB_INJECT] = job_inject,     [JOB_EJECT] = job_eject,       [JOB_FUSE_DEVICE] = job_fuse_device,
-    [JOB_STAND_IN] = job_stand_in, [JOB_MOUNT] = job_mount,       [JOB_BACKING] = job_backing,
-    [JOB_DISCARD] = job_discard,   [JOB_DESCRIBE] = job_describe, [JOB_SHARE] = job_share,
+    [JOB_INJECT] = job_inject,
+    [JOB_EJECT] = job_eject,
+    [JOB_FUSE_DEVICE] = job_fuse_device,
+    [JOB_STAND_IN] = job_stand_in,
+    [JOB_MOUNT] = job_mount,
+    [JOB_BACKING] = job_backing,
+    [JOB_DISCARD] = job_discard,
+    [JOB_DESCRIBE] = job_describe,
+    [JOB_SHARE] = job_share,
     [JOB_UNMOUNT] = job_unmount,
+    [JOB_WAITING] = job_waiting,
+    [JOB_DEVICE_BIND] = job_device_bind,
+    [JOB_DEVICE_REMOVE] = job_device_remove,
 };
 
 static void job_unknown(const struct job_base *base, const struct job *job, struct job_fds *fds,

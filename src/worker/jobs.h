@@ -33,8 +33,8 @@ struct job_fds {
 typedef void job_function(const struct job_base *base, const struct job *job, struct job_fds *fds,
                           struct job_result *result);
 
-job_function job_backing, job_describe, job_discard, job_eject, job_fuse_device, job_inject, job_mount, job_share,
-    job_stand_in, job_unmount;
+job_function job_backing, job_describe, job_discard, job_eject, job_device_bind, job_device_remove, job_fuse_device,
+    job_inject, job_mount, job_share, job_stand_in, job_unmount, job_waiting;
 
 /* The function of a job's type; one that fails with -EINVAL for a type that is not known. Never NULL. */
 job_function *job_find(uint32_t type);

@@ -4,9 +4,34 @@
 # Nothing may stay behind: mounts on the host and in containers, folders, FUSE connections, processes, kernel complaints. What
 # was there before the tests (a baseline, taken by setup_suite) does not count.
 
-# The numbers of all FUSE connections, through a mount of fusectl that only we see.
+# The numbers of all FUSE connections, through a mount of fusectl that only we see; without those that only others see.
 fuse_connections() {
-    unshare --mount sh -c 'mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null; ls /sys/fs/fuse/connections'
+    unshare --mount sh -c 'mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null; ls /sys/fs/fuse/connections' |
+        grep -vxFf <(connections_of_others)
+}
+
+# Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`
+is_ours() {
+    local pid=$1 stat
+    while [ "${pid:-0}" -gt 1 ]; do
+        [ "$(readlink "/proc/$pid/ns/mnt" 2>/dev/null)" != "$our_mount_namespace" ] || return 0
+        stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+        read -r _ pid _ <<<"${stat##*) }"
+    done
+    return 1
+}
+our_mount_namespace=$(readlink /proc/self/ns/mnt)
+
+# Other users of this machine, who work in mount namespaces of their own, have FUSE connections, too.
+connections_of_others() {
+    local link namespace
+    declare -A seen
+    for link in /proc/[0-9]*/ns/mnt; do
+        namespace=$(readlink "$link" 2>/dev/null) || continue
+        [ -z "${seen[$namespace]:-}" ] || continue
+        seen[$namespace]=1
+        is_ours "${link//[^0-9]/}" || sed -nE 's/^[0-9]+ [0-9]+ 0:([0-9]+) .* - fuse[. ].*/\1/p' "${link%/ns/mnt}/mountinfo" 2>/dev/null
+    done
 }
 
 # Mount points of ours in a mount table: FUSE mounts, and all at or below our folders.
@@ -21,7 +46,7 @@ our_processes() {
     for link in /proc/[0-9]*/exe; do
         exe=$(readlink "$link" 2>/dev/null) || continue
         case $exe in
-        "$LINFSP_STAGE"/*bin/linfsp* | "$LINFSP_STAGE"/bin/memfs* | "$LINFSP_STAGE"/bin/ptfs* | "$LINFSP_STAGE"/lib/linfsp/* | /dev/linfsp/* | /run/linfsp/*) echo "${link//[^0-9]/} $exe" ;;
+        "$LINFSP_STAGE"/*bin/linfsp* | "$LINFSP_STAGE"/bin/memfs* | "$LINFSP_STAGE"/bin/ptfs* | "$LINFSP_STAGE"/lib/linfsp/* | /dev/linfsp/* | /run/linfsp/*) ! is_ours "${link//[^0-9]/}" || echo "${link//[^0-9]/} $exe" ;;
         esac
     done
 }

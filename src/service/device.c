@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/device.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+#define SILOS_DIR LINFSP_RUN_DIR "/silos"
+#define DEVICE_LANE (UINT64_C(3) << 62)
+#define RETRY_USEC (5 * 1000000ull)
+
+static const char *const socket_names[2] = {"disk", "net"};
+
+/* What we ship is one copy on our tmpfs, linked into each silo's folder. */
+static int link_files(struct service *service, int folder, const char *sub) {
+    char from[64];
+    snprintf(from, sizeof from, "dist/%s", sub);
+    int source = openat(service->run_dir, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (source < 0)
+        return errno == ENOENT ? 0 : -errno;
+    _cleanup_closedir_ DIR *directory = fdopendir(source);
+    if (!directory) {
+        close(source);
+        return -ENOMEM;
+    }
+    if (mkdirat(folder, sub, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    _cleanup_close_ int target = openat(folder, sub, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target < 0)
+        return -errno;
+    struct dirent *entry;
+    while ((entry = readdir(directory)))
+        if (entry->d_type == DT_REG && linkat(source, entry->d_name, target, entry->d_name, 0) < 0 && errno != EEXIST)
+            return -errno;
+    return 0;
+}
+
+static int fill_folder(const struct silo *silo) {
+    _cleanup_close_ int folder = open(silo->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || mkdirat(folder, "unc", 0755) < 0)
+        return -errno;
+    static const char *const subs[] = {"bin", "lib", "lib/musl"};
+    for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
+        int r = link_files(silo->service, folder, subs[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- sockets --------------------------------------------------------------------------------------------------- */
+
+static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct silo *silo = userdata;
+    connection_accept(silo, fd == silo->sockets[1]);
+    return 0;
+}
+
+static int new_socket(void) {
+    return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* Listens on a bound socket, which it takes over. */
+static int serve_socket(struct silo *silo, size_t which, int bound) {
+    _cleanup_close_ int fd = bound;
+    if (listen(fd, 64) < 0)
+        return -errno;
+    int r = sd_event_add_io(silo->service->event, &silo->socket_io[which], fd, EPOLLIN, on_client, silo);
+    if (r < 0)
+        return r;
+    silo->sockets[which] = steal_fd(&fd);
+    silo_has_socket(silo);
+    return 0;
+}
+
+static int bind_socket(struct silo *silo, size_t which) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", silo->folder, socket_names[which]) >=
+        sizeof address.sun_path)
+        return -ENAMETOOLONG;
+    _cleanup_close_ int fd = new_socket();
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(address.sun_path, 0666) < 0)
+        return -errno;
+    return serve_socket(silo, which, steal_fd(&fd));
+}
+
+int device_make(struct silo *silo) {
+    if (mkdir(silo->folder, 0755) < 0) {
+        if (errno != EEXIST || !silo->host)
+            return -errno;
+        device_rebind(silo);
+        return 0;
+    }
+    silo->has_folder = true;
+    int r = silo->host ? 0 : fill_folder(silo);
+    for (size_t i = 0; i < 2 && r >= 0; i++)
+        r = bind_socket(silo, i);
+    return r;
+}
+
+/* ---- in a worker ----------------------------------------------------------------------------------------------- */
+
+static int submit(struct service *service, enum job_type type, uint64_t number, const char *folder, const int *fds,
+                  size_t n_fds, job_done done) {
+    struct job job = {.type = type, .target = {.host = true, .silo = number}};
+    snprintf(job.inject.folder, sizeof job.inject.folder, "%s", folder);
+    return workers_submit(service->workers, &job, fds, n_fds, number | DEVICE_LANE, done, service, number);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct silo *silo = userdata;
+    silo->rebind_timer = sd_event_source_disable_unref(silo->rebind_timer);
+    workers_forget_lane(silo->service->workers, silo->number);
+    device_rebind(silo);
+    return 0;
+}
+
+static void retry(struct silo *silo, const char *why) {
+    log_warning("%s cannot be served yet: %s", silo->host ? "the host" : silo->id, why);
+    if (!silo->rebind_timer)
+        (void)sd_event_add_time_relative(silo->service->event, &silo->rebind_timer, CLOCK_MONOTONIC, RETRY_USEC, 100000,
+                                         on_retry, silo);
+}
+
+static void on_bound(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct silo *silo = silo_find(service, key);
+    int r = result->error;
+    for (size_t i = 0; i < n_fds; i++) {
+        int fd = steal_fd(&fds[i]);
+        if (silo && !silo->dead && i < 2 && r >= 0 && silo->sockets[i] < 0)
+            r = serve_socket(silo, i, fd);
+        else
+            close(fd);
+    }
+    if (silo && r < 0)
+        retry(silo, result->error < 0 ? result->message : strerror(-r));
+    if (silo && silo->host)
+        service_host_is_bound(service);
+}
+
+void device_rebind(struct silo *silo) {
+    silo->has_folder = true;
+    _cleanup_close_ int disk = new_socket(), net = new_socket();
+    const int fds[] = {disk, net};
+    int r = disk < 0 || net < 0 ? -EMFILE
+                                : submit(silo->service, JOB_DEVICE_BIND, silo->number, silo->folder, fds, 2, on_bound);
+    if (r < 0)
+        retry(silo, strerror(-r));
+}
+
+static void on_removed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    if (result->error < 0) /* the next service that starts removes it */
+        log_notice("a folder of an ended container stays for now: %s", result->message);
+}
+
+void device_remove(struct silo *silo) {
+    silo->rebind_timer = sd_event_source_disable_unref(silo->rebind_timer);
+    if (silo->has_folder && !silo->host)
+        (void)submit(silo->service, JOB_DEVICE_REMOVE, silo->number, silo->folder, NULL, 0, on_removed);
+    silo->has_folder = false;
+}
+
+void device_sweep(struct service *service) {
+    _cleanup_closedir_ DIR *directory = opendir(SILOS_DIR);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        char *end, path[64];
+        uint64_t number = strtoull(entry->d_name, &end, 10);
+        if (*end || !number || silo_find(service, number))
+            continue;
+        snprintf(path, sizeof path, SILOS_DIR "/%llu", (unsigned long long)number);
+        (void)submit(service, JOB_DEVICE_REMOVE, number, path, NULL, 0, on_removed);
+    }
+}

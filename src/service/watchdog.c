@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/watchdog.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "service/service.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+#define TICK_USEC 1000000ull
+#define ALARM_AFTER 4 /* s that a container may take to end, before it is looked for what holds it up */
+#define BLOCKERS_AFTER 5 /* s: volumes of those who hold locks are ended */
+#define ALL_AFTER 8 /* s: network volumes that do not answer are ended */
+#define ALARM_TICKS 12 /* so long it is looked; a disk that writes for minutes is no affair of ours */
+#define DYING_MAX 64
+#define THOROUGH 4 /* every so many seconds each container is looked at more closely */
+#define WATCH_LANE (UINT64_C(1) << 60)
+
+/* The first process of a container that is ending. */
+struct dying {
+    pid_t pid; /* 0: a free place */
+    uint64_t start;
+    unsigned seconds;
+};
+
+struct watchdog {
+    struct service *service;
+    sd_event_source *timer;
+    struct dying dying[DYING_MAX];
+    unsigned alarm; /* ticks that are left of one; 0: none */
+    unsigned overdue; /* seconds since work of our own was first overdue; 0: none is */
+    unsigned turn;
+    bool looking; /* a worker is at it */
+};
+
+/* ---- requests that wait ---------------------------------------------------------------------------------------- */
+
+/* How many requests of a volume wait for an answer; 0 also where that is not known. */
+static unsigned waiting_requests(const struct volume *volume) {
+    const struct service *service = volume->service;
+    char name[32], text[32] = "";
+    struct stat of_number, of_volume;
+    snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
+    /* the number may be another connection's by now */
+    if (volume->abort_fd < 0 || fstat(volume->abort_fd, &of_volume) < 0 ||
+        fstatat(service->fusectl, name, &of_number, 0) < 0 || of_number.st_ino != of_volume.st_ino)
+        return 0;
+    snprintf(name, sizeof name, "%u/waiting", volume->fuse_device);
+    _cleanup_close_ int fd = openat(service->fusectl, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return 0;
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+static void sample(struct watchdog *watchdog) {
+    struct volume *volume, *next;
+    HASH_ITER (hash, watchdog->service->volumes, volume, next)
+        volume->stuck_ticks = waiting_requests(volume) ? volume->stuck_ticks + 1 : 0;
+}
+
+/* ---- who holds others up --------------------------------------------------------------------------------------- */
+
+static bool is_of(const struct volume *volume, const struct silo *silo, const struct job_waiting_task *task) {
+    return silo && !silo->dead && silo->mount_namespace.inode == task->mount_namespace &&
+           (!silo->host || volume->peer.uid == task->uid);
+}
+
+static void end_stuck(struct volume *volume) {
+    log_warning("volume %llu (%s%s) is ended: it does not answer, and holds up others", (unsigned long long)volume->id,
+                volume->mount_point, volume->unc_path);
+    volume_end(volume, "it did not answer, and held up others", true);
+}
+
+/* seconds: how long somebody has been held up. */
+static void end_blockers(struct watchdog *watchdog, const struct job_waiting *waiting, unsigned seconds) {
+    struct service *service = watchdog->service;
+    bool any_in_fuse = false;
+    for (uint32_t i = 0; i < waiting->n; i++)
+        any_in_fuse |= waiting->tasks[i].kind == WAITS_IN_FUSE;
+    struct volume *volume, *next;
+    HASH_ITER (hash, service->volumes, volume, next) {
+        bool blocks = false;
+        if (volume->stuck_ticks < 2)
+            continue;
+        const struct silo *silo = silo_find(service, volume->silo);
+        for (uint32_t i = 0; i < waiting->n && !blocks; i++)
+            blocks = waiting->tasks[i].kind == WAITS_FOR_MEMORY && is_of(volume, silo, &waiting->tasks[i]);
+        if ((blocks && seconds >= BLOCKERS_AFTER) ||
+            (volume->prefix[0] && any_in_fuse && seconds >= ALL_AFTER && volume->stuck_ticks >= BLOCKERS_AFTER))
+            end_stuck(volume);
+    }
+}
+
+static unsigned longest_wait(const struct watchdog *watchdog) {
+    unsigned most = watchdog->overdue;
+    for (size_t i = 0; i < DYING_MAX; i++)
+        if (watchdog->dying[i].pid && watchdog->dying[i].seconds > most)
+            most = watchdog->dying[i].seconds;
+    return most;
+}
+
+static void on_looked(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct watchdog *watchdog = service->watchdog;
+    if (!watchdog)
+        return;
+    watchdog->looking = false;
+    if (result->error == 0 && !service->stopping)
+        end_blockers(watchdog, &result->waiting, longest_wait(watchdog));
+}
+
+static void look(struct watchdog *watchdog) {
+    struct service *service = watchdog->service;
+    struct job job = {.type = JOB_WAITING, .target = {.host = true}};
+    sample(watchdog);
+    if (!watchdog->looking && longest_wait(watchdog) >= BLOCKERS_AFTER)
+        watchdog->looking = workers_submit(service->workers, &job, NULL, 0, WATCH_LANE, on_looked, service, 0) >= 0;
+}
+
+static void on_overdue(void *context) {
+    struct watchdog *watchdog = context;
+    /* it had its 5 s already */
+    watchdog->overdue = watchdog->overdue ? watchdog->overdue : BLOCKERS_AFTER;
+    watchdog->alarm = ALARM_TICKS;
+    watchdog_volumes_changed(watchdog);
+}
+
+/* ---- containers that end --------------------------------------------------------------------------------------- */
+
+static bool is_gone(const struct dying *dying) {
+    uint64_t start;
+    return process_start(dying->pid, &start) < 0 || start != dying->start || process_has_ended(dying->pid);
+}
+
+static void follow_dying(struct watchdog *watchdog) {
+    for (size_t i = 0; i < DYING_MAX; i++) {
+        struct dying *dying = &watchdog->dying[i];
+        if (!dying->pid)
+            continue;
+        if (is_gone(dying))
+            dying->pid = 0;
+        else if (++dying->seconds == ALARM_AFTER)
+            watchdog->alarm = ALARM_TICKS;
+        else if (dying->seconds > ALARM_AFTER + ALARM_TICKS)
+            dying->pid = 0;
+    }
+}
+
+static void add_dying(struct watchdog *watchdog, const struct silo *silo) {
+    struct dying *place = NULL;
+    for (size_t i = 0; i < DYING_MAX; i++) {
+        if (watchdog->dying[i].pid == silo->target.init_pid && watchdog->dying[i].start == silo->init_start)
+            return;
+        if (!watchdog->dying[i].pid)
+            place = &watchdog->dying[i];
+    }
+    if (place)
+        *place = (struct dying){.pid = silo->target.init_pid, .start = silo->init_start};
+}
+
+static void look_at_silos(struct watchdog *watchdog) {
+    struct service *service = watchdog->service;
+    struct silo *silo, *next;
+    unsigned i = watchdog->turn++;
+    HASH_ITER (hash, service->silos, silo, next) {
+        uint64_t inode;
+        if (silo->host || silo->dead || silo->pidfd < 0)
+            continue;
+        bool closely = i++ % THOROUGH == 0;
+        if (process_namespace(silo->target.init_pid, "mnt", &inode) == 0 && !closely)
+            continue;
+        if (!process_is_ending(silo->target.init_pid))
+            continue;
+        add_dying(watchdog, silo);
+        if (silo->volumes > 0 && silo->sole_init)
+            silo_end(silo);
+    }
+}
+
+/* ---- the timer ------------------------------------------------------------------------------------------------- */
+
+static bool is_needed(const struct watchdog *watchdog) {
+    if (HASH_CNT(hash, watchdog->service->volumes) > 0 || watchdog->alarm)
+        return true;
+    for (size_t i = 0; i < DYING_MAX; i++)
+        if (watchdog->dying[i].pid)
+            return true;
+    return false;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct watchdog *watchdog = userdata;
+    look_at_silos(watchdog);
+    follow_dying(watchdog);
+    if (watchdog->alarm) {
+        look(watchdog);
+        watchdog->overdue += watchdog->overdue > 0;
+        if (--watchdog->alarm == 0)
+            watchdog->overdue = 0;
+    }
+    if (!is_needed(watchdog))
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    (void)sd_event_source_set_time_relative(source, TICK_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void watchdog_volumes_changed(struct watchdog *watchdog) {
+    int enabled = SD_EVENT_OFF;
+    if (!watchdog || !is_needed(watchdog) || sd_event_source_get_enabled(watchdog->timer, &enabled) < 0 ||
+        enabled != SD_EVENT_OFF)
+        return;
+    (void)sd_event_source_set_time_relative(watchdog->timer, TICK_USEC);
+    (void)sd_event_source_set_enabled(watchdog->timer, SD_EVENT_ONESHOT);
+}
+
+int watchdog_new(struct service *service, struct watchdog **ret_watchdog) {
+    struct watchdog *watchdog = calloc(1, sizeof *watchdog);
+    if (!watchdog)
+        return -ENOMEM;
+    watchdog->service = service;
+    int r = sd_event_add_time_relative(service->event, &watchdog->timer, CLOCK_MONOTONIC, TICK_USEC, 100000, on_tick,
+                                       watchdog);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(watchdog->timer, SD_EVENT_OFF);
+    if (r < 0) {
+        watchdog_free(watchdog);
+        return r;
+    }
+    *ret_watchdog = watchdog;
+    workers_when_overdue(service->workers, on_overdue, watchdog);
+    watchdog_volumes_changed(watchdog);
+    return 0;
+}
+
+void watchdog_free(struct watchdog *watchdog) {
+    if (!watchdog)
+        return;
+    sd_event_source_disable_unref(watchdog->timer);
+    free(watchdog);
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Memory that never comes, handed to system calls that hold locks: whoever does so holds up itself, the service never, and others
+# for 10 s at most.
+load ../helpers/common
+load ../helpers/attacks
+
+setup_file() {
+    build_attacks
+    file_setup
+}
+teardown_file() { file_teardown; }
+setup() { service_runs; }
+teardown() {
+    remove_containers
+    no_hung_tasks
+}
+
+# Ends a container as an engine does, which must be done with it in time: `dies NAME [SECONDS]`
+dies() {
+    timed bounded_by "${2:-12}" docker kill "$(full_name "$1")" || fail "docker kill $1 failed after $elapsed ms"
+    wait_until 5 not test -d "/proc/$(pid_of "$1")/ns"
+}
+
+bounded_by() {
+    BOUND=$1 bounded "${@:2}"
+}
+
+@test "attacks: a server that waits for its own disk ends with its container" {
+    attacker evil
+    attack_in evil hung self /tmp/point
+    dies evil
+    all_is_well
+}
+
+@test "attacks: a server that is its container's first process and waits for its own disk ends, too" {
+    local name=entry
+    container "$name" busybox -v "$attacks:/attacks:ro" -- sh -c '
+        until [ -S /dev/linfsp/disk ]; do sleep 0.05; done; exec /attacks/hung self /tmp/point'
+    wait_until 10 grep -q ready <(docker logs -f "$(full_name "$name")") || docker logs "$(full_name "$name")" >&2
+    sleep 0.5
+    dies "$name"
+    all_is_well
+}
+
+@test "attacks: a container that is held up by another's hung memory can be killed" {
+    container victim busybox
+    share victim y '\memfs\victim'
+    script_in victim 'chmod 777 /mnt/y'
+    attacker evil
+    attack_in evil hung list /unc/memfs/victim
+    docker exec -d "$(full_name victim)" touch /mnt/y/new
+    sleep 0.5
+    dies victim 14
+    all_is_well
+}
+
+@test "attacks: a container whose task waits for a share that does not answer can be killed" {
+    attacker evil
+    share evil y '\memfs\evil'
+    container victim busybox
+    signal_memfs STOP evil
+    docker exec -d "$(full_name victim)" ls /unc/memfs/evil/x
+    sleep 0.5
+    dies victim 14
+    signal_memfs CONT evil
+    all_is_well
+}
+
+@test "attacks: NOTIFY_STORE from hung memory holds up neither the service nor sync" {
+    attacker evil
+    attack_in evil hung store /tmp/point
+    for _ in {1..6}; do
+        BOUND=8 inside evil "$silo_bin/linfsp" umount --force /tmp/point || true
+        service_answers || fail "the service does not answer"
+    done >/dev/null 2>&1
+    BOUND=15 bounded sync
+    all_is_well
+    dies evil
+}
+
+@test "attacks: the service starts in time while a container lists its folder into hung memory" {
+    attacker evil
+    container good busybox
+    disk good z
+    attack_in evil hung list /dev/linfsp /dev/linfsp/bin /dev/linfsp/unc
+    service_kill
+    timed service_start
+    [ "$elapsed" -lt 3000 ] || fail "the service took $elapsed ms to start"
+    script_in good 'echo x >/mnt/z/file; /dev/linfsp/bin/linfsp volumes'
+    all_is_well
+    dies evil
+    wait_until 10 folders_are_silos
+}
+
+folders_are_silos() {
+    [ "$(ls /run/linfsp/silos | wc -l)" -eq "$("$linfsp" silos --json | jq length)" ]
+}
+
+@test "attacks: a container's folder that is held does not keep the service from stopping" {
+    attacker evil
+    attack_in evil hung list /dev/linfsp
+    service_stop
+    service_start
+    all_is_well
+}
