@@ -151,8 +151,10 @@ static void give_slot(struct node_table *table, struct node *node) {
     if (!drop)
         return;
     uint32_t number = chunk->number;
+    lock_exclusive(&table->lock); /* node_find may look at it */
     atomic_store_explicit(&table->chunks[number], NULL, memory_order_relaxed);
     munmap(chunk, sizeof *chunk);
+    unlock_exclusive(&table->lock);
     give_number(table, number);
 }
 
@@ -160,6 +162,30 @@ struct node *node_of(struct volume *volume, uint64_t inode) {
     uint64_t index = inode - 1;
     struct node_chunk *chunk = atomic_load_explicit(&volume->table.chunks[index >> CHUNK_SHIFT], memory_order_acquire);
     return &chunk->nodes[index & (CHUNK_NODES - 1)];
+}
+
+/* One that has no reference is free, or is not made yet. */
+static bool hold_used(struct node *node) {
+    uint64_t references = atomic_load_explicit(&node->references, memory_order_acquire);
+    while (references > 0)
+        if (atomic_compare_exchange_weak_explicit(&node->references, &references, references + 1, memory_order_acquire,
+                                                  memory_order_acquire))
+            return true;
+    return false;
+}
+
+struct node *node_find(struct volume *volume, uint64_t inode) {
+    struct node_table *table = &volume->table;
+    uint64_t index = inode - 1;
+    struct node *node = NULL;
+    if (inode == 0 || index >> CHUNK_SHIFT >= CHUNKS_MAX)
+        return NULL;
+    lock_shared(&table->lock);
+    struct node_chunk *chunk = atomic_load_explicit(&table->chunks[index >> CHUNK_SHIFT], memory_order_acquire);
+    if (chunk && hold_used(&chunk->nodes[index & (CHUNK_NODES - 1)]))
+        node = &chunk->nodes[index & (CHUNK_NODES - 1)];
+    unlock_shared(&table->lock);
+    return node;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
@@ -175,13 +201,13 @@ int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct no
     uint64_t used = space_used(&volume->nodes);
     if (used > atomic_load_explicit(&volume->most_nodes, memory_order_relaxed))
         atomic_store_explicit(&volume->most_nodes, used, memory_order_relaxed);
-    atomic_store_explicit(&node->references, 1, memory_order_relaxed);
     node->number = atomic_fetch_add_explicit(&volume->table.next_number, 1, memory_order_relaxed);
     node->type = mode & S_IFMT;
     node->permissions = mode & 07777;
     node->uid = uid;
     node->gid = gid;
     node_touch(node, ATIME | MTIME | CTIME);
+    atomic_store_explicit(&node->references, 1, memory_order_release); /* now node_find may find it */
     if (S_ISDIR(mode) && !(node->directory = directory_new(NULL))) {
         node_drop(volume, node, 1);
         return -ENOSPC;

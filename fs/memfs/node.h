@@ -119,6 +119,9 @@ void volume_free(struct volume *volume);
 int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct node **ret_node);
 /* The node of an inode that the kernel has looked up. */
 struct node *node_of(struct volume *volume, uint64_t inode);
+/* A node by its inode, whoever has that from wherever: NULL where there is none. Holds it; the caller compares numbers.
+ */
+struct node *node_find(struct volume *volume, uint64_t inode);
 
 static inline uint64_t node_inode(const struct node *node) {
     return (uint64_t)node->index + 1;

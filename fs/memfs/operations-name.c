@@ -30,8 +30,25 @@ static enum spelling_answer answer_spelling(linfsp_request *request, const struc
     return spellings_answer(volume->spellings, caller.pid, directory, entry, name);
 }
 
+/* "." and "..": how the kernel asks for what a file handle stands for. It compares generations itself. */
+static int lookup_handle(linfsp_request *request, uint64_t inode, bool above) {
+    struct volume *volume = volume_of(request);
+    struct node *node = node_find(volume, inode), *parent = NULL;
+    if (!node || !above)
+        return node ? reply_node(request, volume, node, true) : -ENOENT;
+    if (S_ISDIR(node->type)) {
+        lock_shared(&node->directory->lock);
+        parent = node->directory->removed ? NULL : node_hold(node->directory->parent);
+        unlock_shared(&node->directory->lock);
+    }
+    node_drop(volume, node, 1);
+    return parent ? reply_node(request, volume, parent, true) : -ENOENT;
+}
+
 int memfs_lookup(linfsp_request *request, uint64_t parent, const char *name) {
     struct volume *volume = volume_of(request);
+    if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+        return lookup_handle(request, parent, name[1]);
     struct node *directory = directory_node_of(volume, parent), *node = NULL;
     enum spelling_answer answer = SPELLING_ABSENT;
     bool exact = true;

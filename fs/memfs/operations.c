@@ -60,7 +60,8 @@ bool keeps_pages(const struct volume *volume) {
  */
 uint64_t operations_want(const struct volume *volume) {
     uint64_t want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_POSIX_ACL |
-                    LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_DONT_MASK | LINFSP_WANT_CACHE_SYMLINKS;
+                    LINFSP_WANT_HANDLE_KILLPRIV | LINFSP_WANT_DONT_MASK | LINFSP_WANT_CACHE_SYMLINKS |
+                    LINFSP_WANT_EXPORT;
     if (volume->pass)
         return want | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_ATOMIC_TRUNCATE;
     return want | (keeps_pages(volume) ? LINFSP_WANT_NO_OPEN : LINFSP_WANT_ATOMIC_TRUNCATE);

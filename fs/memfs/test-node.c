@@ -71,6 +71,27 @@ static void test_attributes(void **state) {
     node_drop(&volume, node, 1);
 }
 
+/* By its inode alone, as a file handle has it. */
+static void test_found_by_inode(void **state) {
+    struct node *node = make(S_IFREG | 0644);
+    uint64_t inode = node_inode(node);
+    assert_ptr_equal(node_find(&volume, inode), node);
+    node_drop(&volume, node, 1);
+    assert_ptr_equal(node_find(&volume, LINFSP_ROOT_INODE), volume.root);
+    node_drop(&volume, volume.root, 1);
+    assert_null(node_find(&volume, 0));
+    assert_null(node_find(&volume, inode + 1));
+    assert_null(node_find(&volume, UINT64_MAX));
+    assert_null(node_find(&volume, UINT64_C(1) << 40));
+    node_drop(&volume, node, 1);
+    assert_null(node_find(&volume, inode));
+    node = make(S_IFREG | 0644); /* in the same place, under another number */
+    struct node *found = node_find(&volume, inode);
+    assert_ptr_equal(found, node);
+    node_drop(&volume, found, 1);
+    node_drop(&volume, node, 1);
+}
+
 /* What a node has goes with it. */
 static void test_all_is_given_back(void **state) {
     char bytes[100000] = "content";
@@ -226,6 +247,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_all_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_slots_are_used_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_found_by_inode, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test(test_lock),
     };

@@ -319,3 +319,17 @@ storm() { # SEED OPTION-OF-TWINS... VOLUME
     like_tmpfs "$seed" --cached --ignore-case -- "$here/ignoring"
     storm "$seed" --ignore-case "$here/ignoring"
 }
+
+@test "memfs: file handles are good for as long as the file is there, on a disk and on a share, with and without -i" {
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -o "$LINFSP_STATE/handles" "$LINFSP_ROOT/test/helpers/handles.c"
+    start_memfs_here -m "$BATS_TEST_TMPDIR/disk"
+    wait_until 5 mounted_here "$BATS_TEST_TMPDIR/disk"
+    "$LINFSP_STATE/handles" "$BATS_TEST_TMPDIR/disk"
+    container one busybox
+    start_memfs one -i -u '\memfs\handles'
+    wait_until 5 mounted_here /unc/memfs/handles
+    "$LINFSP_STATE/handles" /unc/memfs/handles
+    start_memfs one -n -1 -s -1 --pass-through=0 -u '\memfs\passed'
+    wait_until 5 mounted_here /unc/memfs/passed
+    "$LINFSP_STATE/handles" /unc/memfs/passed
+}
