@@ -19,7 +19,9 @@ static int reply_status(linfsp_request *request, int fd) {
 }
 
 int ptfs_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null) {
-    return reply_status(request, node_of(&ptfs_of(request)->nodes, inode)->fd);
+    _cleanup_pin_ struct pin file = PIN_NONE;
+    int r = ptfs_pin(request, inode, &file);
+    return r < 0 ? r : reply_status(request, file.fd);
 }
 
 static struct timespec time_to_set(const struct timespec *given, uint32_t set, uint32_t which, uint32_t now) {
@@ -121,9 +123,12 @@ static int set_nothing(linfsp_request *request, uint64_t inode, int fd) {
 
 int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
                  struct linfsp_file *file_or_null) {
-    int fd = node_of(&ptfs_of(request)->nodes, inode)->fd, r;
+    _cleanup_pin_ struct pin file = PIN_NONE;
     char path[PTFS_FD_PATH_MAX];
     struct stat before = {0};
+    int r = ptfs_pin(request, inode, &file), fd = file.fd;
+    if (r < 0)
+        return r;
     ptfs_fd_path(fd, path);
     if (set == 0)
         return (r = set_nothing(request, inode, fd)) < 0 ? r : reply_status(request, fd);
@@ -148,8 +153,12 @@ int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *att
 }
 
 int ptfs_statfs(linfsp_request *request, uint64_t inode) {
+    _cleanup_pin_ struct pin file = PIN_NONE;
     struct statvfs statistics;
-    if (fstatvfs(node_of(&ptfs_of(request)->nodes, inode)->fd, &statistics) < 0)
+    int r = ptfs_pin(request, inode, &file);
+    if (r < 0)
+        return r;
+    if (fstatvfs(file.fd, &statistics) < 0)
         return -errno;
     linfsp_reply_statfs(request, &statistics);
     return 0;

@@ -33,10 +33,21 @@ static int own_flags(uint32_t flags) {
     return own | O_CLOEXEC | (((int)flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR);
 }
 
-/* Registers the file, if it can be, for the first of its openings. Under the node's lock. */
-static void start_pass_through(struct ptfs *ptfs, struct node *node) {
+/* Opens a pinned file really, or name in a pinned directory. Descriptors are made room for. */
+static int open_pinned(struct ptfs *ptfs, const struct pin *file, const char *name, int flags, mode_t mode) {
     char path[PTFS_FD_PATH_MAX];
-    ptfs_fd_path(node->fd, path);
+    int fd;
+    ptfs_fd_path(file->fd, path);
+    do
+        fd = name ? openat(file->fd, name, flags, mode) : open(path, flags, mode);
+    while (fd < 0 && errno == EMFILE && node_make_room(&ptfs->nodes));
+    return fd < 0 ? -errno : fd;
+}
+
+/* Registers the file, if it can be, for the first of its openings; other: a descriptor of it. Under the node's lock. */
+static void start_pass_through(struct ptfs *ptfs, struct node *node, int other) {
+    char path[PTFS_FD_PATH_MAX];
+    ptfs_fd_path(other, path);
     _cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
     int id = fd < 0 ? -errno : linfsp_backing_open(ptfs->volume, fd);
     node->backing_id = id > 0 ? id : 0;
@@ -58,7 +69,7 @@ static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *fil
     pthread_mutex_lock(&node->lock);
     node->writers += writes(file);
     if (node->opens++ == 0 && ptfs->pass_through)
-        start_pass_through(ptfs, node);
+        start_pass_through(ptfs, node, fd);
     if (node->backing_id > 0) {
         file->open_flags = LINFSP_OPEN_PASSTHROUGH | (is_to_be_watched(file, fd) ? LINFSP_OPEN_DIRECT_IO : 0);
         file->backing_id = node->backing_id;
@@ -81,19 +92,20 @@ static void closed(struct ptfs *ptfs, struct node *node, const struct linfsp_fil
 
 int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct node *node = node_of(&ptfs->nodes, inode);
-    char path[PTFS_FD_PATH_MAX];
-    ptfs_fd_path(node->fd, path);
-    int fd = open(path, own_flags(file->flags));
-    if (fd < 0 && errno == EACCES && (file->flags & O_ACCMODE) == O_WRONLY)
-        fd = open(path, (own_flags(file->flags) & ~O_ACCMODE) | O_WRONLY);
+    _cleanup_pin_ struct pin pin = PIN_NONE;
+    int r = ptfs_pin(request, inode, &pin);
+    if (r < 0)
+        return r;
+    int fd = open_pinned(ptfs, &pin, NULL, own_flags(file->flags), 0);
+    if (fd == -EACCES && (file->flags & O_ACCMODE) == O_WRONLY)
+        fd = open_pinned(ptfs, &pin, NULL, (own_flags(file->flags) & ~O_ACCMODE) | O_WRONLY, 0);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (linfsp_request_kill_suidgid(request))
         (void)ptfs_kill_suidgid(request, inode, fd);
-    opened(ptfs, node, file, fd);
+    opened(ptfs, pin.node, file, fd);
     if (linfsp_reply_open(request, file) < 0) {
-        closed(ptfs, node, file);
+        closed(ptfs, pin.node, file);
         close(fd);
     }
     return 0;
@@ -114,46 +126,53 @@ static int reply_created(linfsp_request *request, struct linfsp_entry *entry, st
 
 int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct node *directory = node_of(&ptfs->nodes, parent);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
     struct linfsp_entry entry = {0};
-    mode = ptfs_new_mode(request, directory, mode);
+    int flags = own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL);
+    int r = ptfs_pin(request, parent, &directory);
+    if (r < 0)
+        return r;
+    mode = ptfs_new_mode(request, directory.fd, mode);
     ptfs_act_as_caller(ptfs, request);
-    _cleanup_close_ int fd =
-        openat(directory->fd, name, own_flags(file->flags) | O_CREAT | O_NOFOLLOW | ((int)file->flags & O_EXCL), mode);
-    int r = fd < 0 ? -errno : 0;
+    _cleanup_close_ int fd = open_pinned(ptfs, &directory, name, flags, mode);
     ptfs_act_as_self(ptfs);
-    if (r == 0)
-        r = ptfs_find(ptfs, directory, name, &entry);
+    r = fd < 0 ? fd : ptfs_find(ptfs, &directory, name, &entry);
     return r < 0 ? r : reply_created(request, &entry, file, steal_fd(&fd));
+}
+
+/* The entry of a file that has no name to be found by. */
+static int find_unnamed(struct ptfs *ptfs, int fd, struct linfsp_entry *ret_entry) {
+    char path[PTFS_FD_PATH_MAX];
+    struct stat status;
+    struct node *node;
+    ptfs_fd_path(fd, path);
+    _cleanup_close_ int pin = open(path, O_PATH | O_CLOEXEC);
+    if (pin < 0 || fstat(pin, &status) < 0)
+        return -errno;
+    int r = node_get(&ptfs->nodes, steal_fd(&pin), &status, NULL, NULL, &node);
+    if (r < 0)
+        return r;
+    *ret_entry = (struct linfsp_entry){.inode = node_number(&ptfs->nodes, node),
+                                       .attributes = status,
+                                       .attributes_timeout = ptfs->timeout,
+                                       .entry_timeout = ptfs->timeout};
+    return 0;
 }
 
 int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct linfsp_file *file) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct stat status;
-    struct node *node;
-    char path[PTFS_FD_PATH_MAX];
-    mode = ptfs_new_mode(request, node_of(&ptfs->nodes, parent), mode);
-    ptfs_act_as_caller(ptfs, request);
-    ptfs_fd_path(node_of(&ptfs->nodes, parent)->fd, path);
-    _cleanup_close_ int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC | ((int)file->flags & O_EXCL), mode);
-    int r = fd < 0 ? -errno : 0;
-    ptfs_act_as_self(ptfs);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    struct linfsp_entry entry = {0};
+    int flags = O_TMPFILE | O_RDWR | O_CLOEXEC | ((int)file->flags & O_EXCL);
+    int r = ptfs_pin(request, parent, &directory);
     if (r < 0)
         return r;
-    ptfs_fd_path(fd, path);
-    int pin = open(path, O_PATH | O_CLOEXEC);
-    if (pin < 0 || fstat(pin, &status) < 0) {
-        r = -errno;
-        close_fd(&pin);
-        return r;
-    }
-    if ((r = node_get(&ptfs->nodes, pin, &status, &node)) < 0)
-        return r;
-    struct linfsp_entry entry = {.inode = node_number(&ptfs->nodes, node),
-                                 .attributes = status,
-                                 .attributes_timeout = ptfs->timeout,
-                                 .entry_timeout = ptfs->timeout};
-    return reply_created(request, &entry, file, steal_fd(&fd));
+    mode = ptfs_new_mode(request, directory.fd, mode);
+    ptfs_act_as_caller(ptfs, request);
+    _cleanup_close_ int fd = open_pinned(ptfs, &directory, ".", flags, mode);
+    ptfs_act_as_self(ptfs);
+    r = fd < 0 ? fd : find_unnamed(ptfs, fd, &entry);
+    return r < 0 ? r : reply_created(request, &entry, file, steal_fd(&fd));
 }
 
 int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
@@ -251,13 +270,14 @@ struct directory {
 };
 
 int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct node *node = node_of(&ptfs_of(request)->nodes, inode);
-    struct directory *directory = calloc(1, sizeof *directory);
+    _cleanup_pin_ struct pin pin = PIN_NONE;
+    int r = ptfs_pin(request, inode, &pin);
+    struct directory *directory = r < 0 ? NULL : calloc(1, sizeof *directory);
     if (!directory)
-        return -ENOMEM;
-    int fd = openat(node->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return r < 0 ? r : -ENOMEM;
+    int fd = open_pinned(ptfs_of(request), &pin, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0 || !(directory->stream = fdopendir(fd))) {
-        int error = -errno;
+        int error = fd < 0 ? fd : -errno;
         close_fd(&fd);
         free(directory);
         return error;
@@ -276,7 +296,7 @@ static bool is_dots(const char *name) {
 }
 
 /* Adds one entry: 1, 0 where there is no room, or a negative errno. */
-static int add(linfsp_request *request, struct node *parent, const struct dirent *entry, bool plus) {
+static int add(linfsp_request *request, const struct pin *parent, const struct dirent *entry, bool plus) {
     struct ptfs *ptfs = ptfs_of(request);
     if (!plus)
         return linfsp_add_entry(request, entry->d_name, entry->d_ino, DTTOIF(entry->d_type), entry->d_off);
@@ -291,8 +311,11 @@ static int add(linfsp_request *request, struct node *parent, const struct dirent
 int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
                  bool plus) {
     struct directory *directory = (struct directory *)(uintptr_t)file->handle;
-    struct node *node = node_of(&ptfs_of(request)->nodes, inode);
-    int r = 1;
+    _cleanup_pin_ struct pin pin = PIN_NONE;
+    int r = ptfs_pin(request, inode, &pin);
+    if (r < 0)
+        return r;
+    r = 1;
     pthread_mutex_lock(&directory->lock);
     if (offset != directory->position) {
         seekdir(directory->stream, offset);
@@ -307,7 +330,7 @@ int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
             break;
         }
         directory->pending = entry;
-        if ((r = add(request, node, entry, plus)) != 1)
+        if ((r = add(request, &pin, entry, plus)) != 1)
             break;
         directory->pending = NULL;
         directory->position = entry->d_off;

@@ -13,6 +13,8 @@
 #include "ptfs.h"
 #include "util/cleanup.h"
 
+#define PINNED_MAX ((size_t)1 << 17) /* pinned files take memory of the kernel's */
+
 static const char usage[] =
     "Usage: ptfs [OPTION]... -p DIRECTORY -m MOUNTPOINT [-u PREFIX]\n"
     "Shows a directory as a volume: at a letter, a folder, or on the network.\n"
@@ -164,13 +166,16 @@ static const struct linfsp_operations operations = {
     .copy_file_range = ptfs_copy_file_range,
 };
 
-/* A descriptor for each file that the kernel knows of. */
-static void raise_limit(void) {
+/* Raises the limit of descriptors. Returns how many may pin files that the kernel knows of: some are left for files
+ * that are opened. */
+static size_t raise_limit(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 512;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur / 4 * 3 < PINNED_MAX ? (size_t)(limit.rlim_cur / 4 * 3) : PINNED_MAX;
 }
 
 static void catch_signals(void) {
@@ -191,7 +196,7 @@ int main(int argc, char **argv) {
                            LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_DONT_MASK}};
     parse_arguments(argc, argv, &arguments);
     umask(0); /* the caller's has been applied to the modes we are given */
-    raise_limit();
+    size_t pinned_max = raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct ptfs ptfs = {.seeks = SEEKS_NONE,
                         .timeout = arguments.timeout,
@@ -202,7 +207,7 @@ int main(int argc, char **argv) {
     struct stat status;
     if (stat("/proc/self/fd", &status) < 0)
         err(1, "ptfs needs /proc: /proc/self/fd");
-    int r = node_table_init(&ptfs.nodes, root);
+    int r = node_table_init(&ptfs.nodes, root, pinned_max);
     if (r < 0)
         errx(1, "%s: %s", arguments.directory, strerror(-r));
     struct linfsp_error error;

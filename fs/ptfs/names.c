@@ -24,7 +24,12 @@ void ptfs_fd_path(int fd, char path[PTFS_FD_PATH_MAX]) {
     snprintf(path, PTFS_FD_PATH_MAX, "/proc/self/fd/%d", fd);
 }
 
-mode_t ptfs_new_mode(const linfsp_request *request, const struct node *directory, mode_t mode) {
+int ptfs_pin(linfsp_request *request, uint64_t inode, struct pin *ret_pin) {
+    struct node_table *nodes = &ptfs_of(request)->nodes;
+    return node_pin(nodes, node_of(nodes, inode), ret_pin);
+}
+
+mode_t ptfs_new_mode(const linfsp_request *request, int directory, mode_t mode) {
     struct linfsp_caller caller;
     char path[PTFS_FD_PATH_MAX];
     if (!ptfs_of(request)->own_umask)
@@ -32,7 +37,7 @@ mode_t ptfs_new_mode(const linfsp_request *request, const struct node *directory
     linfsp_request_caller(request, &caller);
     if (!(mode & caller.umask))
         return mode;
-    ptfs_fd_path(directory->fd, path);
+    ptfs_fd_path(directory, path);
     return getxattr(path, "system.posix_acl_default", NULL, 0) > 0 ? mode : mode & ~caller.umask;
 }
 
@@ -67,13 +72,16 @@ void ptfs_act_as_self(struct ptfs *ptfs) {
     setfsgid(0);
 }
 
-int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct linfsp_entry *ret_entry) {
-    _cleanup_close_ int fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, struct linfsp_entry *ret_entry) {
+    _cleanup_close_ int fd = -1;
     struct stat status;
     struct node *node;
+    do
+        fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    while (fd < 0 && errno == EMFILE && node_make_room(&ptfs->nodes));
     if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
-    int r = node_get(&ptfs->nodes, steal_fd(&fd), &status, &node);
+    int r = node_get(&ptfs->nodes, steal_fd(&fd), &status, parent->node, name, &node);
     if (r < 0)
         return r;
     *ret_entry = (struct linfsp_entry){.inode = node_number(&ptfs->nodes, node),
@@ -84,7 +92,7 @@ int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct l
 }
 
 /* The answer to what made a name. */
-static int reply_found(linfsp_request *request, struct node *parent, const char *name) {
+static int reply_found(linfsp_request *request, const struct pin *parent, const char *name) {
     struct ptfs *ptfs = ptfs_of(request);
     struct linfsp_entry entry = {0};
     int r = ptfs_find(ptfs, parent, name, &entry);
@@ -97,7 +105,10 @@ static int reply_found(linfsp_request *request, struct node *parent, const char 
 
 int ptfs_lookup(linfsp_request *request, uint64_t parent, const char *name) {
     struct ptfs *ptfs = ptfs_of(request);
-    int r = reply_found(request, node_of(&ptfs->nodes, parent), name);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    int r = ptfs_pin(request, parent, &directory);
+    if (r == 0)
+        r = reply_found(request, &directory, name);
     if (r == -ENOENT && ptfs->timeout) {
         struct linfsp_entry none = {.entry_timeout = ptfs->timeout};
         linfsp_reply_entry(request, &none);
@@ -113,69 +124,103 @@ void ptfs_forget(void *context, uint64_t inode, uint64_t count) {
 
 int ptfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, dev_t device) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct node *directory = node_of(&ptfs->nodes, parent);
-    mode = ptfs_new_mode(request, directory, mode);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    int r = ptfs_pin(request, parent, &directory);
+    if (r < 0)
+        return r;
+    mode = ptfs_new_mode(request, directory.fd, mode);
     ptfs_act_as_caller(ptfs, request);
-    int r = mknodat(directory->fd, name, mode, device) < 0 ? -errno : 0;
+    r = mknodat(directory.fd, name, mode, device) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
-    return r < 0 ? r : reply_found(request, directory, name);
+    return r < 0 ? r : reply_found(request, &directory, name);
 }
 
 int ptfs_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_t mode) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct node *directory = node_of(&ptfs->nodes, parent);
-    mode = ptfs_new_mode(request, directory, mode);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    int r = ptfs_pin(request, parent, &directory);
+    if (r < 0)
+        return r;
+    mode = ptfs_new_mode(request, directory.fd, mode);
     ptfs_act_as_caller(ptfs, request);
-    int r = mkdirat(directory->fd, name, mode) < 0 ? -errno : 0;
+    r = mkdirat(directory.fd, name, mode) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
-    return r < 0 ? r : reply_found(request, directory, name);
+    return r < 0 ? r : reply_found(request, &directory, name);
 }
 
 int ptfs_symlink(linfsp_request *request, uint64_t parent, const char *name, const char *target) {
     struct ptfs *ptfs = ptfs_of(request);
-    struct node *directory = node_of(&ptfs->nodes, parent);
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    int r = ptfs_pin(request, parent, &directory);
+    if (r < 0)
+        return r;
     ptfs_act_as_caller(ptfs, request);
-    int r = symlinkat(target, directory->fd, name) < 0 ? -errno : 0;
+    r = symlinkat(target, directory.fd, name) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
-    return r < 0 ? r : reply_found(request, directory, name);
+    return r < 0 ? r : reply_found(request, &directory, name);
+}
+
+static int remove_name(linfsp_request *request, uint64_t parent, const char *name, int flags) {
+    _cleanup_pin_ struct pin directory = PIN_NONE;
+    int r = ptfs_pin(request, parent, &directory);
+    if (r < 0)
+        return r;
+    node_keep(&ptfs_of(request)->nodes, &directory, name);
+    if (unlinkat(directory.fd, name, flags) < 0)
+        return -errno;
+    linfsp_reply_done(request);
+    return 0;
 }
 
 int ptfs_unlink(linfsp_request *request, uint64_t parent, const char *name) {
-    if (unlinkat(node_of(&ptfs_of(request)->nodes, parent)->fd, name, 0) < 0)
-        return -errno;
-    linfsp_reply_done(request);
-    return 0;
+    return remove_name(request, parent, name, 0);
 }
 
 int ptfs_rmdir(linfsp_request *request, uint64_t parent, const char *name) {
-    if (unlinkat(node_of(&ptfs_of(request)->nodes, parent)->fd, name, AT_REMOVEDIR) < 0)
-        return -errno;
-    linfsp_reply_done(request);
-    return 0;
+    return remove_name(request, parent, name, AT_REMOVEDIR);
 }
 
 int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
                 uint32_t flags) {
     struct node_table *nodes = &ptfs_of(request)->nodes;
-    if (renameat2(node_of(nodes, parent)->fd, name, node_of(nodes, new_parent)->fd, new_name, flags) < 0)
+    _cleanup_pin_ struct pin from = PIN_NONE, to = PIN_NONE;
+    int r = ptfs_pin(request, parent, &from);
+    if (r == 0)
+        r = ptfs_pin(request, new_parent, &to);
+    if (r < 0)
+        return r;
+    if (!(flags & RENAME_EXCHANGE))
+        node_keep(nodes, &to, new_name);
+    if (renameat2(from.fd, name, to.fd, new_name, flags) < 0)
         return -errno;
+    node_moved(nodes, &to, new_name);
+    if (flags & RENAME_EXCHANGE)
+        node_moved(nodes, &from, name);
     linfsp_reply_done(request);
     return 0;
 }
 
 int ptfs_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name) {
-    struct node_table *nodes = &ptfs_of(request)->nodes;
-    struct node *directory = node_of(nodes, new_parent);
+    _cleanup_pin_ struct pin file = PIN_NONE, directory = PIN_NONE;
     char path[PTFS_FD_PATH_MAX];
-    ptfs_fd_path(node_of(nodes, inode)->fd, path);
-    if (linkat(AT_FDCWD, path, directory->fd, new_name, AT_SYMLINK_FOLLOW) < 0)
+    int r = ptfs_pin(request, inode, &file);
+    if (r == 0)
+        r = ptfs_pin(request, new_parent, &directory);
+    if (r < 0)
+        return r;
+    ptfs_fd_path(file.fd, path);
+    if (linkat(AT_FDCWD, path, directory.fd, new_name, AT_SYMLINK_FOLLOW) < 0)
         return -errno;
-    return reply_found(request, directory, new_name);
+    return reply_found(request, &directory, new_name);
 }
 
 int ptfs_readlink(linfsp_request *request, uint64_t inode) {
+    _cleanup_pin_ struct pin link = PIN_NONE;
     char target[LINFSP_PATH_MAX];
-    ssize_t length = readlinkat(node_of(&ptfs_of(request)->nodes, inode)->fd, "", target, sizeof target);
+    int r = ptfs_pin(request, inode, &link);
+    if (r < 0)
+        return r;
+    ssize_t length = readlinkat(link.fd, "", target, sizeof target);
     if (length < 0)
         return -errno;
     linfsp_reply_data(request, target, (size_t)length);

@@ -4,7 +4,16 @@
  *
  * A node stands for one file, found by device and inode number, and pins it by an O_PATH descriptor: whatever is
  * renamed or replaced by a link meanwhile, an operation on a node reaches that file and no other. The inode number that
- * the kernel is given is the node's address; it lives as long as the kernel counts look-ups of it.
+ * the kernel is given is the node's address; it lives as long as the kernel counts look-ups of it, an operation uses
+ * it, or a node below it remembers where it is.
+ *
+ * A tree may have more files than a process may have descriptors. When there are too many, nodes that have not been
+ * used for a while let go of theirs: those that are found again by their parent and the name they were last seen under.
+ * An operation opens such a node again. Where another file has that name by then the operation gets ESTALE, and the
+ * kernel looks the whole path up anew. Files that are open, and those that have lost their name, keep their descriptor,
+ * and so does a directory as long as a node below it has one.
+ *
+ * Locks: table->lock guards all of a table and its nodes but what node->lock guards.
  */
 #ifndef PTFS_NODE_H
 #define PTFS_NODE_H
@@ -22,8 +31,18 @@ struct node_key {
 struct node {
     struct node_key key;
     UT_hash_handle hash;
-    int fd; /* O_PATH */
-    uint64_t lookups; /* under the table's lock */
+    int fd; /* O_PATH; -1: let go of */
+    mode_t type;
+    uint64_t lookups;
+    unsigned uses; /* operations that have the descriptor in their hands */
+    unsigned below, pinned_below; /* nodes whose parent it is; and those of them with a descriptor */
+    unsigned depth; /* below the root */
+    bool hashed; /* else its inode number is another file's by now */
+    bool used; /* since it was last considered for letting go */
+    bool kept; /* never let go of: it is not found by parent and name */
+    struct node *parent; /* where it was last seen; NULL: not known */
+    char *name;
+    struct node *next, *previous; /* among those with a descriptor, a ring */
 
     /* How its open files are served: all of them alike, or the kernel refuses the second. */
     pthread_mutex_t lock;
@@ -34,20 +53,48 @@ struct node {
 struct node_table {
     pthread_mutex_t lock;
     struct node *nodes; /* hash */
-    struct node root; /* in the hash, too; never freed */
+    struct node *hand; /* into the ring of nodes with a descriptor: the next to be considered; NULL: there is none */
+    size_t pinned, pinned_max; /* nodes with a descriptor */
+    size_t let_go; /* nodes without */
+    struct node root; /* in the hash, too; never freed, never let go of */
 };
 
-/* root: an O_PATH descriptor of the folder; taken over. */
-int node_table_init(struct node_table *table, int root);
+/* root: an O_PATH descriptor of the folder; taken over. pinned_max: how many nodes have a descriptor, where the others
+ * can be let go of. */
+int node_table_init(struct node_table *table, int root, size_t pinned_max);
 void node_table_close(struct node_table *table);
 
 /* The node of an inode number that the kernel gave. */
 struct node *node_of(struct node_table *table, uint64_t inode);
 uint64_t node_number(const struct node_table *table, const struct node *node);
 
-/* Finds or makes the node of an O_PATH descriptor, which is taken over in any case, counting one look-up. -ENOMEM. */
-int node_get(struct node_table *table, int fd, const struct stat *status, struct node **ret_node);
-/* Gives look-ups back; the last one ends it. */
+/* Finds or makes the node of an O_PATH descriptor, which is taken over in any case, counting one look-up. parent and
+ * name say where it was found; parent NULL: it has no name. -ENOMEM. */
+int node_get(struct node_table *table, int fd, const struct stat *status, struct node *parent, const char *name,
+             struct node **ret_node);
+/* Gives look-ups back. */
 void node_put(struct node_table *table, struct node *node, uint64_t count);
+
+/* A node's descriptor for the time of an operation: fd stays open until node_let. -ESTALE: the file is not where it
+ * was. -EMFILE and others of open(2). */
+struct pin {
+    struct node_table *table;
+    struct node *node; /* NULL: nothing is held */
+    int fd;
+};
+#define PIN_NONE                                                                                                       \
+    { .fd = -1 }
+int node_pin(struct node_table *table, struct node *node, struct pin *ret_pin);
+/* Takes PIN_NONE. */
+void node_let(struct pin *pin);
+#define _cleanup_pin_ __attribute__((cleanup(node_let)))
+
+/* Descriptors have run out (EMFILE): lets go of some. False: there is none to let go of. */
+bool node_make_room(struct node_table *table);
+/* parent's name is about to go, or to become another file's: what is known under it keeps its descriptor from now on.
+ */
+void node_keep(struct node_table *table, const struct pin *parent, const char *name);
+/* Something was moved there. */
+void node_moved(struct node_table *table, const struct pin *parent, const char *name);
 
 #endif

@@ -34,10 +34,12 @@ int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint
 int ptfs_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name);
 int ptfs_readlink(linfsp_request *request, uint64_t inode);
 
+/* The descriptor of an inode for the time of an operation. */
+int ptfs_pin(linfsp_request *request, uint64_t inode, struct pin *ret_pin);
 /* Looks name up and counts it: what every answer with an entry needs. */
-int ptfs_find(struct ptfs *ptfs, struct node *parent, const char *name, struct linfsp_entry *ret_entry);
+int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, struct linfsp_entry *ret_entry);
 /* The mode of what is to be made in a directory: less the umask, unless the directory's default ACL stands for that. */
-mode_t ptfs_new_mode(const linfsp_request *request, const struct node *directory, mode_t mode);
+mode_t ptfs_new_mode(const linfsp_request *request, int directory, mode_t mode);
 /* While it is in force, what this thread makes belongs to the caller. */
 void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request);
 void ptfs_act_as_self(struct ptfs *ptfs);

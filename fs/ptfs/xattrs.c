@@ -21,6 +21,7 @@
 
 /* Where the attributes of an inode are reached. */
 struct place {
+    struct pin file;
     int folder; /* of a symbolic link; else -1 */
     bool link;
     char path[PTFS_FD_PATH_MAX + NAME_MAX + 2];
@@ -28,10 +29,11 @@ struct place {
 
 static void place_close(struct place *place) {
     close_fd(&place->folder);
+    node_let(&place->file);
 }
 #define _cleanup_place_ __attribute__((cleanup(place_close)))
 #define PLACE_NONE                                                                                                     \
-    { .folder = -1 }
+    { .file = PIN_NONE, .folder = -1 }
 
 /* By the name that the kernel knows it under. */
 static int find_link(int fd, const struct stat *status, struct place *place) {
@@ -55,8 +57,10 @@ static int find_link(int fd, const struct stat *status, struct place *place) {
 }
 
 static int find_place(linfsp_request *request, uint64_t inode, struct place *ret_place) {
-    int fd = node_of(&ptfs_of(request)->nodes, inode)->fd;
     struct stat status;
+    int r = ptfs_pin(request, inode, &ret_place->file), fd = ret_place->file.fd;
+    if (r < 0)
+        return r;
     if (fstat(fd, &status) < 0)
         return -errno;
     ret_place->link = S_ISLNK(status.st_mode);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Nodes: more of them than descriptors, found again, moved, removed, replaced. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "linfsp/linfsp.h"
+#include "node.h"
+
+enum { PINNED_MAX = 20, FILES = 300 };
+
+static char folder[] = "/tmp/test-node.XXXXXX";
+static struct node_table table;
+static int root;
+
+static int set_up(void **state) {
+    strcpy(folder, "/tmp/test-node.XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return node_table_init(&table, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), PINNED_MAX);
+}
+
+static int tear_down(void **state) {
+    char command[64];
+    node_table_close(&table);
+    close(root);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static void make_file(const char *path) {
+    int fd = openat(root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* As a look-up does it. */
+static struct node *look_up(struct node *parent, const char *name) {
+    struct pin pin = PIN_NONE;
+    struct stat status;
+    struct node *node;
+    assert_int_equal(node_pin(&table, parent, &pin), 0);
+    int fd = openat(pin.fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    assert_true(fd >= 0 && fstat(fd, &status) == 0);
+    assert_int_equal(node_get(&table, fd, &status, pin.node, name, &node), 0);
+    node_let(&pin);
+    return node;
+}
+
+static int pin_result(struct node *node) {
+    struct pin pin = PIN_NONE;
+    struct stat status;
+    int r = node_pin(&table, node, &pin);
+    if (r == 0) {
+        assert_int_equal(fstat(pin.fd, &status), 0);
+        assert_int_equal(status.st_ino, node->key.inode);
+    }
+    node_let(&pin);
+    return r;
+}
+
+static void let_go_of_all(void) {
+    for (int i = 0; i < 300; i++)
+        (void)node_make_room(&table);
+}
+
+static struct node *files[FILES];
+
+static void look_up_all(void) {
+    char name[32];
+    for (int i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        make_file(name);
+        files[i] = look_up(&table.root, name);
+    }
+}
+
+static void test_more_than_descriptors(void **state) {
+    look_up_all();
+    assert_in_range(table.pinned, 1, PINNED_MAX);
+    assert_int_equal(table.pinned + table.let_go, FILES);
+    for (int turn = 0; turn < 2; turn++)
+        for (int i = 0; i < FILES; i++)
+            assert_int_equal(pin_result(files[i]), 0);
+    assert_in_range(table.pinned, 1, PINNED_MAX + 1);
+    assert_ptr_equal(look_up(&table.root, "7"), files[7]);
+    node_put(&table, files[7], 1);
+    for (int i = 0; i < FILES; i++)
+        node_put(&table, files[i], 1);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+    assert_int_equal(table.pinned + table.let_go, 0);
+    assert_null(table.hand);
+}
+
+static void test_those_in_use_stay(void **state) {
+    struct pin pins[FILES];
+    look_up_all();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(node_pin(&table, files[i], &pins[i]), 0);
+    let_go_of_all();
+    for (int i = 0; i < 100; i++) {
+        struct stat status;
+        assert_int_equal(fstat(pins[i].fd, &status), 0);
+        assert_int_equal(status.st_ino, files[i]->key.inode);
+    }
+    assert_false(node_make_room(&table));
+    for (int i = 0; i < 100; i++)
+        node_let(&pins[i]);
+    assert_true(node_make_room(&table));
+    files[5]->opens = 1;
+    assert_int_equal(pin_result(files[5]), 0);
+    let_go_of_all();
+    assert_true(files[5]->fd >= 0);
+    files[5]->opens = 0;
+}
+
+static void test_directories(void **state) {
+    struct node *node = &table.root, *nodes[200];
+    char path[1024] = "";
+    for (int i = 0; i < 200; i++) {
+        strcat(path, i ? "/d" : "d");
+        assert_int_equal(mkdirat(root, path, 0755), 0);
+        nodes[i] = node = look_up(node, "d");
+    }
+    let_go_of_all();
+    assert_int_equal(table.pinned, 0);
+    assert_int_equal(pin_result(nodes[199]), 0);
+    for (int i = 0; i < 200; i++) /* as the kernel may, though it should not: those above first */
+        node_put(&table, nodes[i], 1);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+}
+
+static void test_moved(void **state) {
+    struct pin from = PIN_NONE;
+    make_file("a");
+    assert_int_equal(mkdirat(root, "d", 0755), 0);
+    struct node *file = look_up(&table.root, "a"), *directory = look_up(&table.root, "d");
+    let_go_of_all();
+    assert_int_equal(file->fd, -1);
+    assert_int_equal(renameat(root, "a", root, "d/b"), 0);
+    assert_int_equal(pin_result(file), -ESTALE); /* behind our back */
+    assert_int_equal(node_pin(&table, directory, &from), 0);
+    node_moved(&table, &from, "b");
+    node_let(&from);
+    assert_int_equal(pin_result(file), 0);
+    let_go_of_all();
+    assert_int_equal(renameat(root, "d", root, "e"), 0);
+    assert_int_equal(pin_result(file), -ESTALE);
+    assert_ptr_equal(look_up(&table.root, "e"), directory); /* found again with all that is below it */
+    assert_int_equal(pin_result(file), 0);
+}
+
+/* Folders that were turned inside out behind our back do not make a circle. */
+static void test_no_circle(void **state) {
+    assert_int_equal(mkdirat(root, "a", 0755), 0);
+    assert_int_equal(mkdirat(root, "a/b", 0755), 0);
+    struct node *a = look_up(&table.root, "a"), *b = look_up(a, "b");
+    assert_int_equal(renameat(root, "a/b", root, "b"), 0);
+    assert_int_equal(renameat(root, "a", root, "b/a"), 0);
+    assert_ptr_equal(look_up(b, "a"), a);
+    let_go_of_all();
+    assert_int_equal(pin_result(a), 0);
+    assert_ptr_equal(look_up(&table.root, "b"), b);
+    assert_ptr_equal(look_up(b, "a"), a);
+    let_go_of_all();
+    assert_int_equal(pin_result(a), 0);
+    node_put(&table, a, 3);
+    node_put(&table, b, 2);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+}
+
+static void test_removed(void **state) {
+    struct pin pin = PIN_NONE;
+    make_file("a");
+    make_file("c");
+    struct node *a = look_up(&table.root, "a"), *c = look_up(&table.root, "c");
+    let_go_of_all();
+    assert_int_equal(c->fd, -1);
+    assert_int_equal(node_pin(&table, &table.root, &pin), 0);
+    node_keep(&table, &pin, "a"); /* while it is let go of */
+    assert_int_equal(unlinkat(root, "a", 0), 0);
+    assert_int_equal(pin_result(c), 0);
+    node_keep(&table, &pin, "c"); /* while it is not */
+    assert_int_equal(unlinkat(root, "c", 0), 0);
+    node_let(&pin);
+    let_go_of_all();
+    assert_int_equal(pin_result(a), 0);
+    assert_int_equal(pin_result(c), 0);
+}
+
+static void test_replaced(void **state) {
+    make_file("a");
+    struct node *a = look_up(&table.root, "a");
+    let_go_of_all();
+    assert_int_equal(unlinkat(root, "a", 0), 0);
+    assert_int_equal(pin_result(a), -ESTALE);
+    assert_int_equal(mkdirat(root, "a", 0755), 0);
+    assert_int_equal(pin_result(a), -ESTALE);
+    struct node *other = look_up(&table.root, "a");
+    assert_ptr_not_equal(other, a); /* even where it has the same inode number */
+    assert_int_equal(pin_result(other), 0);
+    node_put(&table, a, 1);
+    node_put(&table, other, 1);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_more_than_descriptors),
+        TEST(test_those_in_use_stay),
+        TEST(test_directories),
+        TEST(test_moved),
+        TEST(test_no_circle),
+        TEST(test_removed),
+        TEST(test_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
