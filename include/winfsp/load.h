@@ -118,7 +118,10 @@
     FUNCTION(FspFileSystemOpDeviceControl)                                                                             \
     FUNCTION(FspFileSystemOpQuerySecurity)                                                                             \
     FUNCTION(FspFileSystemOpSetSecurity)                                                                               \
-    FUNCTION(FspFileSystemOpQueryStreamInformation)
+    FUNCTION(FspFileSystemOpQueryStreamInformation)                                                                    \
+    FUNCTION(FspLinuxUpper)                                                                                            \
+    FUNCTION(FspLinuxDescriptorSize)                                                                                   \
+    FUNCTION(FspLinuxParseSddl)
 
 #if defined(_WIN32)
 
@@ -341,6 +344,9 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FspFileSystemOpQuerySecurity (FspLoaded.FspFileSystemOpQuerySecurity)
 #define FspFileSystemOpSetSecurity (FspLoaded.FspFileSystemOpSetSecurity)
 #define FspFileSystemOpQueryStreamInformation (FspLoaded.FspFileSystemOpQueryStreamInformation)
+#define FspLinuxUpper (FspLoaded.FspLinuxUpper)
+#define FspLinuxDescriptorSize (FspLoaded.FspLinuxDescriptorSize)
+#define FspLinuxParseSddl (FspLoaded.FspLinuxParseSddl)
 
 #endif
 #endif

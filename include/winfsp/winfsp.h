@@ -495,6 +495,14 @@ FSP_API VOID FSP_ABI FspDebugLogResponse(FSP_FSCTL_TRANSACT_RSP *Response);
 FSP_API NTSTATUS FSP_ABI FspVersion(PUINT32 PVersion);
 FSP_API PWSTR FSP_ABI FspSxsIdent(VOID);
 
+#if !defined(_WIN32) && !defined(__WINE__)
+/* What winfsp/win32.h is made of. */
+FSP_API WCHAR FspLinuxUpper(WCHAR Unit);
+FSP_API ULONG FspLinuxDescriptorSize(PSECURITY_DESCRIPTOR SecurityDescriptor);
+/** free() frees the descriptor. STATUS_INVALID_PARAMETER. */
+FSP_API NTSTATUS FspLinuxParseSddl(PCWSTR Text, PSECURITY_DESCRIPTOR *PSecurityDescriptor);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

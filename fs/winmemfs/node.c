@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALLOCATION_UNIT 4096u
+
+UINT64 SystemTime(VOID) {
+    FILETIME Time;
+    GetSystemTimeAsFileTime(&Time);
+    return (UINT64)Time.dwHighDateTime << 32 | Time.dwLowDateTime;
+}
+
+WCHAR FoldUnit(WCHAR Unit) {
+#ifdef _WIN32
+    return (WCHAR)(UINT_PTR)CharUpperW((LPWSTR)(UINT_PTR)Unit);
+#else
+    return FspLinuxUpper(Unit);
+#endif
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
+
+NODE *NodeCreate(MEMFS *Memfs, PCWSTR Name, SIZE_T Length) {
+    NODE *Node = (NODE *)calloc(1, sizeof *Node);
+    UINT64 Now = SystemTime();
+    if (!Node || Length >= NAME_UNITS) {
+        free(Node);
+        return NULL;
+    }
+    memcpy(Node->Name, Name, Length * sizeof *Name);
+    Node->References = 1;
+    Node->Info.CreationTime = Node->Info.LastAccessTime = Now;
+    Node->Info.LastWriteTime = Node->Info.ChangeTime = Now;
+    Node->Info.IndexNumber = ++Memfs->NextIndex;
+    return Node;
+}
+
+VOID NodeReference(NODE *Node) {
+    __atomic_fetch_add(&Node->References, 1, __ATOMIC_SEQ_CST);
+}
+
+VOID NodeDereference(NODE *Node) {
+    if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_SEQ_CST) > 0)
+        return;
+    NodeDeleteAttributes(Node);
+    free(Node->Data);
+    free(Node->Security);
+    free(Node->Reparse);
+    free(Node->Entries);
+    free(Node->Streams);
+    free(Node);
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------- */
+
+static int CompareNames(const MEMFS *Memfs, PCWSTR A, SIZE_T ALength, PCWSTR B, SIZE_T BLength) {
+    SIZE_T Length = ALength < BLength ? ALength : BLength;
+    for (SIZE_T I = 0; I < Length; I++) {
+        WCHAR Left = Memfs->CaseInsensitive ? FoldUnit(A[I]) : A[I];
+        WCHAR Right = Memfs->CaseInsensitive ? FoldUnit(B[I]) : B[I];
+        if (Left != Right)
+            return Left < Right ? -1 : 1;
+    }
+    return ALength == BLength ? 0 : ALength < BLength ? -1 : 1;
+}
+
+/* Where a name stands among sorted nodes, or would. */
+static SIZE_T Search(const MEMFS *Memfs, NODE *const *Nodes, SIZE_T Count, PCWSTR Name, SIZE_T Length,
+                     BOOLEAN *PFound) {
+    SIZE_T From = 0, To = Count;
+    *PFound = FALSE;
+    while (From < To) {
+        SIZE_T Middle = From + (To - From) / 2;
+        int Order = CompareNames(Memfs, Nodes[Middle]->Name, wcslen(Nodes[Middle]->Name), Name, Length);
+        if (Order == 0) {
+            *PFound = TRUE;
+            return Middle;
+        }
+        if (Order < 0)
+            From = Middle + 1;
+        else
+            To = Middle;
+    }
+    return From;
+}
+
+NODE *NodeEntry(MEMFS *Memfs, NODE *Directory, PCWSTR Name, SIZE_T Length) {
+    BOOLEAN Found;
+    SIZE_T Index = Search(Memfs, Directory->Entries, Directory->EntryCount, Name, Length, &Found);
+    return Found ? Directory->Entries[Index] : NULL;
+}
+
+static NODE *FindStream(MEMFS *Memfs, NODE *File, PCWSTR Name, SIZE_T Length) {
+    BOOLEAN Found;
+    SIZE_T Index = Search(Memfs, File->Streams, File->StreamCount, Name, Length, &Found);
+    return Found ? File->Streams[Index] : NULL;
+}
+
+SIZE_T NodeIndexAfter(MEMFS *Memfs, NODE *Directory, PCWSTR Name) {
+    BOOLEAN Found;
+    SIZE_T Index = Search(Memfs, Directory->Entries, Directory->EntryCount, Name, wcslen(Name), &Found);
+    return Index + (Found ? 1 : 0);
+}
+
+/* The next component of a path: where it begins, and its length; it ends at a backslash or a colon. */
+static SIZE_T NextComponent(PCWSTR *PPath) {
+    SIZE_T Length = 0;
+    while (**PPath == '\\')
+        ++*PPath;
+    while ((*PPath)[Length] && (*PPath)[Length] != '\\' && (*PPath)[Length] != ':')
+        Length++;
+    return Length;
+}
+
+/* A stream's name may have ":$DATA" behind it. */
+static SIZE_T StreamLength(PCWSTR Name) {
+    SIZE_T Length = 0;
+    while (Name[Length] && Name[Length] != ':')
+        Length++;
+    return Length;
+}
+
+NODE *NodeFindParent(MEMFS *Memfs, PCWSTR Path, PCWSTR *PName, SIZE_T *PLength, NTSTATUS *PStatus) {
+    NODE *Node = Memfs->Root;
+    for (;;) {
+        SIZE_T Length = NextComponent(&Path);
+        if (Path[Length] == ':') { /* the stream of a file: the file is the parent */
+            NODE *File = Length ? NodeEntry(Memfs, Node, Path, Length) : Node;
+            *PName = Path + Length + 1;
+            *PLength = StreamLength(*PName);
+            *PStatus = File ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+            return File;
+        }
+        if (!Path[Length]) {
+            *PName = Path;
+            *PLength = Length;
+            *PStatus = STATUS_SUCCESS;
+            return Node;
+        }
+        Node = NodeEntry(Memfs, Node, Path, Length);
+        if (!Node || !(Node->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY)) {
+            *PStatus = Node ? STATUS_NOT_A_DIRECTORY : STATUS_OBJECT_PATH_NOT_FOUND;
+            return NULL;
+        }
+        Path += Length;
+    }
+}
+
+NODE *NodeFind(MEMFS *Memfs, PCWSTR Path, NTSTATUS *PStatus) {
+    PCWSTR Name, Colon = wcschr(Path, ':');
+    SIZE_T Length;
+    NODE *Parent = NodeFindParent(Memfs, Path, &Name, &Length, PStatus);
+    if (!Parent)
+        return NULL;
+    NODE *Node = Colon         ? Length ? FindStream(Memfs, Parent, Name, Length) : Parent
+                 : Length == 0 ? Parent
+                               : NodeEntry(Memfs, Parent, Name, Length);
+    *PStatus = Node ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+    return Node;
+}
+
+BOOLEAN NodePath(const NODE *Node, PWSTR Path, SIZE_T Units) {
+    SIZE_T At = Units - 1;
+    Path[At] = 0;
+    for (; Node->Parent; Node = Node->Parent) {
+        SIZE_T Length = wcslen(Node->Name);
+        if (At < Length + 1)
+            return FALSE;
+        At -= Length;
+        memcpy(Path + At, Node->Name, Length * sizeof *Path);
+        Path[--At] = Node->IsStream ? ':' : '\\';
+    }
+    if (Path[At] != '\\') {
+        if (At == 0)
+            return FALSE;
+        Path[--At] = '\\';
+    }
+    memmove(Path, Path + At, (Units - At) * sizeof *Path);
+    return TRUE;
+}
+
+/* ---- the tree -------------------------------------------------------------------------------------------------- */
+
+static BOOLEAN InsertAt(NODE ***PNodes, SIZE_T *PCount, SIZE_T *PCapacity, SIZE_T Index, NODE *Node) {
+    if (*PCount == *PCapacity) {
+        SIZE_T Larger = *PCapacity ? *PCapacity * 2 : 8;
+        NODE **Grown = (NODE **)realloc(*PNodes, Larger * sizeof *Grown);
+        if (!Grown)
+            return FALSE;
+        *PNodes = Grown;
+        *PCapacity = Larger;
+    }
+    memmove(*PNodes + Index + 1, *PNodes + Index, (*PCount - Index) * sizeof **PNodes);
+    (*PNodes)[Index] = Node;
+    ++*PCount;
+    return TRUE;
+}
+
+NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream) {
+    BOOLEAN Found;
+    NODE ***PNodes = Stream ? &Parent->Streams : &Parent->Entries;
+    SIZE_T *PCount = Stream ? &Parent->StreamCount : &Parent->EntryCount;
+    SIZE_T *PCapacity = Stream ? &Parent->StreamCapacity : &Parent->EntryCapacity;
+    SIZE_T Index = Search(Memfs, *PNodes, *PCount, Node->Name, wcslen(Node->Name), &Found);
+    if (Found)
+        return STATUS_OBJECT_NAME_COLLISION;
+    if (!InsertAt(PNodes, PCount, PCapacity, Index, Node))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    Node->Parent = Parent;
+    Node->IsStream = Stream;
+    NodeReference(Node);
+    Memfs->NodeCount++;
+    if (!Stream)
+        Parent->Info.LastWriteTime = Parent->Info.ChangeTime = SystemTime();
+    return STATUS_SUCCESS;
+}
+
+static VOID TakeOut(NODE **Nodes, SIZE_T *PCount, const NODE *Node) {
+    SIZE_T Index = 0;
+    while (Index < *PCount && Nodes[Index] != Node)
+        Index++;
+    if (Index == *PCount)
+        return;
+    memmove(Nodes + Index, Nodes + Index + 1, (*PCount - Index - 1) * sizeof *Nodes);
+    --*PCount;
+}
+
+VOID NodeRemove(MEMFS *Memfs, NODE *Node) {
+    NODE *Parent = Node->Parent;
+    if (!Parent)
+        return;
+    while (Node->StreamCount)
+        NodeRemove(Memfs, Node->Streams[Node->StreamCount - 1]);
+    if (Node->IsStream)
+        TakeOut(Parent->Streams, &Parent->StreamCount, Node);
+    else {
+        TakeOut(Parent->Entries, &Parent->EntryCount, Node);
+        Parent->Info.LastWriteTime = Parent->Info.ChangeTime = SystemTime();
+    }
+    Node->Parent = NULL;
+    Memfs->NodeCount--;
+    NodeDereference(Node);
+}
+
+/* ---- contents -------------------------------------------------------------------------------------------------- */
+
+NTSTATUS NodeSetAllocation(MEMFS *Memfs, NODE *Node, UINT64 Size) {
+    UINT64 Whole = (Size + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
+    if (Size > Memfs->MaxFileSize)
+        return STATUS_DISK_FULL;
+    if (Whole != Node->Info.AllocationSize) {
+        UINT8 *Data = NULL;
+        if (Whole > 0) {
+            Data = (UINT8 *)realloc(Node->Data, (SIZE_T)Whole);
+            if (!Data)
+                return STATUS_INSUFFICIENT_RESOURCES;
+        } else
+            free(Node->Data);
+        Node->Data = Data;
+        Node->Info.AllocationSize = Whole;
+    }
+    if (Node->Info.FileSize > Whole)
+        Node->Info.FileSize = Whole;
+    return STATUS_SUCCESS;
+}
+
+/* A file grows by half as much again, so that appending is not copying. */
+NTSTATUS NodeSetSize(MEMFS *Memfs, NODE *Node, UINT64 Size) {
+    if (Size > Node->Info.AllocationSize || Size + ALLOCATION_UNIT <= Node->Info.FileSize) {
+        UINT64 Wanted = Size;
+        if (Size > Node->Info.AllocationSize && Node->Info.AllocationSize + Node->Info.AllocationSize / 2 > Size)
+            Wanted = Node->Info.AllocationSize + Node->Info.AllocationSize / 2;
+        if (Wanted > Memfs->MaxFileSize)
+            Wanted = Size;
+        NTSTATUS Result = NodeSetAllocation(Memfs, Node, Wanted);
+        if (!NT_SUCCESS(Result))
+            return Result;
+    }
+    if (Size > Node->Info.FileSize)
+        memset(Node->Data + Node->Info.FileSize, 0, (SIZE_T)(Size - Node->Info.FileSize));
+    Node->Info.FileSize = Size;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NodeSetSecurity(NODE *Node, PSECURITY_DESCRIPTOR Security) {
+    SIZE_T Size = Security ? GetSecurityDescriptorLength(Security) : 0;
+    PVOID Copy = Size ? malloc(Size) : NULL;
+    if (Size && !Copy)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (Size)
+        memcpy(Copy, Security, Size);
+    free(Node->Security);
+    Node->Security = Copy;
+    Node->SecuritySize = Size;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NodeSetReparse(NODE *Node, PVOID Data, SIZE_T Size) {
+    PVOID Copy = Data ? malloc(Size) : NULL;
+    if (Data && !Copy)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (Data)
+        memcpy(Copy, Data, Size);
+    free(Node->Reparse);
+    Node->Reparse = Copy;
+    Node->ReparseSize = Data ? Size : 0;
+    Node->Info.ReparseTag = 0;
+    if (Data) {
+        memcpy(&Node->Info.ReparseTag, Data, sizeof Node->Info.ReparseTag);
+        Node->Info.FileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
+    } else
+        Node->Info.FileAttributes &= ~(UINT32)FILE_ATTRIBUTE_REPARSE_POINT;
+    return STATUS_SUCCESS;
+}
+
+/* ---- extended attributes --------------------------------------------------------------------------------------- */
+
+static int CompareAttributes(const FILE_FULL_EA_INFORMATION *A, const FILE_FULL_EA_INFORMATION *B) {
+    if (A->EaNameLength != B->EaNameLength)
+        return 1;
+    for (int I = 0; I < A->EaNameLength; I++)
+        if (FoldUnit((UCHAR)A->EaName[I]) != FoldUnit((UCHAR)B->EaName[I]))
+            return 1;
+    return 0;
+}
+
+NTSTATUS NodeSetAttribute(NODE *Node, PFILE_FULL_EA_INFORMATION Ea) {
+    ATTRIBUTE **Place = &Node->Attributes, *New = NULL;
+    SIZE_T Size = FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName) + Ea->EaNameLength + 1u + Ea->EaValueLength;
+    while (*Place && CompareAttributes(&(*Place)->Ea, Ea) != 0)
+        Place = &(*Place)->Next;
+    if (Ea->EaValueLength) {
+        New = (ATTRIBUTE *)malloc(FIELD_OFFSET(ATTRIBUTE, Ea) + Size);
+        if (!New)
+            return STATUS_INSUFFICIENT_RESOURCES;
+        memcpy(&New->Ea, Ea, Size);
+        New->Ea.NextEntryOffset = 0;
+    }
+    if (*Place) {
+        ATTRIBUTE *Old = *Place;
+        *Place = Old->Next;
+        Node->Info.EaSize -= FspFileSystemGetEaPackedSize(&Old->Ea);
+        free(Old);
+    }
+    if (New) {
+        New->Next = *Place;
+        *Place = New;
+        Node->Info.EaSize += FspFileSystemGetEaPackedSize(&New->Ea);
+    }
+    return STATUS_SUCCESS;
+}
+
+VOID NodeDeleteAttributes(NODE *Node) {
+    while (Node->Attributes) {
+        ATTRIBUTE *Next = Node->Attributes->Next;
+        free(Node->Attributes);
+        Node->Attributes = Next;
+    }
+    Node->Info.EaSize = 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The few functions of Windows' own API that small file systems use besides WinFsp's: time, text, security descriptors.
+ *
+ * A file system that includes this on Linux, and <windows.h> on Windows (winfsp.h does that), needs no #ifdef for them.
+ */
+#ifndef WINFSP_WIN32_H
+#define WINFSP_WIN32_H
+
+#include <winfsp/winfsp.h>
+
+#if defined(_WIN32) || defined(__WINE__)
+#include <sddl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+#else
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wchar.h>
+
+#define SDDL_REVISION_1 1
+#define STD_OUTPUT_HANDLE ((DWORD)-11)
+#define STD_ERROR_HANDLE ((DWORD)-12)
+
+/** The standard handles, for FspDebugLogSetHandle. */
+static inline HANDLE GetStdHandle(DWORD Which) {
+    return (HANDLE)(intptr_t)(Which == STD_ERROR_HANDLE ? 3 : 2); /* a descriptor, plus 1 */
+}
+
+static inline VOID GetSystemTimeAsFileTime(FILETIME *Time) {
+    struct timespec Now;
+    clock_gettime(CLOCK_REALTIME, &Now);
+    UINT64 Value = (UINT64)(Now.tv_sec * INT64_C(10000000) + Now.tv_nsec / 100 + FSP_UNIX_EPOCH);
+    Time->dwLowDateTime = (DWORD)Value;
+    Time->dwHighDateTime = (DWORD)(Value >> 32);
+}
+
+static inline DWORD GetCurrentProcessId(VOID) {
+    extern int getpid(void);
+    return (DWORD)getpid();
+}
+
+static inline HANDLE LocalFree(HANDLE Memory) {
+    free(Memory);
+    return NULL;
+}
+
+/** Of a self-relative descriptor; 0 where it is malformed. */
+static inline DWORD GetSecurityDescriptorLength(PSECURITY_DESCRIPTOR SecurityDescriptor) {
+    return FspLinuxDescriptorSize(SecurityDescriptor);
+}
+
+/** What SDDL says, such as O:BAG:BAD:P(A;;FA;;;WD). LocalFree frees the descriptor. */
+static inline BOOL ConvertStringSecurityDescriptorToSecurityDescriptorW(PCWSTR Text, DWORD Revision,
+                                                                        PSECURITY_DESCRIPTOR *PSecurityDescriptor,
+                                                                        PULONG PSize) {
+    (void)Revision;
+    if (!NT_SUCCESS(FspLinuxParseSddl(Text, PSecurityDescriptor)))
+        return FALSE;
+    if (PSize)
+        *PSize = FspLinuxDescriptorSize(*PSecurityDescriptor);
+    return TRUE;
+}
+
+/* ---- text of 16 bits ------------------------------------------------------------------------------------------- */
+
+static inline int FspWideCompare(const WCHAR *A, const WCHAR *B, size_t Most, BOOLEAN Fold) {
+    for (size_t I = 0; I < Most; I++) {
+        WCHAR Left = Fold ? FspLinuxUpper(A[I]) : A[I], Right = Fold ? FspLinuxUpper(B[I]) : B[I];
+        if (Left != Right)
+            return Left < Right ? -1 : 1;
+        if (!Left)
+            break;
+    }
+    return 0;
+}
+
+static inline int _wcsicmp(const WCHAR *A, const WCHAR *B) {
+    return FspWideCompare(A, B, SIZE_MAX, TRUE);
+}
+
+static inline int _wcsnicmp(const WCHAR *A, const WCHAR *B, size_t Most) {
+    return FspWideCompare(A, B, Most, TRUE);
+}
+
+#if __SIZEOF_WCHAR_T__ == 2
+/* The C library's own are for 32 bits: with -fshort-wchar these take their names. */
+static inline size_t FspWideLength(const WCHAR *Text) {
+    size_t Length = 0;
+    while (Text[Length])
+        Length++;
+    return Length;
+}
+
+static inline WCHAR *FspWideFind(const WCHAR *Text, WCHAR Unit) {
+    for (;; Text++) {
+        if (*Text == Unit)
+            return (WCHAR *)(uintptr_t)Text;
+        if (!*Text)
+            return NULL;
+    }
+}
+
+static inline WCHAR *FspWideFindLast(const WCHAR *Text, WCHAR Unit) {
+    const WCHAR *Found = NULL;
+    for (;; Text++) {
+        if (*Text == Unit)
+            Found = Text;
+        if (!*Text)
+            return (WCHAR *)(uintptr_t)Found;
+    }
+}
+
+static inline WCHAR *FspWideCopy(WCHAR *To, const WCHAR *From) {
+    return (WCHAR *)memcpy(To, From, (FspWideLength(From) + 1) * sizeof *From);
+}
+
+static inline int FspWideCompareAll(const WCHAR *A, const WCHAR *B) {
+    return FspWideCompare(A, B, SIZE_MAX, FALSE);
+}
+
+static inline int FspWideCompareSome(const WCHAR *A, const WCHAR *B, size_t Most) {
+    return FspWideCompare(A, B, Most, FALSE);
+}
+
+/* Digits and letters as strtoull takes them. */
+static inline unsigned long long FspWideNumber(const WCHAR *Text, WCHAR **PEnd, int Base) {
+    char Bytes[72], *End;
+    size_t I = 0;
+    for (; I + 1 < sizeof Bytes && Text[I] && Text[I] < 0x80; I++)
+        Bytes[I] = (char)Text[I];
+    Bytes[I] = 0;
+    unsigned long long Number = strtoull(Bytes, &End, Base);
+    if (PEnd)
+        *PEnd = (WCHAR *)(uintptr_t)Text + (End - Bytes);
+    return Number;
+}
+
+#define wcslen FspWideLength
+#define wcschr FspWideFind
+#define wcsrchr FspWideFindLast
+#define wcscpy FspWideCopy
+#define wcscmp FspWideCompareAll
+#define wcsncmp FspWideCompareSome
+#define wcstoull FspWideNumber
+#define wcstoul(Text, PEnd, Base) ((ULONG)FspWideNumber((Text), (PEnd), (Base)))
+#define wcstol(Text, PEnd, Base) ((LONG)FspWideNumber((Text), (PEnd), (Base)))
+#define towupper(Unit) FspLinuxUpper((WCHAR)(Unit))
+#endif
+
+#endif
+#endif
