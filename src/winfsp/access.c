@@ -71,11 +71,12 @@ static bool has_sid(struct token *token, const void *sid) {
     if (fsp_sid_equal(sid, &fsp_sid_everyone) || fsp_sid_equal(sid, &fsp_sid_authenticated_users))
         return true;
     UINT32 number = fsp_uid_of_sid(sid);
+    bool group = fsp_sid_is_unix_group(sid);
     union fsp_sid own;
     fsp_sid_of_uid(number, &own);
-    if (!fsp_sid_equal(sid, &own)) /* a SID that no uid or gid has */
+    if (!group && !fsp_sid_equal(sid, &own)) /* a SID that no uid or gid has */
         return false;
-    if (number == token->uid || number == token->gid)
+    if ((!group && number == token->uid) || number == token->gid)
         return true;
     read_groups(token);
     for (unsigned i = 0; i < token->group_count; i++)

@@ -77,6 +77,8 @@ NTSTATUS FSP_ABI FspPosixMapPermissionsToSecurityDescriptor(UINT32 Uid, UINT32 G
     union acl_buffer acl;
     fsp_sid_of_uid(Uid, &owner);
     fsp_sid_of_uid(Gid, &group);
+    if (fsp_sid_equal(&owner, &group)) /* what is said of one would be said of both */
+        fsp_sid_of_unix_group(Gid, &group);
     fill_acl(&owner, &group, Mode, &acl);
     *PSecurityDescriptor = fsp_descriptor_build(&owner, &group, NULL, &acl.acl, SE_DACL_PRESENT | SE_DACL_PROTECTED);
     return *PSecurityDescriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;

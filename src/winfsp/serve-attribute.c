@@ -71,9 +71,10 @@ static NTSTATUS set_readonly(struct fsp_volume *volume, struct fsp_use *use, mod
 static NTSTATUS change_descriptor(struct fsp_volume *volume, struct fsp_use *use, uid_t uid, gid_t gid, mode_t mode,
                                   uint32_t set) {
     PSECURITY_DESCRIPTOR descriptor = NULL;
-    NTSTATUS status = FspPosixMapPermissionsToSecurityDescriptor(uid, gid, mode & 07777, &descriptor);
-    SECURITY_INFORMATION parts = DACL_SECURITY_INFORMATION | (set & LINFSP_SET_UID ? OWNER_SECURITY_INFORMATION : 0) |
-                                 (set & LINFSP_SET_GID ? GROUP_SECURITY_INFORMATION : 0);
+    NTSTATUS status = FspPosixMapPermissionsToSecurityDescriptor(uid, gid, mode, &descriptor);
+    SECURITY_INFORMATION parts =
+        DACL_SECURITY_INFORMATION | (set & LINFSP_SET_UID ? OWNER_SECURITY_INFORMATION : 0) |
+        (set & (LINFSP_SET_GID | LINFSP_SET_UID | LINFSP_SET_MODE) ? GROUP_SECURITY_INFORMATION : 0);
     if (NT_SUCCESS(status))
         status = fsp_set_security(volume, &use->open, parts, descriptor, fsp_descriptor_size(descriptor));
     FspDeleteSecurityDescriptor(descriptor, (FSP_CREATOR *)FspPosixMapPermissionsToSecurityDescriptor);
@@ -97,7 +98,7 @@ static NTSTATUS set_security(struct fsp_volume *volume, struct fsp_node *node, s
         uid = attributes->st_uid;
     if (set & LINFSP_SET_GID)
         gid = attributes->st_gid;
-    status = change_descriptor(volume, use, uid, gid, mode, set);
+    status = change_descriptor(volume, use, uid, gid, mode | (node->is_directory ? S_IFDIR : S_IFREG), set);
     if (!NT_SUCCESS(status))
         return status;
     struct fsp_opened now = {.has_security = true};

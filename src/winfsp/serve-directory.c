@@ -166,44 +166,47 @@ static int read_listing(struct fsp_volume *volume, const struct fsp_open *open, 
 
 /* ---- answering ------------------------------------------------------------------------------------------------- */
 
-/* Owner, group and mode of an entry: the listing has them not. */
-static void look_at_security(struct fsp_volume *volume, struct fsp_node *directory, const FSP_FSCTL_DIR_INFO *entry,
-                             struct fsp_opened *opened) {
+/* The node of an entry, with a reference; NULL: out of memory. What the listing does not have, its owner, group and
+ * mode, and what kind of reparse point it is, opening it tells. *ret_known: all is known. */
+static struct fsp_node *look_at(struct fsp_volume *volume, struct fsp_node *directory, const FSP_FSCTL_DIR_INFO *entry,
+                                struct linfsp_entry *ret_entry, bool *ret_known) {
     WCHAR path[FSP_PATH_UNITS];
-    int units = fsp_node_path(directory, entry->FileNameBuf, name_units(entry), path);
-    opened->has_security = false;
-    if (units < 0 || !volume->params.PersistentAcls)
-        return;
-    if (NT_SUCCESS(fsp_open_to_look(volume, path, (size_t)units, FILE_READ_ATTRIBUTES | READ_CONTROL, opened)))
-        fsp_close_context(volume, opened->context, opened->context2, 0, NULL, 0);
-}
-
-static bool needs_more(const struct fsp_volume *volume, const FSP_FSCTL_DIR_INFO *entry) {
-    return volume->params.PersistentAcls || (entry->FileInfo.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT);
-}
-
-static int add_plus(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *directory,
-                    const FSP_FSCTL_DIR_INFO *entry, const char *name, off_t next) {
     struct fsp_opened opened = {.info = entry->FileInfo};
-    struct linfsp_entry answer;
     struct fsp_node *node = NULL;
-    if (entry->FileInfo.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT)
-        return linfsp_add_entry(request, name, 0, S_IFREG, next); /* a look-up tells what it is */
-    if (needs_more(volume, entry))
-        look_at_security(volume, directory, entry, &opened);
-    opened.info = entry->FileInfo;
+    bool reparse = entry->FileInfo.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT;
+    bool more = volume->params.PersistentAcls || reparse;
+    int units = more ? fsp_node_path(directory, entry->FileNameBuf, name_units(entry), path) : -ENOENT;
+    bool open = units > 0 &&
+                NT_SUCCESS(fsp_open_to_look(volume, path, (size_t)units, FILE_READ_ATTRIBUTES | READ_CONTROL, &opened));
+    *ret_known = open || !more;
     opened.name_length = 0;
-    if (fsp_serve_entry(volume, directory, entry->FileNameBuf, name_units(entry), &opened, &answer, &node) < 0)
-        return 0;
-    bool known = !volume->params.PersistentAcls || opened.has_security;
-    if (__atomic_load_n(&node->doomed, __ATOMIC_RELAXED)) {
-        fsp_node_release(volume, node);
-        return 1;
+    if (fsp_serve_entry(volume, directory, entry->FileNameBuf, name_units(entry), &opened, ret_entry, &node) < 0)
+        node = NULL;
+    if (open && reparse && node) {
+        fsp_note_reparse_point(volume, node, &opened, path, (size_t)units);
+        fsp_fill_stat(volume, node, &opened.info, &ret_entry->attributes);
     }
+    if (open)
+        fsp_close_context(volume, opened.context, opened.context2, 0, NULL, 0);
+    return node;
+}
+
+static bool is_hidden(const struct fsp_node *node) {
+    return __atomic_load_n(&node->doomed, __ATOMIC_RELAXED);
+}
+
+static int add_looked_at(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *directory,
+                         const FSP_FSCTL_DIR_INFO *entry, const char *name, off_t next) {
+    struct linfsp_entry answer;
+    bool known;
+    struct fsp_node *node = look_at(volume, directory, entry, &answer, &known);
+    if (!node)
+        return 0;
+    bool hidden = is_hidden(node);
     if (!known)
         answer.inode = 0;
-    int added = linfsp_add_entry_plus(request, name, &answer, next);
-    if (added && answer.inode)
+    int added = hidden ? 1 : linfsp_add_entry_plus(request, name, &answer, next);
+    if (added && answer.inode && !hidden)
         fsp_node_count_lookup(volume, node);
     fsp_node_release(volume, node);
     return added;
@@ -212,15 +215,20 @@ static int add_plus(linfsp_request *request, struct fsp_volume *volume, struct f
 static int add_plain(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *directory,
                      const FSP_FSCTL_DIR_INFO *entry, const char *name, off_t next) {
     const FSP_FSCTL_FILE_INFO *info = &entry->FileInfo;
-    struct fsp_node *node = fsp_node_find(volume, directory, entry->FileNameBuf, name_units(entry));
-    uint64_t number = info->IndexNumber ? info->IndexNumber : node ? node->number : 1 + (uint64_t)next;
-    bool doomed = node && __atomic_load_n(&node->doomed, __ATOMIC_RELAXED);
+    struct linfsp_entry answer;
+    bool known, reparse = info->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT;
+    mode_t type = info->FileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR : S_IFREG;
+    uint64_t number = info->IndexNumber;
+    struct fsp_node *node = reparse || !number
+                                ? look_at(volume, directory, entry, &answer, &known)
+                                : fsp_node_find(volume, directory, entry->FileNameBuf, name_units(entry));
+    bool hidden = node && is_hidden(node);
+    if (reparse)
+        type = node ? answer.attributes.st_mode & S_IFMT : 0;
+    if (!number)
+        number = node ? node->number : 1;
     fsp_node_release(volume, node);
-    mode_t type = info->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT
-                      ? (info->ReparseTag == IO_REPARSE_TAG_SYMLINK ? S_IFLNK : 0)
-                  : info->FileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR
-                                                                    : S_IFREG;
-    return doomed ? 1 : linfsp_add_entry(request, name, number, type, next);
+    return hidden ? 1 : linfsp_add_entry(request, name, number, type, next);
 }
 
 static int add_one(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *directory,
@@ -231,7 +239,7 @@ static int add_one(linfsp_request *request, struct fsp_volume *volume, struct fs
         return 1;
     if (is_dots(entry))
         return linfsp_add_entry(request, name, directory->number, S_IFDIR, next);
-    return plus ? add_plus(request, volume, directory, entry, name, next)
+    return plus ? add_looked_at(request, volume, directory, entry, name, next)
                 : add_plain(request, volume, directory, entry, name, next);
 }
 

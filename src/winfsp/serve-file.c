@@ -330,3 +330,40 @@ int fsp_serve_fallocate(linfsp_request *request, uint64_t inode _unused_, struct
     fsp_unlock(&open->node->lock);
     return NT_SUCCESS(status) ? (linfsp_reply_done(request), 0) : fsp_errno_from_status(status);
 }
+
+/* ---- control codes --------------------------------------------------------------------------------------------- */
+
+#define CONTROL_TYPE 0x8000u
+#define CONTROL_FUNCTION 0x800u
+
+/* An ioctl of type T and number N is the code of device type 0x8000 + T and function 0x800 + N, method buffered: for T
+ * 0 and N 0 that is 0x80002000. */
+static UINT32 control_code(uint32_t command) {
+    uint32_t type = (command >> 8) & 0xff, number = command & 0xff;
+    return (CONTROL_TYPE | type) << 16 | (CONTROL_FUNCTION | number) << 2;
+}
+
+int fsp_serve_ioctl(linfsp_request *request, uint64_t inode _unused_, struct linfsp_file *file, uint32_t command,
+                    uint64_t argument _unused_, uint32_t flags _unused_, const void *in, size_t in_size,
+                    size_t out_size) {
+    struct fsp_volume *volume = fsp_serve_begin(request);
+    struct fsp_transaction transaction;
+    struct fsp_open *open = fsp_open_of(file);
+    if (!volume->params.DeviceControl)
+        return -ENOTTY;
+    fsp_begin(volume, &transaction, FspFsctlTransactDeviceControlKind);
+    fsp_put_open(&transaction, open);
+    transaction.request.Req.DeviceControl.IoControlCode = control_code(command);
+    transaction.request.Req.DeviceControl.OutputLength = (UINT32)out_size;
+    if (fsp_put(&transaction, in, in_size, &transaction.request.Req.DeviceControl.Buffer) < 0)
+        return -EINVAL;
+    fsp_lock_exclusive(&open->node->lock);
+    NTSTATUS status = fsp_transact(volume, &transaction);
+    fsp_unlock(&open->node->lock);
+    if (status == STATUS_INVALID_DEVICE_REQUEST)
+        return -ENOTTY;
+    if (!NT_SUCCESS(status))
+        return fsp_errno_from_status(status);
+    size_t size = transaction.response.Rsp.DeviceControl.Buffer.Size;
+    return linfsp_reply_ioctl(request, 0, transaction.response.Buffer, size < out_size ? size : out_size), 0;
+}

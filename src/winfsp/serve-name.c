@@ -34,7 +34,7 @@ int fsp_creation_begin(struct fsp_volume *volume, struct fsp_node *parent, const
     if (!volume->params.PersistentAcls)
         return 0;
     NTSTATUS status =
-        FspPosixMapPermissionsToSecurityDescriptor(fsp_caller.uid, fsp_caller.gid, mode & 07777, &creation->descriptor);
+        FspPosixMapPermissionsToSecurityDescriptor(fsp_caller.uid, fsp_caller.gid, mode, &creation->descriptor);
     if (!NT_SUCCESS(status))
         return fsp_errno_from_status(status);
     creation->opening.descriptor = creation->descriptor;
@@ -72,7 +72,7 @@ int fsp_serve_mkdir(linfsp_request *request, uint64_t inode, const char *name, m
     struct fsp_creation creation;
     struct fsp_opened opened;
     fsp_lock_shared(&volume->names);
-    int r = fsp_creation_begin(volume, parent, name, mode, &creation);
+    int r = fsp_creation_begin(volume, parent, name, mode | S_IFDIR, &creation);
     if (r == 0) {
         creation.opening.disposition = FILE_CREATE;
         creation.opening.options = FILE_DIRECTORY_FILE;
@@ -124,21 +124,21 @@ static int make_reparse_point(linfsp_request *request, struct fsp_volume *volume
 static int fill_symlink(const char *target, REPARSE_DATA_BUFFER *data, size_t capacity, size_t *ret_size) {
     WCHAR *text = data->SymbolicLinkReparseBuffer.PathBuffer;
     size_t head = offsetof(REPARSE_DATA_BUFFER, SymbolicLinkReparseBuffer.PathBuffer);
-    size_t room = (capacity - head) / sizeof(WCHAR) / 2;
+    size_t room = (capacity - head) / sizeof(WCHAR);
     int units = fsp_utf8_to_wide(target, strlen(target), text, room);
     if (units < 0)
         return units;
     for (int i = 0; i < units; i++)
         text[i] = text[i] == '/' ? '\\' : text[i] == '\\' ? 0xf05c : text[i];
-    size_t bytes = (size_t)units * sizeof(WCHAR);
-    memcpy(text + units, text, bytes);
+    size_t bytes = (size_t)units * sizeof(WCHAR), print = 2 * (size_t)units <= room ? bytes : 0;
+    memcpy(text + units, text, print);
     data->ReparseTag = IO_REPARSE_TAG_SYMLINK;
     data->Reserved = 0;
-    data->ReparseDataLength = (USHORT)(head - REPARSE_DATA_BUFFER_HEADER_SIZE + 2 * bytes);
+    data->ReparseDataLength = (USHORT)(head - REPARSE_DATA_BUFFER_HEADER_SIZE + bytes + print);
     data->SymbolicLinkReparseBuffer.SubstituteNameOffset = 0;
     data->SymbolicLinkReparseBuffer.SubstituteNameLength = (USHORT)bytes;
     data->SymbolicLinkReparseBuffer.PrintNameOffset = (USHORT)bytes;
-    data->SymbolicLinkReparseBuffer.PrintNameLength = (USHORT)bytes;
+    data->SymbolicLinkReparseBuffer.PrintNameLength = (USHORT)print;
     data->SymbolicLinkReparseBuffer.Flags = SYMLINK_FLAG_RELATIVE;
     *ret_size = REPARSE_DATA_BUFFER_HEADER_SIZE + data->ReparseDataLength;
     return 0;
@@ -374,27 +374,36 @@ static int remove_opened(struct fsp_volume *volume, struct fsp_node *parent, con
     return 0;
 }
 
-static int remove_name(struct fsp_volume *volume, struct fsp_node *parent, const char *name, bool directory) {
-    WCHAR path[FSP_PATH_UNITS];
+/* The kernel has seen that the directory may be written to: what is denied then is the file's own, as by a sticky bit.
+ */
+static int errno_of_deletion(NTSTATUS status) {
+    return status == STATUS_ACCESS_DENIED ? -EPERM : fsp_errno_from_status(status);
+}
+
+static int remove_path(struct fsp_volume *volume, struct fsp_node *parent, const WCHAR *path, size_t units,
+                       const WCHAR *name, size_t length, bool directory) {
     struct fsp_opened opened;
-    const WCHAR *component;
-    size_t length;
-    int units = fsp_serve_path(volume, parent, name, path, &component, &length);
-    if (units < 0)
-        return units;
-    if (is_doomed(volume, parent, component, length))
-        return -ENOENT;
     struct fsp_opening opening = {
         .path = path,
-        .units = (size_t)units,
+        .units = units,
         .disposition = FILE_OPEN,
         .options = FILE_OPEN_REPARSE_POINT | (directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE),
         .access = DELETE | FILE_READ_ATTRIBUTES,
     };
+    if (is_doomed(volume, parent, name, length))
+        return -ENOENT;
     NTSTATUS status = fsp_open_path(volume, &opening, true, &opened);
     if (!NT_SUCCESS(status))
-        return fsp_errno_from_status(status);
-    return remove_opened(volume, parent, path, (size_t)units, component, length, &opened);
+        return errno_of_deletion(status);
+    return remove_opened(volume, parent, path, units, name, length, &opened);
+}
+
+static int remove_name(struct fsp_volume *volume, struct fsp_node *parent, const char *name, bool directory) {
+    WCHAR path[FSP_PATH_UNITS];
+    const WCHAR *component;
+    size_t length;
+    int units = fsp_serve_path(volume, parent, name, path, &component, &length);
+    return units < 0 ? units : remove_path(volume, parent, path, (size_t)units, component, length, directory);
 }
 
 static int serve_remove(linfsp_request *request, uint64_t inode, const char *name, bool directory) {
@@ -463,12 +472,34 @@ static int rename_opened(struct fsp_volume *volume, struct renaming *renaming, b
     };
     NTSTATUS status = fsp_open_path(volume, &opening, true, &opened);
     if (!NT_SUCCESS(status))
-        return fsp_errno_from_status(status);
+        return errno_of_deletion(status);
     struct fsp_open open = {.context = opened.context, .context2 = opened.context2};
     status =
         fsp_rename_open(volume, &open, renaming->from, renaming->from_units, renaming->to, renaming->to_units, replace);
     fsp_close_context(volume, opened.context, opened.context2, 0, NULL, 0);
     return fsp_errno_from_status(status);
+}
+
+/* Windows does not replace directories. Linux does, empty ones: what is there goes first, which nobody sees who waits
+ * for the names' lock. 0: it is no directory, or is gone now. */
+static int remove_replaced_directory(struct fsp_volume *volume, struct renaming *renaming) {
+    struct fsp_opened from, to;
+    if (!NT_SUCCESS(fsp_open_to_look(volume, renaming->to, renaming->to_units, FILE_READ_ATTRIBUTES, &to)))
+        return 0;
+    fsp_close_context(volume, to.context, to.context2, 0, NULL, 0);
+    if (!(to.info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+        return 0;
+    NTSTATUS status = fsp_open_to_look(volume, renaming->from, renaming->from_units, FILE_READ_ATTRIBUTES, &from);
+    if (!NT_SUCCESS(status))
+        return fsp_errno_from_status(status);
+    fsp_close_context(volume, from.context, from.context2, 0, NULL, 0);
+    if (!(from.info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+        return -EISDIR;
+    if (volume->case_blind && renaming->to_parent == renaming->from_parent && from.info.IndexNumber &&
+        from.info.IndexNumber == to.info.IndexNumber) /* another spelling of the same one */
+        return 0;
+    return remove_path(volume, renaming->to_parent, renaming->to, renaming->to_units, renaming->to_name,
+                       renaming->to_length, true);
 }
 
 static int rename_nodes(struct fsp_volume *volume, struct renaming *renaming, bool replace) {
@@ -477,6 +508,8 @@ static int rename_nodes(struct fsp_volume *volume, struct renaming *renaming, bo
     bool same_name = renaming->from_units == renaming->to_units &&
                      !memcmp(renaming->from, renaming->to, renaming->from_units * sizeof(WCHAR));
     int r = same_name ? 0 : check_open(volume, renaming, node, target);
+    if (r == 0 && !same_name && replace && target != node)
+        r = remove_replaced_directory(volume, renaming);
     if (r == 0 && !same_name)
         r = rename_opened(volume, renaming, replace);
     if (r == 0 && node && !same_name)

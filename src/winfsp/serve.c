@@ -61,7 +61,9 @@ void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_F
     *ret_attributes = (struct stat){
         .st_ino = node->number,
         .st_mode = type | permissions_of(node, info, type),
-        .st_nlink = info->HardLinks ? info->HardLinks : 1,
+        .st_nlink = node->detached || node->doomed ? 0
+                    : info->HardLinks              ? info->HardLinks
+                                                   : 1,
         .st_uid = node->has_security ? node->uid : volume->owner_uid,
         .st_gid = node->has_security ? node->gid : volume->owner_gid,
         .st_rdev = node->special_device,
@@ -341,9 +343,15 @@ const struct linfsp_operations fsp_serve_operations = {
     .link = fsp_serve_link,
     .symlink = fsp_serve_symlink,
     .readlink = fsp_serve_readlink,
+    .setxattr = fsp_serve_setxattr,
+    .getxattr = fsp_serve_getxattr,
+    .listxattr = fsp_serve_listxattr,
+    .removexattr = fsp_serve_removexattr,
+    .ioctl = fsp_serve_ioctl,
+    .syncfs = fsp_serve_syncfs,
 };
 
 uint64_t fsp_serve_want(const struct fsp_volume *volume _unused_) {
     return LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_ATOMIC_TRUNCATE |
-           LINFSP_WANT_AUTO_INVALIDATE;
+           LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_HANDLE_KILLPRIV;
 }

@@ -184,6 +184,14 @@ void fsp_sid_of_uid(UINT32 uid, union fsp_sid *ret_sid) {
         fsp_sid_make(UNIX_AUTHORITY, 2, (UINT32[]){1, uid}, ret_sid);
 }
 
+void fsp_sid_of_unix_group(UINT32 gid, union fsp_sid *ret_sid) {
+    fsp_sid_make(UNIX_AUTHORITY, 2, (UINT32[]){2, gid}, ret_sid);
+}
+
+bool fsp_sid_is_unix_group(const void *sid) {
+    return authority_of(sid) == UNIX_AUTHORITY && ((const unsigned char *)sid)[1] == 2 && sub_of(sid, 0) == 2;
+}
+
 /* ---- exported -------------------------------------------------------------------------------------------------- */
 
 NTSTATUS FSP_ABI FspPosixMapUidToSid(UINT32 Uid, PSID *PSid) {

@@ -20,6 +20,10 @@ bool fsp_sid_equal(const void *a, const void *b);
 void fsp_sid_make(UINT64 authority, unsigned count, const UINT32 *sub, union fsp_sid *ret_sid);
 /* The SID of a uid or gid. */
 void fsp_sid_of_uid(UINT32 uid, union fsp_sid *ret_sid);
+/* The SID of a gid whose number is also the owner's: a SID of its own. */
+void fsp_sid_of_unix_group(UINT32 gid, union fsp_sid *ret_sid);
+/* A SID that fsp_sid_of_unix_group makes. */
+bool fsp_sid_is_unix_group(const void *sid);
 /* The number that a SID stands for; 65534: nobody. */
 UINT32 fsp_uid_of_sid(const void *sid);
 /* "S-1-5-..." Returns the bytes, as snprintf does. */
