@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Backing files of servers without privileges: counted here, checked and registered by a worker
  * (worker/job-backing.c, which has the rules). */
+#include "service/backing.h"
+
 #include <errno.h>
 
+#include "service/connection.h"
+#include "service/lane.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/volume.h"
+#include "service/worker.h"
 #include "wire/codec.h"
 
 #define BACKING_FILES_MAX 16384
@@ -43,8 +51,8 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
     job.backing.gid = connection->peer.gid;
     connection->closing_backing = close != 0;
     int r = workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                           silo_lane(connection->silo, connection->peer.uid), on_backing, connection->silo->service,
-                           connection->id);
+                           silo_lane(connection->silo, connection->peer.uid, LANE_MOUNTS), on_backing,
+                           connection->silo->service, connection->id);
     if (r < 0)
         (void)connection_error(connection, serial, r, "the service has no worker for this container");
     else

@@ -5,20 +5,30 @@
  * closed after a while; one that sends what is no message is closed at once. A client that does not read its replies is
  * asked for nothing more until it does: the one reply that its socket has no room for is kept here.
  */
+#include "service/connection.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "service/lane.h"
+#include "service/permission.h"
+#include "service/policy.h"
 #include "service/reaper.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/volume.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
+#include "util/process.h"
 #include "wire/codec.h"
 
 #define IDLE_USEC (10 * 1000000ull)
-#define DISCARD_LANE (UINT64_C(1) << 62)
 
 static int watch(struct connection *connection, uint32_t events) {
     return sd_event_source_set_io_events(connection->io, events);
@@ -46,7 +56,7 @@ void connection_free(struct connection *connection) {
     free(connection->pending);
     free(connection);
     if (volume)
-        volume_lost_connection(volume);
+        service->hooks.life_line_closed(volume);
 }
 
 /* There is one reply for each request, and no request is taken while one is kept: a second that has to be kept is an
@@ -163,15 +173,9 @@ void connection_discard(struct connection *connection) {
     struct job job = {.type = JOB_DISCARD};
     connection_wait(connection, connection->serial);
     if (workers_submit(connection->silo->service->workers, &job, &connection->fd, 1,
-                       silo_lane(connection->silo, connection->peer.uid) | DISCARD_LANE, on_discarded,
+                       silo_lane(connection->silo, connection->peer.uid, LANE_DISCARDS), on_discarded,
                        connection->silo->service, connection->id) < 0)
         connection_free(connection);
-}
-
-struct connection *connection_find(struct service *service, uint64_t id) {
-    struct connection *connection = NULL;
-    HASH_FIND(hash, service->connections, &id, sizeof id, connection);
-    return connection;
 }
 
 static void read_one(struct connection *connection) {
@@ -199,7 +203,7 @@ static void read_one(struct connection *connection) {
     struct service *service = connection->silo->service;
     uint64_t id = connection->id;
     connection->carries_fds = carries_fds;
-    request_handle(connection, &message);
+    service->hooks.message(connection, &message);
     connection = connection_find(service, id); /* it may have been closed */
     if (connection && !connection->busy && connection->carries_fds) {
         connection_discard(connection); /* the message was refused: no worker takes it out of the queue */
@@ -217,7 +221,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
         if (events & (EPOLLHUP | EPOLLERR))
             connection_free(connection);
         else
-            request_continue_list(connection);
+            connection->silo->service->hooks.room(connection);
     } else if (connection->busy && (events & (EPOLLHUP | EPOLLERR))) {
         connection_free(connection);
     } else if (!connection->busy) {

@@ -7,13 +7,17 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "service/connection.h"
+#include "service/lane.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
 
 #define SILOS_DIR LINFSP_RUN_DIR "/silos"
-#define DEVICE_LANE (UINT64_C(3) << 62)
 #define RETRY_USEC (5 * 1000000ull)
 
 static const char *const socket_names[2] = {"disk", "net"};
@@ -111,13 +115,14 @@ static int submit(struct service *service, enum job_type type, uint64_t number, 
                   size_t n_fds, job_done done) {
     struct job job = {.type = type, .target = {.host = true, .silo = number}};
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", folder);
-    return workers_submit(service->workers, &job, fds, n_fds, number | DEVICE_LANE, done, service, number);
+    return workers_submit(service->workers, &job, fds, n_fds, (struct lane){.silo = number, .kind = LANE_FOLDERS}, done,
+                          service, number);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
     struct silo *silo = userdata;
     silo->rebind_timer = sd_event_source_disable_unref(silo->rebind_timer);
-    workers_forget_lane(silo->service->workers, silo->number);
+    workers_forget_silo(silo->service->workers, silo->number);
     device_rebind(silo);
     return 0;
 }

@@ -5,9 +5,15 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "service/connection.h"
+#include "service/mount-options.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/process.h"
 #include "wire/codec.h"
 
 /* The kinds by name, and by the message id under which the journal's catalogue (packaging/linfsp.catalog) explains

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "service/service.h"
+#include "service/journal.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -28,7 +29,7 @@ static void read_line(struct volume *volume, const char *line) {
     }
 }
 
-static bool read_intent(struct volume *volume, FILE *file) {
+bool intent_parse(FILE *file, struct volume *volume) {
     unsigned long long silo;
     int raw, letter;
     if (fscanf(file, "silo %llu raw %d letter %d uid %u gid %u\n", &silo, &raw, &letter, &volume->peer.uid,
@@ -52,26 +53,11 @@ void intent_read(struct volume *volume) {
     absolute_name(path, sizeof path, volume->id);
     _cleanup_fclose_ FILE *file = fopen(path, "re");
     if (file)
-        (void)read_intent(volume, file);
+        (void)intent_parse(file, volume);
 }
 
 void intent_drop(uint64_t volume) {
     char path[96];
     absolute_name(path, sizeof path, volume);
     (void)unlink(path);
-}
-
-void intent_replay(struct service *service, uint64_t id, FILE *file) {
-    struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
-    bool read = volume && read_intent(volume, file);
-    if (volume)
-        volume->id = id;
-    if (read && volume_restore(service, volume) == 0) {
-        volume->server_gone = true;
-        volume_end(volume, "the service died while it was being made", true);
-    } else if (volume) { /* its container is gone, and with it what was made there */
-        volume->id = 0;
-        volume_free(volume);
-    }
-    intent_drop(id);
 }

@@ -7,17 +7,16 @@
 #ifndef LINFSP_SERVICE_INTENT_H
 #define LINFSP_SERVICE_INTENT_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
-#include "worker/job.h"
-
-struct service;
 struct volume;
 
 /* Fills in what there is to undo of a volume whose worker died. */
 void intent_read(struct volume *volume);
 void intent_drop(uint64_t volume);
-/* Ends a volume that was being made when the service before this one died, unless it stands in the journal. */
-void intent_replay(struct service *service, uint64_t id, FILE *file);
+/* Returns whether it could be read. */
+bool intent_parse(FILE *file, struct volume *volume);
 
 #endif

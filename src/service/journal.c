@@ -4,15 +4,16 @@
  * both). A file is written beside and renamed, so that it is whole or absent whatever happens. Values are read back
  * with sscanf; text is last on its line.
  */
+#include "service/journal.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "service/device.h"
 #include "service/intent.h"
-#include "service/service.h"
-#include "service/unc.h"
+#include "service/silo.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -40,7 +41,7 @@ static void write_entry(const char *kind, uint64_t key, const char *format, ...)
     log_warning("journal: %s: %s", path, strerror(errno));
 }
 
-static void drop_entry(const char *kind, uint64_t key) {
+void journal_drop(const char *kind, uint64_t key) {
     char path[128];
     file_name(path, sizeof path, kind, key, "");
     (void)unlink(path);
@@ -55,7 +56,7 @@ void journal_put_silo(const struct silo *silo) {
 
 void journal_drop_silo(const struct silo *silo) {
     if (!silo->host)
-        drop_entry("silo", silo->number);
+        journal_drop("silo", silo->number);
 }
 
 void journal_put_volume(const struct volume *volume) {
@@ -75,7 +76,7 @@ void journal_put_volume(const struct volume *volume) {
 }
 
 void journal_drop_volume(const struct volume *volume) {
-    drop_entry("volume", volume->id);
+    journal_drop("volume", volume->id);
 }
 
 /* Reads a line and what stands behind its word. */
@@ -95,23 +96,22 @@ static bool read_cookie(const char *text, uint8_t *ret_cookie) {
     return true;
 }
 
-static void replay_silo(struct service *service, uint64_t key, FILE *file) {
+bool journal_parse_silo(uint64_t key, FILE *file, struct silo_record *ret_record) {
     int init, sole = 0;
     /* version 1.0.0 wrote the first three, and the namespace's inode was the key */
     unsigned long long start, since, inode = key, id = 0;
     int n = fscanf(file, "init %d start %llu since %llu namespace %llu %llu sole %d", &init, &start, &since, &inode,
                    &id, &sole);
-    struct silo_record record = {.number = key,
-                                 .mount_namespace = {.inode = inode, .id = id},
-                                 .init = init,
-                                 .init_start = start,
-                                 .sole_init = sole,
-                                 .since = since};
-    if ((n != 3 && n != 6) || silo_adopt(service, &record) < 0)
-        drop_entry("silo", key);
+    *ret_record = (struct silo_record){.number = key,
+                                       .mount_namespace = {.inode = inode, .id = id},
+                                       .init = init,
+                                       .init_start = start,
+                                       .sole_init = sole,
+                                       .since = since};
+    return n == 3 || n == 6;
 }
 
-static bool parse_volume(struct volume *volume, FILE *file) {
+bool journal_parse_volume(FILE *file, struct volume *volume) {
     unsigned long long silo, since, mount, letters, server_start;
     int raw, keeps_connection, allow_other, ring;
     char cookie[2 * WIRE_COOKIE_SIZE + 1], made[WIRE_COMPONENT_MAX];
@@ -145,23 +145,7 @@ static bool parse_volume(struct volume *volume, FILE *file) {
     return true;
 }
 
-static void replay_volume(struct service *service, uint64_t key, FILE *file) {
-    struct volume *volume = volume_new(service);
-    if (!volume)
-        return;
-    bool read = parse_volume(volume, file);
-    volume->id = key;
-    if (read && volume_restore(service, volume) == 0) {
-        log_info("volume %llu: waiting for its server to come back", (unsigned long long)key);
-        return;
-    }
-    /* its silo is gone, and with it the mount there */
-    volume->id = 0;
-    volume_free(volume);
-    drop_entry("volume", key);
-}
-
-static void replay_all(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *)) {
+void journal_read(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *)) {
     _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {
@@ -178,19 +162,6 @@ static void replay_all(struct service *service, const char *kind, void (*replay)
     }
 }
 
-static int by_id(const struct volume *a, const struct volume *b) {
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-int journal_replay(struct service *service) {
-    if (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    replay_all(service, "silo", replay_silo);
-    replay_all(service, "volume", replay_volume);
-    replay_all(service, "intent", intent_replay);
-    /* a folder tells its entries in any order, and lists count on that of ids */
-    HASH_SRT(hash, service->volumes, by_id);
-    device_sweep(service);
-    unc_sweep(service->unc);
-    return 0;
+int journal_open(void) {
+    return mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }

@@ -12,7 +12,11 @@
 
 #include "cage/cage.h"
 #include "config/config.h"
+#include "service/intent.h"
+#include "service/journal.h"
+#include "service/permission.h"
 #include "service/service.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"

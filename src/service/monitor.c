@@ -21,10 +21,15 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "service/service.h"
+#include "service/silo.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #define CANDIDATE_USEC (30 * 1000000ull)
 #define CANDIDATES_MAX 256

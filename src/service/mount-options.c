@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/utf8.h"
 

@@ -2,6 +2,7 @@
 #include "service/owner.h"
 
 #include "service/service.h"
+#include "service/silo.h"
 #include "util/log.h"
 
 /* So many times what one owner may have is for all of them together. */

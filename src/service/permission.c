@@ -3,8 +3,14 @@
 
 #include <string.h>
 
+#include "config/config.h"
+#include "service/connection.h"
+#include "service/event.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
 #include "service/unc.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "wire/codec.h"

@@ -4,12 +4,19 @@
  * from what the client says of itself. What only the silo's own view can tell about a mount point is checked by the
  * broker (mount-point.c).
  */
+#include "service/policy.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "service/service.h"
+#include "service/connection.h"
+#include "service/intent.h"
+#include "service/journal.h"
+#include "service/permission.h"
+#include "service/silo.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 
 static int refuse(char *message, size_t size, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -10,9 +10,13 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "service/lane.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
 
 struct watch {
@@ -61,8 +65,8 @@ static void make_room(struct silo *silo) {
     if (silo->placing || silo->helpers_wanted == HELPERS_SETTLED || silo->state != SILO_READY || silo->dead)
         return;
     silo->helpers_wanted = HELPERS_SETTLED;
-    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_placed,
-                                   silo->service, silo->number) >= 0;
+    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
+                                   on_placed, silo->service, silo->number) >= 0;
 }
 
 static void handle(struct programs *programs, const struct inotify_event *event) {

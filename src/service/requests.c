@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* What each message asks for, other than volumes themselves (volume.c). A silo is shown and may touch only what is its
  * own; the host all. */
+#include "service/requests.h"
+
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include "service/backing.h"
+#include "service/connection.h"
+#include "service/create.h"
+#include "service/event.h"
+#include "service/intent.h"
+#include "service/journal.h"
 #include "service/monitor.h"
+#include "service/mount-options.h"
+#include "service/permission.h"
+#include "service/policy.h"
 #include "service/service.h"
+#include "service/share.h"
+#include "service/silo.h"
+#include "service/table.h"
 #include "service/unc.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/process.h"
 #include "wire/codec.h"
 
 static bool may_see(const struct silo *viewer, uint64_t silo) {
@@ -214,7 +230,7 @@ static void stop(struct connection *connection, uint32_t serial) {
     }
     connection_wait(connection, serial);
     connection->silo->service->stopper = connection;
-    service_stop(connection->silo->service);
+    connection->silo->service->hooks.stop(connection->silo->service);
 }
 
 static void prepare(struct connection *connection, const struct wire_prepare_silo *request) {

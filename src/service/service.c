@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The service as a whole: its own file system, its parts in the right order, and the end of it all. */
+#include "service/service.h"
+
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <mntent.h>
@@ -10,15 +12,23 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
+#include "config/config.h"
+#include "service/intent.h"
+#include "service/journal.h"
 #include "service/monitor.h"
 #include "service/programs.h"
 #include "service/reaper.h"
-#include "service/service.h"
+#include "service/requests.h"
+#include "service/restore.h"
+#include "service/silo.h"
 #include "service/unc.h"
+#include "service/volume.h"
 #include "service/watchdog.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/process.h"
 
 #define LEAVE_TIMEOUT_US 2000000
 #define LEAVE_POLL_US 10000
@@ -172,6 +182,31 @@ static void service_give_up(struct service *service) {
     service_free(service);
 }
 
+static void check_stopped(struct service *service) {
+    if (!service->stopping || HASH_CNT(hash, service->silos) > (service->host ? 1u : 0u))
+        return;
+    if (service->host && silo_in_use(service->host))
+        return;
+    (void)sd_event_exit(service->event, 0);
+}
+
+/* The last volume of a silo has gone. */
+static void on_volume_gone(struct silo *silo) {
+    if (silo->dead && !silo_in_use(silo))
+        silo_free(silo);
+    else if (silo->service->stopping)
+        silo_eject(silo);
+}
+
+static const struct hooks hooks = {
+    .message = request_handle,
+    .room = request_continue_list,
+    .life_line_closed = volume_lost_connection,
+    .volume_gone = on_volume_gone,
+    .silo_gone = check_stopped,
+    .stop = service_stop,
+};
+
 #define STEP(call, what)                                                                                               \
     do {                                                                                                               \
         int step_ = (call);                                                                                            \
@@ -189,6 +224,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
         config_free(config);
         return -ENOMEM;
     }
+    service->hooks = hooks;
     service->config = config;
     service->config_path = config_path;
     service->limits = config->limits;
@@ -213,7 +249,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
          "workers");
     STEP(watchdog_new(service, &service->watchdog), "watchdog");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
-    STEP(journal_replay(service), "journal");
+    STEP(restore_all(service), "journal");
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
     STEP(monitor_new(service, &service->monitor), "monitor");
     monitor_scan(service->monitor);
@@ -259,14 +295,6 @@ void service_free(struct service *service) {
     free(service);
 }
 
-void service_check_stopped(struct service *service) {
-    if (!service->stopping || HASH_CNT(hash, service->silos) > (service->host ? 1u : 0u))
-        return;
-    if (service->host && silo_in_use(service->host))
-        return;
-    (void)sd_event_exit(service->event, 0);
-}
-
 void service_stop(struct service *service) {
     if (service->stopping)
         return;
@@ -279,7 +307,7 @@ void service_stop(struct service *service) {
     HASH_ITER (hash, service->silos, silo, next_silo)
         if (!silo->host)
             silo_eject(silo);
-    service_check_stopped(service);
+    check_stopped(service);
 }
 
 static int leave_when_idle(sd_event_source *timer, uint64_t now, void *userdata) {

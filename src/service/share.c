@@ -6,11 +6,21 @@
  * (allow_other). What a container with a user namespace of its own has mounted as a disk is not; it has to be mounted
  * with its prefix from the start.
  */
+#include "service/share.h"
+
 #include <errno.h>
 #include <stdio.h>
 
+#include "service/connection.h"
+#include "service/journal.h"
+#include "service/lane.h"
+#include "service/policy.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
 #include "service/unc.h"
+#include "service/volume.h"
+#include "service/worker.h"
 #include "wire/codec.h"
 
 static void drop_prefix(struct volume *volume) {
@@ -49,7 +59,7 @@ static int submit(struct connection *connection, struct volume *volume, bool uns
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
     snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
-                           silo_lane(silo, volume->peer.uid), on_done, silo->service, volume->id);
+                           silo_lane(silo, volume->peer.uid, LANE_MOUNTS), on_done, silo->service, volume->id);
     if (r < 0)
         return r;
     volume->sharing = true;

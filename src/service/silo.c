@@ -10,6 +10,8 @@
  *
  * Setting up is a job (inject.c); a failure is noted and swallowed: a container must never fail for us.
  */
+#include "service/silo.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,27 +24,29 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "service/connection.h"
 #include "service/device.h"
+#include "service/event.h"
+#include "service/journal.h"
+#include "service/lane.h"
 #include "service/owner.h"
+#include "service/permission.h"
 #include "service/programs.h"
 #include "service/reaper.h"
 #include "service/service.h"
-#include "service/unc.h"
+#include "service/table.h"
+#include "service/volume.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
+#include "util/namespace.h"
 #include "util/paths.h"
+#include "util/process.h"
 #include "wire/codec.h"
 
 #define KTHREADD 2
-#define DESCRIBE_LANE (UINT64_C(3) << 62)
-#define HOST_LANES (UINT64_C(1) << 61)
 #define SURVIVORS_MAX 16 /* processes that are asked for a proof */
-
-struct silo *silo_find(struct service *service, uint64_t number) {
-    struct silo *silo = NULL;
-    HASH_FIND(hash, service->silos, &number, sizeof number, silo);
-    return silo;
-}
 
 static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
@@ -52,14 +56,6 @@ static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
 
 bool silo_is_known(struct service *service, uint64_t inode) {
     return silo_by_namespace(service, inode) != NULL;
-}
-
-uint64_t silo_lane(const struct silo *silo, uid_t uid) {
-    return silo->host ? HOST_LANES | uid : silo->number;
-}
-
-bool silo_in_use(const struct silo *silo) {
-    return silo->volumes > 0 || silo->injecting;
 }
 
 static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
@@ -115,8 +111,8 @@ void silo_describe(struct silo *silo) {
         return;
     struct job job = {.type = JOB_DESCRIBE, .target = silo->target};
     silo->describing_early = silo->unsettled;
-    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo->number | DESCRIBE_LANE, on_described,
-                                      silo->service, silo->number) >= 0;
+    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo_lane(silo, 0, LANE_DESCRIPTIONS),
+                                      on_described, silo->service, silo->number) >= 0;
     if (!silo->describing) /* no rule that asks for its engine is for it then */
         set_admission(silo, true);
 }
@@ -306,14 +302,14 @@ void silo_free(struct silo *silo) {
     owner_leave(silo);
     device_remove(silo);
     close_fd(&silo->pidfd);
-    workers_forget_lane(service->workers, silo->number);
+    workers_forget_silo(service->workers, silo->number);
     if (silo->state != SILO_NESTED) {
         journal_drop_silo(silo);
     }
     if (service->host == silo)
         service->host = NULL;
     free(silo);
-    service_check_stopped(service);
+    service->hooks.silo_gone(service);
 }
 
 static void fail_silo(struct silo *silo, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -387,8 +383,8 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->state = SILO_NEW;
     silo->was_early = early;
-    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_injected, silo->service,
-                           silo->number);
+    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_injected,
+                           silo->service, silo->number);
     silo->injecting = r >= 0;
     return r;
 }
@@ -509,8 +505,8 @@ static void settle(struct silo *silo, pid_t pid) {
     silo->unsettled = false;
     silo_describe(silo);
     if (process_may_mount(pid))
-        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_stand_in, silo->service,
-                             silo->number);
+        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
+                             on_stand_in, silo->service, silo->number);
 }
 
 int silo_consider(struct service *service, pid_t pid, bool early) {
@@ -629,7 +625,7 @@ void silo_eject(struct silo *silo) {
     }
     struct job job = {.type = JOB_EJECT, .target = silo->target};
     silo->state = SILO_NEW;
-    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo->number, on_ejected, silo->service,
-                       silo->number) < 0)
+    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_ejected,
+                       silo->service, silo->number) < 0)
         silo_free(silo);
 }

@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <uthash.h>
 
+#include "service/intent.h"
+#include "service/journal.h"
+#include "service/silo.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"

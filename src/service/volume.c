@@ -11,31 +11,39 @@
  * A connection is cut off (fusectl's abort) through a file opened when the volume was made: numbers of connections are
  * used again, an open abort file never means another.
  */
+#include "service/volume.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #include "fuse/fuse-abi.h"
+#include "service/connection.h"
+#include "service/event.h"
+#include "service/fusermount.h"
 #include "service/intent.h"
+#include "service/journal.h"
+#include "service/lane.h"
+#include "service/mount-options.h"
+#include "service/permission.h"
 #include "service/reaper.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
 #include "service/unc.h"
 #include "service/watchdog.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/process.h"
 #include "wire/codec.h"
 
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
-
-struct volume *volume_find(struct service *service, uint64_t id) {
-    struct volume *volume = NULL;
-    HASH_FIND(hash, service->volumes, &id, sizeof id, volume);
-    return volume;
-}
 
 struct volume *volume_new(struct service *service) {
     struct volume *volume = calloc(1, sizeof *volume);
@@ -80,12 +88,8 @@ void volume_free(struct volume *volume) {
     reaper_close(service->reaper, steal_fd(&volume->made_parent));
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
     free(volume);
-    if (silo && --silo->volumes == 0) {
-        if (silo->dead && !silo_in_use(silo))
-            silo_free(silo);
-        else if (service->stopping)
-            silo_eject(silo);
-    }
+    if (silo && --silo->volumes == 0)
+        service->hooks.volume_gone(silo);
 }
 
 static void tell(const struct volume *volume, enum event_kind kind, bool refused, const char *text) {
@@ -309,87 +313,8 @@ int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t
     struct service *service = volume->service;
     job->mount.volume = volume->id;
     return workers_submit(service->workers, job, fds, n_fds,
-                          silo_lane(silo_find(service, volume->silo), volume->peer.uid), on_mounted, service,
-                          volume->id);
-}
-
-static void fill_job(struct job *job, struct volume *volume, const struct silo *silo,
-                     const struct wire_create_volume *request) {
-    *job = (struct job){.type = JOB_MOUNT, .target = silo->target};
-    struct job_mount *mount = &job->mount;
-    mount->network = volume->prefix[0];
-    mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;
-    mount->noexec = request->flags & WIRE_CREATE_NOEXEC;
-    mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
-    volume->allow_other = mount->allow_other;
-    mount->has_mount_point = request->letter[0] || (request->flags & WIRE_CREATE_MOUNT_POINT_FD);
-    mount->made_mount_point = request->flags & WIRE_CREATE_MADE_MOUNT_POINT;
-    memcpy(mount->letter, request->letter, sizeof mount->letter);
-    mount->peer_uid = volume->peer.uid;
-    mount->peer_gid = volume->peer.gid;
-    mount->clones = request->clones;
-    mount->root_mode = request->root_mode ? request->root_mode : 0755;
-    mount->init = request->init;
-    mount->init.request_timeout = mount->network ? (uint16_t)permission_request_timeout(silo) : 0;
-    snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", request->file_system_name);
-    snprintf(mount->source, sizeof mount->source, "%s", request->source);
-    if (!mount->source[0] && volume->prefix[0])
-        (void)prefix_to_unc(volume->prefix, mount->source, sizeof mount->source);
-    if (!mount->source[0])
-        snprintf(mount->source, sizeof mount->source, "%s", request->file_system_name);
-    snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
-}
-
-void volume_create(struct connection *connection, const struct wire_create_volume *request) {
-    struct silo *silo = connection->silo;
-    struct service *service = silo->service;
-    uint32_t serial = request->header.serial;
-    char message[WIRE_TEXT_MAX];
-    if (connection->volume || connection->carries_fds != !!(request->flags & WIRE_CREATE_MOUNT_POINT_FD)) {
-        (void)connection_error(connection, serial, connection->volume ? -EBUSY : -EINVAL,
-                               connection->volume ? "this connection has a volume already"
-                                                  : "the request is malformed");
-        return;
-    }
-    int r = policy_create(silo, &connection->peer, connection->network, request, message, sizeof message);
-    if (r < 0) {
-        (void)connection_error(connection, serial, r, "%s", message);
-        return;
-    }
-    struct volume *volume = volume_new(service);
-    if (!volume) {
-        (void)connection_error(connection, serial, -ENOMEM, "the service is out of memory");
-        return;
-    }
-    volume->peer = connection->peer;
-    snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", request->file_system_name);
-    volume_register(volume, ++service->next_volume, silo);
-    if (request->prefix[0] && volume_claim(volume, connection, request->prefix, serial) < 0) {
-        volume_free(volume);
-        return;
-    }
-    struct job job;
-    fill_job(&job, volume, silo, request);
-    volume->made.by_service = request->letter[0];
-    int job_fds[2];
-    size_t n = 0;
-    if (!silo->host)
-        job_fds[n++] = silo->pidfd;
-    if (connection->carries_fds) {
-        job.client_fds = job.mount.made_mount_point ? 2 : 1;
-        job_fds[n++] = connection->fd;
-    }
-    r = volume_submit(volume, &job, job_fds, n);
-    if (r < 0) {
-        volume_free(volume);
-        (void)connection_error(connection, serial, r, "the service has no worker for this container: %s",
-                               r == -ETIMEDOUT ? "its file systems hung too often" : strerror(-r));
-        return;
-    }
-    volume->connection = connection;
-    connection->volume = volume->id;
-    connection_wait(connection, serial);
-    (void)process_start(volume->peer.pid, &volume->server_start); /* the worker is at work meanwhile */
+                          silo_lane(silo_find(service, volume->silo), volume->peer.uid, LANE_MOUNTS), on_mounted,
+                          service, volume->id);
 }
 
 /* ---- ended ----------------------------------------------------------------------------------------------------- */
@@ -535,7 +460,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->made_parent >= 0)
         fds[n++] = volume->made_parent;
     /* a lane beside that of its mounts: those may hang */
-    int r = workers_submit(service->workers, &job, fds, n, silo_lane(silo, volume->peer.uid) | LANE_UNMOUNTS,
+    int r = workers_submit(service->workers, &job, fds, n, silo_lane(silo, volume->peer.uid, LANE_UNMOUNTS),
                            on_unmounted, service, volume->id);
     if (!volume->not_lazy)
         reaper_close(service->reaper, steal_fd(&volume->made_parent));
@@ -591,6 +516,15 @@ static int on_orphaned(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
+static void on_node_closed(struct volume *volume) {
+    volume->server_gone = true;
+    volume_end(volume, "its server has ended", true);
+}
+
+int volume_watch_node(struct volume *volume) {
+    return fusermount_watch(volume, on_node_closed);
+}
+
 int volume_restore(struct service *service, struct volume *volume) {
     struct silo *silo = silo_find(service, volume->silo);
     char path[WIRE_PREFIX_MAX + 8], taken[PREFIX_MAX];
@@ -611,7 +545,7 @@ int volume_restore(struct service *service, struct volume *volume) {
     if (id > service->next_volume)
         service->next_volume = id;
     if (volume->raw && !volume->keeps_connection) {
-        int r = fusermount_watch(volume);
+        int r = volume_watch_node(volume);
         if (r < 0 || !fusermount_is_held(volume)) {
             volume->server_gone = true;
             volume_end(volume, "its server ended while the service was away", true);

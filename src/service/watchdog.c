@@ -5,9 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/lane.h"
 #include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/volume.h"
+#include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #define TICK_USEC 1000000ull
 #define ALARM_AFTER 4 /* s that a container may take to end, before it is looked for what holds it up */
@@ -16,7 +22,6 @@
 #define ALARM_TICKS 12 /* so long it is looked; a disk that writes for minutes is no affair of ours */
 #define DYING_MAX 64
 #define THOROUGH 4 /* every so many seconds each container is looked at more closely */
-#define WATCH_LANE (UINT64_C(1) << 60)
 
 /* The first process of a container that is ending. */
 struct dying {
@@ -116,7 +121,8 @@ static void look(struct watchdog *watchdog) {
     struct job job = {.type = JOB_WAITING, .target = {.host = true}};
     sample(watchdog);
     if (!watchdog->looking && longest_wait(watchdog) >= BLOCKERS_AFTER)
-        watchdog->looking = workers_submit(service->workers, &job, NULL, 0, WATCH_LANE, on_looked, service, 0) >= 0;
+        watchdog->looking = workers_submit(service->workers, &job, NULL, 0, (struct lane){.kind = LANE_WATCHDOG},
+                                           on_looked, service, 0) >= 0;
 }
 
 static void on_overdue(void *context) {

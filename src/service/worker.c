@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "service/lane.h"
 #include "service/reaper.h"
+#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
@@ -28,7 +30,7 @@ struct queued {
     struct job job;
     int fds[JOB_FDS_MAX];
     size_t n_fds;
-    uint64_t lane;
+    struct lane lane;
     int unreached; /* the worker that was to have it could not be reached: why */
     job_done done;
     void *context;
@@ -46,7 +48,7 @@ struct worker {
 
 /* A lane that lost workers; kept so that it is not given more. */
 struct lost_lane {
-    uint64_t lane;
+    struct lane lane;
     unsigned count;
 };
 
@@ -176,18 +178,18 @@ static int on_refill(sd_event_source *source, void *userdata) {
     return 0;
 }
 
-static struct lost_lane *lost_lane_of(struct workers *workers, uint64_t lane) {
+static struct lost_lane *lost_lane_of(struct workers *workers, const struct lane *lane) {
     for (size_t i = 0; i < ARRAY_SIZE(workers->lost_lanes); i++)
-        if (workers->lost_lanes[i].lane == lane && lane)
+        if (workers->lost_lanes[i].count && lane_equal(&workers->lost_lanes[i].lane, lane))
             return &workers->lost_lanes[i];
     return NULL;
 }
 
-static void count_lost(struct workers *workers, uint64_t lane) {
+static void count_lost(struct workers *workers, const struct lane *lane) {
     struct lost_lane *slot = lost_lane_of(workers, lane);
     if (!slot) {
         slot = &workers->lost_lanes[workers->lost % ARRAY_SIZE(workers->lost_lanes)];
-        *slot = (struct lost_lane){.lane = lane};
+        *slot = (struct lost_lane){.lane = *lane};
     }
     slot->count++;
     workers->lost++;
@@ -202,7 +204,7 @@ static bool has_room(const struct workers *workers, const struct queued *queued)
         const struct queued *other = worker->at_work;
         if (!other)
             continue;
-        lane += other->lane == queued->lane;
+        lane += lane_equal(&other->lane, &queued->lane);
         owners += other->job.target.user_namespace;
         owner += other->job.target.user_namespace && other->job.target.owner_uid == target->owner_uid;
     }
@@ -327,7 +329,7 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
     workers->idle++;
     log_warning("a worker (pid %d) does not answer and is given up: the container's file system hangs", worker->pid);
     worker_kill(worker);
-    count_lost(workers, queued->lane);
+    count_lost(workers, &queued->lane);
     worker_free(worker);
     if (workers->overdue)
         workers->overdue(workers->overdue_context);
@@ -405,10 +407,10 @@ static bool start_at_once(struct workers *workers, struct queued *queued, const 
     return true;
 }
 
-int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
+int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, struct lane lane,
                    job_done done, void *context, uint64_t key) {
-    const struct lost_lane *lost = lost_lane_of(workers, lane);
-    if (lost && lost->count >= LANE_LOST_MAX && (lane & LANE_KINDS) != LANE_UNMOUNTS)
+    const struct lost_lane *lost = lost_lane_of(workers, &lane);
+    if (lost && lost->count >= LANE_LOST_MAX && lane.kind != LANE_UNMOUNTS)
         return -ETIMEDOUT;
     struct queued *queued = calloc(1, sizeof *queued);
     if (!queued)
@@ -440,9 +442,9 @@ void workers_when_overdue(struct workers *workers, void (*overdue)(void *context
     workers->overdue_context = context;
 }
 
-void workers_forget_lane(struct workers *workers, uint64_t lane) {
+void workers_forget_silo(struct workers *workers, uint64_t silo) {
     for (size_t i = 0; i < ARRAY_SIZE(workers->lost_lanes); i++)
-        if ((workers->lost_lanes[i].lane & ~LANE_KINDS) == lane)
+        if (workers->lost_lanes[i].lane.silo == silo)
             workers->lost_lanes[i] = (struct lost_lane){0};
 }
 

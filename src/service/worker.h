@@ -13,6 +13,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "service/lane.h"
 #include "worker/job.h"
 
 struct reaper;
@@ -26,19 +27,14 @@ int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir
                 struct workers **ret_workers);
 void workers_free(struct workers *workers);
 
-/* A silo's lanes differ in their two highest bits. In this one, a job is not refused because workers were lost: its
- * submitter waits longer and longer between two of them. */
-#define LANE_KINDS (UINT64_C(3) << 62)
-#define LANE_UNMOUNTS (UINT64_C(2) << 62)
-
 /* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at
- * a time (silo_lane). */
-int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, uint64_t lane,
+ * a time (lane.h). */
+int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, struct lane lane,
                    job_done done, void *context, uint64_t key);
 /* Calls back each time that a worker is given up. */
 void workers_when_overdue(struct workers *workers, void (*overdue)(void *context), void *context);
-/* The lane's silo is gone: what was lost for it no longer counts. */
-void workers_forget_lane(struct workers *workers, uint64_t lane);
+/* The silo is gone: what was lost for it no longer counts. */
+void workers_forget_silo(struct workers *workers, uint64_t silo);
 /* Whether no job is queued or at work. */
 int workers_idle(const struct workers *workers);
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a volume: one way for programs of the library and for unmodified FUSE programs.
+ *
+ * Each request is judged and comes down to a recipe: a job that lacks only what its volume is given here. Then the
+ * volume enters the tables, takes its prefix, and a worker makes its mounts; volume.c goes on from there.
+ */
+#include "service/create.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/connection.h"
+#include "service/fusermount.h"
+#include "service/mount-options.h"
+#include "service/permission.h"
+#include "service/policy.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "service/volume.h"
+#include "util/cleanup.h"
+#include "util/process.h"
+#include "wire/prefix.h"
+
+/* What a request comes down to. */
+struct recipe {
+    uint32_t serial;
+    struct job job;
+    const char *name; /* of the file system */
+    const char *prefix; /* as the client gives it; "": a disk */
+    bool keeps_connection;
+    pid_t server;
+};
+
+/* What every job has of its volume. */
+static void complete(struct job *job, struct volume *volume, const struct silo *silo) {
+    struct job_mount *mount = &job->mount;
+    job->type = JOB_MOUNT;
+    job->target = silo->target;
+    mount->network = volume->prefix[0];
+    mount->peer_uid = volume->peer.uid;
+    mount->peer_gid = volume->peer.gid;
+    if (!mount->raw) {
+        mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
+        mount->init.request_timeout = mount->network ? (uint16_t)permission_request_timeout(silo) : 0;
+    } else if (mount->network)
+        mount->allow_other = true;
+    volume->allow_other = mount->allow_other;
+    if (!mount->source[0] && volume->prefix[0])
+        (void)prefix_to_unc(volume->prefix, mount->source, sizeof mount->source);
+    if (!mount->source[0])
+        snprintf(mount->source, sizeof mount->source, "%s", volume->file_system_name);
+    snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
+}
+
+/* Has a worker make the mounts. */
+static int start(struct volume *volume, struct job *job, const struct connection *connection) {
+    const struct silo *silo = connection->silo;
+    _cleanup_close_ int node = -1;
+    int fds[3], r;
+    size_t n = 0;
+    if (!silo->host)
+        fds[n++] = silo->pidfd;
+    if (volume->raw) {
+        node = fusermount_make_node(volume);
+        if (node < 0 || (r = volume_watch_node(volume)) < 0)
+            return node < 0 ? node : r;
+        fds[n++] = node;
+    }
+    if (connection->carries_fds)
+        fds[n++] = connection->fd;
+    return volume_submit(volume, job, fds, n);
+}
+
+static void make(struct connection *connection, struct recipe *recipe) {
+    struct silo *silo = connection->silo;
+    struct service *service = silo->service;
+    struct volume *volume = volume_new(service);
+    if (!volume) {
+        (void)connection_error(connection, recipe->serial, -ENOMEM, "the service is out of memory");
+        return;
+    }
+    volume->raw = recipe->job.mount.raw;
+    volume->keeps_connection = recipe->keeps_connection;
+    volume->peer = connection->peer;
+    volume->peer.pid = recipe->server;
+    volume->made.by_service = recipe->job.mount.letter[0];
+    snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", recipe->name);
+    volume_register(volume, ++service->next_volume, silo);
+    if (recipe->prefix[0] && volume_claim(volume, connection, recipe->prefix, recipe->serial) < 0) {
+        volume_free(volume);
+        return;
+    }
+    complete(&recipe->job, volume, silo);
+    int r = start(volume, &recipe->job, connection);
+    if (r < 0) {
+        volume_free(volume);
+        (void)connection_error(connection, recipe->serial, r, "the service has no worker for this container: %s",
+                               r == -ETIMEDOUT ? "its file systems hung too often" : strerror(-r));
+        return;
+    }
+    volume->connection = connection;
+    connection->volume = volume->id;
+    connection_wait(connection, recipe->serial);
+    if (!volume->raw) /* the worker is at work meanwhile */
+        (void)process_start(volume->peer.pid, &volume->server_start);
+}
+
+void volume_create(struct connection *connection, const struct wire_create_volume *request) {
+    uint32_t serial = request->header.serial;
+    char message[WIRE_TEXT_MAX];
+    if (connection->volume || connection->carries_fds != !!(request->flags & WIRE_CREATE_MOUNT_POINT_FD)) {
+        (void)connection_error(connection, serial, connection->volume ? -EBUSY : -EINVAL,
+                               connection->volume ? "this connection has a volume already"
+                                                  : "the request is malformed");
+        return;
+    }
+    int r = policy_create(connection->silo, &connection->peer, connection->network, request, message, sizeof message);
+    if (r < 0) {
+        (void)connection_error(connection, serial, r, "%s", message);
+        return;
+    }
+    struct recipe recipe = {
+        .serial = serial, .name = request->file_system_name, .prefix = request->prefix, .server = connection->peer.pid};
+    struct job_mount *mount = &recipe.job.mount;
+    mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;
+    mount->noexec = request->flags & WIRE_CREATE_NOEXEC;
+    mount->has_mount_point = request->letter[0] || (request->flags & WIRE_CREATE_MOUNT_POINT_FD);
+    mount->made_mount_point = request->flags & WIRE_CREATE_MADE_MOUNT_POINT;
+    memcpy(mount->letter, request->letter, sizeof mount->letter);
+    mount->clones = request->clones;
+    mount->root_mode = request->root_mode ? request->root_mode : 0755;
+    mount->init = request->init;
+    snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", request->file_system_name);
+    snprintf(mount->source, sizeof mount->source, "%s", request->source);
+    if (connection->carries_fds)
+        recipe.job.client_fds = mount->made_mount_point ? 2 : 1;
+    make(connection, &recipe);
+}
+
+static void fill_raw(struct job_mount *mount, const struct mount_options *options) {
+    mount->raw = true;
+    mount->has_mount_point = true;
+    mount->read_only = options->read_only;
+    mount->noexec = options->noexec;
+    mount->allow_other = options->allow_other;
+    mount->no_default_permissions = !options->default_permissions;
+    mount->synchronous = options->synchronous;
+    mount->directory_synchronous = options->directory_synchronous;
+    mount->attributes = options->attributes;
+    mount->max_read = options->max_read;
+    snprintf(mount->file_system_name, sizeof mount->file_system_name, "%s", options->subtype);
+    snprintf(mount->source, sizeof mount->source, "%s",
+             options->source[0]    ? options->source
+             : options->subtype[0] ? options->subtype
+                                   : "/dev/fuse");
+}
+
+void fusermount_create(struct connection *connection, const struct wire_fusermount *request) {
+    struct mount_options options;
+    char message[WIRE_TEXT_MAX];
+    int r = connection->carries_fds && !connection->volume
+                ? mount_options_parse(request->options, &options, message, sizeof message)
+                : (snprintf(message, sizeof message, "one descriptor, of the mount point, is wanted"), -EINVAL);
+    if (r >= 0)
+        r = policy_fusermount(connection->silo, &connection->peer, options.allow_other, options.prefix[0], message,
+                              sizeof message);
+    if (r < 0) {
+        (void)connection_error(connection, request->header.serial, r, "%s", message);
+        return;
+    }
+    struct recipe recipe = {.serial = request->header.serial,
+                            .name = options.subtype[0] ? options.subtype : "fuse",
+                            .prefix = options.prefix,
+                            .keeps_connection = request->flags & WIRE_FUSERMOUNT_AUTO_UNMOUNT,
+                            .server = connection->peer.pid};
+    (void)process_parent(connection->peer.pid, &recipe.server); /* the program itself, not its helper */
+    fill_raw(&recipe.job.mount, &options);
+    recipe.job.client_fds = 1;
+    make(connection, &recipe);
+}

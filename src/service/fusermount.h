@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The device nodes of unmodified FUSE programs' volumes: who has one open is served still (fusermount.c has the model).
+ */
+#ifndef LINFSP_SERVICE_FUSERMOUNT_H
+#define LINFSP_SERVICE_FUSERMOUNT_H
+
+#include <stdbool.h>
+
+struct volume;
+
+/* Makes the node through which the volume's descriptor will be opened. Returns an O_PATH fd of it, or a negative errno.
+ */
+int fusermount_make_node(struct volume *volume);
+/* Has closed called once nobody has the volume's descriptor any more. */
+int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume));
+/* After a restart: whether any process has its descriptor still. */
+bool fusermount_is_held(const struct volume *volume);
+void fusermount_forget(struct volume *volume);
+
+#endif

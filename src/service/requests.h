@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What each message asks for. */
+#ifndef LINFSP_SERVICE_REQUESTS_H
+#define LINFSP_SERVICE_REQUESTS_H
+
+struct connection;
+union wire_message;
+
+/* Does what a message asks. */
+void request_handle(struct connection *connection, const union wire_message *message);
+/* Goes on with a list as far as the socket takes it. */
+void request_continue_list(struct connection *connection);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A service that starts anew takes over what the one before it has left: its silos, their volumes, and what its workers
+ * were just making, which is undone.
+ */
+#include "service/restore.h"
+
+#include "service/device.h"
+#include "service/intent.h"
+#include "service/journal.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/unc.h"
+#include "service/volume.h"
+#include "util/log.h"
+
+static void restore_silo(struct service *service, uint64_t key, FILE *file) {
+    struct silo_record record;
+    if (!journal_parse_silo(key, file, &record) || silo_adopt(service, &record) < 0)
+        journal_drop("silo", key);
+}
+
+static void restore_volume(struct service *service, uint64_t key, FILE *file) {
+    struct volume *volume = volume_new(service);
+    if (!volume)
+        return;
+    bool read = journal_parse_volume(file, volume);
+    volume->id = key;
+    if (read && volume_restore(service, volume) == 0) {
+        log_info("volume %llu: waiting for its server to come back", (unsigned long long)key);
+        return;
+    }
+    /* its silo is gone, and with it the mount there */
+    volume->id = 0;
+    volume_free(volume);
+    journal_drop("volume", key);
+}
+
+/* What a worker was making when the service before this one died. */
+static void restore_intent(struct service *service, uint64_t id, FILE *file) {
+    struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
+    bool read = volume && intent_parse(file, volume);
+    if (volume)
+        volume->id = id;
+    if (read && volume_restore(service, volume) == 0) {
+        volume->server_gone = true;
+        volume_end(volume, "the service died while it was being made", true);
+    } else if (volume) { /* its container is gone, and with it what was made there */
+        volume->id = 0;
+        volume_free(volume);
+    }
+    intent_drop(id);
+}
+
+static int by_id(const struct volume *a, const struct volume *b) {
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+int restore_all(struct service *service) {
+    int r = journal_open();
+    if (r < 0)
+        return r;
+    journal_read(service, "silo", restore_silo);
+    journal_read(service, "volume", restore_volume);
+    journal_read(service, "intent", restore_intent);
+    /* a folder tells its entries in any order, and lists count on that of ids */
+    HASH_SRT(hash, service->volumes, by_id);
+    device_sweep(service);
+    unc_sweep(service->unc);
+    return 0;
+}

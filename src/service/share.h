@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Publishing a volume that is mounted already, and taking it back. */
+#ifndef LINFSP_SERVICE_SHARE_H
+#define LINFSP_SERVICE_SHARE_H
+
+struct connection;
+struct wire_share;
+
+void share_create(struct connection *connection, const struct wire_share *request);
+void share_remove(struct connection *connection, const struct wire_share *request);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* A silo: one container, its folder, its sockets, its life (silo.c has the model). */
+#ifndef LINFSP_SERVICE_SILO_H
+#define LINFSP_SERVICE_SILO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+
+#include "service/event.h"
+#include "service/lane.h"
+#include "service/permission.h"
+#include "util/list.h"
+#include "util/namespace.h"
+#include "worker/job.h"
+
+struct connection;
+struct owner;
+struct service;
+struct watch;
+
+/* A silo, or (host) the host itself, which nothing is injected into. */
+struct silo {
+    struct service *service;
+    uint64_t number; /* key; of this silo and, as long as the machine runs, of no other */
+    UT_hash_handle hash;
+    struct mount_namespace mount_namespace;
+    UT_hash_handle by_namespace; /* by its inode: while it is listed */
+    bool listed;
+    bool host;
+    bool dead; /* its init is gone, only volumes under way are left */
+    bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
+    enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED, SILO_OFF } state; /* off: by a rule */
+    char failure[256];
+    struct job_target target;
+    struct owner *owner; /* that it is counted for (owner.h) */
+    int pidfd;
+    uint64_t since; /* ns since the epoch */
+    uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
+    char folder[64];
+    bool has_folder;
+    int sockets[2]; /* disk, net; -1: not bound yet */
+    sd_event_source *rebind_timer;
+    sd_event_source *socket_io[2], *pidfd_io;
+    struct list_node programs_node; /* of its watch */
+    struct watch *programs; /* the folder its programs are in; NULL: none */
+    bool placing; /* a worker is at its helpers */
+    enum {
+        HELPERS_SETTLED,
+        HELPERS_GIVE_WAY,
+        HELPERS_PLACE
+    } helpers_wanted; /* what is to be done after that: the last event counts */
+    unsigned volumes, connections;
+    bool made_letters; /* its /mnt is ours, to go with the last letter */
+    uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
+    struct list_node connection_list, volume_list;
+    uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
+    bool injecting; /* a worker is at it */
+    bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
+    bool retried, was_early;
+    bool described, describing, describing_early; /* early: its runtime stood between it and its engine */
+    bool awaits_rule; /* is not set up before it is known whether a rule switches LinFsp off for it */
+    bool admits; /* its sockets take clients: they do not while rules have to know whose it is */
+    char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
+    struct event_budget budget;
+    struct silo_words words; /* what else its engine says of it */
+};
+
+/* The lane for what that user asks for in it. */
+static inline struct lane silo_lane(const struct silo *silo, uid_t uid, enum lane_kind kind) {
+    return (struct lane){.silo = silo->number, .user = silo->host ? uid : 0, .kind = kind};
+}
+
+/* Whether something of it is under way or mounted: then it is not to be freed. */
+static inline bool silo_in_use(const struct silo *silo) {
+    return silo->volumes > 0 || silo->injecting;
+}
+
+/* Whether there is a silo whose mount namespace has this inode number. */
+bool silo_is_known(struct service *service, uint64_t inode);
+/* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns
+ * 1 when it is (now) known as one, 0 when it is not in a silo (yet), or a negative errno. */
+int silo_consider(struct service *service, pid_t pid, bool early);
+/* For a runtime's hook: sets the silo of this process up. 1 when the connection is answered later, 0 when it is set up
+ * already, or a negative errno. */
+int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs);
+/* What the journal knows of a silo. */
+struct silo_record {
+    uint64_t number;
+    struct mount_namespace mount_namespace;
+    pid_t init;
+    uint64_t init_start;
+    bool sole_init;
+    uint64_t since;
+};
+/* Takes a silo over from the service before us. -ESRCH: it ended meanwhile. */
+int silo_adopt(struct service *service, const struct silo_record *record);
+int silo_make_host(struct service *service);
+/* One of its sockets is there: whether clients are let in is up to rules. */
+void silo_has_socket(struct silo *silo);
+/* Its first process is ending: all that it serves is cut off now, and goes. It may be freed. */
+void silo_end(struct silo *silo);
+/* For all of a stop: takes the folder out of the silo, then forgets it. */
+void silo_eject(struct silo *silo);
+void silo_free(struct silo *silo);
+/* Has id, engine and name filled in, in a moment, where they are not known yet. */
+void silo_describe(struct silo *silo);
+
+#endif

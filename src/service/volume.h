@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* A volume: one file system, made, mounted, ended (volume.c has the model). */
+#ifndef LINFSP_SERVICE_VOLUME_H
+#define LINFSP_SERVICE_VOLUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+
+#include "util/list.h"
+#include "wire/prefix.h"
+#include "wire/protocol.h"
+#include "worker/job.h"
+
+struct connection;
+struct service;
+struct silo;
+struct wire_attach_volume;
+
+struct volume {
+    struct service *service;
+    uint64_t id; /* key */
+    UT_hash_handle hash;
+    struct list_node node; /* of its silo */
+    uint64_t silo; /* its number */
+    enum { VOLUME_NEW, VOLUME_LIVE, VOLUME_ENDING, VOLUME_DETACHED } state;
+    bool raw; /* an unmodified FUSE program's (fusermount.c) */
+    bool keeps_connection; /* raw with auto_unmount: its helper stays as its life line */
+    sd_event_source *node_watch; /* raw: tells when its last descriptor is closed */
+    void (*node_closed)(struct volume *volume); /* then */
+    bool server_gone; /* nobody answers for it any more */
+    bool not_lazy; /* it is ending only if nothing in it is in use */
+    bool end_wanted; /* while new: end it as soon as it is made */
+    struct connection *connection; /* its life line; NULL when broken */
+    uint8_t cookie[WIRE_COOKIE_SIZE];
+    struct ucred peer;
+    uint64_t since;
+    uint64_t server_start; /* of the server process, in clock ticks since boot */
+    uint32_t fuse_device;
+    int abort_fd; /* of this very connection: the number may be another's later */
+    uint64_t mount_id, letters_mount_id;
+    struct job_made made;
+    int made_parent;
+    uint32_t owner_uid, owner_gid;
+    char file_system_name[WIRE_NAME_MAX];
+    char mount_point[WIRE_PATH_MAX];
+    char prefix[PREFIX_MAX]; /* canonical, or "" */
+    char unc_path[WIRE_PREFIX_MAX + 8];
+    char end_reason[128];
+    bool allow_other;
+    bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
+    unsigned backing_files; /* registered, since the service started */
+    bool sharing, unsharing; /* just now */
+    uint64_t sharer; /* the connection that asked for it */
+    sd_event_source *orphan_timer; /* after a restart: until the server has come back */
+    unsigned orphan_turns; /* how often it is still looked after */
+    sd_event_source *unmount_timer; /* until it is tried again */
+    unsigned stuck_ticks; /* of the watchdog's: so long some request has waited */
+    unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
+    /* who asked for it to end and waits for the answer */
+    struct connection *waiter;
+};
+
+void volume_attach(struct connection *connection, const struct wire_attach_volume *request);
+/* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
+void volume_end(struct volume *volume, const char *reason, bool abort);
+/* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */
+void volume_end_unless_busy(struct volume *volume, const char *reason);
+void volume_abort(struct volume *volume);
+/* Its life line has closed. */
+void volume_lost_connection(struct volume *volume);
+struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
+/* Enters a new volume into the tables. */
+void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
+/* Watches a raw one: it ends when nobody has its descriptor any more. */
+int volume_watch_node(struct volume *volume);
+/* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
+int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
+/* Has its mounts made. */
+int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
+int volume_restore(struct service *service, struct volume *volume);
+struct volume *volume_new(struct service *service);
+void volume_free(struct volume *volume);
+
+#endif
