@@ -15,11 +15,14 @@ static const char *const left_out[] = {"WineFakeDlls",        "RegisterDlls",   
 static const char added_to_install[] = "AddReg=LinFsp\n";
 static const char added_to_services[] = "AddService=MountMgr,0x800,MountMgrService\n";
 
-/* Where programs look for WinFsp (FspLoad); and no windows, so that Wine does not look for a screen. */
+/* Where programs look for WinFsp (FspLoad); no windows, so that Wine does not look for a screen; and no debugger, which
+ * a program that crashes would wait for. */
 static const char added_at_end[] =
     "\n[LinFsp]\n"
     "HKLM,\"Software\\WOW6432Node\\WinFsp\",\"InstallDir\",,\"C:\\Program Files (x86)\\WinFsp\\\"\n"
     "HKLM,\"Software\\WinFsp\",\"InstallDir\",,\"C:\\Program Files (x86)\\WinFsp\\\"\n"
+    "HKLM,\"Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug\",\"Debugger\",,\"cmd.exe /c exit\"\n"
+    "HKLM,\"Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug\",\"Auto\",,\"1\"\n"
     "HKCU,\"Software\\Wine\\Drivers\",\"Graphics\",,\"null\"\n";
 
 static bool begins_with(const char *line, const char *text) {

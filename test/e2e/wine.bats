@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Windows file systems, compiled for Windows, in containers with Wine: Linux programs and Windows programs see the same files.
+load ../helpers/common
+load ../helpers/windows
+
+setup_file() {
+    file_setup || return
+    need_wine || return
+    build_windows_programs || return
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
+}
+teardown_file() { file_teardown; }
+teardown() { remove_containers; }
+
+@test "wine: a FUSE program is a disk at /mnt/z, and drive Z: for Windows programs" {
+    wine_container one
+    start_windows one memfs-fuse -f Z:
+    wait_windows one memfs-fuse /mnt/z fuse.FUSE
+    script_in one 'echo from Linux >/mnt/z/linux; mkdir /mnt/z/folder; ln -s linux /mnt/z/link'
+    has "$(windows_in one cmd /c 'dir Z:\')" linux folder
+    has "$(windows_in one cmd /c 'type Z:\linux & echo from Windows>Z:\folder\windows & ren Z:\linux renamed')" "from Linux"
+    script_in one '
+        [ "$(tr -d "\r " </mnt/z/folder/windows)" = fromWindows ]
+        [ "$(cat /mnt/z/renamed)" = "from Linux" ]
+        [ "$(readlink /mnt/z/link)" = linux ]'
+    end_windows one memfs-fuse
+    wait_unmounted one /mnt/z
+    script_in one '[ ! -e /mnt/z/folder ]; no ls -d /tmp/linfsp-wine*; no pgrep wineserver || ps ax | grep prefix'
+}
+
+@test "wine: a FUSE 3 program with a prefix is at /unc, on the host and in another container; \\\\server\\share in Wine" {
+    wine_container one
+    container two busybox
+    start_windows one memfs-fuse3 -f '--VolumePrefix=\wine\share' -o FileSystemName=three Y:
+    wait_windows one memfs-fuse3 /mnt/y fuse.FUSE-three
+    echo host >/unc/wine/share/from-host
+    equal "in the other container" "$(inside two cat /dev/linfsp/unc/wine/share/from-host)" host
+    equal "by UNC in Wine" "$(windows_in one cmd /c 'type \\wine\share\from-host')" host
+    end_windows one memfs-fuse3
+    [ ! -e /unc/wine/share/from-host ]
+}
+
+@test "wine: a program of WinFsp's own API, found by FspLoad, as root and as uid 1000" {
+    wine_container one
+    start_windows one winhello Z:
+    wait_windows one winhello /mnt/z fuse.winhello
+    equal "its file" "$(inside one cat /mnt/z/hello)" "hello from WinFsp's API"
+    has "$(windows_in one cmd /c 'type Z:\hello')" "hello from WinFsp's API"
+    end_windows one winhello
+    has "$(inside one cat /tmp/winhello.log)" "The service winhello has been started." "has been stopped."
+    wine_container user -u 1000
+    start_windows -u 1000 user winhello Z:
+    wait_windows user winhello /mnt/z fuse.winhello
+    equal "its file" "$(inside_as 1000 user cat /mnt/z/hello)" "hello from WinFsp's API"
+    end_windows user winhello
+}
+
+@test "wine: a Go program that calls the unprefixed names, as cgofuse does" {
+    command -v go >/dev/null || { missing "Go (package golang-go)" && return; }
+    (cd "$LINFSP_ROOT/test/helpers/go-fuse" && CGO_ENABLED=0 GOOS=windows GOFLAGS=-mod=mod GOCACHE=$LINFSP_STATE/go \
+        go build -o "$windows/go-fuse.exe" .)
+    wine_container one
+    start_windows one go-fuse -f Z:
+    wait_windows one go-fuse /mnt/z
+    equal "its file" "$(inside one cat /mnt/z/hello)" "hello from Go"
+    equal "who reads, and what init returned" "$(inside_as 1000 one cat /mnt/z/who)" "uid 1000, private data 4711"
+    end_windows one go-fuse
+    has "$(inside one cat /tmp/go-fuse.log)" "destroyed with 4711"
+}
+
+@test "wine: memfs's own checks hold for a FUSE program as far as FUSE can say it" {
+    wine_container one
+    start_windows one memfs-fuse -f -o attr_timeout=0 Z:
+    wait_windows one memfs-fuse /mnt/z
+    docker cp -q "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check" 2>/dev/null ||
+        docker cp "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check"
+    output=$(timeout 200 docker exec "$(full_name one)" /posix-check --jobs=2 /mnt/z '!link_too_many' '!range_over_4_gib' || true)
+    equal "checks that do not hold" "$(sed -nE 's/^not ok [0-9]+ - ([a-z_0-9]+).*/\1/p' <<<"$output" | sort | tr '\n' ' ')" \
+        "$(printf '%s\n' $(<"$LINFSP_ROOT/test/helpers/fuse-api-limits") | sort | tr '\n' ' ')"
+    end_windows one memfs-fuse
+}
+
+@test "wine: faults of a program: nonsense is an error, a crash or a kill takes the mount away, and nobody hangs" {
+    wine_container one
+    start_windows one fuse-faults -f Z:
+    wait_windows one fuse-faults /mnt/z
+    script_in one '
+        [ "$(ls /mnt/z | tr "\n" " ")" = "abort crash fine hang long nonsense " ]
+        [ "$(head -c 3 /mnt/z/fine)" = fff ]
+        no cat /mnt/z/long
+        no cat /mnt/z/nonsense
+        no cat /mnt/z/crash'
+    wait_unmounted one /mnt/z
+    wait_until 15 inside one test -s /tmp/fuse-faults.status
+    [ "$(inside one cat /tmp/fuse-faults.status)" -ne 0 ]
+    script_in one 'rm /tmp/fuse-faults.*'
+    start_windows one fuse-faults -f Z:
+    wait_windows one fuse-faults /mnt/z
+    docker exec -d "$(full_name one)" cat /mnt/z/hang
+    wait_until 5 run_in_number 1 one cat
+    pids_in one fuse-faults.exe | xargs -r kill -KILL
+    wait_unmounted one /mnt/z
+    wait_until 5 not run_in_number 1 one cat
+}
+
+@test "wine: the container's own process: docker stop ends it with status 0" {
+    bounded docker run -d --name "$(full_name main)" --label linfsp-test --network=none "${wine_options[@]}" -v "$windows:/w:ro" \
+        linfsp-test/debian /bin/bash -c 'until [ -e /dev/linfsp/bin/linfsp ]; do sleep 0.02; done
+            exec /dev/linfsp/bin/linfsp wine /w/memfs-fuse.exe -f Z:' >/dev/null
+    wait_until 30 mounted main /mnt/z
+    BOUND=30 bounded docker stop -t 20 "$(full_name main)" >/dev/null
+    equal "exit status" "$(docker inspect -f '{{.State.ExitCode}}' "$(full_name main)")" 0
+}
+
+@test "wine-setup: a prefix that is kept serves plain wine, and is prepared twice without harm" {
+    wine_container one
+    BOUND=60 script_in one '
+        /dev/linfsp/bin/linfsp wine-setup /tmp/kept
+        /dev/linfsp/bin/linfsp wine-setup /tmp/kept
+        [ "$(readlink /tmp/kept/dosdevices/z:)" = /mnt/z ]
+        [ "$(readlink /tmp/kept/dosdevices/b:)" = / ]
+        [ "$(du -sm /tmp/kept | cut -f 1)" -lt 13 ]
+        export WINEPREFIX=/tmp/kept WINEDEBUG=-all
+        /usr/lib/wine/wine64 reg query "HKLM\\Software\\WinFsp" /v InstallDir /reg:32 | grep "Program Files (x86).WinFsp"'
+}
+
+@test "linfsp wine: says what is missing" {
+    container bare debian
+    local run=(docker exec "$(full_name bare)" /dev/linfsp/bin/linfsp)
+    wait_until 5 "${run[@]}" version
+    refused "Wine for 64-bit programs is not installed here" "apt install wine64" -- "${run[@]}" wine x.exe
+    refused "it takes a Windows program" -- "${run[@]}" wine
+    refused "it takes one folder" -- "${run[@]}" wine-setup
+}

@@ -1,0 +1,3 @@
+module go-fuse
+
+go 1.19

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Windows programs for the tests: compiled by mingw-w64 and Go, against our headers and the names that our DLL exports. They run in
+# containers that have the machine's own Wine.
+
+windows=$LINFSP_STATE/windows
+
+# What a container needs of the machine to run Wine: the programs, their libraries, and what they read.
+wine_options=(-v /usr/lib/wine:/usr/lib/wine:ro -v /usr/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:ro
+    -v /usr/share/wine:/usr/share/wine:ro)
+
+# Skips where the machine has no Wine, or no compiler for Windows, or the DLL was not built.
+need_wine() {
+    [ -e /usr/lib/wine/wine64 ] || { missing "Wine (package wine64)" && return; }
+    command -v x86_64-w64-mingw32-gcc >/dev/null || { missing "mingw-w64 (package gcc-mingw-w64-x86-64-posix)" && return; }
+    [ -e "$LINFSP_STAGE/lib/linfsp/lib/winfsp-x64.dll" ] || { missing "winegcc (package wine64-tools)" && return; }
+}
+
+# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, winhello, crash.
+build_windows_programs() {
+    local source=$LINFSP_ROOT/src/winfsp/wine include=$LINFSP_ROOT/include
+    mkdir -p "$windows"
+    "$source/exports-to" def "$source/exports" >"$windows/winfsp.def" &&
+        x86_64-w64-mingw32-dlltool -d "$windows/winfsp.def" -l "$windows/libwinfsp-x64.a" &&
+        compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
+        compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30 &&
+        compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" -I"$include" &&
+        compile_windows fuse-faults "$LINFSP_ROOT/test/helpers/fuse-faults.c" -I"$include/winfsp/fuse"
+}
+
+compile_windows() { # NAME SOURCE OPTION...
+    x86_64-w64-mingw32-gcc -O2 -Wall -Werror -o "$windows/$1.exe" "$2" "${@:3}" "$windows/libwinfsp-x64.a"
+}
+
+# A container with Wine, and the programs in /w: `wine_container NAME [OPTION...]`
+wine_container() {
+    container "$1" debian "${wine_options[@]}" -v "$windows:/w:ro" "${@:2}"
+}
+
+# Starts a Windows file system in a container, in the background: `start_windows [-u USER] NAME PROGRAM ARGUMENT...`. Its output and
+# exit status are in /tmp/PROGRAM.log and .status of the container.
+start_windows() {
+    local user=()
+    if [ "$1" = -u ]; then
+        user=(-u "$2")
+        shift 2
+    fi
+    # shellcheck disable=SC2016
+    docker exec -d "${user[@]}" "$(full_name "$1")" /bin/bash -c '
+        name=$1
+        shift
+        /dev/linfsp/bin/linfsp wine "/w/$name.exe" "$@" >"/tmp/$name.log" 2>&1 &
+        echo $! >"/tmp/$name.pid"
+        wait $!
+        echo $? >"/tmp/$name.status"' bash "${@:2}"
+}
+
+# Waits for it: `wait_windows NAME PROGRAM PATH [TYPE]`
+wait_windows() {
+    wait_until 30 mounted "$1" "$3" "${4:-}" || fail "not mounted in $1: $3" "$(inside "$1" cat "/tmp/$2.log")"
+}
+
+# Runs a Windows program in a container to its end, in a prefix that stays: `windows_in NAME PROGRAM ARGUMENT...`
+windows_in() {
+    BOUND=60 inside "$1" /dev/linfsp/bin/linfsp wine --prefix /tmp/prefix "${@:2}"
+}
+
+# Ends a Windows file system by SIGTERM; its exit status must be 0: `end_windows NAME PROGRAM`
+end_windows() {
+    # shellcheck disable=SC2016
+    inside "$1" /bin/bash -c 'kill "$(cat "/tmp/$1.pid")"' bash "$2" || return
+    wait_until 15 inside "$1" test -s "/tmp/$2.status" || return
+    equal "exit status of $2" "$(inside "$1" cat "/tmp/$2.status")" 0 || fail "$(inside "$1" cat "/tmp/$2.log")"
+}
