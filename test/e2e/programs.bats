@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # FUSE programs from Debian's packages, as they are, in every kind of container: each kind of each engine runs all of them at once
 # (test/helpers/try-programs.c says what is tried). What was seen goes, a line a cell, into LINFSP_RESULTS (build/programs.tsv), of which
-# test/helpers/programs-table makes the README's table (./check table). The last test sees that it says the same.
+# test/helpers/programs-table makes the table of docs/programs.md (./check table). The last test sees that it says the same.
 load ../helpers/common
 load ../helpers/engines
 
@@ -110,8 +110,8 @@ in_engine() {
 }
 @test "programs: a container in a container" { in_engine "podman in podman" nested; }
 
-@test "programs: the README's table says what was seen" {
+@test "programs: docs/programs.md says what was seen" {
     mv "$results.new" "$results"
     [ "${LINFSP_TABLE:-}" != write ] || return 0
-    "$table" compare "$results" "$LINFSP_ROOT/README.md" || fail "make it anew by ./check table"
+    "$table" compare "$results" "$LINFSP_ROOT/docs/programs.md" || fail "make it anew by ./check table"
 }

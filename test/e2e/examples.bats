@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What examples/ shows, as it stands there. Engines without a network of their own: only that is changed.
+load ../helpers/common
+
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages docker-compose podman-compose podman || return
+    file_setup
+    export COMPOSE_PROJECT_NAME=linfsp-test-example
+    cat >"$LINFSP_STATE/no-network.yaml" <<-'END'
+	services:
+	  files:
+	    network_mode: none
+	  web:
+	    network_mode: none
+	END
+}
+teardown_file() { file_teardown; }
+teardown() {
+    compose kill >/dev/null 2>&1
+    compose rm -f >/dev/null 2>&1
+    PODMAN=$BATS_TEST_TMPDIR/podman "$LINFSP_ROOT/examples/pod" linfsp-test down >/dev/null 2>&1
+    end_podman
+    remove_containers
+}
+
+compose() {
+    local program=docker-compose options=()
+    command -v docker-compose >/dev/null || program='docker compose'
+    [ -z "${DOCKER_HOST:-}" ] || options=(-H "$DOCKER_HOST")
+    # shellcheck disable=SC2086
+    IMAGE=linfsp-test/busybox BOUND=60 bounded $program "${options[@]}" -f "$LINFSP_ROOT/examples/compose/compose.yaml" -f "$LINFSP_STATE/no-network.yaml" "$@"
+}
+
+# What the two of an example exchange is seen on the host, and goes with them.
+exchanged() { # PREFIX
+    wait_until 20 test -s "/unc/$1/file" || return
+    equal "what web wrote" "$(bounded cat "/unc/$1/file")" "written by web"
+}
+
+@test "examples: two services of Docker Compose share files by a prefix" {
+    command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing "Docker Compose" || return
+    compose up -d || fail "docker-compose up" || return
+    exchanged compose-example/data
+    wait_until 10 compose_logs 'written by web'
+    compose kill
+    wait_until 10 not test -e /unc/compose-example
+}
+
+compose_logs() {
+    compose logs web | grep -q "$1"
+}
+
+# podman with a store of this test's, and in place of podman's defaults what a machine without privileges of its own takes.
+make_podman() {
+    cat >"$BATS_TEST_TMPDIR/podman" <<-END
+	#!/bin/bash
+	options=(--root "$BATS_TEST_TMPDIR/store" --runroot "$BATS_TEST_TMPDIR/run" --tmpdir "$BATS_TEST_TMPDIR/tmp" --events-backend file --cgroup-manager cgroupfs --runtime runc)
+	if [ "\$1" = run ]; then
+	    shift
+	    arguments=()
+	    while [ \$# -gt 0 ]; do
+	        case \$1 in
+	        --net | --network | --network-alias) shift ;;
+	        *) arguments+=("\$1") ;;
+	        esac
+	        shift
+	    done
+	    set -- run --network none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 "\${arguments[@]}"
+	fi
+	exec podman "\${options[@]}" "\$@"
+	END
+    chmod +x "$BATS_TEST_TMPDIR/podman"
+    docker save linfsp-test/busybox | "$BATS_TEST_TMPDIR/podman" load >/dev/null 2>&1
+}
+
+end_podman() {
+    [ ! -e "$BATS_TEST_TMPDIR/store" ] || awk -v folder="$BATS_TEST_TMPDIR/" 'index($5, folder) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+}
+
+@test "examples: two containers of a pod of podman share files" {
+    command -v podman >/dev/null && command -v runc >/dev/null || missing "podman and runc" || return
+    make_podman || fail "podman takes no image" || return
+    PODMAN=$BATS_TEST_TMPDIR/podman BOUND=60 bounded "$LINFSP_ROOT/examples/pod" linfsp-test/busybox up
+    exchanged pod-example/data
+    PODMAN=$BATS_TEST_TMPDIR/podman BOUND=60 bounded "$LINFSP_ROOT/examples/pod" linfsp-test/busybox down
+    wait_until 10 not test -e /unc/pod-example
+}
+
+@test "examples: podman-compose takes the same file" {
+    command -v podman-compose >/dev/null && command -v runc >/dev/null || missing "podman-compose" || return
+    make_podman || fail "podman takes no image" || return
+    (cd "$LINFSP_ROOT/examples/compose" && IMAGE=linfsp-test/busybox BOUND=60 bounded podman-compose --podman-path "$BATS_TEST_TMPDIR/podman" \
+        -f compose.yaml up -d) || fail "podman-compose up" || return
+    exchanged compose-example/data
+    (cd "$LINFSP_ROOT/examples/compose" && IMAGE=linfsp-test/busybox BOUND=60 bounded podman-compose --podman-path "$BATS_TEST_TMPDIR/podman" \
+        -f compose.yaml down -t 1)
+    wait_until 10 not test -e /unc/compose-example
+}
