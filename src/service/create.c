@@ -52,7 +52,6 @@ static void complete(struct job *job, struct volume *volume, const struct silo *
         (void)prefix_to_unc(volume->prefix, mount->source, sizeof mount->source);
     if (!mount->source[0])
         snprintf(mount->source, sizeof mount->source, "%s", volume->file_system_name);
-    snprintf(mount->unc_path, sizeof mount->unc_path, "%s", volume->unc_path);
 }
 
 /* Has a worker make the mounts. */

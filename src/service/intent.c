@@ -36,6 +36,7 @@ bool intent_parse(FILE *file, struct volume *volume) {
                &volume->peer.gid) != 5)
         return false;
     volume->silo = silo;
+    volume->staged = true;
     volume->raw = raw;
     volume->made.by_service = letter;
     char line[64];

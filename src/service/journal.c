@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/folder.h"
 #include "service/intent.h"
 #include "service/silo.h"
 #include "service/volume.h"
@@ -79,6 +80,24 @@ void journal_drop_volume(const struct volume *volume) {
     journal_drop("volume", volume->id);
 }
 
+void journal_put_folder(const struct folder *folder) {
+    write_entry("folder", folder->id, "silo %llu\npath %s\n", (unsigned long long)folder->silo, folder->path);
+}
+
+void journal_drop_folder(const struct folder *folder) {
+    journal_drop("folder", folder->id);
+}
+
+void journal_put_name(const struct name *name) {
+    write_entry("name", name->id, "folder %llu volume %llu child %llu since %llu uid %u\nname %s\n",
+                (unsigned long long)name->folder->id, (unsigned long long)name->volume, (unsigned long long)name->child,
+                (unsigned long long)name->since, name->uid, name->text);
+}
+
+void journal_drop_name(const struct name *name) {
+    journal_drop("name", name->id);
+}
+
 /* Reads a line and what stands behind its word. */
 static bool read_text(FILE *file, const char *word, char *ret_text, size_t size) {
     char line[WIRE_PATH_MAX + 64];
@@ -142,6 +161,27 @@ bool journal_parse_volume(FILE *file, struct volume *volume) {
         snprintf(volume->made.name, sizeof volume->made.name, "%s", made + 2);
     volume->made.uid = volume->peer.uid;
     volume->made.gid = volume->peer.gid;
+    return true;
+}
+
+bool journal_parse_folder(FILE *file, struct folder_record *ret_record) {
+    unsigned long long silo;
+    if (fscanf(file, "silo %llu\n", &silo) != 1 || !read_text(file, "path", ret_record->path, sizeof ret_record->path))
+        return false;
+    ret_record->silo = silo;
+    return true;
+}
+
+bool journal_parse_name(FILE *file, struct name_record *ret_record) {
+    unsigned long long folder, volume, child, since;
+    if (fscanf(file, "folder %llu volume %llu child %llu since %llu uid %u\n", &folder, &volume, &child, &since,
+               &ret_record->uid) != 5 ||
+        !read_text(file, "name", ret_record->text, sizeof ret_record->text))
+        return false;
+    ret_record->folder = folder;
+    ret_record->volume = volume;
+    ret_record->child = child;
+    ret_record->since = since;
     return true;
 }
 

@@ -173,6 +173,18 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+/* Who is in the service's process group makes and removes names under /unc, and mounts nothing by walking there: that
+ * must be the service and its workers alone. In a terminal the group stays the one that Ctrl-C reaches. */
+static void lead_group(void) {
+    pid_t before = getpgrp();
+    if (before == getpid() || setpgid(0, 0) < 0)
+        return;
+    if (tcgetpgrp(STDIN_FILENO) == before) {
+        signal(SIGTTOU, SIG_IGN);
+        (void)tcsetpgrp(STDIN_FILENO, getpgrp());
+    }
+}
+
 static void raise_limits(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -285,6 +297,7 @@ int main(int argc, char **argv) {
     if (!arguments.dist && find_dist(dist, sizeof dist) < 0)
         return 1;
     umask(022);
+    lead_group();
     raise_limits();
     signal(SIGPIPE, SIG_IGN);
     _cleanup_close_ int lock = take_lock();

@@ -6,12 +6,12 @@
 #include "service/restore.h"
 
 #include "service/device.h"
+#include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
-#include "service/unc.h"
 #include "service/volume.h"
 #include "util/log.h"
 
@@ -53,6 +53,18 @@ static void restore_intent(struct service *service, uint64_t id, FILE *file) {
     intent_drop(id);
 }
 
+static void restore_folder(struct service *service, uint64_t key, FILE *file) {
+    struct folder_record record;
+    if (!journal_parse_folder(file, &record) || folder_restore(service, key, &record) < 0)
+        journal_drop("folder", key);
+}
+
+static void restore_name(struct service *service, uint64_t key, FILE *file) {
+    struct name_record record;
+    if (!journal_parse_name(file, &record) || name_restore(service, key, &record) < 0)
+        journal_drop("name", key);
+}
+
 static int by_id(const struct volume *a, const struct volume *b) {
     return (a->id > b->id) - (a->id < b->id);
 }
@@ -67,6 +79,7 @@ int restore_all(struct service *service) {
     /* a folder tells its entries in any order, and lists count on that of ids */
     HASH_SRT(hash, service->volumes, by_id);
     device_sweep(service);
-    unc_sweep(service->unc);
+    journal_read(service, "folder", restore_folder);
+    journal_read(service, "name", restore_name);
     return 0;
 }

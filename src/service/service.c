@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #include "config/config.h"
+#include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/monitor.h"
@@ -21,6 +22,7 @@
 #include "service/requests.h"
 #include "service/restore.h"
 #include "service/silo.h"
+#include "service/stage.h"
 #include "service/unc.h"
 #include "service/volume.h"
 #include "service/watchdog.h"
@@ -34,6 +36,7 @@
 #define LEAVE_POLL_US 10000
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
+#define UNC_MADE LINFSP_RUN_DIR "/private/unc-made" /* the folder /unc is ours, to go with us */
 
 static bool is_mounted(const char *path, const char *source) {
     FILE *table = setmntent("/proc/self/mounts", "re");
@@ -187,6 +190,10 @@ static void check_stopped(struct service *service) {
         return;
     if (service->host && silo_in_use(service->host))
         return;
+    if (service->host_folder)
+        folders_stop(service);
+    if (!folders_are_stopped(service))
+        return;
     (void)sd_event_exit(service->event, 0);
 }
 
@@ -206,6 +213,38 @@ static const struct hooks hooks = {
     .silo_gone = check_stopped,
     .stop = service_stop,
 };
+
+static bool has_entries(const char *path) {
+    _cleanup_closedir_ DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return true;
+    return false;
+}
+
+/* The host's /unc, to be mounted on: an empty folder. A link that a container's tree has from an earlier version is
+ * none of a host's. */
+static int host_root_prepare(const struct service *service) {
+    char target[64];
+    ssize_t length = readlink(LINFSP_UNC_ROOT, target, sizeof target - 1);
+    if (length > 0) {
+        target[length] = 0;
+        if (strcmp(target, LINFSP_DEVICE_DIR "/unc") == 0 && unlink(LINFSP_UNC_ROOT) < 0)
+            return -errno;
+    }
+    if (mkdir(LINFSP_UNC_ROOT, 0755) == 0) {
+        close_fd(&(int){open(UNC_MADE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)});
+        return 0;
+    }
+    if (errno != EEXIST)
+        return -errno;
+    if (!is_mounted(LINFSP_UNC_ROOT, "linfsp-unc") && has_entries(LINFSP_UNC_ROOT)) {
+        log_error(LINFSP_UNC_ROOT " has files of somebody else's; move them away: network volumes are shown there");
+        return -EEXIST;
+    }
+    return 0;
+}
 
 #define STEP(call, what)                                                                                               \
     do {                                                                                                               \
@@ -230,7 +269,8 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->limits = config->limits;
     service->dist = dist;
     service->worker_program = worker_program;
-    service->run_dir = service->fuse_device = service->fusectl = -1;
+    list_init(&service->kept_folders);
+    service->run_dir = service->fuse_device = service->fusectl = service->stage = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
     STEP(kernel_suits(), "kernel");
@@ -241,15 +281,21 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->fusectl = open_fusectl();
     STEP(service->fusectl, "fusectl");
     STEP(copy_all(service), "what is put into containers");
-    STEP(unc_new(&service->unc), LINFSP_UNC_ROOT);
+    STEP(unc_new(&service->unc), "the table of prefixes");
+    service->stage = stage_open();
+    STEP(service->stage, "the stage for network volumes");
+    service->guard = stage_guard(service->stage);
+    STEP(service->guard, "the stage's guard");
+    STEP(host_root_prepare(service), LINFSP_UNC_ROOT);
     STEP(reaper_new(&service->reaper), "reaper");
     STEP(programs_new(service, &service->programs), "inotify");
     STEP(workers_new(service->event, service->reaper, service->worker_program, service->run_dir, service->fuse_device,
-                     programs_descriptor(service->programs), &service->workers),
+                     programs_descriptor(service->programs), service->stage, &service->workers),
          "workers");
     STEP(watchdog_new(service, &service->watchdog), "watchdog");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(restore_all(service), "journal");
+    STEP(folders_start(service), LINFSP_UNC_ROOT);
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
     STEP(monitor_new(service, &service->monitor), "monitor");
     monitor_scan(service->monitor);
@@ -259,6 +305,8 @@ int service_new(struct config *config, const char *config_path, const char *dist
 
 void service_host_is_bound(struct service *service) {
     void (*ready)(void *) = service->ready;
+    if (service->host->sockets[1] < 0 || folders_are_starting(service) > 0)
+        return;
     service->ready = NULL;
     if (ready)
         ready(service->ready_context);
@@ -267,8 +315,7 @@ void service_host_is_bound(struct service *service) {
 void service_when_ready(struct service *service, void (*ready)(void *context), void *context) {
     service->ready = ready;
     service->ready_context = context;
-    if (service->host->sockets[1] >= 0)
-        service_host_is_bound(service);
+    service_host_is_bound(service);
 }
 
 void service_free(struct service *service) {
@@ -277,18 +324,24 @@ void service_free(struct service *service) {
     monitor_free(service->monitor);
     watchdog_free(service->watchdog);
     service->watchdog = NULL;
+    stage_unguard(service->guard);
     workers_free(service->workers);
+    folders_free(service);
     programs_free(service->programs);
     reaper_free(service->reaper);
-    unc_free(service->unc, service->stopping);
+    unc_free(service->unc);
+    close_fd(&service->stage);
     close_fd(&service->reserve);
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);
     close_fd(&service->run_dir);
     if (service->stopping) {
+        bool made = access(UNC_MADE, F_OK) == 0;
         if (umount2(LINFSP_RUN_DIR, MNT_DETACH) < 0)
             log_warning("cannot unmount " LINFSP_RUN_DIR ": %s", strerror(errno));
         (void)rmdir(LINFSP_RUN_DIR);
+        if (made)
+            (void)rmdir(LINFSP_UNC_ROOT);
     }
     sd_event_unref(service->event);
     config_free(service->config);

@@ -22,8 +22,11 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "util/list.h"
 
 struct connection;
+struct folder;
+struct name;
 struct monitor;
 struct owner;
 struct programs;
@@ -68,6 +71,15 @@ struct service {
     struct monitor *monitor;
     struct watchdog *watchdog;
     struct unc *unc;
+    int stage; /* worker/stage.h */
+    pid_t guard;
+    struct folder *folders, *folder_places; /* hashes */
+    struct name *names; /* hash */
+    struct list_node kept_folders;
+    unsigned n_kept_folders;
+    uint64_t next_folder, next_name;
+    struct folder *host_folder; /* the host's /unc */
+    int host_folder_state; /* folders_are_starting */
     struct silo *silos; /* hash, by number */
     struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
     uint64_t last_number; /* of a silo */

@@ -14,17 +14,18 @@
 #include "service/connection.h"
 #include "service/journal.h"
 #include "service/lane.h"
+#include "service/mup.h"
 #include "service/policy.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
-#include "service/unc.h"
 #include "service/volume.h"
 #include "service/worker.h"
 #include "wire/codec.h"
 
 static void drop_prefix(struct volume *volume) {
-    unc_release(volume->service->unc, volume->id);
+    mup_release(volume);
+    volume->staged = false;
     volume->prefix[0] = volume->unc_path[0] = 0;
     journal_put_volume(volume);
 }
@@ -36,10 +37,12 @@ static void on_done(void *context, uint64_t key, const struct job_result *result
     if (volume) {
         volume->sharing = false;
         bool taken_back = volume->unsharing && result->error == 0, failed = !volume->unsharing && result->error < 0;
-        if (taken_back || failed)
+        if (taken_back || failed) {
             drop_prefix(volume);
-        else
+        } else {
+            mup_publish(volume);
             journal_put_volume(volume);
+        }
         if (volume->end_wanted) /* it waited for us: nothing is to be left at its prefix */
             volume_end(volume, volume->end_reason, volume->server_gone);
     }
@@ -51,21 +54,35 @@ static void on_done(void *context, uint64_t key, const struct job_result *result
         connection_ready(connection);
 }
 
-static int submit(struct connection *connection, struct volume *volume, bool unshare) {
-    struct silo *silo = connection->silo;
+static int submit(struct volume *volume, bool unshare) {
+    struct silo *silo = silo_find(volume->service, volume->silo);
     struct job job = {.type = JOB_SHARE, .target = silo->target};
     job.unmount.mount_id = unshare ? 0 : volume->mount_id;
     job.unmount.fuse_device = volume->fuse_device;
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
-    snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
+    job.unmount.staged = volume->id;
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, silo->host ? 0 : 1,
                            silo_lane(silo, volume->peer.uid, LANE_MOUNTS), on_done, silo->service, volume->id);
-    if (r < 0)
-        return r;
+    volume->unsharing_waits = false;
+    return r;
+}
+
+static void begin(struct connection *connection, struct volume *volume, bool unshare) {
     volume->sharing = true;
     volume->sharer = connection->id;
     volume->unsharing = unshare;
-    return 0;
+    connection_wait(connection, connection->serial);
+}
+
+static void on_no_worker(struct volume *volume, int error) {
+    struct job_result result = {.error = error, .message = "the service has no worker for this container"};
+    on_done(volume->service, volume->id, &result, NULL, 0);
+}
+
+void share_withdrawn(struct volume *volume) {
+    int r = submit(volume, true);
+    if (r < 0)
+        on_no_worker(volume, r);
 }
 
 /* A volume of the asker's own silo that it may dispose of; NULL after having told it why not. */
@@ -99,12 +116,10 @@ void share_create(struct connection *connection, const struct wire_share *reques
         volume->prefix[0] = volume->unc_path[0] = 0;
         return;
     }
-    connection_wait(connection, serial);
-    if ((r = submit(connection, volume, false)) < 0) {
-        drop_prefix(volume);
-        if (connection_error(connection, serial, r, "the service has no worker for this container") >= 0)
-            connection_ready(connection);
-    }
+    connection->serial = serial;
+    begin(connection, volume, false);
+    if ((r = submit(volume, false)) < 0)
+        on_no_worker(volume, r);
 }
 
 void share_remove(struct connection *connection, const struct wire_share *request) {
@@ -120,8 +135,10 @@ void share_remove(struct connection *connection, const struct wire_share *reques
                                target);
         return;
     }
-    connection_wait(connection, serial);
-    int r = submit(connection, volume, true);
-    if (r < 0 && connection_error(connection, serial, r, "the service has no worker for this container") >= 0)
-        connection_ready(connection);
+    connection->serial = serial;
+    begin(connection, volume, true);
+    volume->unsharing_waits = true;
+    mup_withdraw(volume); /* the last name that goes comes to share_withdrawn; there may be none */
+    if (list_empty(&volume->name_list) && volume->unsharing_waits)
+        share_withdrawn(volume);
 }

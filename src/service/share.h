@@ -6,6 +6,9 @@
 struct connection;
 struct wire_share;
 
+struct volume;
+/* Of a volume that is being taken back: it is not mounted under /unc any more. */
+void share_withdrawn(struct volume *volume);
 void share_create(struct connection *connection, const struct wire_share *request);
 void share_remove(struct connection *connection, const struct wire_share *request);
 

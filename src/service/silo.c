@@ -27,6 +27,7 @@
 #include "service/connection.h"
 #include "service/device.h"
 #include "service/event.h"
+#include "service/folder.h"
 #include "service/journal.h"
 #include "service/lane.h"
 #include "service/owner.h"
@@ -52,6 +53,13 @@ static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
     HASH_FIND(by_namespace, service->namespaces, &inode, sizeof inode, silo);
     return silo;
+}
+
+struct silo *silo_of_process(struct service *service, pid_t pid) {
+    struct mount_namespace found;
+    struct silo *silo = mount_namespace_of(pid, &found) < 0 ? NULL : silo_by_namespace(service, found.inode);
+    bool other = silo && silo->mount_namespace.id && found.id != silo->mount_namespace.id;
+    return other ? NULL : silo;
 }
 
 bool silo_is_known(struct service *service, uint64_t inode) {
@@ -274,6 +282,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     silo->since = clock_now_realtime();
     list_init(&silo->connection_list);
     list_init(&silo->volume_list);
+    list_init(&silo->folder_list);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);
     if (number > service->last_number)
@@ -290,6 +299,7 @@ void silo_free(struct silo *silo) {
     struct connection *connection, *next;
     list_for_each_safe (connection, next, &silo->connection_list, node)
         connection_free(connection);
+    folders_end(silo);
     HASH_DELETE(hash, service->silos, silo);
     silo_unlist(silo);
     for (int i = 0; i < 2; i++) {
@@ -339,9 +349,21 @@ static void answer_preparer(struct silo *silo, const struct job_result *result) 
         connection_ready(connection);
 }
 
+/* Of its /unc, which was made with the rest. */
+static void take_folder(struct silo *silo, const struct job_result *result, int *fds, size_t n_fds) {
+    struct folder *folder = silo ? folder_at(silo->service, silo->number, "") : NULL;
+    if (folder)
+        folder->uncertain = result->unanswered;
+    if (n_fds && (!folder || folder_take(folder, fds[0]) < 0))
+        close(fds[0]);
+}
+
+static int start_injection(struct silo *silo, bool early, const char *rootfs);
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
+    take_folder(silo, result, fds, n_fds);
     if (silo) {
         silo->injecting = false;
         answer_preparer(silo, result);
@@ -352,12 +374,18 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     }
     if (!silo || silo->dead) {
         /* it came too late */
+    } else if (result->error == 0 && result->inject.not_yet && silo->entered) {
+        folders_end(silo); /* its entry point ran meanwhile: no event will find it anew */
+        if (start_injection(silo, false, "") < 0)
+            silo_free(silo);
     } else if (result->error == -ESRCH || (result->error == 0 && result->inject.not_yet)) {
         silo_free(silo); /* gone; or the candidate's next event, or the exec, finds it anew */
     } else if (result->error == 0 && result->inject.nested) {
         device_remove(silo);
+        folders_end(silo);
         silo->state = SILO_NESTED;
     } else if (result->error < 0) {
+        folders_end(silo);
         fail_silo(silo, "%s", result->message);
     } else {
         silo->state = SILO_READY;
@@ -375,6 +403,10 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
 
 static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     struct job job = {.type = JOB_INJECT, .target = silo->target};
+    struct folder *folder = folder_new(silo->service, silo, "");
+    if (!folder)
+        return -ENOMEM;
+    job.inject.folder_number = folder->id;
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
     /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
@@ -518,6 +550,7 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
     if (silo) {
         if (silo->unsettled && !early)
             settle(silo, pid);
+        silo->entered = silo->entered || !early;
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
             silo->retried = true;

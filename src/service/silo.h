@@ -55,10 +55,13 @@ struct silo {
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
     struct list_node connection_list, volume_list;
+    struct list_node folder_list; /* of its /unc (folder.h) */
+    unsigned folders, names;
     uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
     bool injecting; /* a worker is at it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
+    bool entered; /* its entry point has run */
     bool described, describing, describing_early; /* early: its runtime stood between it and its engine */
     bool awaits_rule; /* is not set up before it is known whether a rule switches LinFsp off for it */
     bool admits; /* its sockets take clients: they do not while rules have to know whose it is */
@@ -77,6 +80,8 @@ static inline bool silo_in_use(const struct silo *silo) {
     return silo->volumes > 0 || silo->injecting;
 }
 
+/* The silo that this process runs in; the host is one, too. NULL: none that is known. */
+struct silo *silo_of_process(struct service *service, pid_t pid);
 /* Whether there is a silo whose mount namespace has this inode number. */
 bool silo_is_known(struct service *service, uint64_t inode);
 /* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns

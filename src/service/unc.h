@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /unc, and the one table of prefixes of the host.
+ * The table of prefixes: which volume serves which prefix. One for the whole host.
  *
- * /unc is a tmpfs of ours on the host, shared, read-only for everybody. Folders are made in it through a writable mount
- * of the same tmpfs that only the service has. What is mounted under it propagates into every silo's slave clone.
+ * The table is a tree: a node for each component. The leaves are shares; the nodes above them are folders. It touches
+ * no file system. Each operation costs as much as the prefix has components, however many others there are.
  */
 #ifndef LINFSP_SERVICE_UNC_H
 #define LINFSP_SERVICE_UNC_H
@@ -17,17 +17,23 @@
 struct unc;
 
 int unc_new(struct unc **ret_unc);
-/* Also unmounts /unc, and removes it where we made it, when unmount is set. */
-void unc_free(struct unc *unc, bool unmount);
+void unc_free(struct unc *unc);
 
-/* Takes a prefix for a volume and makes its folder. ret_path: where on the host. -EEXIST where it, or one above or
- * below it, is taken; ret_taken (PREFIX_MAX) is then that one. */
-int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret_path, size_t size, char *ret_taken);
-/* Gives it back and removes its folder; what was mounted there must be gone. */
+/* Takes a prefix for a volume. ret_spelled (PREFIX_MAX): the prefix in the spelling that its folders have; the first
+ * claim of a folder's name decides that. -EEXIST when the prefix, or one above or below it, is taken: ret_taken
+ * (PREFIX_MAX) is then that prefix. */
+int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret_spelled, char *ret_taken);
+/* Gives the prefix of a volume back. */
 void unc_release(struct unc *unc, uint64_t volume);
-/* Unmounts what is mounted under /unc and nobody's: what a service before us left of containers
- * that have ended since. */
-void unc_sweep(struct unc *unc);
+
+enum unc_kind { UNC_NOTHING, UNC_FOLDER, UNC_SHARE };
+/* What stands at this path, in exactly this spelling. ret_volume is set for a share. */
+enum unc_kind unc_find(const struct unc *unc, const char *path, uint64_t *ret_volume);
+/* Calls visit for each name in a folder ("" is the root) until that returns false. volume: of the first share in or
+ * below that name. */
+typedef bool unc_visit(void *context, const char *name, uint64_t volume);
+void unc_list(const struct unc *unc, const char *folder, unc_visit *visit, void *context);
+
 /* The volume under whose prefix this canonical path lies; 0: none. ret_rest points behind the prefix in canonical. */
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest);
 unsigned unc_count(const struct unc *unc);

@@ -26,9 +26,11 @@
 #include "service/journal.h"
 #include "service/lane.h"
 #include "service/mount-options.h"
+#include "service/mup.h"
 #include "service/permission.h"
 #include "service/reaper.h"
 #include "service/service.h"
+#include "service/share.h"
 #include "service/silo.h"
 #include "service/table.h"
 #include "service/unc.h"
@@ -44,6 +46,7 @@
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
+#define UNMOUNT_LANE (UINT64_C(1) << 63)
 
 struct volume *volume_new(struct service *service) {
     struct volume *volume = calloc(1, sizeof *volume);
@@ -51,6 +54,7 @@ struct volume *volume_new(struct service *service) {
         return NULL;
     volume->service = service;
     volume->abort_fd = volume->made_parent = -1;
+    list_init(&volume->name_list);
     volume->since = clock_now_realtime();
     if (getrandom(volume->cookie, sizeof volume->cookie, 0) != sizeof volume->cookie) {
         free(volume);
@@ -75,7 +79,7 @@ void volume_free(struct volume *volume) {
     if (volume->id) {
         HASH_DELETE(hash, service->volumes, volume);
         list_remove(&volume->node);
-        unc_release(service->unc, volume->id);
+        mup_release(volume);
         journal_drop_volume(volume);
         intent_drop(volume->id);
     }
@@ -84,6 +88,7 @@ void volume_free(struct volume *volume) {
     sd_event_source_disable_unref(volume->orphan_timer);
     sd_event_source_disable_unref(volume->unmount_timer);
     fusermount_forget(volume);
+    free(volume->unmounted);
     close_fd(&volume->abort_fd);
     reaper_close(service->reaper, steal_fd(&volume->made_parent));
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
@@ -253,6 +258,8 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         volume->connection = NULL;
         connection->volume = 0;
     }
+    if (volume->prefix[0])
+        mup_publish(volume);
     /* first of all: the client waits for it. One that does not take it may end the volume */
     int r = announce(volume, connection, result, fds);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
@@ -276,6 +283,18 @@ static void tell_claim(const struct volume *volume, const struct connection *con
                                                 .text = refusal});
 }
 
+/* Enters it into the table, and takes the spelling that the folders have. */
+static int claim(struct volume *volume, uint64_t id, char *ret_taken) {
+    char spelled[PREFIX_MAX];
+    int r = unc_claim(volume->service->unc, volume->prefix, id, spelled, ret_taken);
+    if (r < 0)
+        return r;
+    snprintf(volume->prefix, sizeof volume->prefix, "%s", spelled);
+    snprintf(volume->unc_path, sizeof volume->unc_path, LINFSP_UNC_ROOT "/%s", spelled);
+    volume->staged = true;
+    return 0;
+}
+
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
     char taken[PREFIX_MAX];
     const char *why;
@@ -291,7 +310,7 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
         tell_claim(volume, connection, message);
         return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
     }
-    r = unc_claim(volume->service->unc, volume->prefix, volume->id, volume->unc_path, sizeof volume->unc_path, taken);
+    r = claim(volume, volume->id, taken);
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
         (void)prefix_to_unc(taken, unc, sizeof unc);
@@ -363,6 +382,40 @@ static void unmount_again(struct volume *volume, const struct job_result *result
                   (unsigned long long)volume->id);
 }
 
+/* All its mounts are gone. */
+static void finish(struct volume *volume, const struct job_result *result) {
+    struct service *service = volume->service;
+    if (result->error < 0)
+        log_warning("volume %llu: %s", (unsigned long long)volume->id, result->message);
+    struct silo *silo = silo_find(service, volume->silo);
+    if (silo && volume->made.by_service) {
+        forget_letters(silo, volume);
+        volume->made.by_service = false;
+    }
+    bool own_wish = volume->waiter && volume->waiter == life_line(volume);
+    if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
+        tell_end(volume); /* it was ending for another reason when its server asked for that */
+    answer_waiter(volume, result);
+    tell(volume, EVENT_END, false, volume->end_reason);
+    if (!own_wish)
+        tell_end(volume);
+    bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;
+    if (!life_line(volume) && !watched) { /* also where telling it failed */
+        volume_abort(volume);
+        volume_free(volume);
+        return;
+    }
+    /* files may be open still: it may go on answering, and is watched, until it hangs up */
+    volume->state = VOLUME_DETACHED;
+    mup_release(volume);
+    journal_drop_volume(volume);
+    volume->unc_path[0] = volume->prefix[0] = volume->mount_point[0] = 0;
+    if (service->stopping || !silo || silo->dead) {
+        volume_abort(volume);
+        volume_free(volume);
+    }
+}
+
 static void on_unmounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
@@ -385,35 +438,19 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         unmount_again(volume, result);
         return;
     }
-    if (result->error < 0)
-        log_warning("volume %llu: %s", (unsigned long long)key, result->message);
-    struct silo *silo = silo_find(service, volume->silo);
-    if (silo && volume->made.by_service) {
-        forget_letters(silo, volume);
-        volume->made.by_service = false;
-    }
-    bool own_wish = volume->waiter && volume->waiter == life_line(volume);
-    if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
-        tell_end(volume); /* it was ending for another reason when its server asked for that */
-    answer_waiter(volume, result);
-    tell(volume, EVENT_END, false, volume->end_reason);
-    if (!own_wish)
-        tell_end(volume);
-    bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;
-    if (!life_line(volume) && !watched) { /* also where telling it failed */
-        volume_abort(volume);
-        volume_free(volume);
-        return;
-    }
-    /* files may be open still: it may go on answering, and is watched, until it hangs up */
-    volume->state = VOLUME_DETACHED;
-    unc_release(service->unc, volume->id);
-    journal_drop_volume(volume);
-    volume->unc_path[0] = volume->prefix[0] = volume->mount_point[0] = 0;
-    if (service->stopping || !silo || silo->dead) {
-        volume_abort(volume);
-        volume_free(volume);
-    }
+    mup_withdraw(volume);
+    if (!list_empty(&volume->name_list) && (volume->unmounted = malloc(sizeof *result)))
+        *volume->unmounted = *result; /* the last name that goes comes to volume_withdrawn */
+    else
+        finish(volume, result);
+}
+
+void volume_withdrawn(struct volume *volume) {
+    _cleanup_free_ struct job_result *result = steal_pointer(volume->unmounted);
+    if (result)
+        finish(volume, result);
+    else if (volume->unsharing_waits)
+        share_withdrawn(volume);
 }
 
 static uint64_t abort_inode(const struct volume *volume) {
@@ -443,6 +480,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->state != VOLUME_LIVE || volume->sharing)
         return;
     volume->state = VOLUME_ENDING;
+    if (!volume->not_lazy)
+        mup_withdraw(volume);
     struct silo *silo = silo_find(service, volume->silo);
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
     job.unmount.not_lazy = volume->not_lazy;
@@ -452,7 +491,7 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     job.unmount.letters_mount_id = volume->letters_mount_id;
     job.unmount.made = volume->made;
     snprintf(job.unmount.mount_point, sizeof job.unmount.mount_point, "%s", volume->mount_point);
-    snprintf(job.unmount.unc_path, sizeof job.unmount.unc_path, "%s", volume->unc_path);
+    job.unmount.staged = volume->staged ? volume->id : 0;
     int fds[2];
     size_t n = 0;
     if (!silo->host)
@@ -527,15 +566,16 @@ int volume_watch_node(struct volume *volume) {
 
 int volume_restore(struct service *service, struct volume *volume) {
     struct silo *silo = silo_find(service, volume->silo);
-    char path[WIRE_PREFIX_MAX + 8], taken[PREFIX_MAX];
+    char taken[PREFIX_MAX];
     if (!silo)
         return -ESRCH;
     uint64_t id = volume->id;
     volume->id = 0;
     if (volume->prefix[0]) {
-        int r = unc_claim(service->unc, volume->prefix, id, path, sizeof path, taken);
+        int r = claim(volume, id, taken);
         if (r < 0)
             return r;
+        volume->published = true;
     }
     volume_register(volume, id, silo);
     volume->state = VOLUME_LIVE;

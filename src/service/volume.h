@@ -48,11 +48,16 @@ struct volume {
     char mount_point[WIRE_PATH_MAX];
     char prefix[PREFIX_MAX]; /* canonical, or "" */
     char unc_path[WIRE_PREFIX_MAX + 8];
+    struct list_node name_list; /* under /unc, wherever it is shown or open (folder.h) */
+    bool published; /* it can be opened at its prefix */
+    bool staged; /* it is on the stage, or may be */
     char end_reason[128];
     bool allow_other;
     bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
     unsigned backing_files; /* registered, since the service started */
     bool sharing, unsharing; /* just now */
+    bool unsharing_waits; /* for names that are being hidden */
+    struct job_result *unmounted; /* ENDING: it is, and waits for the same */
     uint64_t sharer; /* the connection that asked for it */
     sd_event_source *orphan_timer; /* after a restart: until the server has come back */
     unsigned orphan_turns; /* how often it is still looked after */
@@ -80,6 +85,8 @@ int volume_watch_node(struct volume *volume);
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
 /* Has its mounts made. */
 int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
+/* Its last name under /unc has gone. */
+void volume_withdrawn(struct volume *volume);
 int volume_restore(struct service *service, struct volume *volume);
 struct volume *volume_new(struct service *service);
 void volume_free(struct volume *volume);

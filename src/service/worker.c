@@ -18,6 +18,7 @@
 #define JOB_TIME_LIMIT_USEC (5 * 1000000ull)
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
+#define IDLE_WORKERS_MAX 4
 #define JOBS_PER_LANE 2
 /* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left
  * so much. */
@@ -55,7 +56,7 @@ struct lost_lane {
 struct workers {
     sd_event *event;
     struct reaper *reaper;
-    int run_dir, fuse_device, programs; /* borrowed */
+    int run_dir, fuse_device, programs, stage; /* borrowed */
     int program; /* linfspd-worker, of our own version whatever is installed meanwhile */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
@@ -126,7 +127,7 @@ _Noreturn static void become_worker(int socket, int program) {
 
 static int welcome(const struct workers *workers, int socket) {
     struct job_welcome message = {.size = sizeof(struct job), .service = getpid()};
-    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs};
+    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs, workers->stage};
     return socket_send(socket, &message, sizeof message, fds, JOB_WELCOME_FDS);
 }
 
@@ -282,6 +283,12 @@ static void start_what_can(struct workers *workers) {
     }
 }
 
+/* After a rush there are more than will be wanted soon. */
+static void retire(struct workers *workers) {
+    while (workers->idle > IDLE_WORKERS_MAX)
+        worker_free(idle_worker(workers));
+}
+
 static void dispatch(struct workers *workers) {
     /* a job that fails at once tells its owner, who may submit another while the queue is being walked */
     if (workers->dispatching) {
@@ -294,6 +301,7 @@ static void dispatch(struct workers *workers) {
         start_what_can(workers);
     } while (workers->again);
     workers->dispatching = false;
+    retire(workers);
     if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX)
         sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
 }
@@ -352,7 +360,7 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
 }
 
 int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir, int fuse_device, int programs,
-                struct workers **ret_workers) {
+                int stage, struct workers **ret_workers) {
     struct workers *workers = calloc(1, sizeof *workers);
     if (!workers)
         return -ENOMEM;
@@ -362,6 +370,7 @@ int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir
     workers->run_dir = run_dir;
     workers->fuse_device = fuse_device;
     workers->programs = programs;
+    workers->stage = stage;
     list_init(&workers->all);
     list_init(&workers->queue);
     int r = sd_event_add_defer(event, &workers->refill, on_refill, workers);

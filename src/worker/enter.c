@@ -202,7 +202,7 @@ int unmount_fd(const struct job_base *base, int fd) {
 }
 
 /* Undoes mountinfo's octal escapes, in place. */
-static void unescape(char *text) {
+void mount_table_unescape(char *text) {
     char *to = text;
     for (char *from = text; *from; to++) {
         if (from[0] == '\\' && from[1] && from[2] && from[3]) {
@@ -232,7 +232,7 @@ static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *r
         if (sscanf(line, "%llu %*u %*s %*s %n%*s%n", &id, &start, &end) < 1 || id != mount_id || end <= start)
             continue;
         line[end] = 0;
-        unescape(line + start);
+        mount_table_unescape(line + start);
         _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         uint64_t found = 0;
         if (fd < 0)
@@ -294,7 +294,7 @@ int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int 
             major != 0 || minor != fuse_device)
             continue;
         line[end] = 0;
-        unescape(line + start);
+        mount_table_unescape(line + start);
         _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fd_device(fd, &major, &minor) < 0 || major != 0 || minor != fuse_device ||
             fd_is_mount_root(fd) != 1)

@@ -2,8 +2,8 @@
 /*
  * Putting the silo's folder at /dev/linfsp, for its programs to find.
  *
- * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a recursive
- * slave clone of the host's /unc is mounted, so that shares come and go in the silo by themselves. /unc itself is a
+ * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. At its `unc` a slave
+ * clone of the silo's own unc folder (folder.h) is mounted, in which shares come and go by themselves. /unc itself is a
  * symbolic link to it, made where the silo's root can be written and has no such name: nothing that is there already is
  * ever touched.
  */
@@ -18,6 +18,7 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 #include "worker/enter.h"
+#include "worker/folder.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
 
@@ -32,17 +33,15 @@ static int clone_folder(const char *folder) {
     return steal_fd(&tree);
 }
 
-static int clone_unc(void) {
-    _cleanup_close_ int tree = open_tree(AT_FDCWD, LINFSP_UNC_ROOT, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (tree < 0)
-        return -errno;
-    struct mount_attr slave = {.propagation = MS_SLAVE};
-    if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof slave) < 0)
-        return -errno;
-    struct mount_attr attributes = {.attr_set =
-                                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
-    if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
-        return -errno;
+/* Makes the folder of the silo's /unc, and a clone of it for the silo. */
+static int make_unc(const struct job_base *base, uint64_t folder, int *ret_pipe) {
+    int r = stage_enter(base);
+    _cleanup_close_ int pipe_end = r < 0 ? r : folder_make(folder, false, -1);
+    _cleanup_close_ int tree = pipe_end < 0 ? pipe_end : folder_clone(folder, MS_SLAVE);
+    r = tree < 0 ? tree : enter_host(base);
+    if (r < 0)
+        return r;
+    *ret_pipe = steal_fd(&pipe_end);
     return steal_fd(&tree);
 }
 
@@ -91,9 +90,25 @@ static int attach_folder(const struct job *job, int root, int dev, int folder_tr
     return 0;
 }
 
+/* Whether its runtime has made its /dev: nothing need be made for it before that. */
+static bool has_own_dev(const struct job_base *base, const struct job *job, int pidfd) {
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    if (enter_open(base, &job->target, pidfd, &mount_namespace, &user_namespace, &root) < 0)
+        return false;
+    _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
+    return dev >= 0 && fd_is_mount_root(dev) == 1;
+}
+
 void job_inject(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
+    if (job->inject.early && !has_own_dev(base, job, fds->in[0])) {
+        result->inject.not_yet = true;
+        return;
+    }
+    int pipe_end = -1;
     _cleanup_close_ int folder_tree = clone_folder(job->inject.folder);
-    _cleanup_close_ int unc_tree = clone_unc();
+    _cleanup_close_ int unc_tree = make_unc(base, job->inject.folder_number, &pipe_end);
+    if (pipe_end >= 0)
+        fds->out[fds->n_out++] = pipe_end;
     _cleanup_close_ int device_tree =
         job->inject.may_mount ? open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
                               : -1;
@@ -103,6 +118,7 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
                  strerror(-error));
         return;
     }
+    /* not before: its runtime may be at work, and its root another meanwhile */
     _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
     int r = enter_open(base, &job->target, fds->in[0], &mount_namespace, &user_namespace, &root);
     int trees[] = {folder_tree, unc_tree};

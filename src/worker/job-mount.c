@@ -22,6 +22,7 @@
 #include "worker/intent.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
+#include "worker/stage.h"
 
 static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
@@ -121,17 +122,16 @@ static void attempt_close(struct attempt *attempt) {
     mount_point_close(&attempt->point);
 }
 
-/* Publishes a network volume: on the host at its prefix, from where it propagates into every silo. Replaces *mount by a
- * second mount of the same superblock, for the silo. */
+/* Puts a network volume on the stage, from where it is mounted in a silo when somebody there goes to its prefix.
+ * Replaces *mount by a second mount of the same superblock, for the mount point in its own silo. */
 static int publish(const struct job_base *base, const struct job_mount *request, struct attempt *attempt,
                    struct job_result *result) {
     int *mount = &attempt->mount;
-    _cleanup_close_ int target = open(request->unc_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (target < 0)
-        return job_fail(result, -errno, "cannot open %s on the host: %s", request->unc_path, strerror(errno));
-    int r = attach(*mount, target);
+    int r = stage_enter(base);
+    if (r == 0)
+        r = stage_put_volume(request->volume, *mount);
     if (r < 0)
-        return job_fail(result, r, "cannot mount at %s on the host: %s", request->unc_path, strerror(-r));
+        return job_fail(result, r, "cannot put the volume on the service's stage: %s", strerror(-r));
     if (!request->has_mount_point)
         return 0;
     _cleanup_close_ int copy = open_tree(*mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -140,6 +140,8 @@ static int publish(const struct job_base *base, const struct job_mount *request,
         return job_fail(result, -errno, "cannot mount a second time: %s", strerror(errno));
     close_fd(mount);
     *mount = steal_fd(&copy);
+    if ((r = enter_host(base)) < 0)
+        return job_fail(result, r, "cannot go back to the host: %s", strerror(-r));
     if (attempt->user_namespace < 0)
         return 0;
     gid_t gid;

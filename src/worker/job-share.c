@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mounting a volume that is mounted in a silo at its prefix on the host, too; or unmounting it there. */
+/* Putting a volume that is mounted in a silo on the stage, too, to be found at its prefix; or taking it off. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -9,6 +9,7 @@
 #include "util/cleanup.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
+#include "worker/stage.h"
 
 static int clone_mount(const struct job_base *base, const struct job *job, struct job_result *result) {
     _cleanup_close_ int mount = -1;
@@ -26,10 +27,10 @@ static int clone_mount(const struct job_base *base, const struct job *job, struc
 }
 
 void job_share(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
-    const char *path = job->unmount.unc_path;
+    int r;
     if (job->unmount.mount_id == 0) { /* to be taken back */
-        if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
-            job_fail(result, -errno, "cannot unmount %s: %s", path, strerror(errno));
+        if ((r = stage_enter(base)) < 0 || (r = stage_drop_volume(job->unmount.staged)) < 0)
+            job_fail(result, r, "cannot take the volume off the service's stage: %s", strerror(-r));
         return;
     }
     _cleanup_close_ int root = -1;
@@ -40,11 +41,6 @@ void job_share(const struct job_base *base, const struct job *job, struct job_fd
     _cleanup_close_ int tree = clone_mount(base, job, result);
     if (tree < 0)
         return;
-    if (!job->target.host && enter_host(base) < 0) {
-        job_fail(result, -errno, "cannot go back to the host: %s", strerror(errno));
-        return;
-    }
-    _cleanup_close_ int target = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (target < 0 || move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        job_fail(result, -errno, "cannot mount at %s: %s", path, strerror(errno));
+    if ((r = stage_enter(base)) < 0 || (r = stage_put_volume(job->unmount.staged, tree)) < 0)
+        job_fail(result, r, "cannot put the volume on the service's stage: %s", strerror(-r));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Undoing a volume's mounts: in its silo, at its prefix on the host, and the mount point that was made for it. */
+/* Undoing a volume's mounts: in its silo, on the stage, and the mount point that was made for it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -11,6 +11,7 @@
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
+#include "worker/stage.h"
 
 /* Removes a mount point that was made, with the rights of whoever made it. */
 static void remove_made(const struct job_base *base, const struct job_unmount *request, int parent) {
@@ -86,13 +87,22 @@ static void unmount_left_behind(const struct job_base *base, const struct job_un
     }
 }
 
+static void take_off_stage(const struct job_base *base, const struct job_unmount *request, struct job_result *result) {
+    int r = stage_enter(base);
+    if (r == 0)
+        r = stage_drop_volume(request->staged);
+    if (r < 0)
+        job_fail(result, r, "cannot take the volume off the service's stage: %s", strerror(-r));
+    if ((r = enter_host(base)) < 0)
+        job_fail(result, r, "cannot go back to the host: %s", strerror(-r));
+}
+
 void job_unmount(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     const struct job_unmount *request = &job->unmount;
     size_t first = job->target.host ? 0 : 1;
     int parent = fds->n_in > first ? fds->in[first] : -1;
-    if (!request->not_lazy && request->unc_path[0] && umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
-        errno != EINVAL && errno != ENOENT)
-        job_fail(result, -errno, "cannot unmount %s: %s", request->unc_path, strerror(errno));
+    if (!request->not_lazy && request->staged)
+        take_off_stage(base, request, result);
     _cleanup_close_ int root = -1;
     if (!job->target.host && enter_silo(base, &job->target, fds->in[0], &root) < 0) {
         /* the silo is gone and its mounts with it */
@@ -119,9 +129,7 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         if (r < 0 && request->not_lazy)
             return;
     }
-    if (request->not_lazy && request->unc_path[0]) {
-        (void)enter_host(base);
-        (void)umount2(request->unc_path, MNT_DETACH | UMOUNT_NOFOLLOW);
-    }
     remove_made(base, request, parent >= 0 ? parent : found_parent);
+    if (request->not_lazy && request->staged)
+        take_off_stage(base, request, result);
 }

@@ -9,6 +9,7 @@
 #ifndef LINFSP_WORKER_JOB_H
 #define LINFSP_WORKER_JOB_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,10 +29,11 @@ enum job_type {
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
     JOB_DESCRIBE, /* whose the silo is: engine, id, name (describe.c) */
-    JOB_SHARE, /* mount a volume (unmount.mount_id) at its unc_path, too; without mount_id: unmount it there */
+    JOB_SHARE, /* put a volume (unmount.mount_id) on the stage, too; without mount_id: take it off */
     JOB_DEVICE_BIND, /* bind the sockets in a silo's folder (inject.folder) anew; back come both */
     JOB_DEVICE_REMOVE, /* remove a silo's folder (inject.folder) */
     JOB_WAITING, /* who waits uninterruptibly in the kernel (job-waiting.c) */
+    JOB_FOLDER, /* what the MUP wants done to a folder of a silo's /unc */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
 
@@ -52,6 +54,7 @@ struct job_inject {
     char rootfs[WIRE_PATH_MAX]; /* where its root is, before its runtime has made it the root; "": it is */
     bool early; /* its runtime is still at work: only where /dev is a mount already */
     bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
+    uint64_t folder_number; /* of its /unc, which is made */
 };
 
 struct job_mount {
@@ -75,7 +78,6 @@ struct job_mount {
     struct wire_init init;
     char file_system_name[WIRE_NAME_MAX];
     char source[WIRE_SOURCE_MAX];
-    char unc_path[WIRE_PREFIX_MAX + 8]; /* network: where on the host */
 };
 
 /* Which name is to be removed from the parent's fd, and with whose rights. */
@@ -94,8 +96,35 @@ struct job_unmount {
     uint64_t abort_inode; /* of its connection's abort file: numbers of connections are used again; 0: not known */
     uint64_t letters_mount_id; /* the tmpfs over /mnt, to go when it is empty; 0: none */
     char mount_point[WIRE_PATH_MAX]; /* where it was made in the silo */
-    char unc_path[WIRE_PREFIX_MAX + 8]; /* on the host; "": none */
+    uint64_t staged; /* the volume's number when it is on the stage; 0: it is not */
     struct job_made made;
+};
+
+/* What is done to a folder (worker/folder.h). */
+enum folder_action {
+    FOLDER_MAKE, /* make it; at_host: and mount it at the host's /unc. Comes with a file of names to show, returns a
+                    pipe */
+    FOLDER_REOPEN, /* take it up from a service before; names that are not in the file are removed. The same */
+    FOLDER_MOUNT, /* mount the volume on the name, and answer */
+    FOLDER_ATTACH, /* mount the folder `child` on the name, and answer. make_child: as FOLDER_MAKE, first */
+    FOLDER_ANSWER, /* answer with status */
+    FOLDER_SHOW, /* make the name */
+    FOLDER_HIDE, /* unmount what is on the name everywhere, and remove it */
+    FOLDER_SWEEP, /* end all on the stage up to these numbers that are not in the file of names */
+    FOLDER_END, /* end the folder; at_host: and unmount it from the host's /unc */
+};
+
+struct job_folder {
+    enum folder_action action;
+    bool at_host, root_only, make_child, read_only;
+    bool there; /* it is mounted on the stage already: mount it in the walker's own mount namespace */
+    uint64_t folder, child, volume;
+    uint32_t token; /* of those who wait; 0: nobody does */
+    int32_t status; /* 0 or a negative errno, for them */
+    pid_t pid; /* of one of them */
+    uid_t uid;
+    gid_t gid;
+    char name[NAME_MAX + 1];
 };
 
 struct job {
@@ -114,6 +143,7 @@ struct job {
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;
+        struct job_folder folder;
     };
 };
 
@@ -160,13 +190,13 @@ struct job_result {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
             int32_t programs; /* see inject_fuse */
-        } inject;
+        } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;
             uint64_t mount_id;
             uint64_t letters_mount_id;
             uint32_t clones;
-            bool published; /* where it failed: the mount at unc_path was made, and is the service's to undo */
+            bool published; /* where it failed: it is on the stage, and is the service's to take off */
             bool made; /* made_name is to be removed at the end, from the last fd */
             bool made_letters; /* and /mnt with it */
             char made_name[WIRE_COMPONENT_MAX];
@@ -178,13 +208,13 @@ struct job_result {
     };
 };
 
-/* The first packet to a worker, with three descriptors: the service's tmpfs (/run/linfsp), a FUSE node on it, which any
- * user namespace may open, and the inotify instance for folders of programs. */
+/* The first packet to a worker, with descriptors: the service's tmpfs (/run/linfsp), a FUSE node on it, which any user
+ * namespace may open, the inotify instance for folders of programs, and the stage (worker/stage.h). */
 struct job_welcome {
     uint32_t size; /* of struct job */
     pid_t service;
 };
-#define JOB_WELCOME_FDS 3
+#define JOB_WELCOME_FDS 4
 
 /* A file in the service's tmpfs, for a volume's number: what a worker is about to mount (worker/intent.h). */
 #define JOB_INTENT_FILE "journal/intent-%llu"

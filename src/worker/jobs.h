@@ -16,6 +16,7 @@ struct job_base {
     int fuse_device; /* O_PATH of our own node for /dev/fuse, which any user namespace may open */
     int run_dir; /* /run/linfsp, ours */
     int programs; /* the inotify instance for folders of programs (service/programs.h) */
+    int stage; /* the mount namespace (stage.h) */
     int proc_self; /* the worker's own /proc/self, of the host's proc */
     int host_root; /* / */
     int host_mount_namespace;
@@ -33,8 +34,8 @@ struct job_fds {
 typedef void job_function(const struct job_base *base, const struct job *job, struct job_fds *fds,
                           struct job_result *result);
 
-job_function job_backing, job_describe, job_discard, job_eject, job_device_bind, job_device_remove, job_fuse_device,
-    job_inject, job_mount, job_share, job_stand_in, job_unmount, job_waiting;
+job_function job_backing, job_describe, job_discard, job_eject, job_folder, job_device_bind, job_device_remove,
+    job_fuse_device, job_inject, job_mount, job_share, job_stand_in, job_unmount, job_waiting;
 
 /* The function of a job's type; one that fails with -EINVAL for a type that is not known. Never NULL. */
 job_function *job_find(uint32_t type);

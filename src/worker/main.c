@@ -89,6 +89,7 @@ static int be_welcomed(struct job_base *ret_base) {
     ret_base->run_dir = fds[0];
     ret_base->fuse_device = fds[1];
     ret_base->programs = fds[2];
+    ret_base->stage = fds[3];
     return 0;
 }
 

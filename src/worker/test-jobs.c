@@ -33,6 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/stage.h"
 #include "util/cleanup.h"
 #include "util/namespace.h"
 #include "util/paths.h"
@@ -44,7 +45,7 @@
 #define USER 100000 /* whose the user namespace's ids are */
 
 static const char *why_not; /* the machine lacks something: tests are skipped */
-static int program, run_dir, fuse_device, watches;
+static int program, run_dir, fuse_device, watches, stage;
 
 /* ---- a host of our own ------------------------------------------------------------------------------------------- */
 
@@ -97,7 +98,7 @@ static bool make_host(void) {
     close(host);
     for (size_t i = 0; i < ARRAY_SIZE(folders) && changed; i++)
         changed = mkdir(folders[i], 0755) == 0 && mount(&folders[i][1], folders[i], "tmpfs", 0, "mode=0755") == 0;
-    return changed && mkdir("/unc/memfs", 0755) == 0 && mkdir("/unc/memfs/share", 0755) == 0;
+    return changed;
 }
 
 /* What the service lays out below /run/linfsp. */
@@ -114,8 +115,9 @@ static bool make_run_dir(void) {
         return false;
     fuse_device = openat(run_dir, "private/fuse", O_PATH | O_CLOEXEC);
     watches = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    stage = stage_open();
     _cleanup_close_ int fuse = open(LINFSP_RUN_DIR "/private/fuse", O_RDWR | O_CLOEXEC);
-    return fuse >= 0 && watches >= 0;
+    return fuse >= 0 && watches >= 0 && stage >= 0;
 }
 
 static int make_all(void **state) {
@@ -274,7 +276,7 @@ static struct worker worker_start(void) {
 
 static void worker_welcome(const struct worker *worker) {
     const struct job_welcome welcome = {.size = sizeof(struct job), .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage};
     assert_int_equal(socket_send(worker->socket, &welcome, sizeof welcome, fds, JOB_WELCOME_FDS), 0);
 }
 
@@ -327,7 +329,9 @@ static struct job job_for(uint32_t type, const struct container *container) {
 
 static const struct job_result *inject(const struct worker *worker, const struct container *container, bool early) {
     struct job job = job_for(JOB_INJECT, container);
+    static uint64_t folders;
     snprintf(job.inject.folder, sizeof job.inject.folder, FOLDER);
+    job.inject.folder_number = ++folders;
     job.inject.early = early;
     return work(worker, &job, &container->pidfd, 1);
 }
@@ -344,7 +348,7 @@ static void no_work_without_a_welcome(void **state) {
     NEEDS_A_HOST();
     struct worker worker = worker_start();
     struct job_welcome other_version = {.size = sizeof(struct job) + 8, .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage};
     assert_int_equal(socket_send(worker.socket, &other_version, sizeof other_version, fds, JOB_WELCOME_FDS), 0);
     assert_int_equal(worker_end(&worker), 1);
 
@@ -376,7 +380,7 @@ static void inject_and_eject(void **state) {
     assert_false(result->inject.nested || result->spent);
     assert_true(result->inject.programs > 0);
     assert_mounted(&container, "/dev/linfsp", " ro,nosuid,nodev");
-    assert_mounted(&container, "/dev/linfsp/unc", " - tmpfs unc ");
+    assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
     assert_true(exists_in(&container, "unc") && exists_in(&container, "dev/fuse"));
     assert_true(exists_in(&container, "usr/bin/fusermount3"));
     assert_not_mounted(NULL, "/dev/linfsp");
@@ -570,29 +574,52 @@ static void an_unmount_of_something_else(void **state) {
     container_end(&container);
 }
 
+/* A process whose mount table is the stage's. */
+static struct container stage_view(void) {
+    struct container view = {.pid = fork(), .pidfd = -1};
+    if (view.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (setns(stage, CLONE_NEWNS) == 0)
+            raise(SIGSTOP);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(view.pid, &status, WUNTRACED), view.pid);
+    assert_true(WIFSTOPPED(status));
+    return view;
+}
+
+static void stage_view_end(const struct container *view) {
+    kill(view->pid, SIGKILL);
+    assert_int_equal(waitpid(view->pid, NULL, 0), view->pid);
+}
+
 static void a_network_volume(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
+    struct container view = stage_view();
     struct worker worker = worker_new();
     struct job job = disk_for(&container, "z");
     job.mount.network = job.mount.allow_other = true;
-    snprintf(job.mount.unc_path, sizeof job.mount.unc_path, "/unc/memfs/share");
+    job.mount.volume = 7;
     const struct job_result *result = work(&worker, &job, &container.pidfd, 1);
     assert_int_equal(result->error, 0);
-    assert_mounted(NULL, "/unc/memfs/share", "nosuid,nodev,noexec");
+    assert_mounted(&view, "/volumes/7", "nosuid,nodev,noexec");
     assert_mounted(&container, "/mnt/z", " - fuse.TEST test ");
     struct job end = unmount_of(&container, result);
-    snprintf(end.unmount.unc_path, sizeof end.unmount.unc_path, "/unc/memfs/share");
+    end.unmount.staged = 7;
     assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
-    assert_not_mounted(NULL, "/unc/memfs/share");
+    assert_not_mounted(&view, "/volumes/7");
     assert_not_mounted(&container, "/mnt/z");
     assert_int_equal(worker_end(&worker), 0);
     container_end(&container);
+    stage_view_end(&view);
 }
 
 static void a_share_and_back(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
+    struct container view = stage_view();
     struct worker worker = worker_new();
     struct job job = disk_for(&container, "z");
     job.mount.allow_other = true;
@@ -600,15 +627,16 @@ static void a_share_and_back(void **state) {
     int fuse = fds_back[0];
     fds_back[0] = -1;
     share.type = JOB_SHARE;
-    snprintf(share.unmount.unc_path, sizeof share.unmount.unc_path, "/unc/memfs/share");
+    share.unmount.staged = 8;
     assert_int_equal(work(&worker, &share, &container.pidfd, 1)->error, 0);
-    assert_mounted(NULL, "/unc/memfs/share", "nosuid,nodev,noexec");
+    assert_mounted(&view, "/volumes/8", "nosuid,nodev,noexec");
     share.unmount.mount_id = 0;
     assert_int_equal(work(&worker, &share, &container.pidfd, 1)->error, 0);
-    assert_not_mounted(NULL, "/unc/memfs/share");
+    assert_not_mounted(&view, "/volumes/8");
     close(fuse);
     assert_int_equal(worker_end(&worker), 0);
     container_end(&container);
+    stage_view_end(&view);
 }
 
 static void a_container_that_is_gone(void **state) {

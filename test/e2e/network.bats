@@ -40,6 +40,7 @@ teardown() { remove_containers && end_host_memfs; }
 @test "network: the host is not exposed: nosuid, nodev, noexec on /unc" {
     container one busybox
     share one y '\memfs\share'
+    bounded ls /unc/memfs/share && inside one ls /unc/memfs/share
     for place in "$(awk '$5 == "/unc/memfs/share" {print $6}' /proc/self/mountinfo)" \
         "$(awk '$5 ~ /\/unc\/memfs\/share$/ {print $6}' "/proc/$(pid_of one)/mountinfo" | head -n 1)"; do
         has "$place" nosuid nodev noexec || return
@@ -107,7 +108,9 @@ teardown() { remove_containers && end_host_memfs; }
     share one y '\memfs\a'
     share two y '\memfs\b'
     equal "listed on the host" "$(ls /unc/memfs | sort | tr '\n' ' ')" "a b "
-    equal "listed in a container" "$(inside one ls /unc/memfs | sort | tr -d '\r' | tr '\n' ' ')" "a b "
+    equal "listed in a container that serves one" "$(inside one ls /unc/memfs | tr -d '\r' | tr '\n' ' ')" "a "
+    inside one ls /unc/memfs/b
+    equal "listed where it was opened" "$(inside one ls /unc/memfs | sort | tr -d '\r' | tr '\n' ' ')" "a b "
     script_in one 'no mkdir /unc/mine; no mkdir /unc/memfs/mine; no touch /unc/file; no rmdir /unc/memfs/b'
 }
 

@@ -117,8 +117,16 @@ timed() {
 
 # ---- mounts and processes -------------------------------------------------------------------------------------------------
 
-# The mount table of a process: `mounted_in PID PATH [TYPE]`
+# The mount table of a process: `mounted_in PID PATH [TYPE]`. A share is mounted when somebody goes there, so that is done first.
 mounted_in() {
+    case $2 in
+    /unc/*/* | /dev/linfsp/unc/*/*) timeout 5 stat "/proc/$1/root$2/." >/dev/null 2>&1 || return ;;
+    esac
+    in_table "$@"
+}
+
+# The same without going there.
+in_table() { # PID PATH [TYPE]
     awk -v path="$2" -v type="${3:-}" '
         $5 == path { for (i = 7; i < NF && $i != "-"; i++); if (type == "" || $(i + 1) == type) found = 1 }
         END { exit !found }' "/proc/$1/mountinfo" 2>/dev/null

@@ -7,7 +7,7 @@
 # The numbers of all FUSE connections, through a mount of fusectl that only we see; without those that only others see.
 fuse_connections() {
     unshare --mount sh -c 'mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null; ls /sys/fs/fuse/connections' |
-        grep -vxFf <(connections_of_others)
+        { grep -vxFf <(connections_of_others) || true; }
 }
 
 # Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/folder.h"
+
+#include <fcntl.h>
+#include <linux/auto_fs.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "service/journal.h"
+#include "service/lane.h"
+#include "service/mup.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/volume.h"
+#include "service/worker.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "util/process.h"
+
+#define PACKETS_PER_TURN 16
+
+static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
+
+static void make_place(char *ret_place, size_t size, uint64_t silo, const char *path) {
+    snprintf(ret_place, size, "%llu:%s", (unsigned long long)silo, path);
+}
+
+struct folder *folder_find(struct service *service, uint64_t id) {
+    struct folder *folder;
+    HASH_FIND(hash, service->folders, &id, sizeof id, folder);
+    return folder;
+}
+
+struct folder *folder_at(struct service *service, uint64_t silo, const char *path) {
+    struct folder *folder;
+    char place[sizeof folder->place];
+    make_place(place, sizeof place, silo, path);
+    HASH_FIND(by_place, service->folder_places, place, strlen(place), folder);
+    return folder;
+}
+
+struct name *folder_name(struct folder *folder, const char *text) {
+    struct name *name;
+    HASH_FIND(hash, folder->names, text, strlen(text), name);
+    return name;
+}
+
+static struct name *name_find(struct service *service, uint64_t id) {
+    struct name *name;
+    HASH_FIND(by_id, service->names, &id, sizeof id, name);
+    return name;
+}
+
+static struct folder *enter_folder(struct service *service, struct silo *silo, uint64_t id, const char *path) {
+    struct folder *folder = calloc(1, sizeof *folder);
+    if (!folder)
+        return NULL;
+    folder->service = service;
+    folder->id = id;
+    folder->silo = silo->number;
+    folder->pipe = -1;
+    snprintf(folder->path, sizeof folder->path, "%s", path);
+    make_place(folder->place, sizeof folder->place, folder->silo, path);
+    HASH_ADD(hash, service->folders, id, sizeof folder->id, folder);
+    HASH_ADD(by_place, service->folder_places, place, strlen(folder->place), folder);
+    list_append(&silo->folder_list, &folder->of_silo);
+    silo->folders++;
+    return folder;
+}
+
+struct folder *folder_new(struct service *service, struct silo *silo, const char *path) {
+    if (silo->folders >= FOLDERS_PER_SILO_MAX && !silo->host)
+        return NULL;
+    return enter_folder(service, silo, ++service->next_folder, path);
+}
+
+static struct name *enter_name(struct folder *folder, uint64_t id, const char *text) {
+    struct service *service = folder->service;
+    struct silo *silo = silo_find(service, folder->silo);
+    if (!silo || (silo->names >= NAMES_PER_SILO_MAX && !silo->host))
+        return NULL;
+    struct name *name = calloc(1, sizeof *name + strlen(text) + 1);
+    if (!name)
+        return NULL;
+    name->folder = folder;
+    name->id = id;
+    strcpy(name->text, text);
+    HASH_ADD(by_id, service->names, id, sizeof name->id, name);
+    HASH_ADD(hash, folder->names, text[0], strlen(name->text), name);
+    silo->names++;
+    return name;
+}
+
+static void name_set_volume(struct name *name, struct volume *volume) {
+    list_remove(&name->of_volume);
+    name->volume = volume ? volume->id : 0;
+    if (volume)
+        list_append(&volume->name_list, &name->of_volume);
+}
+
+/* Volume: what was mounted on it; it may have been the last. */
+static void name_free(struct name *name) {
+    struct service *service = name->folder->service;
+    struct silo *silo = silo_find(service, name->folder->silo);
+    struct volume *volume = name->volume ? volume_find(service, name->volume) : NULL;
+    if (silo)
+        silo->names--;
+    HASH_DELETE(by_id, service->names, name);
+    HASH_DELETE(hash, name->folder->names, name);
+    list_remove(&name->of_volume);
+    journal_drop_name(name);
+    free(name);
+    if (volume && list_empty(&volume->name_list))
+        volume_withdrawn(volume);
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+
+static struct job make_job(const struct folder *folder, enum folder_action action, const char *text) {
+    struct job job = {.type = JOB_FOLDER};
+    const struct silo *silo = silo_find(folder->service, folder->silo);
+    job.target.host = true; /* it works on the stage */
+    job.folder.action = action;
+    job.folder.folder = folder->id;
+    job.folder.root_only = silo && silo->host;
+    snprintf(job.folder.name, sizeof job.folder.name, "%s", text);
+    return job;
+}
+
+static struct lane lane_of(const struct folder *folder, uid_t uid, enum lane_kind kind) {
+    const struct silo *silo = silo_find(folder->service, folder->silo);
+    return silo ? silo_lane(silo, uid, kind) : (struct lane){.silo = folder->silo, .kind = kind};
+}
+
+static int submit(struct folder *folder, const struct job *job, int fd, struct lane lane, job_done done, uint64_t key) {
+    struct service *service = folder->service;
+    return workers_submit(service->workers, job, &fd, fd >= 0, lane, done, service, key);
+}
+
+void folder_answer(struct folder *folder, const struct walk *walk, int status) {
+    struct job job = make_job(folder, FOLDER_ANSWER, "");
+    job.folder.token = walk->token;
+    job.folder.status = status;
+    int r = submit(folder, &job, -1, lane_of(folder, walk->uid, LANE_UNMOUNTS), done_nothing, 0);
+    if (r < 0)
+        log_warning("process %d waits for /unc/%s: %s", walk->pid, folder->path, strerror(-r));
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------- */
+
+static void folder_end(struct folder *folder);
+
+static void folder_use(struct folder *folder) {
+    if (folder->kept.next)
+        folder->service->n_kept_folders--;
+    list_remove(&folder->kept);
+}
+
+/*
+ * Nothing leads to the folder any more. A container may have been given it (-v /unc/nas:/media): it is to find there
+ * what is served later. So the host's folders are kept, the latest of them.
+ */
+static void folder_keep(struct folder *folder) {
+    struct service *service = folder->service;
+    const struct silo *silo = silo_find(service, folder->silo);
+    if (!silo || !silo->host) {
+        folder_end(folder);
+        return;
+    }
+    folder_use(folder);
+    list_append(&service->kept_folders, &folder->kept);
+    if (++service->n_kept_folders > FOLDERS_KEPT_MAX)
+        folder_end(list_element(service->kept_folders.next, struct folder, kept));
+}
+
+static void on_hidden(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct name *name = name_find(context, key);
+    if (!name)
+        return;
+    if (result->error < 0)
+        log_warning("/unc/%s/%s: %s", name->folder->path, name->text, result->message);
+    struct service *service = context;
+    struct folder *folder = name->folder;
+    uint64_t id = folder->id, child_id = name->child;
+    struct walk walk = name->walk;
+    bool waits = name->waits, again = name->show_again;
+    char text[NAME_MAX + 1];
+    snprintf(text, sizeof text, "%s", name->text);
+    struct folder *child = child_id ? folder_find(service, child_id) : NULL;
+    if (child && !child->names)
+        folder_keep(child);
+    name_free(name); /* which may end a volume, and with the last volume of a dead silo its folders */
+    if (!(folder = folder_find(service, id)))
+        return;
+    if (again)
+        mup_show(folder, text);
+    if (waits)
+        mup_walk(folder, text, &walk);
+    mup_tidy(folder);
+}
+
+void name_hide(struct name *name) {
+    if (name->state == NAME_HIDING)
+        return;
+    name->listed = false;
+    if (name->state == NAME_OPENING) {
+        name->hide_wanted = true;
+        return;
+    }
+    name->state = NAME_HIDING;
+    struct folder *folder = name->folder;
+    struct job job = make_job(folder, FOLDER_HIDE, name->text);
+    int r = submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), on_hidden, name->id);
+    if (r < 0) {
+        log_warning("/unc/%s/%s cannot be unmounted: %s", folder->path, name->text, strerror(-r));
+        if (name->waits)
+            folder_answer(folder, &name->walk, -EIO);
+        name_free(name);
+    }
+}
+
+void folder_show(struct folder *folder, const char *text, struct volume *volume) {
+    struct name *name = folder_name(folder, text);
+    if (name) {
+        name->show_again = name->state == NAME_HIDING || name->hide_wanted;
+        name->listed = !name->show_again;
+        return;
+    }
+    if (!(name = enter_name(folder, ++folder->service->next_name, text)))
+        return;
+    name->listed = true;
+    name_set_volume(name, volume);
+    struct job job = make_job(folder, FOLDER_SHOW, text);
+    if (folder->live)
+        (void)submit(folder, &job, -1, lane_of(folder, 0, LANE_MOUNTS), done_nothing, 0);
+}
+
+/* Somebody there waits, and it is not known what became of the mount. */
+static void on_open_lost(struct name *name, const struct job_result *result) {
+    log_warning("/unc/%s/%s could not be mounted: %s", name->folder->path, name->text, result->message);
+    if (result->unanswered && !name->waits)
+        folder_answer(name->folder, &name->walk, result->error);
+}
+
+static void on_opened(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct name *name = name_find(service, key);
+    struct folder *child = name && name->child ? folder_find(service, name->child) : NULL;
+    if (n_fds && (!child || folder_take(child, fds[0]) < 0))
+        close(fds[0]);
+    if (child && result->unanswered)
+        child->uncertain = true;
+    if (!name)
+        return;
+    if (result->error < 0)
+        on_open_lost(name, result);
+    name->state = NAME_OPEN;
+    if (!name->since && result->error < 0) {
+        name->show_again = name->listed;
+        name->hide_wanted = true;
+    } else if (!name->since) {
+        name->since = clock_now_realtime();
+        journal_put_name(name);
+    }
+    if (name->hide_wanted) {
+        name_hide(name);
+    } else if (name->waits) {
+        struct walk walk = name->walk;
+        name->waits = false;
+        mup_walk(name->folder, name->text, &walk);
+    }
+}
+
+/* The folder below, which is made if need be. */
+static struct folder *get_child(struct folder *folder, const char *text) {
+    struct service *service = folder->service;
+    struct silo *silo = silo_find(service, folder->silo);
+    char path[PREFIX_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s%s%s", folder->path, folder->path[0] ? "/" : "", text) >= sizeof path)
+        return NULL;
+    struct folder *child = folder_at(service, folder->silo, path);
+    return child || !silo ? child : folder_new(service, silo, path);
+}
+
+/* A file with the names of the folder. */
+static int list_names(const struct folder *folder) {
+    int fd = memfd_create("linfsp-names", MFD_CLOEXEC);
+    _cleanup_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
+    if (!file)
+        return -errno;
+    for (const struct name *name = folder->names; name; name = name->hash.next)
+        if (name->state != NAME_HIDING)
+            fwrite(name->text, 1, strlen(name->text) + 1, file);
+    if (fflush(file) != 0)
+        return -errno;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return copy < 0 ? -errno : copy;
+}
+
+int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
+                bool read_only) {
+    struct name *name = folder_name(folder, text);
+    struct folder *child = volume ? NULL : get_child(folder, text);
+    if (!name)
+        name = volume || child ? enter_name(folder, ++folder->service->next_name, text) : NULL;
+    if (!name || (!volume && !child))
+        return -EDQUOT;
+    if (name->state == NAME_OPENING || name->state == NAME_HIDING) {
+        name->walk = *walk;
+        name->waits = true;
+        return 0;
+    }
+    struct job job = make_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
+    _cleanup_close_ int names = -1;
+    job.folder.there = name->state == NAME_OPEN;
+    job.folder.token = walk->token;
+    job.folder.pid = walk->pid;
+    job.folder.uid = walk->uid;
+    job.folder.gid = walk->gid;
+    job.folder.read_only = read_only;
+    if (volume) {
+        job.folder.volume = volume->id;
+    } else {
+        if (!child->live)
+            mup_list(child);
+        folder_use(child);
+        job.folder.child = child->id;
+        job.folder.make_child = !child->live;
+        names = child->live ? -1 : list_names(child);
+    }
+    name->state = NAME_OPENING;
+    name->walk = *walk;
+    name_set_volume(name, volume);
+    name->child = child ? child->id : 0;
+    name->uid = name->since ? name->uid : walk->uid;
+    journal_put_name(name);
+    int r = submit(folder, &job, names, lane_of(folder, walk->uid, LANE_MOUNTS), on_opened, name->id);
+    if (r < 0) {
+        name->state = name->since ? NAME_OPEN : NAME_SHOWN;
+        name_hide(name);
+    }
+    return r;
+}
+
+/* ---- a folder's life ------------------------------------------------------------------------------------------- */
+
+/* Returns 0 where there is no more. */
+static int take_packet(struct folder *folder, int fd) {
+    struct autofs_v5_packet packet;
+    ssize_t size = read(fd, &packet, sizeof packet);
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if (size == 0)
+        return -EPIPE; /* its end was ours */
+    if (size != sizeof packet || packet.hdr.type != autofs_ptype_missing_indirect || packet.len > NAME_MAX)
+        return -EPROTO;
+    struct walk walk = {.token = packet.wait_queue_token,
+                        .pid = (pid_t)packet.pid,
+                        .process = (pid_t)packet.tgid,
+                        .uid = packet.uid,
+                        .gid = packet.gid};
+    packet.name[packet.len] = 0;
+    mup_walk(folder, packet.name, &walk);
+    return 1;
+}
+
+static int on_pipe(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct folder *folder = userdata;
+    int r = 1;
+    for (int i = 0; i < PACKETS_PER_TURN && r > 0; i++)
+        r = take_packet(folder, fd);
+    if (r < 0) {
+        if (r != -EPIPE)
+            log_warning("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, strerror(-r));
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    return 0;
+}
+
+int folder_take(struct folder *folder, int pipe) {
+    int r = sd_event_add_io(folder->service->event, &folder->io, pipe, EPOLLIN, on_pipe, folder);
+    if (r < 0)
+        return r;
+    folder->pipe = pipe;
+    folder->live = true;
+    journal_put_folder(folder);
+    return 0;
+}
+
+static void folder_free(struct folder *folder) {
+    struct service *service = folder->service;
+    struct silo *silo = silo_find(service, folder->silo);
+    while (folder->names) /* one that goes may take others along */
+        name_free(folder->names);
+    if (silo)
+        silo->folders--;
+    folder_use(folder);
+    list_remove(&folder->of_silo);
+    HASH_DELETE(hash, service->folders, folder);
+    HASH_DELETE(by_place, service->folder_places, folder);
+    sd_event_source_disable_unref(folder->io);
+    close_fd(&folder->pipe);
+    free(folder);
+}
+
+static void folder_end(struct folder *folder) {
+    struct job job = make_job(folder, FOLDER_END, "");
+    journal_drop_folder(folder);
+    if (folder->live || folder->restored || folder->uncertain)
+        (void)submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), done_nothing, 0);
+    folder_free(folder);
+}
+
+void folders_end(struct silo *silo) {
+    struct folder *folder, *next;
+    list_for_each_safe (folder, next, &silo->folder_list, of_silo)
+        folder_end(folder);
+}
+
+/* ---- start and stop -------------------------------------------------------------------------------------------- */
+
+static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct folder *folder = folder_find(service, key);
+    if (n_fds && (!folder || result->error < 0 || folder_take(folder, fds[0]) < 0))
+        close(fds[0]);
+    if (folder && result->error < 0)
+        log_error("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, result->message);
+    if (folder && folder == service->host_folder) {
+        service->host_folder_state = result->error;
+        service_host_is_bound(service);
+    }
+}
+
+/* Forgets the names of what has ended while no service ran: that may leave a folder empty, whose name goes, too. */
+static void forget_unwanted(struct service *service) {
+    struct folder *folder, *next;
+    for (bool again = true; again;) {
+        again = false;
+        HASH_ITER (hash, service->folders, folder, next) {
+            struct name *name = folder->restored ? mup_unwanted(folder) : NULL;
+            if (name) {
+                name_free(name);
+                folder_keep(folder);
+                again = true;
+                break; /* it may have gone */
+            }
+        }
+    }
+}
+
+static int take_up(struct folder *folder) {
+    struct job job = make_job(folder, folder->restored ? FOLDER_REOPEN : FOLDER_MAKE, "");
+    mup_list(folder);
+    _cleanup_close_ int names = list_names(folder);
+    job.folder.at_host = folder == folder->service->host_folder;
+    return submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
+}
+
+/* What is on the stage and nobody's: of silos and volumes that ended while no service ran. */
+static void sweep(struct service *service) {
+    struct job job = {.type = JOB_FOLDER, .target = {.host = true}};
+    int fd = memfd_create("linfsp-stage", MFD_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
+    struct volume *volume, *next_volume;
+    struct folder *folder, *next;
+    if (!file)
+        return;
+    HASH_ITER (hash, service->volumes, volume, next_volume)
+        fprintf(file, "volumes/%llu%c", (unsigned long long)volume->id, 0);
+    HASH_ITER (hash, service->folders, folder, next)
+        fprintf(file, "folders/%llu%c", (unsigned long long)folder->id, 0);
+    job.folder.action = FOLDER_SWEEP;
+    job.folder.folder = service->next_folder;
+    job.folder.volume = service->next_volume;
+    if (fflush(file) == 0)
+        (void)workers_submit(service->workers, &job, &fd, 1, silo_lane(service->host, 0, LANE_UNMOUNTS), done_nothing,
+                             service, 0);
+    (void)fclose(file);
+}
+
+int folders_start(struct service *service) {
+    struct folder *folder, *next;
+    uint64_t host = service->host->number;
+    int r = 0;
+    service->host_folder = folder_at(service, host, "");
+    if (!service->host_folder)
+        service->host_folder = folder_new(service, service->host, "");
+    if (!service->host_folder)
+        return -ENOMEM;
+    service->host_folder_state = 1;
+    forget_unwanted(service);
+    sweep(service);
+    HASH_ITER (hash, service->folders, folder, next)
+        if ((folder->restored || folder == service->host_folder) && (r = take_up(folder)) < 0)
+            return r;
+    return 0;
+}
+
+int folders_are_starting(const struct service *service) {
+    return service->host_folder_state;
+}
+
+static void on_stopped(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    service->host_folder_state = 0;
+    service->hooks.silo_gone(service);
+}
+
+void folders_stop(struct service *service) {
+    struct folder *folder = service->host_folder;
+    service->host_folder = NULL;
+    if (!folder)
+        return;
+    struct job job = make_job(folder, FOLDER_END, "");
+    job.folder.at_host = true;
+    service->host_folder_state = 1;
+    if (submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), on_stopped, 0) < 0)
+        service->host_folder_state = 0;
+}
+
+bool folders_are_stopped(const struct service *service) {
+    return service->host_folder_state != 1;
+}
+
+void folders_free(struct service *service) {
+    struct folder *folder, *next;
+    HASH_ITER (hash, service->folders, folder, next)
+        folder_free(folder);
+}
+
+/* ---- from the journal ------------------------------------------------------------------------------------------ */
+
+int folder_restore(struct service *service, uint64_t id, const struct folder_record *record) {
+    struct silo *silo = silo_find(service, record->silo);
+    bool known = folder_at(service, record->silo, record->path) != NULL;
+    struct folder *folder = silo && !known ? enter_folder(service, silo, id, record->path) : NULL;
+    if (id > service->next_folder)
+        service->next_folder = id;
+    if (!folder)
+        return silo ? -EEXIST : -ESRCH;
+    folder->restored = true;
+    return 0;
+}
+
+int name_restore(struct service *service, uint64_t id, const struct name_record *record) {
+    struct folder *folder = folder_find(service, record->folder);
+    struct volume *volume = record->volume ? volume_find(service, record->volume) : NULL;
+    if (id > service->next_name)
+        service->next_name = id;
+    if (!folder || (record->volume && !volume) || (record->child && !folder_find(service, record->child)))
+        return -ESRCH;
+    struct name *name = enter_name(folder, id, record->text);
+    if (!name)
+        return -ENOMEM;
+    name->state = NAME_OPEN;
+    name->child = record->child;
+    name->since = record->since;
+    name->uid = record->uid;
+    name_set_volume(name, volume);
+    return 0;
+}

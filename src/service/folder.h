@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The folders of silos' /unc, and the names in them.
+ *
+ * A folder is an autofs file system of one level (worker/folder.h). Each silo has one for /unc, and one for each
+ * \server that somebody there went to. A folder is known to the service by its number. It has a name for each thing
+ * that is shown or open in it:
+ *
+ *     SHOWN      it is listed, and nothing is mounted on it
+ *     OPENING    a worker mounts a volume, or the folder below, on it
+ *     OPEN       that is mounted
+ *     HIDING     a worker unmounts it everywhere, and removes it
+ *
+ * All that touches a folder is done by workers: a silo can hold its own folders' locks for as long as it likes.
+ */
+#ifndef LINFSP_SERVICE_FOLDER_H
+#define LINFSP_SERVICE_FOLDER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+#include <uthash.h>
+
+#include "util/list.h"
+#include "wire/prefix.h"
+
+struct service;
+struct silo;
+struct volume;
+
+#define FOLDERS_PER_SILO_MAX 256
+#define FOLDERS_KEPT_MAX 1024 /* of the host */
+#define NAMES_PER_SILO_MAX 4096 /* of one silo, shown or open */
+
+/* Somebody waits at a name. */
+struct walk {
+    uint32_t token;
+    pid_t pid, process; /* of the thread, and its process */
+    uid_t uid;
+    gid_t gid;
+};
+
+enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_HIDING };
+
+struct name {
+    struct folder *folder;
+    uint64_t id; /* key */
+    UT_hash_handle by_id;
+    UT_hash_handle hash; /* of its folder, by text */
+    struct list_node of_volume;
+    enum name_state state;
+    bool listed; /* it stays when it is not open */
+    bool hide_wanted; /* OPENING: it is to be hidden after that */
+    bool show_again; /* it is to be shown after it was hidden */
+    bool waits; /* OPENING, HIDING: `walk` is to be looked at after that */
+    struct walk walk; /* OPENING: whom the worker answers; or see waits */
+    uint64_t volume, child; /* what is, or is to be, mounted: one of the two; both 0: nothing */
+    uint64_t since; /* OPEN: ns since the epoch */
+    uid_t uid; /* OPEN: who went there first */
+    char text[]; /* key */
+};
+
+struct folder {
+    struct service *service;
+    uint64_t id; /* key */
+    UT_hash_handle hash;
+    UT_hash_handle by_place;
+    uint64_t silo; /* its number */
+    struct list_node of_silo;
+    bool live; /* it is there, and its pipe is open */
+    struct list_node kept; /* of the service: it is in no folder above, and may be in use elsewhere */
+    bool uncertain; /* a worker that was to make it was lost */
+    bool restored; /* the service before this one made it */
+    int pipe;
+    sd_event_source *io;
+    struct name *names; /* hash */
+    char place[24 + PREFIX_MAX]; /* key: silo and path */
+    char path[PREFIX_MAX]; /* "" for /unc itself */
+};
+
+struct folder *folder_find(struct service *service, uint64_t id);
+struct folder *folder_at(struct service *service, uint64_t silo, const char *path);
+/* Enters a new folder into the tables; folder_take makes it live. */
+struct folder *folder_new(struct service *service, struct silo *silo, const char *path);
+/* Its pipe: taken over, and closed with it. */
+int folder_take(struct folder *folder, int pipe);
+struct name *folder_name(struct folder *folder, const char *text);
+
+/* The name is listed from now on. volume: 0 where it is a folder. */
+void folder_show(struct folder *folder, const char *text, struct volume *volume);
+/* Has the volume, or else the folder of that path, mounted on the name, for this walk. */
+int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
+                bool read_only);
+/* Lets a walk go on, with an error when status is not 0. */
+void folder_answer(struct folder *folder, const struct walk *walk, int status);
+/* Unmounts what is on the name, everywhere, and removes it. */
+void name_hide(struct name *name);
+
+/* The silo has ended: so do its folders. */
+void folders_end(struct silo *silo);
+/* The host's /unc: made, or taken up from the service before. Then all that was restored is taken up. */
+int folders_start(struct service *service);
+/* Whether the host's /unc is there: 0; 1 when it is being made; a negative errno when it cannot be. */
+int folders_are_starting(const struct service *service);
+/* Takes /unc off the host. folders_are_stopped says when that is done. */
+void folders_stop(struct service *service);
+bool folders_are_stopped(const struct service *service);
+void folders_free(struct service *service);
+
+/* From the journal. */
+struct folder_record {
+    uint64_t silo;
+    char path[PREFIX_MAX];
+};
+struct name_record {
+    uint64_t folder, volume, child, since;
+    uid_t uid;
+    char text[NAME_MAX + 1];
+};
+int folder_restore(struct service *service, uint64_t id, const struct folder_record *record);
+int name_restore(struct service *service, uint64_t id, const struct name_record *record);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/mup.h"
+
+#include <string.h>
+
+#include "service/event.h"
+#include "service/permission.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/unc.h"
+#include "service/volume.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/process.h"
+
+/* ---- providers ------------------------------------------------------------------------------------------------- */
+
+/* Returns 1 with the answer, 0 when it knows nothing of that path, or a negative errno to refuse it. */
+typedef int provider(const struct mup_question *question, struct mup_answer *ret_answer);
+
+/* Whose process it is. A container may have been given a folder of another's /unc (-v /unc/nas:/media). NULL: that
+ * cannot be told. */
+static const struct silo *walker_of(const struct mup_question *question) {
+    const struct silo *silo = silo_of_process(question->service, question->walk->process);
+    if (silo || !question->silo->host)
+        return silo ? silo : question->silo;
+    uint64_t device, inode;
+    struct service *service = question->service;
+    bool of_host = process_root(question->walk->process, &device, &inode) == 0 && device == service->host_root_device &&
+                   inode == service->host_root_inode;
+    return of_host ? question->silo : NULL;
+}
+
+static int may_open(const struct mup_question *question, const struct volume *volume, bool *ret_read_only) {
+    const struct silo *walker = walker_of(question), *server = silo_find(volume->service, volume->silo);
+    char message[WIRE_TEXT_MAX] = "it is not known which container the process is in";
+    int r = walker && server ? permission_open(walker, question->walk->uid, server, volume->prefix, ret_read_only,
+                                               message, sizeof message)
+                             : -EPERM;
+    event_tell(volume->service, &(struct event){.kind = EVENT_OPEN,
+                                                .refused = r < 0,
+                                                .silo = walker ? walker : question->silo,
+                                                .volume = volume,
+                                                .uid = question->walk->uid,
+                                                .pid = question->walk->process,
+                                                .text = r < 0 ? message : NULL});
+    return r < 0 ? -EACCES : 0;
+}
+
+static int ask_table(const struct mup_question *question, struct mup_answer *ret_answer) {
+    struct service *service = question->service;
+    uint64_t number = 0;
+    enum unc_kind kind = unc_find(service->unc, question->path, &number);
+    if (kind == UNC_NOTHING)
+        return 0;
+    if (kind == UNC_FOLDER) {
+        *ret_answer = (struct mup_answer){.kind = MUP_FOLDER};
+        return 1;
+    }
+    const struct volume *volume = volume_find(service, number);
+    if (!volume || !volume->published)
+        return 0;
+    bool read_only = false;
+    int r = may_open(question, volume, &read_only);
+    *ret_answer = (struct mup_answer){.kind = MUP_VOLUME, .volume = number, .read_only = read_only};
+    return r < 0 ? r : 1;
+}
+
+/* A container engine gives a server's folder to containers (-v /unc/nas:/media:rslave) also before somebody serves it,
+ * so that consumers and producers can start in any order. */
+static int ask_for_engine(const struct mup_question *question, struct mup_answer *ret_answer) {
+    static const char *const engines[] = {"dockerd", "containerd", "podman",         "crio",      "conmon", "runc",
+                                          "crun",    "nerdctl",    "systemd-nspawn", "lxc-start", "incusd", "lxd"};
+    char path[64], comm[32] = "";
+    if (!question->silo->host || question->walk->uid != 0 || strchr(question->path, '/'))
+        return 0;
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)question->walk->process);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (!file || fscanf(file, "%31[^\n]", comm) != 1)
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+        if (strcmp(comm, engines[i]) == 0) {
+            *ret_answer = (struct mup_answer){.kind = MUP_FOLDER};
+            return 1;
+        }
+    return 0;
+}
+
+static provider *const providers[] = {ask_table, ask_for_engine};
+
+int mup_ask(const struct mup_question *question, struct mup_answer *ret_answer) {
+    for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
+        int r = providers[i](question, ret_answer);
+        if (r != 0)
+            return r < 0 ? r : 0;
+    }
+    *ret_answer = (struct mup_answer){.kind = MUP_NOTHING};
+    return 0;
+}
+
+/* ---- walks ----------------------------------------------------------------------------------------------------- */
+
+static int join(const struct folder *folder, const char *text, char *ret_path, size_t size) {
+    return (size_t)snprintf(ret_path, size, "%s%s%s", folder->path, folder->path[0] ? "/" : "", text) < size ? 0
+                                                                                                             : -ENOENT;
+}
+
+static int walk_to(struct folder *folder, const char *text, const struct walk *walk) {
+    struct service *service = folder->service;
+    const struct silo *silo = silo_find(service, folder->silo);
+    char path[PREFIX_MAX];
+    int r = silo ? join(folder, text, path, sizeof path) : -ENOENT;
+    if (r < 0)
+        return r;
+    struct mup_question question = {.service = service, .silo = silo, .walk = walk, .path = path};
+    struct mup_answer answer;
+    if ((r = mup_ask(&question, &answer)) < 0)
+        return r;
+    if (answer.kind == MUP_NOTHING)
+        return -ENOENT;
+    struct volume *volume = answer.kind == MUP_VOLUME ? volume_find(service, answer.volume) : NULL;
+    return folder_open(folder, text, walk, volume, answer.read_only);
+}
+
+void mup_walk(struct folder *folder, const char *text, const struct walk *walk) {
+    struct name *name = folder_name(folder, text);
+    if (name && (name->state == NAME_HIDING || name->state == NAME_OPENING)) {
+        name->walk = *walk;
+        name->waits = true;
+        return;
+    }
+    int r = walk_to(folder, text, walk);
+    if (r < 0)
+        folder_answer(folder, walk, r);
+}
+
+/* ---- what is listed -------------------------------------------------------------------------------------------- */
+
+static bool show_name(void *context, const char *text, uint64_t first) {
+    struct folder *folder = context;
+    uint64_t number = 0;
+    char path[PREFIX_MAX];
+    if (join(folder, text, path, sizeof path) < 0)
+        return true;
+    bool share = unc_find(folder->service->unc, path, &number) == UNC_SHARE;
+    struct volume *volume = share ? volume_find(folder->service, number) : NULL;
+    if (!share || (volume && volume->published))
+        folder_show(folder, text, volume);
+    return true;
+}
+
+/* Shows in the folder the name through which the volume is reached, when it is reached through that folder. */
+static void show_volume(struct folder *folder, struct volume *volume) {
+    size_t above = strlen(folder->path);
+    const char *rest = volume->prefix;
+    char text[NAME_MAX + 1];
+    if (above && (strncmp(rest, folder->path, above) != 0 || rest[above] != '/'))
+        return;
+    rest += above + (above > 0);
+    size_t length = strcspn(rest, "/");
+    snprintf(text, sizeof text, "%.*s", (int)length, rest);
+    folder_show(folder, text, rest[length] ? NULL : volume);
+}
+
+void mup_show(struct folder *folder, const char *text) {
+    struct service *service = folder->service;
+    const struct silo *silo = silo_find(service, folder->silo);
+    char path[PREFIX_MAX];
+    uint64_t number = 0;
+    if (silo && !silo->host)
+        mup_list(folder);
+    else if (silo && join(folder, text, path, sizeof path) == 0 && unc_find(service->unc, path, &number) != UNC_NOTHING)
+        (void)show_name(folder, text, number);
+}
+
+void mup_list(struct folder *folder) {
+    const struct silo *silo = silo_find(folder->service, folder->silo);
+    struct volume *volume;
+    if (silo && silo->host)
+        unc_list(folder->service->unc, folder->path, show_name, folder);
+    else if (silo)
+        list_for_each (volume, &silo->volume_list, node)
+            if (volume->published)
+                show_volume(folder, volume);
+}
+
+/* Calls visit for the folder of each level above the volume in that silo's /unc, as far as there are. */
+static void for_each_level(struct volume *volume, struct silo *silo, void (*visit)(struct folder *, struct volume *)) {
+    char path[PREFIX_MAX] = "";
+    for (const char *end = volume->prefix;; end++) {
+        struct folder *folder = folder_at(volume->service, silo->number, path);
+        if (folder)
+            visit(folder, volume);
+        if (!(end = strchr(end, '/')))
+            return;
+        snprintf(path, sizeof path, "%.*s", (int)(end - volume->prefix), volume->prefix);
+    }
+}
+
+static void for_each_viewer(struct volume *volume, void (*visit)(struct folder *, struct volume *)) {
+    struct silo *silo = silo_find(volume->service, volume->silo), *host = volume->service->host;
+    if (host)
+        for_each_level(volume, host, visit);
+    if (silo && silo != host)
+        for_each_level(volume, silo, visit);
+}
+
+void mup_publish(struct volume *volume) {
+    volume->published = true;
+    for_each_viewer(volume, show_volume);
+}
+
+/* ---- what is not there any more -------------------------------------------------------------------------------- */
+
+/* Whether a name that is no volume's leads to something still: on the host, in the table; in a container, which lists
+ * its own only, in the folder below. */
+static bool is_wanted(const struct name *name) {
+    struct folder *folder = name->folder;
+    struct service *service = folder->service;
+    const struct folder *child = name->child ? folder_find(service, name->child) : NULL;
+    const struct silo *silo = silo_find(service, folder->silo);
+    char path[PREFIX_MAX];
+    uint64_t number = 0;
+    if (name->volume || (child && child->names) || !silo || join(folder, name->text, path, sizeof path) < 0)
+        return true;
+    if (silo->host)
+        return unc_find(service->unc, path, &number) != UNC_NOTHING;
+    size_t length = strlen(path);
+    const struct volume *volume;
+    list_for_each (volume, &silo->volume_list, node)
+        if (volume->published && strncmp(volume->prefix, path, length) == 0 && volume->prefix[length] == '/')
+            return true;
+    return false;
+}
+
+struct name *mup_unwanted(const struct folder *folder) {
+    char parent[PREFIX_MAX];
+    if (!folder->path[0] || folder->names)
+        return NULL;
+    snprintf(parent, sizeof parent, "%s", folder->path);
+    char *slash = strrchr(parent, '/');
+    const char *text = folder->path + (slash ? slash + 1 - parent : 0);
+    if (slash)
+        *slash = 0;
+    struct folder *above = folder_at(folder->service, folder->silo, slash ? parent : "");
+    struct name *name = above ? folder_name(above, text) : NULL;
+    return name && name->state != NAME_OPENING && !is_wanted(name) ? name : NULL;
+}
+
+void mup_tidy(struct folder *folder) {
+    struct name *name = mup_unwanted(folder);
+    if (name)
+        name_hide(name);
+}
+
+/* The name through which the volume was reached is hidden when it leads nowhere any more. */
+static void hide_unwanted(struct folder *folder, struct volume *volume) {
+    size_t above = strlen(folder->path);
+    const char *rest = volume->prefix + above + (above > 0);
+    char text[NAME_MAX + 1];
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(rest, "/"), rest);
+    struct name *name = folder_name(folder, text);
+    if (name && !is_wanted(name))
+        name_hide(name);
+}
+
+void mup_withdraw(struct volume *volume) {
+    struct name *name, *next;
+    volume->published = false;
+    list_for_each_safe (name, next, &volume->name_list, of_volume)
+        name_hide(name);
+}
+
+void mup_release(struct volume *volume) {
+    struct name *name, *next;
+    volume->published = false;
+    list_for_each_safe (name, next, &volume->name_list, of_volume) {
+        list_remove(&name->of_volume);
+        name->volume = 0;
+        name_hide(name);
+    }
+    unc_release(volume->service->unc, volume->id);
+    if (volume->prefix[0])
+        for_each_viewer(volume, hide_unwanted);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The MUP (multiple UNC provider): what becomes of a walk to \server\share.
+ *
+ * A process walks to a name below /unc. The kernel holds it and asks the folder's pipe (folder.h). The MUP finds out
+ * what stands there: it asks its providers in order. The table of prefixes (unc.h) is the first. Policy decides whether
+ * this process may open it. Then a worker mounts it in that silo, and the process goes on. Publishing a volume mounts
+ * nothing anywhere.
+ */
+#ifndef LINFSP_SERVICE_MUP_H
+#define LINFSP_SERVICE_MUP_H
+
+#include "service/folder.h"
+
+enum mup_kind { MUP_NOTHING, MUP_FOLDER, MUP_VOLUME };
+
+struct mup_question {
+    struct service *service;
+    const struct silo *silo; /* whose folder it is */
+    const struct walk *walk;
+    const char *path; /* "server/share" */
+};
+
+struct mup_answer {
+    enum mup_kind kind;
+    uint64_t volume;
+    bool read_only;
+};
+
+/* Returns 0 with what stands at the path, as far as the asker may know, or a negative errno for it. */
+int mup_ask(const struct mup_question *question, struct mup_answer *ret_answer);
+
+/* Somebody walked to that name of the folder. */
+void mup_walk(struct folder *folder, const char *text, const struct walk *walk);
+/* Shows what that silo lists in the folder: all of it, or that name. */
+void mup_list(struct folder *folder);
+void mup_show(struct folder *folder, const char *text);
+/* The name of this folder in the one above, when it leads to nothing any more. */
+struct name *mup_unwanted(const struct folder *folder);
+/* The folder may have nothing in it any more. */
+void mup_tidy(struct folder *folder);
+
+/* The volume can be opened from now on: it is shown in its own silo and on the host. */
+void mup_publish(struct volume *volume);
+/* It cannot be opened any more, and is unmounted wherever it was: as long as its name_list is not empty that is not
+ * done, and volume_withdrawn is called then. */
+void mup_withdraw(struct volume *volume);
+/* Gives its prefix back. */
+void mup_release(struct volume *volume);
+
+#endif
