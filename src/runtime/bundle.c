@@ -121,7 +121,75 @@ static int replace(const char *path, const struct stat *old, json_object *config
     return r;
 }
 
-int bundle_add_hook(const char *path, const char *program) {
+/* ---- seccomp --------------------------------------------------------------------------------------------------- */
+
+static bool is_told_of(const char *name) {
+    static const char *const names[] = {"mount", "umount", "umount2"};
+    for (size_t i = 0; name && i < ARRAY_SIZE(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static json_object *find(json_object *object, const char *name) {
+    json_object *member = NULL;
+    return json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, name, &member) ? member
+                                                                                                             : NULL;
+}
+
+/* CAP_SYS_ADMIN in the bounding set. */
+static bool may_mount(json_object *config) {
+    json_object *bounding = find(find(find(config, "process"), "capabilities"), "bounding");
+    for (size_t i = 0; json_object_is_type(bounding, json_type_array) && i < json_object_array_length(bounding); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(bounding, i));
+        if (name && strcmp(name, "CAP_SYS_ADMIN") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What other rules say of these calls goes: a filter may have one word for a call. */
+static void take_names_out(json_object *rules) {
+    for (size_t i = json_object_array_length(rules); i-- > 0;) {
+        json_object *names = find(json_object_array_get_idx(rules, i), "names");
+        if (!json_object_is_type(names, json_type_array))
+            continue;
+        for (size_t n = json_object_array_length(names); n-- > 0;)
+            if (is_told_of(json_object_get_string(json_object_array_get_idx(names, n))))
+                json_object_array_del_idx(names, n, 1);
+        if (json_object_array_length(names) == 0)
+            json_object_array_del_idx(rules, i, 1);
+    }
+}
+
+static int add_notifier(json_object *config, const char *socket) {
+    json_object *linux_part = find(config, "linux");
+    if (!json_object_is_type(linux_part, json_type_object) || may_mount(config))
+        return 0;
+    json_object *filter = member_of(linux_part, "seccomp", json_type_object);
+    if (!filter)
+        return -EBADMSG;
+    if (find(filter, "listenerPath"))
+        return 0;
+    if (!find(filter, "defaultAction"))
+        json_object_object_add(filter, "defaultAction", json_object_new_string("SCMP_ACT_ALLOW"));
+    json_object *rules = member_of(filter, "syscalls", json_type_array);
+    if (!rules)
+        return -EBADMSG;
+    take_names_out(rules);
+    json_object *rule = json_object_new_object(), *names = json_object_new_array();
+    json_object_array_add(names, json_object_new_string("mount"));
+    json_object_array_add(names, json_object_new_string("umount"));
+    json_object_array_add(names, json_object_new_string("umount2"));
+    json_object_object_add(rule, "names", names);
+    json_object_object_add(rule, "action", json_object_new_string("SCMP_ACT_NOTIFY"));
+    json_object_object_add(filter, "listenerPath", json_object_new_string(socket));
+    return json_object_array_add(rules, rule) == 0 ? 1 : -ENOMEM;
+}
+
+/* ---- the file -------------------------------------------------------------------------------------------------- */
+
+static int change(const char *path, int (*add)(json_object *config, const char *text), const char *text_added) {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0)
@@ -131,8 +199,16 @@ int bundle_add_hook(const char *path, const char *program) {
     _cleanup_free_ char *text = NULL;
     _cleanup_json_ json_object *config = NULL;
     int r = read_file(fd, status.st_size, &text);
-    if (r < 0 || (r = parse(text, (size_t)status.st_size, &config)) < 0 || (r = add_hook(config, program)) <= 0)
+    if (r < 0 || (r = parse(text, (size_t)status.st_size, &config)) < 0 || (r = add(config, text_added)) <= 0)
         return r;
     r = replace(path, &status, config);
     return r < 0 ? r : 1;
+}
+
+int bundle_add_hook(const char *path, const char *program) {
+    return change(path, add_hook, program);
+}
+
+int bundle_add_notifier(const char *path, const char *socket) {
+    return change(path, add_notifier, socket);
 }

@@ -13,4 +13,13 @@
  */
 int bundle_add_hook(const char *path, const char *program);
 
+/*
+ * Has mount(2), umount(2) and umount2(2) of the container's processes told to whoever listens at that socket: a rule in
+ * its seccomp filter, which is made where there is none. Not where the container may mount by itself (CAP_SYS_ADMIN in
+ * its bounding set), and not where somebody else listens already.
+ *
+ * Returns 1 (added), 0 (not for this container), or a negative errno, as above.
+ */
+int bundle_add_notifier(const char *path, const char *socket);
+
 #endif

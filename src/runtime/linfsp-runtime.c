@@ -17,6 +17,7 @@
 
 #include "runtime/bundle.h"
 #include "runtime/command-line.h"
+#include "runtime/notify.h"
 #include "util/cleanup.h"
 
 #define SEARCH_PATH                                                                                                    \
@@ -69,26 +70,59 @@ static bool find_linfsp(char *ret_path, size_t size) {
     return (size_t)snprintf(ret_path, size, "%s/linfsp", LINFSP_BINDIR) < size && access(ret_path, X_OK) == 0;
 }
 
-static void add_hook(const struct command_line *command_line) {
+static bool find_config(const struct command_line *command_line, char *ret_path, size_t size) {
+    if (command_line->config)
+        return (size_t)snprintf(ret_path, size, "%s", command_line->config) < size;
+    return (size_t)snprintf(ret_path, size, "%s/config.json", command_line->bundle) < size;
+}
+
+/* What stands in for fusermount3 is put into containers from there. */
+static bool find_helper(const char *linfsp, char *ret_path, size_t size) {
+    const char *slash = strrchr(linfsp, '/');
+    return slash &&
+           (size_t)snprintf(ret_path, size, "%.*s/../lib/linfsp/bin/fusermount3", (int)(slash - linfsp), linfsp) <
+               size &&
+           access(ret_path, X_OK) == 0;
+}
+
+/* The notifier is started first: a filter that nobody listens to would keep the container from starting. */
+static void add_notifier(const char *config, const char *linfsp) {
+    char helper[PATH_MAX], socket[128];
+    const char *wanted = getenv("LINFSP_NOTIFY");
+    if (wanted && strcmp(wanted, "off") == 0)
+        return;
+    int r = find_helper(linfsp, helper, sizeof helper) ? notify_start(helper, socket, sizeof socket) : -ENOENT;
+    if (r < 0) {
+        complain("programs that call mount(2) by themselves are not helped", strerror(-r));
+        return;
+    }
+    r = bundle_add_notifier(config, socket);
+    if (r <= 0)
+        (void)unlink(socket); /* and it ends by itself, since nobody comes */
+    if (r < 0)
+        complain(config, strerror(-r));
+}
+
+static void change_bundle(const struct command_line *command_line) {
     char config[PATH_MAX], linfsp[PATH_MAX];
     if (!find_linfsp(linfsp, sizeof linfsp)) {
         complain("linfsp", "it is not installed; containers start without its hook");
         return;
     }
-    if (command_line->config)
-        snprintf(config, sizeof config, "%s", command_line->config);
-    else if ((size_t)snprintf(config, sizeof config, "%s/config.json", command_line->bundle) >= sizeof config)
+    if (!find_config(command_line, config, sizeof config))
         return;
     int r = bundle_add_hook(config, linfsp);
     if (r < 0)
         complain(config, strerror(-r));
+    else
+        add_notifier(config, linfsp);
 }
 
 int main(int argc, char **argv) {
     char runtime[PATH_MAX];
     struct command_line command_line;
     if (command_line_parse(argc, argv, &command_line) > 0)
-        add_hook(&command_line);
+        change_bundle(&command_line);
     if (!choose_runtime(runtime, sizeof runtime)) {
         complain("runc", "there is no runtime to run: neither runc nor crun is installed");
         return 1;

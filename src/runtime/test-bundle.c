@@ -136,9 +136,53 @@ static void only_plain_files(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+#define RULE "{\"names\":[\"mount\",\"umount\",\"umount2\"],\"action\":\"SCMP_ACT_NOTIFY\"}"
+#define LISTENER "\"listenerPath\":\"/run/s\""
+
+static void the_notifier_is_added(void **state) {
+    static const struct {
+        const char *before, *after;
+    } cases[] = {
+        {"{\"linux\":{}}",
+         "{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" RULE "]," LISTENER "}}}"},
+        {"{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\",\"mount\"],"
+         "\"action\":\"SCMP_ACT_ALLOW\"},{\"names\":[\"umount2\"],\"action\":\"SCMP_ACT_ERRNO\"}]}}}",
+         "{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
+         "\"SCMP_ACT_ALLOW\"}," RULE "]," LISTENER "}}}"},
+        {"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"seccomp\":null}}",
+         "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"seccomp\":{\"defaultAction\":"
+         "\"SCMP_ACT_ALLOW\",\"syscalls\":[" RULE "]," LISTENER "}}}"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        put(cases[i].before);
+        assert_int_equal(bundle_add_notifier(path, "/run/s"), 1);
+        assert_holds(cases[i].after);
+        assert_int_equal(bundle_add_notifier(path, "/run/t"), 0); /* somebody listens already */
+        assert_holds(cases[i].after);
+    }
+}
+
+static void the_notifier_is_not_for_every_container(void **state) {
+    static const char *const texts[] = {
+        "{}",
+        "{\"linux\":null}",
+        "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_SYS_ADMIN\"]}},\"linux\":{}}",
+        "{\"linux\":{\"seccomp\":{\"listenerPath\":\"/other\",\"defaultAction\":\"SCMP_ACT_ERRNO\"}}}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        put(texts[i]);
+        assert_int_equal(bundle_add_notifier(path, "/run/s"), 0);
+        assert_holds(texts[i]);
+    }
+    put("{\"linux\":{\"seccomp\":[]}}");
+    assert_int_equal(bundle_add_notifier(path, "/run/s"), -EBADMSG);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hook_is_added),
+        cmocka_unit_test(the_notifier_is_added),
+        cmocka_unit_test(the_notifier_is_not_for_every_container),
         cmocka_unit_test(once_is_enough),
         cmocka_unit_test(everything_else_stays),
         cmocka_unit_test(the_file_keeps_owner_and_mode),
