@@ -197,6 +197,9 @@ struct linfsp_operations {
     int (*ioctl)(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command, uint64_t argument,
                  uint32_t flags, const void *in, size_t in_size, size_t out_size); /* ioctl */
     int (*syncfs)(linfsp_request *request, uint64_t inode); /* done */
+    /** As getattr, where somebody asks for more than it can say: mask (STATX_*) has STATX_BTIME. Left out, or before
+     * Linux 6.6, statx(2) has no time of creation. */
+    int (*statx)(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null, uint32_t mask); /* statx */
 };
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
@@ -207,6 +210,9 @@ int linfsp_reply_error(linfsp_request *request, int error); /**< error: negative
 int linfsp_reply_done(linfsp_request *request);
 int linfsp_reply_entry(linfsp_request *request, const struct linfsp_entry *entry);
 int linfsp_reply_attributes(linfsp_request *request, const struct stat *attributes, uint64_t timeout);
+/** created: NULL where it is not known. */
+int linfsp_reply_statx(linfsp_request *request, const struct stat *attributes, const struct timespec *created,
+                       uint64_t timeout);
 int linfsp_reply_open(linfsp_request *request, const struct linfsp_file *file);
 int linfsp_reply_create(linfsp_request *request, const struct linfsp_entry *entry, const struct linfsp_file *file);
 int linfsp_reply_data(linfsp_request *request, const void *data, size_t size);

@@ -61,7 +61,8 @@
     FUNCTION(prefix_to_path)                                                                                           \
     FUNCTION(request_kill_suidgid)                                                                                     \
     FUNCTION(notify_names)                                                                                             \
-    FUNCTION(volume_end_reason)
+    FUNCTION(volume_end_reason)                                                                                        \
+    FUNCTION(reply_statx)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -239,6 +240,7 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_request_kill_suidgid (linfsp_loaded_api->request_kill_suidgid)
 #define linfsp_notify_names (linfsp_loaded_api->notify_names)
 #define linfsp_volume_end_reason (linfsp_loaded_api->volume_end_reason)
+#define linfsp_reply_statx (linfsp_loaded_api->reply_statx)
 
 #endif
 #endif

@@ -145,6 +145,41 @@ int linfsp_reply_attributes(linfsp_request *request, const struct stat *attribut
     return send_small(request, 0, sizeof *out);
 }
 
+/* The kernel's, which are those of statx(2). */
+#define SX_BASIC_STATS 0x7ffu
+#define SX_BTIME 0x800u
+
+static struct fuse_sx_time statx_time(const struct timespec *from) {
+    return (struct fuse_sx_time){.tv_sec = from->tv_sec, .tv_nsec = (uint32_t)from->tv_nsec};
+}
+
+int linfsp_reply_statx(linfsp_request *request, const struct stat *attributes, const struct timespec *created,
+                       uint64_t timeout) {
+    if (already_answered(request))
+        return -EALREADY;
+    struct fuse_statx_out *out = &request->answer.statx;
+    *out = (struct fuse_statx_out){.stat = {
+                                       .mask = SX_BASIC_STATS | (created ? SX_BTIME : 0),
+                                       .blksize = (uint32_t)attributes->st_blksize,
+                                       .nlink = (uint32_t)attributes->st_nlink,
+                                       .uid = attributes->st_uid,
+                                       .gid = attributes->st_gid,
+                                       .mode = (uint16_t)attributes->st_mode,
+                                       .ino = attributes->st_ino,
+                                       .size = (uint64_t)attributes->st_size,
+                                       .blocks = (uint64_t)attributes->st_blocks,
+                                       .atime = statx_time(&attributes->st_atim),
+                                       .ctime = statx_time(&attributes->st_ctim),
+                                       .mtime = statx_time(&attributes->st_mtim),
+                                       .rdev_major = major(attributes->st_rdev),
+                                       .rdev_minor = minor(attributes->st_rdev),
+                                   }};
+    if (created)
+        out->stat.btime = statx_time(created);
+    set_timeout(timeout, &out->attr_valid, &out->attr_valid_nsec);
+    return send_small(request, 0, sizeof *out);
+}
+
 int linfsp_reply_open(linfsp_request *request, const struct linfsp_file *file) {
     if (already_answered(request))
         return -EALREADY;

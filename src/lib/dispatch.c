@@ -446,6 +446,15 @@ static int handle_ioctl(struct linfsp_request *request, const void *head, struct
                                      in->out_size);
 }
 
+static int handle_statx(struct linfsp_request *request, const void *head, struct rest rest _unused_) {
+    const struct fuse_statx_in *in = head;
+    struct linfsp_file file = file_of(in->fh, 0);
+    if (!OPERATION(request, statx))
+        return -ENOSYS; /* getattr, from now on */
+    return OPERATION(request, statx)(request, request->inode, in->getattr_flags & FUSE_GETATTR_FH ? &file : NULL,
+                                     in->sx_mask);
+}
+
 static int handle_syncfs(struct linfsp_request *request, const void *head _unused_, struct rest rest _unused_) {
     return OPERATION(request, syncfs) ? OPERATION(request, syncfs)(request, request->inode) : -ENOSYS;
 }
@@ -525,7 +534,7 @@ static const struct operation operations[FUSE_OPCODE_MAX + 1] = {
     [FUSE_COPY_FILE_RANGE] = {"COPY_FILE_RANGE", WITH(copy_file_range_in), handle_copy_file_range},
     [FUSE_SYNCFS] = {"SYNCFS", WITH(syncfs_in), handle_syncfs},
     [FUSE_TMPFILE] = {"TMPFILE", WITH(create_in), handle_tmpfile},
-    [FUSE_STATX] = {"STATX", WITH(statx_in), NULL},
+    [FUSE_STATX] = {"STATX", WITH(statx_in), handle_statx},
     [FUSE_COPY_FILE_RANGE_64] = {"COPY_FILE_RANGE_64", WITH(copy_file_range_in), handle_copy_file_range},
 };
 

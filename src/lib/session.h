@@ -55,6 +55,7 @@ struct fsp_answer {
             struct fuse_open_out open;
         } create;
         struct fuse_attr_out attributes;
+        struct fuse_statx_out statx;
         struct fuse_open_out open;
         struct fuse_write_out written;
         struct fuse_copy_file_range_out copied;

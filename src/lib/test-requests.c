@@ -157,12 +157,27 @@ static void test_defaults(void **state) {
                      0);
     assert_int_equal(ask(FUSE_UNLINK, NULL, 0, "x", 2, &size), -ENOSYS);
     assert_int_equal(ask(FUSE_DESTROY, NULL, 0, NULL, 0, &size), 0);
-    assert_int_equal(ask(FUSE_STATX, &(struct fuse_statx_in){0}, sizeof(struct fuse_statx_in), NULL, 0, &size),
+    assert_int_equal(ask(FUSE_SYNCFS, &(struct fuse_syncfs_in){0}, sizeof(struct fuse_syncfs_in), NULL, 0, &size),
                      -ENOSYS);
     assert_int_equal(ask(FUSE_INIT, &(struct fuse_init_in){0}, sizeof(struct fuse_init_in), NULL, 0, &size), -ENOSYS);
     assert_int_equal(ask(9999, NULL, 0, "whatever", 8, &size), -ENOSYS);
     assert_int_equal(ask(7, NULL, 0, NULL, 0, &size), -ENOSYS);
     assert_int_equal(ask(UINT32_MAX, NULL, 0, NULL, 0, &size), -ENOSYS);
+}
+
+static void test_statx(void **state) {
+    struct fuse_statx_in in = {.getattr_flags = FUSE_GETATTR_FH, .fh = 9, .sx_mask = STATX_BTIME};
+    size_t size;
+    assert_int_equal(ASK(FUSE_STATX, &in, NULL, 0, &size), 0);
+    assert_int_equal(size, sizeof(struct fuse_statx_out));
+    assert_int_equal(BODY(fuse_statx_out)->attr_valid, 1);
+    assert_int_equal(BODY(fuse_statx_out)->attr_valid_nsec, 500000000);
+    assert_int_equal(BODY(fuse_statx_out)->stat.mask, STATX_BASIC_STATS | STATX_BTIME);
+    assert_int_equal(BODY(fuse_statx_out)->stat.ino, 42);
+    assert_int_equal(BODY(fuse_statx_out)->stat.btime.tv_sec, 1234);
+    assert_int_equal(BODY(fuse_statx_out)->stat.btime.tv_nsec, 5678);
+    assert_int_equal(seen.handle, 9);
+    assert_int_equal(seen.set, STATX_BTIME);
 }
 
 static void test_read(void **state) {
@@ -381,18 +396,31 @@ static void test_garbage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_lookup),       TEST(test_errors_out_of_range),
-        TEST(test_bad_names),    TEST(test_rename),
-        TEST(test_symlink),      TEST(test_mknod),
-        TEST(test_attributes),   TEST(test_create),
-        TEST(test_open_enosys),  TEST_NO_OPEN(test_open_enosys_wanted),
-        TEST(test_defaults),     TEST(test_read),
-        TEST(test_write),        TEST(test_directory),
-        TEST(test_xattr),        TEST_NO_OPEN(test_old_setxattr),
-        TEST(test_copy),         TEST(test_ioctl),
-        TEST(test_forget),       TEST(test_truncated),
-        TEST(test_lying_length), TEST(test_extensions_are_left_out),
-        TEST(test_garbage),      TEST_THREADS(test_garbage),
+        TEST(test_statx),
+        TEST(test_lookup),
+        TEST(test_errors_out_of_range),
+        TEST(test_bad_names),
+        TEST(test_rename),
+        TEST(test_symlink),
+        TEST(test_mknod),
+        TEST(test_attributes),
+        TEST(test_create),
+        TEST(test_open_enosys),
+        TEST_NO_OPEN(test_open_enosys_wanted),
+        TEST(test_defaults),
+        TEST(test_read),
+        TEST(test_write),
+        TEST(test_directory),
+        TEST(test_xattr),
+        TEST_NO_OPEN(test_old_setxattr),
+        TEST(test_copy),
+        TEST(test_ioctl),
+        TEST(test_forget),
+        TEST(test_truncated),
+        TEST(test_lying_length),
+        TEST(test_extensions_are_left_out),
+        TEST(test_garbage),
+        TEST_THREADS(test_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
