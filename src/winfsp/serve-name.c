@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "util/cleanup.h"
+#include "winfsp/notify.h"
 #include "winfsp/security.h"
 #include "winfsp/serve.h"
 #include "winfsp/status.h"
@@ -529,11 +530,13 @@ int fsp_serve_rename(linfsp_request *request, uint64_t parent, const char *name,
                                 .to_parent = fsp_node_of(volume, new_parent)};
     if (flags & ~(uint32_t)RENAME_NOREPLACE)
         return -EINVAL;
+    fsp_notifier_rename_begin(volume);
     fsp_lock_exclusive(&volume->names);
     int r = begin_renaming(volume, &renaming, name, new_name);
     if (r == 0)
         r = rename_nodes(volume, &renaming, !(flags & RENAME_NOREPLACE));
     fsp_unlock(&volume->names);
+    fsp_notifier_rename_end(volume);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 

@@ -325,6 +325,7 @@ VOID FSP_ABI FspFileSystemRemoveMountPoint(FSP_FILE_SYSTEM *FileSystem) {
     struct fsp_volume *volume = fsp_volume_of(FileSystem);
     pthread_mutex_lock(&volume->lock);
     if (volume->mounted && !volume->thread) {
+        fsp_notifier_stop(volume);
         linfsp_volume_destroy(volume->mounted);
         volume->mounted = NULL;
     } else if (volume->mounted)
@@ -390,6 +391,7 @@ VOID FSP_ABI FspFileSystemStopDispatcher(FSP_FILE_SYSTEM *FileSystem) {
     fsp_thread_join(thread);
     if (!thread)
         return;
+    fsp_notifier_stop(volume);
     pthread_mutex_lock(&volume->lock);
     linfsp_volume_destroy(volume->mounted);
     volume->mounted = NULL;
