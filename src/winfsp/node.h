@@ -37,7 +37,6 @@ struct fsp_node {
     mode_t special_type; /* of a reparse point that is a FIFO, a device or a socket; 0: it is none */
     dev_t special_device;
     uint64_t link_length; /* bytes of a symbolic link's target */
-    uint64_t created_at; /* FILETIME */
     unsigned modified_count; /* open files that have written */
     uint64_t written_at; /* FILETIME of the last write that no one else's time has replaced; 0: none */
 };

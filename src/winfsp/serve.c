@@ -74,7 +74,6 @@ void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_F
         .st_mtim = unix_time(written),
         .st_ctim = unix_time(changed > node->written_at ? changed : node->written_at),
     };
-    node->created_at = info->CreationTime;
     pthread_mutex_unlock(&node->state);
 }
 
@@ -274,7 +273,7 @@ void fsp_use_end(struct fsp_volume *volume, struct fsp_node *node, struct fsp_us
     fsp_unlock(&volume->names);
 }
 
-static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+static int get_attributes(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool with_creation) {
     struct fsp_volume *volume = fsp_serve_begin(request);
     struct fsp_node *node = fsp_node_of(volume, inode);
     struct stat attributes;
@@ -287,7 +286,19 @@ static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_
     if (!NT_SUCCESS(status))
         return fsp_errno_from_status(status);
     fsp_fill_stat(volume, node, &use.info, &attributes);
-    return linfsp_reply_attributes(request, &attributes, fsp_attributes_timeout(volume, node)), 0;
+    uint64_t timeout = fsp_attributes_timeout(volume, node);
+    if (!with_creation)
+        return linfsp_reply_attributes(request, &attributes, timeout), 0;
+    struct timespec created = unix_time(use.info.CreationTime);
+    return linfsp_reply_statx(request, &attributes, &created, timeout), 0;
+}
+
+static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    return get_attributes(request, inode, file, false);
+}
+
+static int serve_statx(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t mask _unused_) {
+    return get_attributes(request, inode, file, true);
 }
 
 /* ---- the volume ------------------------------------------------------------------------------------------------ */
@@ -323,6 +334,7 @@ const struct linfsp_operations fsp_serve_operations = {
     .lookup = serve_lookup,
     .forget = serve_forget,
     .getattr = serve_getattr,
+    .statx = serve_statx,
     .setattr = fsp_serve_setattr,
     .statfs = serve_statfs,
     .open = fsp_serve_open,

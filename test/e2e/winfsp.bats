@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# File systems written against WinFsp's API, built as their authors would, on the host and in containers.
+load ../helpers/common
+
+setup_file() {
+    file_setup || return
+    mkdir "$LINFSP_STATE/winfsp"
+    export PKG_CONFIG_SYSROOT_DIR=$LINFSP_SYSROOT
+    PKG_CONFIG_PATH=$(dirname "$(find "$LINFSP_STAGE/lib" -name winfsp.pc)")
+    export PKG_CONFIG_PATH
+    build winmemfs -static -- --static --cflags --libs || return
+    build winmemfs-load -DWINFSP_LOAD -- --cflags || return
+    build winmemfs-shared -- --cflags --libs || return
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
+}
+teardown_file() { file_teardown; }
+teardown() {
+    end_host_memfs
+    remove_containers
+}
+
+# Compiles fs/winmemfs: `build NAME [OPTION...] -- OPTION OF pkg-config...`
+build() {
+    local name=$1 options=() flags
+    shift
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    read -ra flags < <(pkg-config "$@" winfsp)
+    gcc -std=gnu11 -O2 -Wall -Wextra -Werror "${options[@]}" -o "$LINFSP_STATE/winfsp/$name" "$LINFSP_ROOT"/fs/winmemfs/*.c "${flags[@]}" -pthread
+}
+
+# In a container, in the background: `start_in [-u USER] NAME PROGRAM ARGUMENT...`
+start_in() {
+    local user=()
+    if [ "$1" = -u ]; then
+        user=(-u "$2")
+        shift 2
+    fi
+    docker cp "$LINFSP_STATE/winfsp/$2" "$(full_name "$1"):/winmemfs" 2>/dev/null
+    docker exec -d "${user[@]}" "$(full_name "$1")" /winmemfs "${@:3}"
+}
+
+# On the host, mounted at $volume when this returns: `[at=FOLDER] start_here ARGUMENT...`
+start_here() {
+    volume=${at:-/mnt/w}
+    said=$BATS_TEST_TMPDIR/said
+    "$LINFSP_STATE/winfsp/winmemfs" "$@" -m "${at:-W:}" >"$said" 2>&1 3>&- &
+    winmemfs_pid=$!
+    echo "$winmemfs_pid" >>"$LINFSP_STATE/memfs.pids"
+    wait_until 5 mounted_here "$volume" || fail "$(cat "$said")"
+}
+
+@test "winfsp: the seed's disk in a stock container, as root and as an ordinary user" {
+    container one busybox
+    start_in one winmemfs -i -F NTFS -m Z:
+    wait_mounted one /mnt/z fuse.NTFS
+    script_in one '
+        echo hello >/mnt/z/File
+        [ "$(cat /mnt/z/fILE)" = hello ]
+        [ "$(ls /mnt/z)" = File ]'
+    not mounted_here /mnt/z
+    container two busybox
+    start_in -u 1000 two winmemfs -i -F NTFS -m Z:
+    wait_mounted two /mnt/z fuse.NTFS
+    script_in -u 1000 two '
+        mkdir /mnt/z/d
+        echo x >/mnt/z/d/f
+        mv /mnt/z/d /mnt/z/E
+        [ "$(ls /mnt/z)" = E ]
+        [ "$(stat -c %u /mnt/z/e/F)" = 1000 ]
+        rm -r /mnt/z/E'
+}
+
+@test "winfsp: the seed's network volume, in the container, on the host and in another container" {
+    container one busybox
+    container two busybox
+    start_in one winmemfs -i -F NTFS -m Y: -u '\memfs\share'
+    wait_mounted one /mnt/y fuse.NTFS
+    inside one sh -c 'echo shared >/mnt/y/file'
+    equal "on the host" "$(bounded cat /unc/memfs/share/file)" shared
+    equal "in the other container" "$(inside two cat /dev/linfsp/unc/memfs/share/file)" shared
+    equal "in its own" "$(inside one cat /dev/linfsp/unc/memfs/share/file)" shared
+    container three busybox
+    start_in three winmemfs -i -F NTFS -u '\memfs\alone'
+    wait_until 5 mounted_here /unc/memfs/alone fuse.NTFS
+}
+
+@test "winfsp: FspLoad finds the library in an image that knows nothing of it" {
+    container debian debian
+    start_in debian winmemfs-load -F NTFS -m Z:
+    wait_mounted debian /mnt/z fuse.NTFS
+    inside debian sh -c 'echo loaded >/mnt/z/f; grep loaded /mnt/z/f'
+    container linked debian
+    start_in linked winmemfs-shared -F NTFS -m Z:
+    wait_mounted linked /mnt/z fuse.NTFS
+}
+
+@test "winfsp: a program that is told to stop ends with 0, and one that is killed leaves nothing" {
+    local at=$BATS_TEST_TMPDIR/volume
+    start_here -F NTFS
+    kill -TERM "$winmemfs_pid"
+    wait "$winmemfs_pid"
+    not mounted_here "$volume"
+    [ ! -e "$volume" ]
+    has "$(cat "$said")" "has been started" "has been stopped"
+    start_here -F NTFS
+    umount "$volume"
+    wait "$winmemfs_pid" # a program whose volume has ended ends
+    start_here -F NTFS
+    kill -KILL "$winmemfs_pid"
+    wait_until 10 not mounted_here "$volume"
+}
+
+@test "winfsp: bad arguments are refused with a reason" {
+    refused "winmemfs: a file system in memory" "has failed to start" -- "$LINFSP_STATE/winfsp/winmemfs" -x
+    refused "c000000d" -- "$LINFSP_STATE/winfsp/winmemfs" -u 'noprefix'
+    refused "c0000033" -- "$LINFSP_STATE/winfsp/winmemfs" -m /no/such/parent/at/all
+    start_here -F NTFS
+    refused "c0000035" -- "$LINFSP_STATE/winfsp/winmemfs" -m W:
+}
+
+# What the API cannot say, by check: hard links, holes, setuid and setgid, 100 ns, names that are not UTF-8, link counts, POSIX ACLs,
+# times of reading; -M 1 keeps what is read and written apart in time.
+cannot=('!file_unlinked_but_open' '!file_o_tmpfile' '!file_many_hands' '!range_over_4_gib' '!range_sparse_blocks' '!range_punch_hole'
+    '!range_zero' '!range_seek' '!range_seek_mapped' '!directory_make_and_remove' '!directory_link_counts' '!directory_names'
+    '!directory_threads' '!rename_across_directories' '!rename_one_file_twice' '!rename_exchange' '!link_hard' '!link_too_many'
+    '!permission_owner' '!permission_setuid_is_cleared' '!permission_root_keeps_setuid' '!permission_setgid_directory'
+    '!permission_setgid_of_foreign_group' '!time_set' '!time_changes' '!time_of_directories' '!time_of_reading' '!xattr_list' '!xattr_trusted'
+    '!xattr_capability_is_cleared' '!acl_*' '!volume_statfs' '!volume_full' '!volume_full_of_nodes' '!volume_holes_take_nothing')
+
+all_that_it_can() { # OUTPUT
+    grep -q '^1\.\.[0-9]' <<<"$1" || fail "posix-check did not run: $1" || return
+    if grep -A 1 '^not ok' <<<"$1"; then
+        return 1
+    fi
+    [ "$(grep -c '^ok' <<<"$1")" -ge 40 ] || fail "too few checks ran: $1"
+}
+
+@test "winfsp: memfs's own checks hold, as far as the API can say it" {
+    start_here -n 100000 -s 100000000
+    all_that_it_can "$(timeout 240 "$LINFSP_STATE/posix-check" --jobs=2 "$volume" "${cannot[@]}" || true)"
+}
+
+@test "winfsp: memfs's own checks hold without regard to case" {
+    start_here -i -n 100000 -s 100000000
+    all_that_it_can "$(timeout 240 "$LINFSP_STATE/posix-check" --jobs=2 --ignore-case "$volume" "${cannot[@]}" '!case_one_file' \
+        '!case_rename' '!case_rename_case_only' '!case_hard_links' || true)"
+}
+
+@test "winfsp: memfs's own checks hold for an ordinary user in a container" {
+    container one busybox
+    start_in -u 1000 one winmemfs -n 100000 -s 100000000 -m Z:
+    wait_mounted one /mnt/z
+    docker cp "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check"
+    all_that_it_can "$(timeout 240 docker exec -u 1000 "$(full_name one)" /posix-check --jobs=2 /mnt/z "${cannot[@]}" '!permission_denied' \
+        '!permission_sticky' '!special_device' || true)"
+}
+
+@test "winfsp: answers that come later, by other threads" {
+    start_here -M 3
+    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+    cp "$BATS_TEST_TMPDIR/data" "$volume/data"
+    cmp "$BATS_TEST_TMPDIR/data" "$volume/data"
+    mkdir "$volume/d"
+    local i jobs
+    for i in 1 2 3 4 5 6 7 8; do
+        dd if="$BATS_TEST_TMPDIR/data" of="$volume/d/$i" bs=32k status=none &
+    done
+    mapfile -t jobs < <(jobs -p | grep -v "^$winmemfs_pid$")
+    wait "${jobs[@]}"
+    equal "files" "$(ls "$volume/d" | wc -l)" 8
+    cmp "$BATS_TEST_TMPDIR/data" "$volume/d/5"
+}
+
+@test "winfsp: named streams, extended attributes, attributes and descriptors are xattrs" {
+    start_here
+    python3 - "$volume/f" <<'PYTHON'
+import os, struct, sys
+path = sys.argv[1]
+open(path, "w").write("main")
+os.setxattr(path, "user.stream", b"in a stream")
+os.setxattr(path, "user.Big", b"x" * 60000)
+os.setxattr(path, "user.ea.name", b"value")
+assert os.getxattr(path, "user.stream") == b"in a stream"
+assert len(os.getxattr(path, "user.Big")) == 60000
+assert os.getxattr(path, "user.ea.NAME") == b"value"
+assert sorted(os.listxattr(path)) == ["user.Big", "user.ea.NAME", "user.stream"], os.listxattr(path)
+assert open(path).read() == "main"
+os.removexattr(path, "user.stream")
+os.removexattr(path, "user.ea.name")
+assert os.listxattr(path) == ["user.Big"]
+for name in "user.stream", "user.ea.none":
+    try:
+        os.getxattr(path, name)
+        raise SystemExit("found " + name)
+    except OSError as error:
+        assert error.errno == 61, error
+try:
+    os.setxattr(path, "user.Big", b"y", os.XATTR_CREATE)
+    raise SystemExit("created again")
+except FileExistsError:
+    pass
+attributes = struct.unpack("<I", os.getxattr(path, "system.ntfs_attrib"))[0]
+assert attributes & 0x20, hex(attributes)
+os.setxattr(path, "system.ntfs_attrib", struct.pack("<I", 0x3))  # READONLY and HIDDEN
+assert os.stat(path).st_mode & 0o222 == 0
+os.chmod(path, 0o644)
+assert struct.unpack("<I", os.getxattr(path, "system.ntfs_attrib"))[0] & 1 == 0
+descriptor = os.getxattr(path, "system.ntfs_acl")
+os.chmod(path, 0o600)
+assert os.stat(path).st_mode & 0o777 == 0o600
+os.setxattr(path, "system.ntfs_acl", descriptor)
+assert os.stat(path).st_mode & 0o777 == 0o644
+try:
+    os.setxattr(path, "system.ntfs_acl", descriptor[:-1])
+    raise SystemExit("half a descriptor was taken")
+except OSError as error:
+    assert error.errno == 22, error
+os.symlink("target", path + ".link")
+assert os.getxattr(path + ".link", "system.ntfs_reparse_data", follow_symlinks=False)[:4] == struct.pack("<I", 0xA000000C)
+os.setxattr(path, "system.ntfs_crtime", struct.pack("<Q", 116444736000000000 + 10**16))
+assert struct.unpack("<Q", os.getxattr(path, "system.ntfs_crtime"))[0] == 116444736000000000 + 10**16
+PYTHON
+    chown 1000 "$volume/f"
+    refused "Operation not permitted" -- setpriv --reuid 1001 --clear-groups python3 -c \
+        'import os, sys; os.setxattr(sys.argv[1], "system.ntfs_attrib", b"\2\0\0\0")' "$volume/f"
+}
+
+@test "winfsp: a file is deleted at once where the volume allows it, else at its last close" {
+    start_here
+    exec 8<>"$volume/f"
+    echo open >&8
+    rm "$volume/f"
+    echo new >"$volume/f"
+    equal "the new one" "$(cat "$volume/f")" new
+    exec 8>&-
+    equal "the new one still" "$(cat "$volume/f")" new
+    kill "$winmemfs_pid"
+    wait "$winmemfs_pid"
+    start_here -L
+    exec 8<>"$volume/f"
+    rm "$volume/f"
+    [ ! -e "$volume/f" ]
+    equal "listing" "$(ls "$volume")" ""
+    refused "busy" -- sh -c 'echo x >"$1"' sh "$volume/f"
+    mkdir "$volume/d"
+    echo x >"$volume/d/g"
+    exec 9<"$volume/d/g"
+    refused "busy" -- mv "$volume/d" "$volume/e"
+    exec 9<&- 8>&-
+    wait_until 2 mv "$volume/d" "$volume/e"
+    wait_until 2 sh -c 'echo x >"$1"' sh "$volume/f"
+}
+
+@test "winfsp: READONLY forbids deleting and writing" {
+    start_here
+    echo x >"$volume/f"
+    python3 -c 'import os, sys; os.setxattr(sys.argv[1], "system.ntfs_attrib", b"\1\0\0\0")' "$volume/f"
+    refused "not permitted" -- rm -f "$volume/f"
+    refused "denied" -- sh -c 'echo y >"$1"' sh "$volume/f"
+    chmod u+w "$volume/f"
+    rm "$volume/f"
+}
+
+@test "winfsp: what a descriptor says beyond mode bits is enforced" {
+    # uid 1000 (S-1-5-1000) may not, everybody else may
+    start_here -S 'O:BAG:BAD:P(D;;FW;;;S-1-5-1000)(A;;FA;;;WD)'
+    refused "denied" -- setpriv --reuid 1000 --clear-groups touch "$volume/f"
+    setpriv --reuid 1001 --clear-groups touch "$volume/f"
+    equal "owner" "$(stat -c %u "$volume/f")" 1001
+}
+
+@test "winfsp: times after writing, and what is set by hand, stay" {
+    start_here
+    echo x >"$volume/f"
+    local before
+    before=$(stat -c %Y "$volume/f")
+    [ "$before" -ge "$(($(date +%s) - 10))" ]
+    touch -d 2001-01-01 "$volume/f"
+    equal "mtime" "$(stat -c %Y "$volume/f")" "$(date -d 2001-01-01 +%s)"
+    exec 8>>"$volume/f"
+    echo y >&8
+    touch -d 2002-02-02 "$volume/f"
+    exec 8>&-
+    sleep 0.2
+    equal "mtime after close" "$(stat -c %Y "$volume/f")" "$(date -d 2002-02-02 +%s)"
+}
+
+@test "winfsp: the time of creation is known" {
+    start_here
+    echo x >"$volume/f"
+    python3 -c 'import os, struct, sys; os.setxattr(sys.argv[1], "system.ntfs_crtime", struct.pack("<Q", 116444736000000000 + 10**16))' "$volume/f"
+    equal "birth" "$(stat -c %W "$volume/f")" 1000000000
+}
+
+@test "winfsp: control codes are ioctls" {
+    start_here
+    echo x >"$volume/f"
+    python3 - "$volume/f" <<'PYTHON'
+import fcntl, sys
+with open(sys.argv[1]) as file:
+    data = bytearray(b"abcdefgh")
+    fcntl.ioctl(file, 3 << 30 | 8 << 16 | 0 << 8 | 0, data)
+    assert data == b"hgfedcba", data
+    try:
+        fcntl.ioctl(file, 3 << 30 | 8 << 16 | 1, data)
+        raise SystemExit("unknown code was taken")
+    except OSError as error:
+        assert error.errno == 25, error
+PYTHON
+}
+
+@test "winfsp: the debug log has a line for each request and response" {
+    start_here -d -1
+    echo x >"$volume/file"
+    kill "$winmemfs_pid"
+    wait "$winmemfs_pid"
+    has "$(cat "$said")" '>>Create "\file"' '<<Create IoStatus=0[2]' '>>Write' 'Length=2' '>>Cleanup' 'SetLastWriteTime' '>>Close'
+}
