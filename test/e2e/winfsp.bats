@@ -12,6 +12,7 @@ setup_file() {
     build winmemfs -static -- --static --cflags --libs || return
     build winmemfs-load -DWINFSP_LOAD -- --cflags || return
     build winmemfs-shared -- --cflags --libs || return
+    build winptfs -D_GNU_SOURCE -static -- --static --cflags --libs || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
 }
 teardown_file() { file_teardown; }
@@ -20,9 +21,9 @@ teardown() {
     remove_containers
 }
 
-# Compiles fs/winmemfs: `build NAME [OPTION...] -- OPTION OF pkg-config...`
+# Compiles fs/winmemfs or fs/winptfs: `build NAME [OPTION...] -- OPTION OF pkg-config...`
 build() {
-    local name=$1 options=() flags
+    local name=$1 options=() flags source=${1%-*}
     shift
     while [ "$1" != -- ]; do
         options+=("$1")
@@ -30,7 +31,7 @@ build() {
     done
     shift
     read -ra flags < <(pkg-config "$@" winfsp)
-    gcc -std=gnu11 -O2 -Wall -Wextra -Werror "${options[@]}" -o "$LINFSP_STATE/winfsp/$name" "$LINFSP_ROOT"/fs/winmemfs/*.c "${flags[@]}" -pthread
+    gcc -std=gnu11 -O2 -Wall -Wextra -Werror "${options[@]}" -o "$LINFSP_STATE/winfsp/$name" "$LINFSP_ROOT/fs/$source"/*.c "${flags[@]}" -pthread
 }
 
 # In a container, in the background: `start_in [-u USER] NAME PROGRAM ARGUMENT...`
@@ -158,6 +159,23 @@ all_that_it_can() { # OUTPUT
     docker cp "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check"
     all_that_it_can "$(timeout 240 docker exec -u 1000 "$(full_name one)" /posix-check --jobs=2 /mnt/z "${cannot[@]}" '!permission_denied' \
         '!permission_sticky' '!special_device' || true)"
+}
+
+@test "winfsp: a folder that is passed through, by paths and directory buffers" {
+    local folder=$BATS_TEST_TMPDIR/folder
+    mkdir "$folder"
+    echo below >"$folder/file"
+    "$LINFSP_STATE/winfsp/winptfs" "$folder" W: >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    echo "$!" >>"$LINFSP_STATE/memfs.pids"
+    wait_until 5 mounted_here /mnt/w fuse.winptfs
+    equal "file" "$(cat /mnt/w/file)" below
+    ln -s file /mnt/w/link
+    equal "link" "$(readlink "$folder/link")" file
+    echo 'a:b?' >'/mnt/w/a:b?'
+    equal "name" "$(cat "$folder/a:b?")" 'a:b?'
+    rm /mnt/w/*
+    all_that_it_can "$(timeout 240 "$LINFSP_STATE/posix-check" --jobs=2 /mnt/w "${cannot[@]}" '!directory_entries' '!special_*' \
+        '!permission_umask' '!xattr_*' || true)"
 }
 
 @test "winfsp: answers that come later, by other threads" {
