@@ -9,7 +9,7 @@
 
 #define DEFAULT_LIMITS                                                                                                 \
     (struct limits) {                                                                                                  \
-        .volumes_per_silo = 1000, .connections_per_silo = 1200, .silos_per_user = 256, .request_timeout = 300,         \
+        .volumes_per_silo = 1000, .connections_per_silo = 1200, .silos_per_user = 256, .request_timeout = 600,         \
         .network_volumes = true                                                                                        \
     }
 

@@ -47,6 +47,9 @@ static void submit(struct connection *connection, uint64_t volume, uint32_t seri
     }
     struct job job = {.type = JOB_BACKING, .client_fds = close ? 1 : 2};
     job.backing.close = close;
+    /* who may mount overlays: root of a user namespace, and any user of the host in one */
+    job.backing.no_layers =
+        connection->silo->target.user_namespace || (connection->silo->host && connection->peer.uid != 0);
     job.backing.uid = connection->peer.uid;
     job.backing.gid = connection->peer.gid;
     connection->closing_backing = close != 0;

@@ -46,6 +46,8 @@ void connection_free(struct connection *connection) {
     if (service->stopper == connection)
         service->stopper = NULL;
     service->watchers -= connection->watches;
+    if (connection->waits_for_turn)
+        list_remove(&connection->lister);
     list_remove(&connection->node);
     HASH_DELETE(hash, service->connections, connection);
     silo->connections--;

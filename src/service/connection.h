@@ -30,6 +30,8 @@ struct connection {
     uint64_t waits_for; /* the volume whose end it asked for; 0: none */
     uint32_t serial; /* of the request under way */
     uint16_t listing; /* WIRE_LIST_...: a list is being sent */
+    bool waits_for_turn;
+    struct list_node lister; /* of its silo: waits_for_turn */
     uint64_t cursor;
     bool watches; /* it gets events (event.h) */
     unsigned events_lost;

@@ -44,7 +44,7 @@ static void complete(struct job *job, struct volume *volume, const struct silo *
     mount->peer_gid = volume->peer.gid;
     if (!mount->raw) {
         mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
-        mount->init.request_timeout = mount->network ? (uint16_t)permission_request_timeout(silo) : 0;
+        mount->init.request_timeout = (uint16_t)permission_request_timeout(silo);
     } else if (mount->network)
         mount->allow_other = true;
     volume->allow_other = mount->allow_other;
@@ -103,8 +103,7 @@ static void make(struct connection *connection, struct recipe *recipe) {
     volume->connection = connection;
     connection->volume = volume->id;
     connection_wait(connection, recipe->serial);
-    if (!volume->raw) /* the worker is at work meanwhile */
-        (void)process_start(volume->peer.pid, &volume->server_start);
+    volume_learn_server(volume); /* the worker is at work meanwhile */
 }
 
 void volume_create(struct connection *connection, const struct wire_create_volume *request) {

@@ -42,8 +42,7 @@ int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume
                                 volume);
 }
 
-/* The path alone could be that of a file in some container, where it reads the same. Nothing is asked of the file
- * system that it is on. */
+/* The name alone could be that of a file in some container. Nothing is asked of the file system that it is on. */
 static bool has_open(const char *process, const char *path, const struct statx *node) {
     char folder[300], target[128];
     snprintf(folder, sizeof folder, "/proc/%s/fd", process);
@@ -52,7 +51,10 @@ static bool has_open(const char *process, const char *path, const struct statx *
     while (directory && (entry = readdir(directory))) {
         struct statx found;
         ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
-        if (length > 0 && (size_t)length == strlen(path) && memcmp(target, path, (size_t)length) == 0 &&
+        const char *name = strrchr(path, '/');
+        size_t name_length = strlen(name);
+        if (length > 0 && (size_t)length >= name_length &&
+            memcmp(target + (size_t)length - name_length, name, name_length) == 0 &&
             statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO, &found) == 0 &&
             found.stx_ino == node->stx_ino && found.stx_dev_major == node->stx_dev_major &&
             found.stx_dev_minor == node->stx_dev_minor)
@@ -90,6 +92,6 @@ int fusermount_make_node(struct volume *volume) {
     (void)unlink(path);
     if (mknod(path, S_IFCHR | 0666, makedev(FUSE_MAJOR, FUSE_MINOR)) < 0 || chmod(path, 0666) < 0)
         return -errno;
-    int fd = open(path, O_PATH | O_CLOEXEC);
+    int fd = openat(volume->service->nodes, strrchr(path, '/') + 1, O_PATH | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }

@@ -46,6 +46,8 @@ static const char usage[] =
     "/dev/linfsp out of every container. SIGUSR1 ends the service alone: volumes live on and the next linfspd takes\n"
     "them over, as it does when this one is killed.\n";
 
+#define SERVICE_NICE (-15)
+
 struct arguments {
     const char *config;
     const char *dist;
@@ -185,6 +187,13 @@ static void lead_group(void) {
     }
 }
 
+/* A container's first program may be a file system, which looks for us within a millisecond, on a host whose CPUs are
+ * all busy. What we do is short. Workers have the same. */
+static void raise_priority(void) {
+    if (setpriority(PRIO_PROCESS, 0, SERVICE_NICE) < 0)
+        log_debug("no higher priority: %s", strerror(errno));
+}
+
 static void raise_limits(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -299,6 +308,7 @@ int main(int argc, char **argv) {
     umask(022);
     lead_group();
     raise_limits();
+    raise_priority();
     signal(SIGPIPE, SIG_IGN);
     _cleanup_close_ int lock = take_lock();
     if (lock < 0) {

@@ -10,7 +10,10 @@
  * its root is its own the silo is set up, tens of milliseconds before the entry point is looked for. A candidate is
  * dropped when its process ends or takes too long, because the open mountinfo keeps the mount namespace alive.
  *
- * The kernel's event filter (6.6) and a socket filter keep all other events from waking us.
+ * The kernel's event filter (6.6) and a socket filter keep all other events from waking us. Any process may give itself
+ * any name: while names that lead to no candidate come by the hundred, the socket filter drops all names, and new
+ * containers are seen at their exec. Events that were lost for want of room are made up for by a scan of all processes,
+ * in slices, at idle priority, and at most every few seconds.
  */
 #include "service/monitor.h"
 
@@ -36,6 +39,10 @@
 #define POLL_USEC 250000
 #define RECEIVE_BUFFER (4 << 20)
 #define RUNC_INIT "runc:[2:INIT"
+#define USELESS_NAMES_MAX 100 /* a second */
+#define DEAF_USEC (10 * 1000000ull) /* so long no names are heard after that */
+#define SCAN_SLICE 64 /* processes looked at in one turn */
+#define SCAN_PAUSE_USEC (5 * 1000000ull)
 
 struct candidate {
     struct list_node node;
@@ -51,6 +58,12 @@ struct monitor {
     sd_event_source *io, *poll_timer, *rescan;
     struct list_node candidates;
     unsigned n_candidates;
+    uint64_t second; /* of useless_names */
+    unsigned useless_names;
+    sd_event_source *deaf; /* to names; NULL: it hears them */
+    DIR *scan; /* under way */
+    uint64_t scanned; /* usec: when the last one began */
+    bool scan_again;
 };
 
 /* What a message holds, and where: struct cn_msg itself ends in an array, and cannot be followed by anything in C. */
@@ -96,12 +109,61 @@ static void candidate_drop(struct monitor *monitor, pid_t pid) {
             candidate_free(candidate);
 }
 
+/* Exec events pass; comm events whose name begins with "runc", if names is set; nothing else. Words are loaded in
+ * network order. */
+static int filter_events(int socket, bool names) {
+    const uint32_t what = PAYLOAD_OFFSET + offsetof(struct proc_event, what);
+    const uint32_t comm = PAYLOAD_OFFSET + offsetof(struct proc_event, event_data.comm.comm);
+    const uint32_t wanted_comm = names ? __builtin_bswap32(PROC_EVENT_COMM) : UINT32_MAX;
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, what),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_EXEC), 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, wanted_comm, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, comm),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x72756e63 /* "runc" */, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    struct sock_fprog filter = {.len = ARRAY_SIZE(program), .filter = program};
+    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
+}
+
+static uint64_t now_usec(const struct monitor *monitor) {
+    uint64_t usec = 0;
+    (void)sd_event_now(monitor->service->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+static int on_hear_again(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct monitor *monitor = userdata;
+    monitor->deaf = sd_event_source_disable_unref(monitor->deaf);
+    (void)filter_events(monitor->socket, true);
+    return 0;
+}
+
+/* A name like that of runc's init led to nothing. */
+static void count_useless_name(struct monitor *monitor) {
+    uint64_t second = now_usec(monitor) / 1000000;
+    if (second != monitor->second)
+        monitor->useless_names = 0;
+    monitor->second = second;
+    if (++monitor->useless_names < USELESS_NAMES_MAX || monitor->deaf || filter_events(monitor->socket, false) < 0)
+        return;
+    log_notice("some process calls itself runc's init, again and again: names are not listened to for %llu s",
+               DEAF_USEC / 1000000);
+    if (sd_event_add_time_relative(monitor->service->event, &monitor->deaf, CLOCK_MONOTONIC, DEAF_USEC, 100000,
+                                   on_hear_again, monitor) < 0)
+        (void)filter_events(monitor->socket, true);
+}
+
 static void candidate_add(struct monitor *monitor, pid_t pid) {
     struct service *service = monitor->service;
     uint64_t mount_namespace;
     if (process_namespace(pid, "mnt", &mount_namespace) < 0 || mount_namespace == service->host_mount_namespace ||
-        silo_is_known(service, mount_namespace) || monitor->n_candidates >= CANDIDATES_MAX)
+        silo_is_known(service, mount_namespace) || monitor->n_candidates >= CANDIDATES_MAX) {
+        count_useless_name(monitor);
         return;
+    }
     candidate_drop(monitor, pid); /* a process that names itself again is one candidate still */
     struct candidate *candidate = calloc(1, sizeof *candidate);
     if (!candidate)
@@ -138,6 +200,16 @@ static void handle_event(struct monitor *monitor, const struct proc_event *event
     }
 }
 
+/* Events were lost. */
+static void scan_soon(struct monitor *monitor) {
+    uint64_t since = now_usec(monitor) - monitor->scanned;
+    if (monitor->scan)
+        monitor->scan_again = true;
+    else
+        (void)sd_event_source_set_time_relative(monitor->rescan, since < SCAN_PAUSE_USEC ? SCAN_PAUSE_USEC - since : 0);
+    (void)sd_event_source_set_enabled(monitor->rescan, SD_EVENT_ONESHOT);
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct monitor *monitor = userdata;
     static char buffer[16384];
@@ -147,8 +219,7 @@ static int on_events(sd_event_source *source, int fd, uint32_t events, void *use
         socklen_t from_size = sizeof from;
         ssize_t size = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
         if (size < 0 && errno == ENOBUFS) {
-            log_notice("process events were lost; looking at all processes");
-            sd_event_source_set_enabled(monitor->rescan, SD_EVENT_ONESHOT);
+            scan_soon(monitor);
             continue;
         }
         if (size < 0)
@@ -167,23 +238,6 @@ static int on_events(sd_event_source *source, int fd, uint32_t events, void *use
         }
     }
     return 0;
-}
-
-/* Exec events pass; comm events whose name begins with "runc"; nothing else. Words are loaded in network order. */
-static int filter_events(int socket) {
-    const uint32_t what = PAYLOAD_OFFSET + offsetof(struct proc_event, what);
-    const uint32_t comm = PAYLOAD_OFFSET + offsetof(struct proc_event, event_data.comm.comm);
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, what),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_EXEC), 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(PROC_EVENT_COMM), 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, comm),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x72756e63 /* "runc" */, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-    };
-    struct sock_fprog filter = {.len = ARRAY_SIZE(program), .filter = program};
-    return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
 }
 
 static int subscribe(int socket) {
@@ -205,7 +259,7 @@ static int open_connector(void) {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
     int size = RECEIVE_BUFFER;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-    int r = filter_events(fd);
+    int r = filter_events(fd, true);
     if (r < 0)
         return r;
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
@@ -229,8 +283,32 @@ void monitor_scan(struct monitor *monitor) {
     }
 }
 
-static int on_rescan(sd_event_source *source, void *userdata) {
-    monitor_scan(userdata);
+/* One slice of a scan. */
+static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct monitor *monitor = userdata;
+    if (!monitor->scan) {
+        log_debug("process events were lost; looking at all processes");
+        monitor->scanned = now_usec(monitor);
+        monitor->scan_again = false;
+        monitor->scan = opendir("/proc");
+    }
+    for (int i = 0; monitor->scan && i < SCAN_SLICE; i++) {
+        struct dirent *entry = readdir(monitor->scan);
+        char *end = NULL;
+        long pid = entry ? strtol(entry->d_name, &end, 10) : 0;
+        if (entry && *end == 0 && pid > 0)
+            (void)silo_consider(monitor->service, (pid_t)pid, false);
+        if (entry)
+            continue;
+        closedir(steal_pointer(monitor->scan));
+        if (monitor->scan_again)
+            scan_soon(monitor);
+        return 0;
+    }
+    if (monitor->scan) {
+        (void)sd_event_source_set_time_relative(source, 0);
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
     return 0;
 }
 
@@ -251,7 +329,9 @@ int monitor_new(struct service *service, struct monitor **ret_monitor) {
     monitor->service = service;
     list_init(&monitor->candidates);
     monitor->socket = open_connector();
-    int r = sd_event_add_defer(service->event, &monitor->rescan, on_rescan, monitor);
+    int r = sd_event_add_time_relative(service->event, &monitor->rescan, CLOCK_MONOTONIC, 0, 1000, on_rescan, monitor);
+    if (r >= 0)
+        r = sd_event_source_set_priority(monitor->rescan, SD_EVENT_PRIORITY_IDLE);
     if (r >= 0)
         r = sd_event_source_set_enabled(monitor->rescan, SD_EVENT_OFF);
     if (r >= 0 && monitor->socket >= 0) {
@@ -279,6 +359,9 @@ void monitor_free(struct monitor *monitor) {
     sd_event_source_disable_unref(monitor->io);
     sd_event_source_disable_unref(monitor->poll_timer);
     sd_event_source_disable_unref(monitor->rescan);
+    sd_event_source_disable_unref(monitor->deaf);
+    if (monitor->scan)
+        closedir(monitor->scan);
     close_fd(&monitor->socket);
     free(monitor);
 }

@@ -24,6 +24,7 @@
 #include "service/table.h"
 #include "service/unc.h"
 #include "service/volume.h"
+#include "service/watchdog.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -34,22 +35,13 @@ static bool may_see(const struct silo *viewer, uint64_t silo) {
     return viewer->host || viewer->number == silo;
 }
 
-/* A pid as the viewer counts; 0 where it is not visible there. */
-static uint32_t pid_for(const struct silo *viewer, pid_t pid) {
-    pid_t inner;
-    unsigned depth;
-    if (viewer->host)
-        return (uint32_t)pid;
-    return process_inner_pid(pid, &inner, &depth) == 0 ? (uint32_t)inner : 0;
-}
-
 static void fill_volume(struct wire_volume *reply, const struct silo *viewer, const struct volume *volume,
                         uint32_t serial) {
     struct silo *silo = silo_find(volume->service, volume->silo);
     wire_begin(reply, WIRE_VOLUME, serial);
     reply->id = volume->id;
     reply->since = volume->since;
-    reply->server_pid = pid_for(viewer, volume->peer.pid);
+    reply->server_pid = (uint32_t)(viewer->host ? volume->peer.pid : volume->inner_pid);
     reply->owner_uid = volume->owner_uid;
     reply->fuse_device = volume->fuse_device;
     reply->attached = volume->connection || (volume->raw && !volume->keeps_connection);
@@ -71,7 +63,7 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
     silo_describe(silo);
     wire_begin(reply, WIRE_SILO, serial);
     reply->since = silo->since;
-    reply->init_pid = pid_for(viewer, silo->target.init_pid);
+    reply->init_pid = (uint32_t)(viewer->host ? silo->target.init_pid : silo->inner_init);
     reply->volumes = silo->volumes;
     reply->user_namespace = silo->target.user_namespace;
     WIRE_SET(reply->id, silo->id);
@@ -82,14 +74,21 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */
 
-/* Lists go out as far as the socket takes them; the cursor is the key of the last one sent. Keys only grow in the order
- * of the tables, which is that of insertion, for volumes; silos are told apart by theirs. */
+/* A silo has one turn of a list at a time, however many of its connections ask for one, and a turn is a few rows: those
+ * of others come between. Within that, lists go out as far as the socket takes them; the cursor is the key of the last
+ * one sent. Keys only grow in the order of the tables, which is that of insertion, for volumes; silos are told apart by
+ * theirs. */
+#define ROWS_PER_TURN 8
+
 static int send_volumes(struct connection *connection) {
     struct volume *volume, *next;
+    unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->volumes, volume, next) {
         if (volume->id <= connection->cursor || volume->state == VOLUME_NEW || volume->state == VOLUME_DETACHED ||
             !may_see(connection->silo, volume->silo))
             continue;
+        if (rows++ == ROWS_PER_TURN)
+            return 1;
         struct wire_volume reply;
         fill_volume(&reply, connection->silo, volume, connection->serial);
         int r = connection_send(connection, &reply, NULL, 0);
@@ -103,11 +102,14 @@ static int send_volumes(struct connection *connection) {
 static int send_silos(struct connection *connection) {
     struct silo *silo, *next;
     uint64_t position = 0;
+    unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->silos, silo, next) {
         if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->number))
             continue;
         if (position++ < connection->cursor)
             continue;
+        if (rows++ == ROWS_PER_TURN)
+            return 1;
         struct wire_silo reply;
         fill_silo(&reply, connection->silo, silo, connection->serial);
         int r = connection_send(connection, &reply, NULL, 0);
@@ -118,8 +120,29 @@ static int send_silos(struct connection *connection) {
     return 0;
 }
 
-void request_continue_list(struct connection *connection) {
+/* Its list goes on in the next turn that is its own. */
+static void wait_for_turn(struct connection *connection) {
+    struct silo *silo = connection->silo;
+    if (!connection->waits_for_turn)
+        list_append(&silo->listers, &connection->lister);
+    connection->waits_for_turn = true;
+    (void)sd_event_source_set_io_events(connection->io, 0);
+    (void)sd_event_source_set_enabled(silo->list_turn, SD_EVENT_ONESHOT);
+}
+
+static void forget_turn(struct connection *connection) {
+    if (connection->waits_for_turn)
+        list_remove(&connection->lister);
+    connection->waits_for_turn = false;
+}
+
+static void take_turn(struct connection *connection) {
+    forget_turn(connection);
     int r = connection->listing == WIRE_LIST_VOLUMES ? send_volumes(connection) : send_silos(connection);
+    if (r > 0) {
+        wait_for_turn(connection);
+        return;
+    }
     if (r == 0)
         r = connection_done(connection, connection->serial);
     if (r == -EAGAIN) {
@@ -132,11 +155,25 @@ void request_continue_list(struct connection *connection) {
     connection_ready(connection);
 }
 
+void request_list_turn(struct silo *silo) {
+    struct connection *connection;
+    list_for_each (connection, &silo->listers, lister) {
+        take_turn(connection);
+        break;
+    }
+    if (!list_empty(&silo->listers))
+        (void)sd_event_source_set_enabled(silo->list_turn, SD_EVENT_ONESHOT);
+}
+
+void request_continue_list(struct connection *connection) {
+    wait_for_turn(connection);
+}
+
 static void start_list(struct connection *connection, uint16_t type, uint32_t serial) {
     connection_wait(connection, serial);
     connection->listing = type;
     connection->cursor = 0;
-    request_continue_list(connection);
+    wait_for_turn(connection);
 }
 
 /* ---- one at a time --------------------------------------------------------------------------------------------- */
@@ -211,6 +248,8 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
                                volume->state == VOLUME_NEW ? "made still" : "unmounted already");
         return;
     }
+    if (request->force && connection->silo->host && connection->peer.uid == 0)
+        watchdog_alarm(connection->silo->service->watchdog); /* who holds its files' locks goes with it */
     volume->waiter = connection;
     connection->waits_for = volume->id;
     connection_wait(connection, serial);

@@ -81,7 +81,13 @@ static int make_run_dir(struct service *service) {
         return -errno;
     if (chmod(LINFSP_RUN_DIR "/private/fuse", 0666) < 0)
         return -errno;
-    service->fuse_device = open(LINFSP_RUN_DIR "/private/fuse", O_PATH | O_CLOEXEC);
+    /* Servers get descriptors of these nodes. On a read-only mount a device opens for writing, but nobody can change
+     * its node, which is everybody's: not root of a container either, who is its owner. */
+    service->nodes = open_tree(AT_FDCWD, LINFSP_RUN_DIR "/private", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+    if (service->nodes < 0 || mount_setattr(service->nodes, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        return -errno;
+    service->fuse_device = openat(service->nodes, "fuse", O_PATH | O_CLOEXEC);
     return service->fuse_device < 0 ? -errno : 0;
 }
 
@@ -208,6 +214,7 @@ static void on_volume_gone(struct silo *silo) {
 static const struct hooks hooks = {
     .message = request_handle,
     .room = request_continue_list,
+    .list_turn = request_list_turn,
     .life_line_closed = volume_lost_connection,
     .volume_gone = on_volume_gone,
     .silo_gone = check_stopped,
@@ -270,7 +277,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->dist = dist;
     service->worker_program = worker_program;
     list_init(&service->kept_folders);
-    service->run_dir = service->fuse_device = service->fusectl = service->stage = -1;
+    service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
     STEP(kernel_suits(), "kernel");
@@ -334,6 +341,7 @@ void service_free(struct service *service) {
     close_fd(&service->reserve);
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);
+    close_fd(&service->nodes);
     close_fd(&service->run_dir);
     if (service->stopping) {
         bool made = access(UNC_MADE, F_OK) == 0;

@@ -43,6 +43,7 @@ union wire_message;
 struct hooks {
     void (*message)(struct connection *connection, const union wire_message *message);
     void (*room)(struct connection *connection); /* for more of its list */
+    void (*list_turn)(struct silo *silo); /* its connections' lists may go on */
     void (*life_line_closed)(struct volume *volume);
     void (*volume_gone)(struct silo *silo); /* it was the last of that silo */
     void (*silo_gone)(struct service *service);
@@ -61,7 +62,8 @@ struct service {
     unsigned run_major, run_minor; /* of our file system */
     int run_dir;
     int reserve; /* given up to turn clients away when descriptors run out */
-    int fuse_device;
+    int nodes; /* the folder of our FUSE nodes, on a read-only mount that only we have */
+    int fuse_device; /* O_PATH, there */
     int fusectl;
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
     int worker_program; /* linfspd-worker */

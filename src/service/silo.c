@@ -175,6 +175,7 @@ static int watch_anchor(struct silo *silo, pid_t pid) {
     silo->mount_namespace = target.mount_namespace = mount_namespace;
     silo->target = target;
     silo->init_start = start;
+    silo->inner_init = inner;
     silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;
     return 0;
 }
@@ -271,6 +272,12 @@ static void silo_unlist(struct silo *silo) {
     silo->listed = false;
 }
 
+static int on_list_turn(sd_event_source *source, void *userdata) {
+    struct silo *silo = userdata;
+    silo->service->hooks.list_turn(silo);
+    return 0;
+}
+
 static struct silo *silo_new(struct service *service, uint64_t number, const struct mount_namespace *mount_namespace) {
     struct silo *silo = calloc(1, sizeof *silo);
     if (!silo)
@@ -280,11 +287,18 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     silo->mount_namespace = *mount_namespace;
     silo->pidfd = silo->sockets[0] = silo->sockets[1] = -1;
     silo->since = clock_now_realtime();
+    list_init(&silo->listers);
     list_init(&silo->connection_list);
     list_init(&silo->volume_list);
     list_init(&silo->folder_list);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);
+    if (sd_event_add_defer(service->event, &silo->list_turn, on_list_turn, silo) < 0 ||
+        sd_event_source_set_enabled(silo->list_turn, SD_EVENT_OFF) < 0) {
+        sd_event_source_disable_unref(silo->list_turn);
+        free(silo);
+        return NULL;
+    }
     if (number > service->last_number)
         service->last_number = number;
     HASH_ADD(hash, service->silos, number, sizeof silo->number, silo);
@@ -302,6 +316,7 @@ void silo_free(struct silo *silo) {
     folders_end(silo);
     HASH_DELETE(hash, service->silos, silo);
     silo_unlist(silo);
+    sd_event_source_disable_unref(silo->list_turn);
     for (int i = 0; i < 2; i++) {
         sd_event_source_disable_unref(silo->socket_io[i]);
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */

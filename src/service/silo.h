@@ -54,6 +54,9 @@ struct silo {
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
+    pid_t inner_init; /* its init's pid as it counts */
+    struct list_node listers; /* connections whose lists wait for their turn */
+    sd_event_source *list_turn;
     struct list_node connection_list, volume_list;
     struct list_node folder_list; /* of its /unc (folder.h) */
     unsigned folders, names;

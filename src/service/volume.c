@@ -336,6 +336,13 @@ int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t
                           service, volume->id);
 }
 
+void volume_learn_server(struct volume *volume) {
+    unsigned depth;
+    (void)process_start(volume->peer.pid, &volume->server_start);
+    if (process_inner_pid(volume->peer.pid, &volume->inner_pid, &depth) < 0)
+        volume->inner_pid = 0;
+}
+
 /* ---- ended ----------------------------------------------------------------------------------------------------- */
 
 static void tell_end(struct volume *volume) {
@@ -584,6 +591,9 @@ int volume_restore(struct service *service, struct volume *volume) {
     open_abort(volume);
     if (id > service->next_volume)
         service->next_volume = id;
+    unsigned depth;
+    if (server_is_there(volume))
+        (void)process_inner_pid(volume->peer.pid, &volume->inner_pid, &depth);
     if (volume->raw && !volume->keeps_connection) {
         int r = volume_watch_node(volume);
         if (r < 0 || !fusermount_is_held(volume)) {
@@ -608,6 +618,7 @@ void volume_attach(struct connection *connection, const struct wire_attach_volum
     volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
     volume->connection = connection;
     volume->peer = connection->peer;
+    volume_learn_server(volume);
     connection->volume = volume->id;
     if (connection_done(connection, serial) >= 0)
         log_info("volume %llu: its server came back", (unsigned long long)volume->id);

@@ -37,6 +37,7 @@ struct volume {
     uint8_t cookie[WIRE_COOKIE_SIZE];
     struct ucred peer;
     uint64_t since;
+    pid_t inner_pid; /* the server's, as its silo counts */
     uint64_t server_start; /* of the server process, in clock ticks since boot */
     uint32_t fuse_device;
     int abort_fd; /* of this very connection: the number may be another's later */
@@ -83,6 +84,8 @@ void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
 int volume_watch_node(struct volume *volume);
 /* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
+/* Learns of its peer, a process that is there, what lists tell and what tells it from another of its pid. */
+void volume_learn_server(struct volume *volume);
 /* Has its mounts made. */
 int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
 /* Its last name under /unc has gone. */

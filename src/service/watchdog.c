@@ -125,12 +125,16 @@ static void look(struct watchdog *watchdog) {
                                            on_looked, service, 0) >= 0;
 }
 
-static void on_overdue(void *context) {
-    struct watchdog *watchdog = context;
-    /* it had its 5 s already */
-    watchdog->overdue = watchdog->overdue ? watchdog->overdue : BLOCKERS_AFTER;
+void watchdog_alarm(struct watchdog *watchdog) {
+    if (watchdog->overdue < BLOCKERS_AFTER)
+        watchdog->overdue = BLOCKERS_AFTER;
     watchdog->alarm = ALARM_TICKS;
     watchdog_volumes_changed(watchdog);
+}
+
+/* A worker had its 5 s. */
+static void on_overdue(void *context) {
+    watchdog_alarm(context);
 }
 
 /* ---- containers that end --------------------------------------------------------------------------------------- */

@@ -23,4 +23,7 @@ void watchdog_free(struct watchdog *watchdog);
 /* There is a volume, or a volume fewer. */
 void watchdog_volumes_changed(struct watchdog *watchdog);
 
+/* Somebody is held up: looks at once for who holds locks while it waits for memory. */
+void watchdog_alarm(struct watchdog *watchdog);
+
 #endif

@@ -28,15 +28,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fuse/fuse-abi.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
+#include "util/cleanup.h"
 #include "worker/mount-point.h"
 
 static int check_fuse(int fd, struct job_result *result) {
@@ -47,13 +53,43 @@ static int check_fuse(int fd, struct job_result *result) {
     return 0;
 }
 
-static int check_file(int fd, struct job_result *result) {
+/* A FUSE file system's device number is that of its connection. Asking the file system itself would ask its server. */
+static int is_on_fuse(const struct statx *status) {
+    char name[32];
+    struct stat connection;
+    snprintf(name, sizeof name, "%u", status->stx_dev_minor);
+    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
+    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    _cleanup_close_ int connections = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    if (connections < 0)
+        return -errno;
+    return status->stx_dev_major == 0 && fstatat(connections, name, &connection, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A backing file that never answers would make its readers wait on without any time-out. */
+static int check_layers(const struct job *job, int fd, const struct statx *status, struct job_result *result) {
+    struct statfs file_system;
+    int on_fuse = is_on_fuse(status);
+    if (on_fuse < 0)
+        return job_fail(result, on_fuse, "the backing file's file system cannot be told: %s", strerror(-on_fuse));
+    if (on_fuse)
+        return job_fail(result, -EOPNOTSUPP, "a backing file must not be on a FUSE file system");
+    if (job->backing.no_layers && fstatfs(fd, &file_system) == 0 && file_system.f_type == OVERLAYFS_SUPER_MAGIC)
+        return job_fail(result, -EOPNOTSUPP, "a backing file must not be on an overlay, which may be one of FUSE");
+    return 0;
+}
+
+static int check_file(const struct job *job, int fd, struct job_result *result) {
     struct statx status;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR || (flags & O_APPEND))
         return job_fail(result, -EPERM, "a backing file must be open for reading and writing, and not for appending");
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISREG(status.stx_mode))
         return job_fail(result, -EINVAL, "a backing file must be a regular file");
+    int r = check_layers(job, fd, &status, result);
+    if (r < 0)
+        return r;
     if (is_kernel_file_system(fd))
         return job_fail(result, -EPERM, "a backing file must not be on one of the kernel's own file systems");
     if (status.stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE))
@@ -94,7 +130,7 @@ void job_backing(const struct job_base *base, const struct job *job, struct job_
             job_fail(result, -errno, "the backing file cannot be dropped: %s", strerror(errno));
         return;
     }
-    if (check_file(fds->in[1], result) < 0)
+    if (check_file(job, fds->in[1], result) < 0)
         return;
     int made = register_file(job, fds->in[0], fds->in[1], &result->spent);
     if (made < 0)

@@ -10,8 +10,7 @@
 
 void job_fuse_device(const struct job_base *base, const struct job *job, struct job_fds *fds,
                      struct job_result *result) {
-    _cleanup_close_ int device_tree =
-        open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    _cleanup_close_ int device_tree = open_tree(base->run_dir, "private/fuse", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     _cleanup_close_ int root = -1;
     int r = enter_silo(base, &job->target, fds->in[0], &root);
     if (r < 0) {

@@ -110,8 +110,7 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
     if (pipe_end >= 0)
         fds->out[fds->n_out++] = pipe_end;
     _cleanup_close_ int device_tree =
-        job->inject.may_mount ? open_tree(base->fuse_device, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
-                              : -1;
+        job->inject.may_mount ? open_tree(base->run_dir, "private/fuse", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) : -1;
     if (folder_tree < 0 || unc_tree < 0) {
         int error = folder_tree < 0 ? folder_tree : unc_tree;
         job_fail(result, error, "cannot clone %s: %s", folder_tree < 0 ? job->inject.folder : LINFSP_UNC_ROOT,

@@ -136,6 +136,7 @@ struct job {
     union {
         struct {
             int32_t close; /* 0: open one; else the id to drop */
+            bool no_layers; /* the client may have stacked a file system of its own under the file's */
             uid_t uid; /* the client's, as the host counts */
             gid_t gid;
         } backing;

@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A container that asks for too much, or for what it must not have: others are served meanwhile, and lose nothing.
+load ../helpers/common
+load ../helpers/attacks
+
+setup_file() {
+    build_attacks
+    file_setup
+}
+teardown_file() { file_teardown; }
+setup() { service_runs; }
+teardown() {
+    remove_containers
+}
+
+# The slowest of COUNT answers to `linfsp status` in a container, in ms: `slowest_status NAME COUNT`
+slowest_status() {
+    inside "$1" sh -c 'for i in $(seq '"$2"'); do
+        a=$(cut -d" " -f1 /proc/uptime | tr -d .); '"$silo_bin"'/linfsp status >/dev/null || echo 9999
+        b=$(cut -d" " -f1 /proc/uptime | tr -d .); echo $(((b - a) * 10)); done' | sort -n | tail -n 1
+}
+
+cpu_ticks() {
+    awk '{print $14 + $15}' "/proc/$(service_pid)/stat"
+}
+
+@test "attacks: who changes the mode of the descriptor that it was given changes nobody else's" {
+    attacker evil
+    attack_in evil hung mode /tmp/point 0
+    has "$(cat "$attack_output")" "refused: Read-only file system"
+    equal "the service's node" "$(stat -c '%a %u' /run/linfsp/private/fuse)" "666 0"
+    # an ordinary user's disk, for which the node is opened as that user
+    container user busybox --user 1000
+    inside user "$silo_bin/memfs" -b -F NTFS -m /tmp/mine
+    script_in user 'echo x >/tmp/mine/file'
+}
+
+@test "attacks: not even root of the host changes the node through a descriptor that a server has" {
+    local fuse
+    fuse=$(stat -c %i /run/linfsp/private/fuse)
+    container raw busybox
+    disk raw z
+    [ "$(stat -c %i /run/linfsp/private/fuse)" = "$fuse" ]
+    for link in "/proc/$(pids_in raw memfs | head -n 1)/fd"/*; do
+        [ "$(stat -Lc '%t:%T' "$link" 2>/dev/null)" != a:e5 ] || refused "Read-only" -- chmod 0 "$link"
+    done
+}
+
+@test "attacks: lists over 60 connections keep nobody else waiting" {
+    attacker evil
+    for i in {1..30}; do
+        inside evil "$silo_bin/memfs" -b -F NTFS -m "/tmp/v$i"
+    done
+    container good busybox
+    before=$(slowest_status good 20)
+    attack_in evil loud lists /dev/linfsp/disk 60
+    during=$(slowest_status good 20)
+    [ "$during" -lt $((before + 150)) ] || fail "$before ms before, $during ms meanwhile"
+    all_is_well
+    equal "volumes in the list" "$(inside evil "$silo_bin/linfsp" volumes --json | jq length)" 30
+}
+
+@test "attacks: a backing file on a disk of one's own that hangs is refused" {
+    attacker evil
+    refused "" -- docker exec "$(full_name evil)" /hung backing /tmp/point
+    has "$(inside evil /hung backing /tmp/point || true)" "refused: "
+    all_is_well
+}
+
+@test "attacks: refused requests by the thousand leave a bounded number of lines in the log" {
+    attacker evil
+    local before
+    before=$(stat -c %s "$LINFSP_STATE/linfspd.log")
+    attack_in evil loud refused /dev/linfsp/disk
+    sleep 4
+    [ $(($(stat -c %s "$LINFSP_STATE/linfspd.log") - before)) -lt 200000 ] || fail "$(tail -n 5 "$LINFSP_STATE/linfspd.log")"
+    all_is_well
+}
+
+@test "attacks: names like runc's, by the million, cost the service next to nothing" {
+    attacker evil
+    container good busybox
+    attack_in evil loud names 'runc:[2:INIT]'
+    attack_in evil loud names 'runc:[2:INIT]'
+    sleep 1
+    local before
+    before=$(cpu_ticks)
+    sleep 5
+    [ $(($(cpu_ticks) - before)) -lt 100 ] || fail "$(($(cpu_ticks) - before)) ticks of 500"
+    [ "$(slowest_status good 10)" -lt 300 ]
+    all_is_well
+}
