@@ -85,7 +85,7 @@ is_served() { # NAME
     [ -n "$victim" ] || skip "no container got one of those numbers"
     equal "whoever holds the ended container's folder" "$(tail -qn 1 "$BATS_TEST_TMPDIR"/held.* | sort -u)" refused
     is_served "$victim"
-    has "$("$linfsp" volumes)" "$(id_of "$victim" | cut -c 1-12)"
+    has "$("$linfsp" volumes)" "$(full_name "$victim")"
 }
 
 @test "attacks: a container that starts while no service runs, with an ended one's number, is served" {
