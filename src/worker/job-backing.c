@@ -40,9 +40,9 @@
 #include <unistd.h>
 
 #include "fuse/fuse-abi.h"
+#include "util/cleanup.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
-#include "util/cleanup.h"
 #include "worker/mount-point.h"
 
 static int check_fuse(int fd, struct job_result *result) {
