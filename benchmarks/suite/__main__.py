@@ -31,6 +31,7 @@ SECTIONS = {
     "io_uring": variants.measure_uring,
     "round-trips": variants.measure_round_trips,
     "folders": variants.measure_folders,
+    "winfsp": variants.measure_winfsp,
 }
 FULL = {
     "rounds": 3,

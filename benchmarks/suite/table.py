@@ -185,6 +185,7 @@ def everything(results):
         ("io_uring", "memfs over io_uring and over /dev/fuse, on the host"),
         ("round-trips", "Fewer round trips: memfs with each measure, and without it"),
         ("folders", "A folder of tmpfs passed through, on the host"),
+        ("winfsp", "WinFsp's API over liblinfsp: a memfs of that API, and memfs, on the host"),
     ]:
         if name in results:
             text += variants(title, results[name]) + "\n"

@@ -206,6 +206,27 @@ def measure_round_trips(machine, plan, say):
     return result
 
 
+# ---- WinFsp's API ------------------------------------------------------------------------------------------------
+
+LARGE = ["-n", "1000000", "-s", "1073741824"]
+
+
+def measure_winfsp(machine, plan, say):
+    """The layer over liblinfsp: a memfs written against WinFsp's API, and memfs; both are asked each time."""
+    program = machine.build / "fs/winmemfs/winmemfs"
+    if not program.exists():
+        raise Missing("winmemfs was not built")
+    machine.service.start()
+    with contextlib.ExitStack() as stack:
+        folder = work_folder(machine, stack)
+        place = folder / "winmemfs"
+        layer = Variant("winmemfs", place, [program, *LARGE, "-t", "0", "-m", place], {"LINFSP_TRANSPORT": "dev"}, machine.inside["load"])
+        names = ["winmemfs", "memfs"]
+        operations = [*data.METADATA, "list", "read-1m-direct", "write-1m-direct"]
+        rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
+        return compare(plan, say, stack, "winfsp", [layer, memfs(machine, folder, "memfs", "-t", "0")], rows)
+
+
 # ---- folders passed through --------------------------------------------------------------------------------------
 
 
