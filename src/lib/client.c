@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/volume.h"
@@ -21,6 +22,8 @@
 #include "wire/connect.h"
 #include "wire/prefix.h"
 
+#define AGAIN_MS 20
+#define AGAIN_TRIES 100
 #define CREATE_TIMEOUT_MS 10000
 #define CONNECT_TIMEOUT_MS 1000
 #define STARTED_TRIES 20
@@ -299,6 +302,20 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
     return 0;
 }
 
+/* A service that has just met this container may not know yet what it needs to know of it: it says "again". */
+static int create_in_time(int socket, const struct linfsp_volume_options *options,
+                          const struct linfsp_operations *operations, void *context,
+                          const struct fsp_mount_point *point, struct fsp_uring *uring, struct linfsp_volume *volume,
+                          struct linfsp_error *ret_error) {
+    struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000};
+    for (unsigned tries = 1;; tries++) {
+        int r = create_on(socket, options, operations, context, point, uring, volume, ret_error);
+        if (r != -EAGAIN || tries == AGAIN_TRIES)
+            return r;
+        nanosleep(&pause, NULL);
+    }
+}
+
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
     struct linfsp_volume_options checked = {0};
@@ -324,7 +341,7 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
     if (r == 0)
         r = fsp_mount_point_open(checked.mount_point, checked.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
     if (r == 0)
-        r = create_on(socket, &checked, operations, context, &point, uring, volume, ret_error);
+        r = create_in_time(socket, &checked, operations, context, &point, uring, volume, ret_error);
     fsp_mount_point_close(&point, r == 0);
     if (r < 0) {
         fsp_uring_close(uring);

@@ -67,13 +67,13 @@ void journal_put_volume(const struct volume *volume) {
     write_entry(
         "volume", volume->id,
         "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
-        "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\n",
+        "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\nscope %s\n",
         (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
         volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
         (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
         volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring,
         volume->made.by_service, volume->made.name, volume->file_system_name, volume->mount_point, volume->prefix,
-        volume->unc_path);
+        volume->unc_path, volume->scope);
 }
 
 void journal_drop_volume(const struct volume *volume) {
@@ -147,6 +147,8 @@ bool journal_parse_volume(FILE *file, struct volume *volume) {
         !read_text(file, "prefix", volume->prefix, sizeof volume->prefix) ||
         !read_text(file, "unc", volume->unc_path, sizeof volume->unc_path))
         return false;
+    if (!read_text(file, "scope", volume->scope, sizeof volume->scope))
+        volume->scope[0] = 0; /* version 1.0.0 has none */
     volume->raw = raw;
     volume->allow_other = allow_other;
     volume->ring = ring;

@@ -32,19 +32,24 @@ static const struct silo *walker_of(const struct mup_question *question) {
     return of_host ? question->silo : NULL;
 }
 
+static void tell_open(const struct mup_question *question, const struct silo *walker, const struct volume *volume,
+                      const char *refusal) {
+    event_tell(volume->service, &(struct event){.kind = EVENT_OPEN,
+                                                .refused = refusal != NULL,
+                                                .silo = walker ? walker : question->silo,
+                                                .volume = volume,
+                                                .uid = question->walk->uid,
+                                                .pid = question->walk->process,
+                                                .text = refusal});
+}
+
 static int may_open(const struct mup_question *question, const struct volume *volume, bool *ret_read_only) {
     const struct silo *walker = walker_of(question), *server = silo_find(volume->service, volume->silo);
     char message[WIRE_TEXT_MAX] = "it is not known which container the process is in";
     int r = walker && server ? permission_open(walker, question->walk->uid, server, volume->prefix, ret_read_only,
                                                message, sizeof message)
                              : -EPERM;
-    event_tell(volume->service, &(struct event){.kind = EVENT_OPEN,
-                                                .refused = r < 0,
-                                                .silo = walker ? walker : question->silo,
-                                                .volume = volume,
-                                                .uid = question->walk->uid,
-                                                .pid = question->walk->process,
-                                                .text = r < 0 ? message : NULL});
+    tell_open(question, walker, volume, r < 0 ? message : NULL);
     return r < 0 ? -EACCES : 0;
 }
 
@@ -67,6 +72,26 @@ static int ask_table(const struct mup_question *question, struct mup_answer *ret
     return r < 0 ? r : 1;
 }
 
+/* In the scope of the walker's group, whose members may open each other's local volumes. */
+static int ask_scope(const struct mup_question *question, struct mup_answer *ret_answer) {
+    struct service *service = question->service;
+    const struct silo *walker = walker_of(question);
+    char scope[SCOPE_MAX], path[PREFIX_MAX + SCOPE_MAX];
+    uint64_t number = 0;
+    if (!walker)
+        return 0;
+    scope_of(walker, scope);
+    enum unc_kind kind =
+        scope_path(scope, question->path, path, sizeof path) < 0 ? UNC_NOTHING : unc_find(service->unc, path, &number);
+    const struct volume *volume = kind == UNC_SHARE ? volume_find(service, number) : NULL;
+    if (kind == UNC_NOTHING || (kind == UNC_SHARE && (!volume || !volume->published)))
+        return 0;
+    if (volume)
+        tell_open(question, walker, volume, NULL);
+    *ret_answer = (struct mup_answer){.kind = volume ? MUP_VOLUME : MUP_FOLDER, .volume = number};
+    return 1;
+}
+
 /* A container engine gives a server's folder to containers (-v /unc/nas:/media:rslave) also before somebody serves it,
  * so that consumers and producers can start in any order. */
 static int ask_for_engine(const struct mup_question *question, struct mup_answer *ret_answer) {
@@ -87,7 +112,7 @@ static int ask_for_engine(const struct mup_question *question, struct mup_answer
     return 0;
 }
 
-static provider *const providers[] = {ask_table, ask_for_engine};
+static provider *const providers[] = {ask_scope, ask_table, ask_for_engine};
 
 int mup_ask(const struct mup_question *question, struct mup_answer *ret_answer) {
     for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
@@ -141,7 +166,7 @@ static bool show_name(void *context, const char *text, uint64_t first) {
     struct folder *folder = context;
     uint64_t number = 0;
     char path[PREFIX_MAX];
-    if (join(folder, text, path, sizeof path) < 0)
+    if (text[0] == SCOPE_MARK || join(folder, text, path, sizeof path) < 0)
         return true;
     bool share = unc_find(folder->service->unc, path, &number) == UNC_SHARE;
     struct volume *volume = share ? volume_find(folder->service, number) : NULL;
@@ -200,7 +225,7 @@ static void for_each_level(struct volume *volume, struct silo *silo, void (*visi
 
 static void for_each_viewer(struct volume *volume, void (*visit)(struct folder *, struct volume *)) {
     struct silo *silo = silo_find(volume->service, volume->silo), *host = volume->service->host;
-    if (host)
+    if (host && (!volume->scope[0] || silo == host))
         for_each_level(volume, host, visit);
     if (silo && silo != host)
         for_each_level(volume, silo, visit);

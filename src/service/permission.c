@@ -6,10 +6,10 @@
 #include "config/config.h"
 #include "service/connection.h"
 #include "service/event.h"
+#include "service/scope.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
-#include "service/unc.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -210,7 +210,6 @@ static void judge(const struct silo *silo, const struct wire_ask_policy *request
     struct service *service = silo->service;
     const struct config *config = service->config;
     struct silo_facts facts, of_server;
-    const char *rest;
     permission_facts(silo, &facts);
     if (request->what == WIRE_POLICY_DISK) {
         (void)rules_disk(&config->rules, &facts, ret);
@@ -220,7 +219,7 @@ static void judge(const struct silo *silo, const struct wire_ask_policy *request
         (void)rules_claim(&config->rules, &facts, config->limits.network_volumes, prefix, ret);
         return;
     }
-    const struct volume *volume = volume_find(service, unc_resolve(service->unc, prefix, &rest));
+    const struct volume *volume = volume_find(service, scope_resolve(service, silo, prefix));
     const struct silo *server = volume ? silo_find(service, volume->silo) : NULL;
     if (!server) {
         *ret = (struct verdict){0};

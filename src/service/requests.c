@@ -35,6 +35,14 @@ static bool may_see(const struct silo *viewer, uint64_t silo) {
     return viewer->host || viewer->number == silo;
 }
 
+/* "\\.\data\cache" */
+static void show_local(const struct volume *volume, char *ret_text, size_t size) {
+    char local[PREFIX_MAX + 2], unc[WIRE_PREFIX_MAX];
+    snprintf(local, sizeof local, "./%s", volume->prefix);
+    if (prefix_to_unc(local, unc, sizeof unc) == 0)
+        (void)wire_set_string(ret_text, size, unc);
+}
+
 static void fill_volume(struct wire_volume *reply, const struct silo *viewer, const struct volume *volume,
                         uint32_t serial) {
     struct silo *silo = silo_find(volume->service, volume->silo);
@@ -54,7 +62,9 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
     WIRE_SET(reply->mount_point, volume->mount_point);
     WIRE_SET(reply->unc_path, volume->unc_path);
     char unc[WIRE_PREFIX_MAX];
-    if (volume->prefix[0] && prefix_to_unc(volume->prefix, unc, sizeof unc) == 0)
+    if (volume->scope[0])
+        show_local(volume, reply->prefix, sizeof reply->prefix);
+    else if (volume->prefix[0] && prefix_to_unc(volume->prefix, unc, sizeof unc) == 0)
         WIRE_SET(reply->prefix, unc + 1); /* one leading backslash, as it is given to -u */
 }
 
@@ -291,14 +301,14 @@ static void prepare(struct connection *connection, const struct wire_prepare_sil
 static void resolve(struct connection *connection, const struct wire_resolve_prefix *request) {
     struct service *service = connection->silo->service;
     char canonical[WIRE_PATH_MAX];
-    const char *why, *rest;
+    const char *why;
     uint32_t serial = request->header.serial;
     int r = prefix_parse_path(request->prefix, LINFSP_UNC_ROOT, canonical, sizeof canonical, &why);
     if (r < 0) {
         (void)connection_error(connection, serial, r, "\"%s\": %s", request->prefix, why);
         return;
     }
-    const struct volume *volume = volume_find(service, unc_resolve(service->unc, canonical, &rest));
+    const struct volume *volume = volume_find(service, scope_resolve(service, connection->silo, canonical));
     if (!volume) {
         (void)connection_error(connection, serial, -ENOENT, "no file system serves %s now", request->prefix);
         return;

@@ -26,7 +26,7 @@
 static void drop_prefix(struct volume *volume) {
     mup_release(volume);
     volume->staged = false;
-    volume->prefix[0] = volume->unc_path[0] = 0;
+    volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
     journal_put_volume(volume);
 }
 
@@ -113,7 +113,7 @@ void share_create(struct connection *connection, const struct wire_share *reques
         return;
     }
     if (volume_claim(volume, connection, request->prefix, serial) < 0) {
-        volume->prefix[0] = volume->unc_path[0] = 0;
+        volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
         return;
     }
     connection->serial = serial;

@@ -285,14 +285,30 @@ static void tell_claim(const struct volume *volume, const struct connection *con
 
 /* Enters it into the table, and takes the spelling that the folders have. */
 static int claim(struct volume *volume, uint64_t id, char *ret_taken) {
-    char spelled[PREFIX_MAX];
-    int r = unc_claim(volume->service->unc, volume->prefix, id, spelled, ret_taken);
+    char path[PREFIX_MAX], spelled[PREFIX_MAX];
+    size_t hidden = volume->scope[0] ? strlen(volume->scope) + 1 : 0;
+    if (!hidden)
+        snprintf(path, sizeof path, "%s", volume->prefix);
+    else if (scope_path(volume->scope, volume->prefix, path, sizeof path) < 0)
+        return -ENAMETOOLONG;
+    int r = unc_claim(volume->service->unc, path, id, spelled, ret_taken);
+    if (r == -EEXIST && hidden)
+        memmove(ret_taken, ret_taken + hidden, strlen(ret_taken + hidden) + 1);
     if (r < 0)
         return r;
-    snprintf(volume->prefix, sizeof volume->prefix, "%s", spelled);
-    snprintf(volume->unc_path, sizeof volume->unc_path, LINFSP_UNC_ROOT "/%s", spelled);
+    snprintf(volume->prefix, sizeof volume->prefix, "%s", spelled + hidden);
+    snprintf(volume->unc_path, sizeof volume->unc_path, LINFSP_UNC_ROOT "/%s", volume->prefix);
     volume->staged = true;
     return 0;
+}
+
+/* "./data/cache" is "data/cache" in the scope of the client's group. */
+static void take_scope(struct volume *volume, const struct silo *silo) {
+    const char *rest;
+    if (!scope_is_local(volume->prefix, &rest))
+        return;
+    memmove(volume->prefix, rest, strlen(rest) + 1);
+    scope_of(silo, volume->scope);
 }
 
 int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial) {
@@ -306,6 +322,12 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
                    : r;
     char message[WIRE_TEXT_MAX];
     r = permission_claim(connection->silo, volume->prefix, message, sizeof message);
+    if (scope_is_local(volume->prefix, NULL) && !scope_is_known(connection->silo))
+        return connection_error(connection, serial, -EAGAIN,
+                                "it is not known yet which containers this one belongs to: try again") < 0
+                   ? -EPIPE
+                   : -EAGAIN;
+    take_scope(volume, connection->silo);
     if (r < 0) {
         tell_claim(volume, connection, message);
         return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
@@ -416,7 +438,7 @@ static void finish(struct volume *volume, const struct job_result *result) {
     volume->state = VOLUME_DETACHED;
     mup_release(volume);
     journal_drop_volume(volume);
-    volume->unc_path[0] = volume->prefix[0] = volume->mount_point[0] = 0;
+    volume->unc_path[0] = volume->prefix[0] = volume->scope[0] = volume->mount_point[0] = 0;
     if (service->stopping || !silo || silo->dead) {
         volume_abort(volume);
         volume_free(volume);
@@ -529,7 +551,6 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
     snprintf(path, sizeof path, "%s", target);
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = 0;
-    const char *rest;
     struct volume *volume, *newest = NULL;
     if (strlen(path) == 2 && path[1] == ':') /* a letter */
         snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", target[0] | 0x20);
@@ -540,7 +561,7 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
         return newest;
     if (prefix_parse_path(path, LINFSP_UNC_ROOT, canonical, sizeof canonical, NULL) < 0)
         return NULL;
-    return volume_find(service, unc_resolve(service->unc, canonical, &rest));
+    return volume_find(service, scope_resolve(service, silo, canonical));
 }
 
 /* ---- after a restart ------------------------------------------------------------------------------------------- */

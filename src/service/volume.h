@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 #include <uthash.h>
 
+#include "service/scope.h"
 #include "util/list.h"
 #include "wire/prefix.h"
 #include "wire/protocol.h"
@@ -47,7 +48,8 @@ struct volume {
     uint32_t owner_uid, owner_gid;
     char file_system_name[WIRE_NAME_MAX];
     char mount_point[WIRE_PATH_MAX];
-    char prefix[PREFIX_MAX]; /* canonical, or "" */
+    char prefix[PREFIX_MAX]; /* canonical, or ""; of a local one: without "./" */
+    char scope[SCOPE_MAX]; /* in which the prefix is local (scope.h); "": it is the whole host's */
     char unc_path[WIRE_PREFIX_MAX + 8];
     struct list_node name_list; /* under /unc, wherever it is shown or open (folder.h) */
     bool published; /* it can be opened at its prefix */

@@ -41,15 +41,18 @@ static int check_component(const char *component, size_t length, const char **re
     return 0;
 }
 
-/* text is what stands behind the leading separators. most: components allowed, 0 for any number. */
-static int canonicalize(const char *text, const char *separators, size_t most, char *ret, size_t size,
+/* text is what stands behind the leading separators. most: components allowed, 0 for any number. local: the first may
+ * be
+ * ".", the scope of a group. */
+static int canonicalize(const char *text, const char *separators, size_t most, bool local, char *ret, size_t size,
                         const char **ret_why) {
     size_t used = 0, components = 0;
     for (;;) {
         size_t length = strcspn(text, separators);
         if (length == 0 && *text == '\0' && components > 0)
             break; /* behind one trailing separator */
-        int result = check_component(text, length, ret_why);
+        bool is_scope = local && components == 0 && length == 1 && text[0] == '.';
+        int result = is_scope ? 0 : check_component(text, length, ret_why);
         if (result < 0)
             return result;
         if (most > 0 && components == most)
@@ -86,7 +89,7 @@ int prefix_parse(const char *text, char ret_canonical[PREFIX_MAX], const char **
     if (result < 0)
         return result;
     char canonical[PREFIX_MAX];
-    result = canonicalize(text, "\\/", PREFIX_COMPONENTS_MAX, canonical, sizeof canonical, ret_why);
+    result = canonicalize(text, "\\/", PREFIX_COMPONENTS_MAX, true, canonical, sizeof canonical, ret_why);
     if (result < 0)
         return result;
     strcpy(ret_canonical, canonical);
@@ -108,11 +111,11 @@ int prefix_parse_path(const char *text, const char *unc_root, char *ret_canonica
     if (below && *below == '\0')
         return refuse(-EINVAL, "it names no share", ret_why);
     if (below) /* a path of the file system: a backslash is part of a name there */
-        return canonicalize(below, "/", 0, ret_canonical, size, ret_why);
+        return canonicalize(below, "/", 0, false, ret_canonical, size, ret_why);
     int result = skip_leading(&text, ret_why);
     if (result < 0)
         return result;
-    return canonicalize(text, "\\/", 0, ret_canonical, size, ret_why);
+    return canonicalize(text, "\\/", 0, true, ret_canonical, size, ret_why);
 }
 
 int prefix_to_unc(const char *canonical, char *ret_unc, size_t size) {

@@ -12,9 +12,10 @@
 /*
  * Accepts \server\share, \\server\share, //server/share (one or two leading separators, backslashes or slashes, at
  * least two components, one trailing separator is dropped) and writes the canonical form "server/share": no leading
- * separator, '/' between. Refused, each with a message of its own in ret_why (static storage, may be NULL), with
- * -EINVAL, or -ENAMETOOLONG: fewer than two components, an empty one, "." or "..", control characters, invalid UTF-8, a
- * component over 255 bytes, the whole over PREFIX_MAX. The case is kept.
+ * separator, '/' between. \\\\.\\data is local to a group of silos: "./data". Refused, each with a message of its own
+ * in ret_why (static storage, may be NULL), with -EINVAL, or -ENAMETOOLONG: fewer than two components, an empty one,
+ * "." or "..", control characters, invalid UTF-8, a component over 255 bytes, the whole over PREFIX_MAX. The case is
+ * kept.
  */
 int prefix_parse(const char *text, char ret_canonical[PREFIX_MAX], const char **ret_why);
 

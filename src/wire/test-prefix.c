@@ -30,6 +30,21 @@ static void takes_every_spelling(void **state) {
                                    "e/A B/.../.x");
 }
 
+static void a_leading_dot_is_the_scope_of_a_group(void **state) {
+    static const char *const spellings[] = {"\\\\.\\data\\a", "//./data/a", "\\.\\data\\a\\"};
+    char canonical[PREFIX_MAX], text[64];
+    for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
+        assert_int_equal(prefix_parse(spellings[i], canonical, NULL), 0);
+        assert_string_equal(canonical, "./data/a");
+    }
+    assert_int_equal(prefix_to_unc("./data/a", text, sizeof text), 0);
+    assert_string_equal(text, "\\\\.\\data\\a");
+    assert_int_equal(prefix_parse("\\\\.\\.\\a", canonical, NULL), -EINVAL);
+    assert_int_equal(prefix_parse("\\\\.", canonical, NULL), -EINVAL);
+    assert_int_equal(prefix_parse("\\\\.\\", canonical, NULL), -EINVAL);
+    assert_int_equal(prefix_parse_path("/unc/./a", "/unc", canonical, sizeof canonical, NULL), -EINVAL);
+}
+
 static void refuses_each_with_a_reason(void **state) {
     static const struct {
         const char *text, *word;
@@ -176,10 +191,15 @@ static void conversions_fit_exactly(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_every_spelling),     cmocka_unit_test(refuses_each_with_a_reason),
-        cmocka_unit_test(knows_its_limits),         cmocka_unit_test(folds_simply),
-        cmocka_unit_test(folding_can_grow),         cmocka_unit_test(overlaps_on_component_boundaries),
-        cmocka_unit_test(converts_paths_both_ways), cmocka_unit_test(refuses_paths),
+        cmocka_unit_test(takes_every_spelling),
+        cmocka_unit_test(a_leading_dot_is_the_scope_of_a_group),
+        cmocka_unit_test(refuses_each_with_a_reason),
+        cmocka_unit_test(knows_its_limits),
+        cmocka_unit_test(folds_simply),
+        cmocka_unit_test(folding_can_grow),
+        cmocka_unit_test(overlaps_on_component_boundaries),
+        cmocka_unit_test(converts_paths_both_ways),
+        cmocka_unit_test(refuses_paths),
         cmocka_unit_test(conversions_fit_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

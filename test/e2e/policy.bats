@@ -219,3 +219,32 @@ END
             /dev/linfsp/bin/memfs -b -F NTFS -u "\\trusted\\user"' 2>&1) && fail "an ordinary user's box was taken for root's" "$by_user"
     has "$by_user" 'rule "nobody"'
 }
+
+@test "policy: who may open what, and how, is decided at the first access" {
+    configured <<'END'
+[rule store]
+name = *-store
+open_by = same-silo-group, host
+
+[rule reader]
+name = *-reader
+open = \all\*:ro
+END
+    container store debian --label com.docker.compose.project=p
+    container friend debian --label com.docker.compose.project=p
+    container stranger debian
+    container server debian
+    container reader debian
+    share store y '\own\s'
+    share server y '\all\s'
+    inside store /bin/sh -c 'echo own >/mnt/y/f'
+    inside server /bin/sh -c 'echo all >/mnt/y/f'
+    equal "in its group" "$(inside friend cat /unc/own/s/f)" own
+    equal "on the host" "$(bounded cat /unc/own/s/f)" own
+    refused "ermission denied" -- docker exec "$(full_name stranger)" cat /unc/own/s/f
+    equal "everybody's" "$(inside stranger cat /unc/all/s/f)" all
+    equal "to read" "$(inside reader cat /unc/all/s/f)" all
+    refused "Read-only" -- docker exec "$(full_name reader)" /bin/sh -c 'echo x >/unc/all/s/g'
+    refused "ermission denied" -- docker exec "$(full_name reader)" ls /unc/own/s
+    grep -q 'event=open result=refused.*open_by' "$LINFSP_STATE/linfspd.log"
+}
