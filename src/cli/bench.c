@@ -141,6 +141,9 @@ static int measure_all(const struct verb *verb, const struct settings *settings,
     struct table table;
     json_object *array = json_object_new_array();
     unsigned good = 0;
+    fprintf(stderr,
+            "linfsp bench: %zu operations, three rounds of %g s each%s; with what prepares them, up to a minute\n",
+            ARRAY_SIZE(measured), settings->seconds, count > 1 ? " in both folders" : "");
     table_begin(&table, count > 1 ? 6 : 4, head);
     for (size_t i = 0; i < ARRAY_SIZE(measured); i++) {
         measure(settings, measured[i], places, count);

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A small client of Kubernetes's Container Runtime Interface (runtime.v1), in place of a kubelet: cri.py SOCKET VERB ARGUMENT...
+
+    pod NAME [HANDLER]                          makes a pod's sandbox on the node's network, prints its id; HANDLER: of a RuntimeClass
+    container POD NAME IMAGE [-u UID] COMMAND...   makes and starts a container in it, prints its id
+    exec CONTAINER COMMAND...                   runs a command there; its output, error output and exit status are ours
+    stop CONTAINER SECONDS                      SIGTERM, SIGKILL after so long
+    restart POD NAME IMAGE COMMAND...           as a kubelet restarts: the next attempt of a container of that name
+    remove POD                                  stops and removes the sandbox with all that is in it
+    pid CONTAINER                               of its first process, as the host counts
+
+Messages are put together here by their field numbers: Debian has gRPC for Python, and no stubs for this interface.
+"""
+import json
+import sys
+
+import grpc
+
+NODE_NETWORK = 2
+
+
+def varint(number):
+    out = bytearray()
+    while True:
+        byte, number = number & 0x7F, number >> 7
+        out.append(byte | (0x80 if number else 0))
+        if not number:
+            return bytes(out)
+
+
+def field(number, value):
+    """One field: an int, a string, bytes (a message), or a list of these."""
+    if isinstance(value, list):
+        return b"".join(field(number, item) for item in value)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def message(**fields):
+    """message(f1="text", f2=7): by field number, what is None left out."""
+    return b"".join(field(int(name[1:]), value) for name, value in fields.items() if value is not None)
+
+
+def read_varint(data, at):
+    number = shift = 0
+    while True:
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            return number, at
+
+
+def parse(data):
+    """{field number: [values]}, messages and strings as bytes."""
+    fields, at = {}, 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        if key & 7 == 0:
+            value, at = read_varint(data, at)
+        elif key & 7 == 2:
+            length, at = read_varint(data, at)
+            value, at = data[at : at + length], at + length
+        else:
+            raise ValueError(f"wire type {key & 7}")
+        fields.setdefault(key >> 3, []).append(value)
+    return fields
+
+
+class Runtime:
+    def __init__(self, socket):
+        self.channel = grpc.insecure_channel(f"unix://{socket}")
+
+    def call(self, method, request):
+        stub = self.channel.unary_unary(f"/runtime.v1.RuntimeService/{method}", lambda data: data, parse)
+        return stub(request, timeout=60)
+
+
+def sandbox_config(name):
+    network = message(f1=message(f1=NODE_NETWORK))
+    linux = message(f1=f"/kubepods/besteffort/pod{name}", f2=network)
+    return message(f1=message(f1=name, f2=f"uid-{name}", f3="default"), f3="/tmp", f8=linux)
+
+
+def run_pod(runtime, name, handler=None):
+    return runtime.call("RunPodSandbox", message(f1=sandbox_config(name), f2=handler))[1][0].decode()
+
+
+def pod_name(runtime, pod):
+    status = parse(runtime.call("PodSandboxStatus", message(f1=pod))[1][0])
+    return parse(status[2][0])[1][0].decode()
+
+
+def attempts(runtime, pod, name):
+    listed = runtime.call("ListContainers", message(f1=message(f3=pod))).get(1, [])
+    return sum(parse(parse(entry)[3][0])[1][0].decode() == name for entry in listed)
+
+
+def run_container(runtime, pod, name, image, command):
+    user = None
+    if command[:1] == ["-u"]:
+        user, command = int(command[1]), command[2:]
+    security = message(f3=message(f1=NODE_NETWORK), f5=message(f1=user) if user else None)
+    config = message(
+        f1=message(f1=name, f2=attempts(runtime, pod, name)),
+        f2=message(f1=image),
+        f3=command,
+        f11=f"{name}.log",
+        f15=message(f2=security),
+    )
+    request = message(f1=pod, f2=config, f3=sandbox_config(pod_name(runtime, pod)))
+    container = runtime.call("CreateContainer", request)[1][0].decode()
+    runtime.call("StartContainer", message(f1=container))
+    return container
+
+
+def execute(runtime, container, command):
+    reply = runtime.call("ExecSync", message(f1=container, f2=command, f3=20))
+    sys.stdout.buffer.write(reply.get(1, [b""])[0])
+    sys.stderr.buffer.write(reply.get(2, [b""])[0])
+    return reply.get(3, [0])[0]
+
+
+def pid_of(runtime, container):
+    """From the verbose part of the status: a map of names to JSON."""
+    for entry in runtime.call("ContainerStatus", message(f1=container, f2=1)).get(2, []):
+        pair = parse(entry)
+        if pair[1][0] == b"info":
+            return json.loads(pair[2][0])["pid"]
+    return 0
+
+
+def main():
+    socket, verb, *arguments = sys.argv[1:]
+    runtime = Runtime(socket)
+    if verb == "pod":
+        print(run_pod(runtime, *arguments))
+    elif verb in ("container", "restart"):
+        print(run_container(runtime, *arguments[:3], arguments[3:]))
+    elif verb == "exec":
+        sys.exit(execute(runtime, arguments[0], arguments[1:]))
+    elif verb == "stop":
+        runtime.call("StopContainer", message(f1=arguments[0], f2=int(arguments[1])))
+    elif verb == "remove":
+        runtime.call("StopPodSandbox", message(f1=arguments[0]))
+        runtime.call("RemovePodSandbox", message(f1=arguments[0]))
+    elif verb == "pid":
+        print(pid_of(runtime, arguments[0]))
+    else:
+        sys.exit(f"cri.py: there is no verb '{verb}'")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except grpc.RpcError as error:
+        sys.exit(f"cri.py: {error.code().name}: {error.details()}")
