@@ -198,6 +198,13 @@ int wine_prefix_make(const struct verb *verb, const struct wine *wine, const cha
     return -1;
 }
 
+bool wine_prefix_prepared(const struct wine *wine, const char *prefix) {
+    char path[PATH_MAX], target[PATH_MAX];
+    ssize_t length = path_in(prefix, OURS "/bin/" DLL, path) < 0 ? -1 : readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = 0;
+    return strcmp(target, wine->dll) == 0;
+}
+
 /* The registry is changed by Wine's own program, as its server may be running. */
 int wine_prefix_prepare(const struct verb *verb, const struct wine *wine, const char *prefix) {
     const char *const add[] = {wine->loader, "reg.exe",    "add", "HKLM\\Software\\WinFsp",

@@ -140,8 +140,11 @@ static int run_command(const struct verb *verb, const char *given, char **comman
     if (!given && make_private(verb, prefix, sizeof prefix) < 0)
         return FAILED;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    int r =
-        wine_prefix_exists(prefix) ? wine_prefix_prepare(verb, &wine, prefix) : wine_prefix_make(verb, &wine, prefix);
+    int r = 0;
+    if (!wine_prefix_exists(prefix))
+        r = wine_prefix_make(verb, &wine, prefix);
+    else if (!wine_prefix_prepared(&wine, prefix))
+        r = wine_prefix_prepare(verb, &wine, prefix);
     int status = r < 0 ? FAILED : run_in(verb, &wine, prefix, command);
     if (!given) {
         wine_prefix_end(&wine, prefix);

@@ -47,6 +47,8 @@ int wine_prefix_make(const struct verb *verb, const struct wine *wine, const cha
 int wine_prefix_prepare(const struct verb *verb, const struct wine *wine, const char *prefix);
 /* True: Wine, or wine_prefix_make, has made one there. */
 bool wine_prefix_exists(const char *prefix);
+/* True: one of the two was done, with the DLL that there is now. */
+bool wine_prefix_prepared(const struct wine *wine, const char *prefix);
 /* Ends all programs of a prefix, and waits for that. */
 void wine_prefix_end(const struct wine *wine, const char *prefix);
 /* Removes a prefix, and all that is in it. */

@@ -63,6 +63,12 @@ char *fsp_directory_path(PCWSTR path) {
     return text;
 }
 
+void fsp_note_mounted(const char *mount_point _unused_) {
+}
+
+void fsp_note_unmounted(const char *mount_point _unused_) {
+}
+
 /* ---- arguments ------------------------------------------------------------------------------------------------- */
 
 static int read_command_line(char **ret_line, size_t *ret_size) {

@@ -31,6 +31,10 @@ const struct linfsp_threads *fsp_serving_threads(void);
 /* A folder as the program calls it, as Linux does. NULL: no memory. To be freed. */
 char *fsp_directory_path(PCWSTR path);
 
+/* A volume of ours has come, or goes; mount_point may be NULL. */
+void fsp_note_mounted(const char *mount_point);
+void fsp_note_unmounted(const char *mount_point);
+
 /* The program's arguments as Windows counts them, NULL-terminated. The array is freed by fsp_free_arguments. */
 int fsp_program_arguments(ULONG *ret_count, PWSTR **ret_arguments);
 void fsp_free_arguments(ULONG count, PWSTR *arguments);

@@ -263,7 +263,15 @@ static NTSTATUS mount_volume(struct fsp_volume *volume, const char *mount_point)
         return explain(volume, r, &error);
     volume->owner_uid = linfsp_volume_owner_uid(volume->mounted);
     volume->owner_gid = linfsp_volume_owner_gid(volume->mounted);
+    fsp_note_mounted(linfsp_volume_mount_point(volume->mounted));
     return STATUS_SUCCESS;
+}
+
+/* Under volume->lock; nobody runs it. */
+static void unmount_volume(struct fsp_volume *volume) {
+    fsp_note_unmounted(linfsp_volume_mount_point(volume->mounted));
+    linfsp_volume_destroy(volume->mounted);
+    volume->mounted = NULL;
 }
 
 /* What FSP_FILE_SYSTEM.MountPoint shows: a letter, or the text that was given. */
@@ -298,8 +306,7 @@ static NTSTATUS set_mount_point(struct fsp_volume *volume, PCWSTR given) {
         return status;
     volume->fs.MountPoint = shown_mount_point(volume, given);
     if (!volume->fs.MountPoint) {
-        linfsp_volume_destroy(volume->mounted);
-        volume->mounted = NULL;
+        unmount_volume(volume);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     volume->fs.MountHandle = volume;
@@ -326,8 +333,7 @@ VOID FSP_ABI FspFileSystemRemoveMountPoint(FSP_FILE_SYSTEM *FileSystem) {
     pthread_mutex_lock(&volume->lock);
     if (volume->mounted && !volume->thread) {
         fsp_notifier_stop(volume);
-        linfsp_volume_destroy(volume->mounted);
-        volume->mounted = NULL;
+        unmount_volume(volume);
     } else if (volume->mounted)
         linfsp_volume_stop(volume->mounted);
     free(volume->fs.MountPoint);
@@ -393,8 +399,7 @@ VOID FSP_ABI FspFileSystemStopDispatcher(FSP_FILE_SYSTEM *FileSystem) {
         return;
     fsp_notifier_stop(volume);
     pthread_mutex_lock(&volume->lock);
-    linfsp_volume_destroy(volume->mounted);
-    volume->mounted = NULL;
+    unmount_volume(volume);
     FileSystem->DispatcherThread = NULL;
     pthread_mutex_unlock(&volume->lock);
 }

@@ -56,6 +56,36 @@ teardown() { remove_containers; }
     end_windows user winhello
 }
 
+@test "wine: memfs -i -F NTFS -m Z: of the native API is a disk, and with -u a network volume, names without case" {
+    wine_container one
+    container two busybox
+    start_windows one winmemfs-x64 -i -F NTFS -m Z:
+    wait_windows one winmemfs-x64 /mnt/z fuse.NTFS
+    script_in one 'echo from Linux >/mnt/z/File; mkdir /mnt/z/folder'
+    has "$(windows_in one cmd /c 'type Z:\FILE & echo hi>Z:\FOLDER\win & dir Z:\')" "from Linux" folder
+    script_in one '[ "$(tr -d "\r " </mnt/z/Folder/WIN)" = hi ]; ls /mnt/z | grep -x File'
+    end_windows one winmemfs-x64
+    has "$(inside one cat /tmp/winmemfs-x64.log)" "has been started." "has been stopped."
+    script_in one 'rm /tmp/winmemfs-x64.*'
+    start_windows one winmemfs-x64 -i -F NTFS -m Y: -u '\memfs\wine'
+    wait_windows one winmemfs-x64 /mnt/y fuse.NTFS
+    echo host >/unc/memfs/wine/host
+    equal "in the other container" "$(inside two cat /dev/linfsp/unc/memfs/wine/HOST)" host
+    equal "in Wine" "$(windows_in one cmd /c 'type \\memfs\wine\host')" host
+    end_windows one winmemfs-x64
+}
+
+@test "wine: a prefix does not have the drive of a volume that is served from it: nobody waits for the server of both" {
+    wine_container one
+    docker exec -d "$(full_name one)" /dev/linfsp/bin/linfsp wine --prefix /tmp/same /w/memfs-fuse.exe -f Z:
+    wait_until 30 mounted one /mnt/z
+    script_in one 'echo x >/mnt/z/file; no readlink /tmp/same/dosdevices/z:'
+    refused "" -- docker exec "$(full_name one)" /dev/linfsp/bin/linfsp wine --prefix /tmp/same cmd /c 'type Z:\file'
+    pids_in one memfs-fuse.exe | xargs -r kill -TERM
+    wait_unmounted one /mnt/z
+    wait_until 5 inside one readlink /tmp/same/dosdevices/z:
+}
+
 @test "wine: a Go program that calls the unprefixed names, as cgofuse does" {
     command -v go >/dev/null || { missing "Go (package golang-go)" && return; }
     (cd "$LINFSP_ROOT/test/helpers/go-fuse" && CGO_ENABLED=0 GOOS=windows GOFLAGS=-mod=mod GOCACHE=$LINFSP_STATE/go \

@@ -107,6 +107,7 @@ int fsp_fuse_run(struct fsp_fuse *fuse, unsigned threads, void (*mounted)(void *
     int r = make_volume(fuse, threads, &volume);
     if (r == 0) {
         publish(fuse, volume);
+        fsp_platform_mounted(linfsp_volume_mount_point(volume));
         bool watching = fsp_platform_watch(stop, fuse);
         if (mounted)
             mounted(argument);
@@ -116,6 +117,7 @@ int fsp_fuse_run(struct fsp_fuse *fuse, unsigned threads, void (*mounted)(void *
         if (watching)
             fsp_platform_unwatch();
         publish(fuse, NULL);
+        fsp_platform_unmounted(linfsp_volume_mount_point(volume));
         linfsp_volume_destroy(volume);
     }
     atomic_store(&fuse->exited, true);

@@ -20,6 +20,12 @@ char *fsp_platform_mount_point(const char *text) {
     return strdup(strncmp(text, "\\\\.\\", 4) == 0 ? text + 4 : text);
 }
 
+void fsp_platform_mounted(const char *mount_point _unused_) {
+}
+
+void fsp_platform_unmounted(const char *mount_point _unused_) {
+}
+
 /* ---- being told to end ----------------------------------------------------------------------------------------- */
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};

@@ -11,6 +11,9 @@
 const struct linfsp_threads *fsp_platform_threads(void);
 /* A mount point as the program gave it, as liblinfsp takes it. NULL: no memory. To be freed. */
 char *fsp_platform_mount_point(const char *text);
+/* A volume of ours has come, or goes; mount_point may be NULL. */
+void fsp_platform_mounted(const char *mount_point);
+void fsp_platform_unmounted(const char *mount_point);
 /* stop(argument) is called once, in a thread of its own or from a signal handler, when the program is told to end
  * (SIGINT, SIGTERM, SIGHUP, Ctrl-C), until fsp_platform_unwatch. One at a time: false where another is watching. */
 bool fsp_platform_watch(void (*stop)(void *argument), void *argument);

@@ -6,6 +6,7 @@
 #include "winfsp/fuse/platform.h"
 #include "winfsp/text.h"
 #include "winfsp/wine/calls.h"
+#include "winfsp/wine/drive.h"
 #include "winfsp/wine/ending.h"
 
 const struct linfsp_threads *fsp_platform_threads(void) {
@@ -25,6 +26,14 @@ char *fsp_platform_mount_point(const char *text) {
     char *path = wide ? win_unix_path(wide) : NULL;
     free(wide);
     return path ? path : strdup(text);
+}
+
+void fsp_platform_mounted(const char *mount_point) {
+    wine_drive_hide(mount_point);
+}
+
+void fsp_platform_unmounted(const char *mount_point) {
+    wine_drive_show(mount_point);
 }
 
 bool fsp_platform_watch(void (*stop)(void *argument), void *argument) {

@@ -11,6 +11,7 @@
 #include "winfsp/text.h"
 #include "winfsp/wine/calls.h"
 #include "winfsp/wine/command-line.h"
+#include "winfsp/wine/drive.h"
 #include "winfsp/wine/ending.h"
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
@@ -53,6 +54,14 @@ void fsp_free_arguments(ULONG count, PWSTR *arguments) {
 char *fsp_directory_path(PCWSTR path) {
     char *name = *path == '/' ? NULL : win_unix_path(path);
     return name ? name : fsp_wide_to_utf8_new(path);
+}
+
+void fsp_note_mounted(const char *mount_point) {
+    wine_drive_hide(mount_point);
+}
+
+void fsp_note_unmounted(const char *mount_point) {
+    wine_drive_show(mount_point);
 }
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
