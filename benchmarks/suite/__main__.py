@@ -21,6 +21,7 @@ import plot
 import scale
 import table
 import variants
+import workloads
 from machine import Machine, Missing, take_turn
 
 SECTIONS = {
@@ -32,6 +33,7 @@ SECTIONS = {
     "round-trips": variants.measure_round_trips,
     "folders": variants.measure_folders,
     "winfsp": variants.measure_winfsp,
+    "workloads": workloads.measure,
 }
 FULL = {
     "rounds": 3,
@@ -45,6 +47,7 @@ FULL = {
     "volumes": 2,
     "shares": False,
     "churn": 15,
+    "tree": 4000,
 }
 QUICK = {
     "rounds": 2,
@@ -58,6 +61,7 @@ QUICK = {
     "volumes": 2,
     "shares": False,
     "churn": 3,
+    "tree": 800,
 }
 
 
@@ -77,11 +81,14 @@ def arguments():
     parser.add_argument("--shares", action="store_true", help="of these every second one is a network volume")
     parser.add_argument("--churn", type=float, help="seconds for which 200 containers a minute come and go")
     parser.add_argument("--scale", action="store_true", help="the section scale alone, and 200 containers a minute for five minutes")
+    parser.add_argument("--workloads", action="store_true", help="the section workloads alone: untar, git, a build and the like")
     parser.add_argument("--pin", action="store_true", help="pin each client thread to a CPU")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.scale:
         given.only, given.churn = given.only or "scale", given.churn or 300
+    if given.workloads:
+        given.only = given.only or "workloads"
     given.sections = given.only.split(",") if given.only else list(SECTIONS)
     unknown = set(given.sections) - set(SECTIONS)
     if unknown:

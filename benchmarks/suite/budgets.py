@@ -231,7 +231,24 @@ def of_injection(results):
     yield of_docker_run(results)
 
 
+def of_workloads(results):
+    """What differs by less than a fifth does not tell: the rounds of one workload differ by as much."""
+    for name in ("ptfs", "memfs"):
+        found = {row["step"]: row["ratios"][name] for row in results["workloads"]["rows"] if name in row["ratios"]}
+        if not found:
+            continue
+        step = max(found, key=found.get)
+        yield budget(
+            f"everyday work: {name} / the fastest of passthrough_ll and bindfs",
+            "≤ 1.2",
+            f"at most {found[step]:.2f}",
+            found[step] <= 1.2,
+            f"{step}; mean {figures.geometric_mean(list(found.values())):.2f}",
+        )
+
+
 def judge(results):
     """Of the sections that were run."""
     by_section = {"injection": of_injection, "mounting": of_mounts, "scale": of_scale, "data": of_operations, "io_uring": of_uring}
+    by_section["workloads"] = of_workloads
     return [entry for name, judged in by_section.items() if name in results for entry in judged(results)]

@@ -163,6 +163,17 @@ def scale(found):
     return heading("The service with many containers") + columns(rows) + "\n\n" + text
 
 
+def workloads(found):
+    names = found["names"]
+    rows = [["ms", *names, "ptfs / best peer", "memfs / best peer"]]
+    for row in found["rows"]:
+        seconds = row["seconds"]
+        cells = [f"{seconds[name] * 1000:.0f}" if seconds.get(name) else "failed" for name in names]
+        ratios = [f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "-" for name in ("ptfs", "memfs")]
+        rows.append([row["step"], *cells, *ratios])
+    return heading("Everyday work on a folder of tmpfs, and on memfs, on the host") + columns(rows)
+
+
 def budgets(found):
     mark = {True: "met", False: "MISSED", None: "-"}
     rows = [["budget", "wanted", "measured", "", ""]]
@@ -178,7 +189,7 @@ def everything(results):
         f"{docker}, libfuse {facts['libfuse']}; load {facts['load_average_before']:.2f} at the start; "
         f"{results['mode']}\n"
     )
-    for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale)]:
+    for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale), ("workloads", workloads)]:
         if name in results:
             text += render(results[name]) + "\n"
     for name, title in [

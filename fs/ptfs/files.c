@@ -6,6 +6,11 @@
  * alike, so that is settled by the first that opens it, and stands until the last is closed. The file is registered by
  * a descriptor that is open for reading and writing; what cannot be opened so, because we may only read it, is served
  * by us.
+ *
+ * To register a file is a question to the service, and takes as long as to read some hundred KiB through us, or to open
+ * ten files. So it is done where much is likely to be read or written: for a file of some size that is opened to be
+ * changed in place (a database, an image of a disk), and for a large one. What is small, or is written anew, is read
+ * and written through us, and what was read stays in the kernel's page cache.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,12 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "ptfs.h"
 #include "util/cleanup.h"
 
 #define READ_MAX (1u << 20)
+/* Of a file that is opened to be read only, or written only, as many times as much must be there. */
+#define ONE_WAY 32
 
 static int handle_of(const struct linfsp_file *file) {
     return (int)file->handle;
@@ -64,17 +72,28 @@ static bool is_to_be_watched(const struct linfsp_file *file, int fd) {
     return writes(file) && fstat(fd, &status) == 0 && (status.st_mode & (S_ISUID | S_ISGID));
 }
 
+static bool is_worth_it(const struct ptfs *ptfs, const struct linfsp_file *file, int fd) {
+    struct stat status;
+    uint64_t from = ptfs->pass_from;
+    if (from == 0)
+        return true;
+    if ((file->flags & O_ACCMODE) != O_RDWR && !(file->flags & O_DIRECT))
+        from = from < UINT64_MAX / ONE_WAY ? from * ONE_WAY : UINT64_MAX;
+    return !(file->flags & O_TRUNC) && fstat(fd, &status) == 0 && (uint64_t)status.st_size >= from;
+}
+
 static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *file, int fd) {
     file->handle = (uint64_t)fd;
+    file->open_flags = ptfs->no_flush ? LINFSP_OPEN_NOFLUSH : 0;
     pthread_mutex_lock(&node->lock);
     node->writers += writes(file);
-    if (node->opens++ == 0 && ptfs->pass_through)
+    if (node->opens++ == 0 && ptfs->pass_through && is_worth_it(ptfs, file, fd))
         start_pass_through(ptfs, node, fd);
     if (node->backing_id > 0) {
-        file->open_flags = LINFSP_OPEN_PASSTHROUGH | (is_to_be_watched(file, fd) ? LINFSP_OPEN_DIRECT_IO : 0);
+        file->open_flags |= LINFSP_OPEN_PASSTHROUGH | (is_to_be_watched(file, fd) ? LINFSP_OPEN_DIRECT_IO : 0);
         file->backing_id = node->backing_id;
     } else if (ptfs->timeout) {
-        file->open_flags = LINFSP_OPEN_KEEP_CACHE;
+        file->open_flags |= LINFSP_OPEN_KEEP_CACHE;
     }
     pthread_mutex_unlock(&node->lock);
 }
@@ -197,12 +216,23 @@ int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file,
     return 0;
 }
 
+/* What was written through a mapping: to write it down takes capabilities away that the mapping has left in place. */
+static ssize_t write_back(int fd, const void *data, size_t size, off_t offset) {
+    char capabilities[64];
+    ssize_t length = fgetxattr(fd, "security.capability", capabilities, sizeof capabilities);
+    ssize_t n = pwrite(fd, data, size, offset);
+    if (n > 0 && length > 0)
+        (void)fsetxattr(fd, "security.capability", capabilities, (size_t)length, 0);
+    return n;
+}
+
 int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                off_t offset, uint32_t flags) {
     int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(request, inode, handle_of(file)) : 0;
     if (r < 0)
         return r;
-    ssize_t n = pwrite(handle_of(file), data, size, offset);
+    ssize_t n = flags & LINFSP_WRITE_CACHE ? write_back(handle_of(file), data, size, offset)
+                                           : pwrite(handle_of(file), data, size, offset);
     if (n < 0)
         return -errno;
     linfsp_reply_written(request, (size_t)n);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "ptfs.h"
@@ -31,6 +32,10 @@ static const char usage[] =
     "at\n"
     "                              all, -1 for ever: only where nothing else changes the directory\n"
     "  -r, --read-only\n"
+    "      --pass-through=SIZE     have the kernel read and write files by itself that are opened to be changed and "
+    "have\n"
+    "                              SIZE bytes (K, M, G) or more, and 32 times that where they are only read or only\n"
+    "                              written; 1M unless given, 0: each file\n"
     "      --no-pass-through       read and write through this program even where the kernel could by itself\n"
     "  -d, --debug                 print each request and its answer\n"
     "      --help, --version\n";
@@ -39,6 +44,7 @@ struct arguments {
     const char *directory;
     struct linfsp_volume_options volume;
     uint64_t timeout;
+    uint64_t pass_from;
     bool no_pass_through;
 };
 
@@ -60,8 +66,34 @@ static uint64_t parse_timeout(const char *text) {
     return value < 0 ? LINFSP_TIMEOUT_INFINITE : (uint64_t)value;
 }
 
+static uint64_t parse_size(const char *text) {
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) || value > UINT64_MAX >> shift)
+        errx(2, "size \"%s\": bytes, or a number with K, M or G", text);
+    return (uint64_t)value << shift;
+}
+
+/* File systems on this machine: what could be said at close(2) has been said at write(2). */
+static bool closes_silently(int fd) {
+    static const unsigned long types[] = {
+        0x01021994 /* tmpfs */, 0xef53 /* ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */, 0xf2f52010 /* f2fs */,
+        0x2fc12fc1 /* zfs */,   0x794c7630 /* overlay */};
+    struct statfs status;
+    if (fstatfs(fd, &status) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if ((unsigned long)status.f_type == types[i])
+            return true;
+    return false;
+}
+
 static void parse_arguments(int argc, char **argv, struct arguments *arguments) {
-    enum { NO_PASS_THROUGH = 256, HELP, VERSION };
+    enum { NO_PASS_THROUGH = 256, PASS_THROUGH, HELP, VERSION };
     static const struct option options[] = {{"directory", required_argument, NULL, 'p'},
                                             {"mount-point", required_argument, NULL, 'm'},
                                             {"prefix", required_argument, NULL, 'u'},
@@ -69,6 +101,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
                                             {"timeout", required_argument, NULL, 't'},
                                             {"read-only", no_argument, NULL, 'r'},
                                             {"no-pass-through", no_argument, NULL, NO_PASS_THROUGH},
+                                            {"pass-through", required_argument, NULL, PASS_THROUGH},
                                             {"debug", no_argument, NULL, 'd'},
                                             {"help", no_argument, NULL, HELP},
                                             {"version", no_argument, NULL, VERSION},
@@ -95,6 +128,9 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
             break;
         case 'd':
             arguments->volume.trace = print_trace;
+            break;
+        case PASS_THROUGH:
+            arguments->pass_from = parse_size(optarg);
             break;
         case NO_PASS_THROUGH:
             arguments->no_pass_through = true;
@@ -189,6 +225,7 @@ static void catch_signals(void) {
 int main(int argc, char **argv) {
     struct arguments arguments = {
         .timeout = 1000,
+        .pass_from = 1 << 20,
         .volume = {.size = sizeof arguments.volume,
                    .file_system_name = "ptfs",
                    .want = LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_HANDLE_KILLPRIV |
@@ -201,7 +238,9 @@ int main(int argc, char **argv) {
     struct ptfs ptfs = {.seeks = SEEKS_NONE,
                         .timeout = arguments.timeout,
                         .act_as_caller = geteuid() == 0,
-                        .pass_through = !arguments.no_pass_through};
+                        .pass_through = !arguments.no_pass_through,
+                        .pass_from = arguments.pass_from,
+                        .no_flush = closes_silently(root)};
     if (root < 0)
         err(1, "%s", arguments.directory);
     struct stat status;

@@ -13,6 +13,8 @@ struct ptfs {
     linfsp_volume *volume;
     uint64_t timeout; /* ms that the kernel may keep attributes and names */
     bool pass_through; /* granted: reads and writes of an open file may go to the folder's own file, in the kernel */
+    uint64_t pass_from; /* bytes that make it worth while; 0: always */
+    bool no_flush; /* the folder's file system has nothing to say when a file is closed */
     struct seeks seeks;
     struct privileges privileges;
     bool own_umask; /* granted: modes come as they were given, and the umask beside them */

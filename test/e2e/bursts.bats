@@ -40,7 +40,7 @@ shared_memory_at_most() {
 
 @test "bursts: a process that has 4000 files of ptfs open ends, five times" {
     roomy_container one
-    ptfs_in one
+    ptfs_in one --pass-through=0
     for _ in 1 2 3 4 5; do
         BOUND=60 inside one /bursts/many-open /mnt/z 4000 10 keep
         inside one stat /mnt/z/17
@@ -51,7 +51,7 @@ shared_memory_at_most() {
 
 @test "bursts: a process with 4000 open files of ptfs ends that are removed already" {
     roomy_container one
-    ptfs_in one
+    ptfs_in one --pass-through=0
     BOUND=60 inside one /bursts/many-open /mnt/z 4000 10 remove
     wait_until 10 script_in one 'test -z "$(ls -A /folder)"'
     script_in one 'echo still >/mnt/z/there; test "$(cat /folder/there)" = still'

@@ -83,13 +83,11 @@ all_alike() {
     all_alike privileges ext4/real ptfs ptfs-0
 }
 
-@test "ptfs: without pass-through it is the same, but for capabilities and mappings" {
-    mkdir -m 777 "$here/tmpfs/real" "$here/tmpfs/back"
+@test "ptfs: it is the same without pass-through, and with pass-through of each file" {
+    mkdir -m 777 "$here/tmpfs/real" "$here/tmpfs/back" "$here/tmpfs/back0"
     serve ptfs ptfs --no-pass-through -p "$here/tmpfs/back" -t -1
-    known() {
-        sed -E '/^f?chown -1 -1; root; 6777 capable/d; /^mapped write; .* capable/d; /^f?chown -1 -1; (member|stranger).* capable/d'
-    }
-    all_alike privileges tmpfs/real ptfs
+    serve ptfs-passed ptfs --pass-through=0 -p "$here/tmpfs/back0" -t -1
+    all_alike privileges tmpfs/real ptfs ptfs-passed
 }
 
 @test "ptfs: a stranger may not take set-user-ID from another's program" {
@@ -170,4 +168,48 @@ big_tree() {
     script_in big 'find /mnt/z >/dev/null; mv /folder/0/6 /folder/moved; mkdir /folder/0/6; echo new >/folder/0/6/1
         test "$(cat /mnt/z/0/6/1)" = new; test "$(cat /mnt/z/moved/1)" = 6-1; find /mnt/z >/dev/null
         rm -r /folder/moved; echo file >/folder/moved; test "$(cat /mnt/z/moved)" = file; no cat /mnt/z/moved/1'
+}
+
+# Which files the kernel reads and writes by itself is seen by whether ptfs is asked to (-d).
+asked() { # NAME OF A REQUEST: how often, since the last time
+    local seen=$here/seen.$1 count
+    sync "$here/ptfs"
+    count=$(grep -cE "^[0-9]+ $1 inode" "$here/ptfs.log" || true)
+    echo $((count - $(cat "$seen" 2>/dev/null || echo 0)))
+    echo "$count" >"$seen"
+}
+
+@test "ptfs: the kernel reads and writes large files by itself, small ones come through ptfs" {
+    mkdir "$here/tmpfs/back"
+    head -c 2M /dev/urandom >"$here/tmpfs/back/medium"
+    head -c 33M /dev/urandom >"$here/tmpfs/back/large"
+    echo small >"$here/tmpfs/back/small"
+    serve ptfs ptfs -d -p "$here/tmpfs/back"
+    ! grep -q "FUSE pass-through" "$here/ptfs.log" || missing "FUSE pass-through (Linux 6.9)"
+    cd "$here/ptfs"
+    asked READ >/dev/null
+    cmp large "$here/tmpfs/back/large"
+    equal "reads of a large file" "$(asked READ)" 0
+    cmp medium "$here/tmpfs/back/medium"
+    [ "$(asked READ)" -gt 0 ] || fail "a file of 2 MiB that is only read is not read through ptfs"
+    cmp medium "$here/tmpfs/back/medium"
+    equal "reads of what was read before" "$(asked READ)" 0
+    printf x 1<>medium
+    equal "writes to a file of 2 MiB that is changed in place" "$(asked WRITE)" 0
+    equal "what was written" "$(head -c 1 "$here/tmpfs/back/medium")" x
+    cmp medium "$here/tmpfs/back/medium"
+    printf y 1<>small
+    [ "$(asked WRITE)" -gt 0 ] || fail "a small file is not written through ptfs"
+    equal "no question when a file is closed" "$(asked FLUSH)" 0
+    cd /
+}
+
+@test "ptfs: --pass-through=SIZE and what is no size" {
+    serve ptfs ptfs -d --pass-through=0 -p "$here/tmpfs"
+    echo small >"$here/tmpfs/small"
+    cat "$here/ptfs/small"
+    equal "reads of a small file" "$(asked READ)" 0
+    for size in "" x 1X -1 1MM 99999999999999999999; do
+        refused "size" -- "$LINFSP_STAGE/bin/ptfs" "--pass-through=$size" -p / -m Z:
+    done
 }
