@@ -7,7 +7,7 @@ setup_file() {
     source "$LINFSP_ROOT/packaging/packages.bash"
     install_packages python3-grpcio || return
     file_setup
-    export cri=$LINFSP_STATE/cri
+    export cri=$LINFSP_STATE/cri CRI_LOGS=$LINFSP_STATE/cri
     image=docker.io/linfsp-test/busybox:latest
     mkdir -p "$cri"
     lacks=$(for program in containerd ctr containerd-shim-runc-v2 runc; do command -v "$program" >/dev/null || echo "$program"; done)

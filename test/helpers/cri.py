@@ -13,6 +13,7 @@
 Messages are put together here by their field numbers: Debian has gRPC for Python, and no stubs for this interface.
 """
 import json
+import os
 import sys
 
 import grpc
@@ -82,7 +83,7 @@ class Runtime:
 def sandbox_config(name):
     network = message(f1=message(f1=NODE_NETWORK))
     linux = message(f1=f"/kubepods/besteffort/pod{name}", f2=network)
-    return message(f1=message(f1=name, f2=f"uid-{name}", f3="default"), f3="/tmp", f8=linux)
+    return message(f1=message(f1=name, f2=f"uid-{name}", f3="default"), f3=os.environ.get("CRI_LOGS", "/tmp"), f8=linux)
 
 
 def run_pod(runtime, name, handler=None):
