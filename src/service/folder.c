@@ -22,6 +22,9 @@
 #include "util/process.h"
 
 #define PACKETS_PER_TURN 16
+#define CLOSE_TICK_USEC 500000ull
+#define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
+#define CLOSE_AFTER_MAX_USEC 64000000ull
 
 static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
@@ -210,7 +213,7 @@ void name_hide(struct name *name) {
     if (name->state == NAME_HIDING)
         return;
     name->listed = false;
-    if (name->state == NAME_OPENING) {
+    if (name->state == NAME_OPENING || name->state == NAME_CLOSING) {
         name->hide_wanted = true;
         return;
     }
@@ -249,6 +252,123 @@ static void on_open_lost(struct name *name, const struct job_result *result) {
         folder_answer(name->folder, &name->walk, result->error);
 }
 
+/* ---- idle volumes ---------------------------------------------------------------------------------------------- */
+
+/* A file of names, each with its NUL, for a worker. */
+static int write_names(const struct folder *folder, enum name_state state) {
+    int fd = memfd_create("linfsp-names", MFD_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
+    if (!file) {
+        close_fd(&fd);
+        return -ENOMEM;
+    }
+    for (const struct name *name = folder->names; name; name = name->hash.next)
+        if (state == NAME_HIDING ? name->state != state : name->state == state)
+            fwrite(name->text, 1, strlen(name->text) + 1, file);
+    int copy = fflush(file) == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+    int r = copy < 0 ? -errno : copy;
+    (void)fclose(file);
+    return r;
+}
+
+static void after_work(struct name *name) {
+    if (name->hide_wanted) {
+        name_hide(name);
+    } else if (name->waits) {
+        struct walk walk = name->walk;
+        name->waits = false;
+        mup_walk(name->folder, name->text, &walk);
+    }
+}
+
+static bool is_listed(FILE *file, const char *text) {
+    char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    rewind(file);
+    while (!found && getdelim(&line, &size, 0, file) > 0)
+        found = strcmp(line, text) == 0;
+    free(line);
+    return found;
+}
+
+static void on_closed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct folder *folder = folder_find(context, key);
+    _cleanup_fclose_ FILE *file = n_fds ? fdopen(fds[0], "re") : NULL;
+    if (!folder)
+        return;
+    folder->closing = false;
+    for (struct name *name = folder->names, *next; name; name = next) {
+        next = name->hash.next;
+        if (name->state == NAME_CLOSING)
+            name->state = file && is_listed(file, name->text) ? NAME_SHOWN : NAME_OPEN;
+    }
+    uint64_t id = folder->id;
+    struct service *service = context;
+    for (struct name *name = folder->names, *next; name && folder_find(service, id); name = next) {
+        next = name->hash.next;
+        if (name->hide_wanted || name->waits)
+            after_work(name);
+    }
+}
+
+static void close_idle(struct folder *folder, uint64_t now) {
+    bool open = false;
+    for (struct name *name = folder->names; name; name = name->hash.next)
+        if (name->state == NAME_OPEN && name->volume) {
+            name->state = NAME_CLOSING;
+            open = true;
+        }
+    if (!open) {
+        list_remove(&folder->of_open);
+        return;
+    }
+    struct job job = make_job(folder, FOLDER_CLOSE, "");
+    _cleanup_close_ int names = write_names(folder, NAME_CLOSING);
+    folder->close_at = now + folder->close_after;
+    if (folder->close_after < CLOSE_AFTER_MAX_USEC)
+        folder->close_after *= 2;
+    folder->closing =
+        names >= 0 && submit(folder, &job, names, lane_of(folder, 0, LANE_UNMOUNTS), on_closed, folder->id) >= 0;
+    for (struct name *name = folder->names; name && !folder->closing; name = name->hash.next)
+        if (name->state == NAME_CLOSING)
+            name->state = NAME_OPEN;
+}
+
+static int on_close_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct service *service = userdata;
+    struct folder *folder, *next;
+    list_for_each_safe (folder, next, &service->open_folders, of_open)
+        if (!folder->closing && folder->close_at <= usec)
+            close_idle(folder, usec);
+    if (list_empty(&service->open_folders))
+        return 0;
+    (void)sd_event_source_set_time_relative(source, CLOSE_TICK_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* A volume is open in it from now on. */
+static void watch_open(struct folder *folder) {
+    struct service *service = folder->service;
+    uint64_t now = 0;
+    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    folder->close_at = now + CLOSE_AFTER_USEC;
+    folder->close_after = CLOSE_AFTER_USEC;
+    if (!folder->of_open.next)
+        list_append(&service->open_folders, &folder->of_open);
+    if (!service->close_timer) {
+        (void)sd_event_add_time_relative(service->event, &service->close_timer, CLOCK_MONOTONIC, CLOSE_TICK_USEC,
+                                         100000, on_close_timer, service);
+        return;
+    }
+    int enabled = SD_EVENT_OFF;
+    (void)sd_event_source_get_enabled(service->close_timer, &enabled);
+    if (enabled == SD_EVENT_OFF) {
+        (void)sd_event_source_set_time_relative(service->close_timer, CLOSE_TICK_USEC);
+        (void)sd_event_source_set_enabled(service->close_timer, SD_EVENT_ONESHOT);
+    }
+}
+
 static void on_opened(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct name *name = name_find(service, key);
@@ -262,20 +382,16 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
     if (result->error < 0)
         on_open_lost(name, result);
     name->state = NAME_OPEN;
-    if (!name->since && result->error < 0) {
-        name->show_again = name->listed;
+    if (!name->there && result->error < 0) {
+        name->show_again = name->listed || name->since;
         name->hide_wanted = true;
     } else if (!name->since) {
         name->since = clock_now_realtime();
         journal_put_name(name);
     }
-    if (name->hide_wanted) {
-        name_hide(name);
-    } else if (name->waits) {
-        struct walk walk = name->walk;
-        name->waits = false;
-        mup_walk(name->folder, name->text, &walk);
-    }
+    if (name->volume)
+        watch_open(name->folder);
+    after_work(name);
 }
 
 /* The folder below, which is made if need be. */
@@ -289,21 +405,6 @@ static struct folder *get_child(struct folder *folder, const char *text) {
     return child || !silo ? child : folder_new(service, silo, path);
 }
 
-/* A file with the names of the folder. */
-static int list_names(const struct folder *folder) {
-    int fd = memfd_create("linfsp-names", MFD_CLOEXEC);
-    _cleanup_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
-    if (!file)
-        return -errno;
-    for (const struct name *name = folder->names; name; name = name->hash.next)
-        if (name->state != NAME_HIDING)
-            fwrite(name->text, 1, strlen(name->text) + 1, file);
-    if (fflush(file) != 0)
-        return -errno;
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    return copy < 0 ? -errno : copy;
-}
-
 int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
                 bool read_only) {
     struct name *name = folder_name(folder, text);
@@ -312,14 +413,14 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         name = volume || child ? enter_name(folder, ++folder->service->next_name, text) : NULL;
     if (!name || (!volume && !child))
         return -EDQUOT;
-    if (name->state == NAME_OPENING || name->state == NAME_HIDING) {
+    if (name->state != NAME_SHOWN && name->state != NAME_OPEN) {
         name->walk = *walk;
         name->waits = true;
         return 0;
     }
     struct job job = make_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
     _cleanup_close_ int names = -1;
-    job.folder.there = name->state == NAME_OPEN;
+    job.folder.there = name->there = name->state == NAME_OPEN;
     job.folder.token = walk->token;
     job.folder.pid = walk->pid;
     job.folder.uid = walk->uid;
@@ -333,7 +434,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         folder_use(child);
         job.folder.child = child->id;
         job.folder.make_child = !child->live;
-        names = child->live ? -1 : list_names(child);
+        names = child->live ? -1 : write_names(child, NAME_HIDING);
     }
     name->state = NAME_OPENING;
     name->walk = *walk;
@@ -343,7 +444,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     journal_put_name(name);
     int r = submit(folder, &job, names, lane_of(folder, walk->uid, LANE_MOUNTS), on_opened, name->id);
     if (r < 0) {
-        name->state = name->since ? NAME_OPEN : NAME_SHOWN;
+        name->state = NAME_OPEN;
         name_hide(name);
     }
     return r;
@@ -403,6 +504,7 @@ static void folder_free(struct folder *folder) {
         silo->folders--;
     folder_use(folder);
     list_remove(&folder->of_silo);
+    list_remove(&folder->of_open);
     HASH_DELETE(hash, service->folders, folder);
     HASH_DELETE(by_place, service->folder_places, folder);
     sd_event_source_disable_unref(folder->io);
@@ -459,8 +561,9 @@ static void forget_unwanted(struct service *service) {
 static int take_up(struct folder *folder) {
     struct job job = make_job(folder, folder->restored ? FOLDER_REOPEN : FOLDER_MAKE, "");
     mup_list(folder);
-    _cleanup_close_ int names = list_names(folder);
+    _cleanup_close_ int names = write_names(folder, NAME_HIDING);
     job.folder.at_host = folder == folder->service->host_folder;
+    watch_open(folder); /* a service before this one may have left some open */
     return submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
 }
 
@@ -531,6 +634,7 @@ bool folders_are_stopped(const struct service *service) {
 }
 
 void folders_free(struct service *service) {
+    sd_event_source_disable_unref(service->close_timer);
     struct folder *folder, *next;
     HASH_ITER (hash, service->folders, folder, next)
         folder_free(folder);

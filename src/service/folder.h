@@ -9,7 +9,11 @@
  *     SHOWN      it is listed, and nothing is mounted on it
  *     OPENING    a worker mounts a volume, or the folder below, on it
  *     OPEN       that is mounted
+ *     CLOSING    a worker unmounts it if nobody uses it: then it is SHOWN again
  *     HIDING     a worker unmounts it everywhere, and removes it
+ *
+ * An open volume that nobody uses is unmounted after a second or two, so that df and the like never come to wait for
+ * its server. The next access mounts it again.
  *
  * All that touches a folder is done by workers: a silo can hold its own folders' locks for as long as it likes.
  */
@@ -42,7 +46,7 @@ struct walk {
     gid_t gid;
 };
 
-enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_HIDING };
+enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_CLOSING, NAME_HIDING };
 
 struct name {
     struct folder *folder;
@@ -52,13 +56,14 @@ struct name {
     struct list_node of_volume;
     enum name_state state;
     bool listed; /* it stays when it is not open */
-    bool hide_wanted; /* OPENING: it is to be hidden after that */
+    bool there; /* OPENING: it was OPEN before */
+    bool hide_wanted; /* OPENING, CLOSING: it is to be hidden after that */
     bool show_again; /* it is to be shown after it was hidden */
-    bool waits; /* OPENING, HIDING: `walk` is to be looked at after that */
+    bool waits; /* OPENING, CLOSING, HIDING: `walk` is to be looked at after that */
     struct walk walk; /* OPENING: whom the worker answers; or see waits */
     uint64_t volume, child; /* what is, or is to be, mounted: one of the two; both 0: nothing */
-    uint64_t since; /* OPEN: ns since the epoch */
-    uid_t uid; /* OPEN: who went there first */
+    uint64_t since; /* when somebody opened it first: ns since the epoch; 0: nobody has */
+    uid_t uid; /* who that was */
     char text[]; /* key */
 };
 
@@ -73,6 +78,9 @@ struct folder {
     struct list_node kept; /* of the service: it is in no folder above, and may be in use elsewhere */
     bool uncertain; /* a worker that was to make it was lost */
     bool restored; /* the service before this one made it */
+    struct list_node of_open; /* of the service: a volume is open in it */
+    uint64_t close_at, close_after; /* when idle volumes are looked for next, us, and how long after that */
+    bool closing;
     int pipe;
     sd_event_source *io;
     struct name *names; /* hash */

@@ -49,7 +49,8 @@ static int may_open(const struct mup_question *question, const struct volume *vo
     int r = walker && server ? permission_open(walker, question->walk->uid, server, volume->prefix, ret_read_only,
                                                message, sizeof message)
                              : -EPERM;
-    tell_open(question, walker, volume, r < 0 ? message : NULL);
+    if (r < 0 || !question->again) /* else it was told */
+        tell_open(question, walker, volume, r < 0 ? message : NULL);
     return r < 0 ? -EACCES : 0;
 }
 
@@ -86,7 +87,7 @@ static int ask_scope(const struct mup_question *question, struct mup_answer *ret
     const struct volume *volume = kind == UNC_SHARE ? volume_find(service, number) : NULL;
     if (kind == UNC_NOTHING || (kind == UNC_SHARE && (!volume || !volume->published)))
         return 0;
-    if (volume)
+    if (volume && !question->again)
         tell_open(question, walker, volume, NULL);
     *ret_answer = (struct mup_answer){.kind = volume ? MUP_VOLUME : MUP_FOLDER, .volume = number};
     return 1;
@@ -134,11 +135,13 @@ static int join(const struct folder *folder, const char *text, char *ret_path, s
 static int walk_to(struct folder *folder, const char *text, const struct walk *walk) {
     struct service *service = folder->service;
     const struct silo *silo = silo_find(service, folder->silo);
+    const struct name *name = folder_name(folder, text);
     char path[PREFIX_MAX];
     int r = silo ? join(folder, text, path, sizeof path) : -ENOENT;
     if (r < 0)
         return r;
-    struct mup_question question = {.service = service, .silo = silo, .walk = walk, .path = path};
+    struct mup_question question = {
+        .service = service, .silo = silo, .walk = walk, .path = path, .again = name && name->since};
     struct mup_answer answer;
     if ((r = mup_ask(&question, &answer)) < 0)
         return r;
@@ -150,7 +153,7 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
 
 void mup_walk(struct folder *folder, const char *text, const struct walk *walk) {
     struct name *name = folder_name(folder, text);
-    if (name && (name->state == NAME_HIDING || name->state == NAME_OPENING)) {
+    if (name && name->state != NAME_SHOWN && name->state != NAME_OPEN) {
         name->walk = *walk;
         name->waits = true;
         return;
@@ -270,7 +273,7 @@ struct name *mup_unwanted(const struct folder *folder) {
         *slash = 0;
     struct folder *above = folder_at(folder->service, folder->silo, slash ? parent : "");
     struct name *name = above ? folder_name(above, text) : NULL;
-    return name && name->state != NAME_OPENING && !is_wanted(name) ? name : NULL;
+    return name && name->state != NAME_OPENING && name->state != NAME_CLOSING && !is_wanted(name) ? name : NULL;
 }
 
 void mup_tidy(struct folder *folder) {

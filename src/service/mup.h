@@ -19,6 +19,7 @@ struct mup_question {
     const struct silo *silo; /* whose folder it is */
     const struct walk *walk;
     const char *path; /* "server/share" */
+    bool again; /* it was opened there before */
 };
 
 struct mup_answer {

@@ -277,6 +277,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->dist = dist;
     service->worker_program = worker_program;
     list_init(&service->kept_folders);
+    list_init(&service->open_folders);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();

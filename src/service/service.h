@@ -79,6 +79,8 @@ struct service {
     struct name *names; /* hash */
     struct list_node kept_folders;
     unsigned n_kept_folders;
+    struct list_node open_folders;
+    sd_event_source *close_timer; /* looks for idle volumes in them */
     uint64_t next_folder, next_name;
     struct folder *host_folder; /* the host's /unc */
     int host_folder_state; /* folders_are_starting */

@@ -131,10 +131,21 @@ int folder_answer(int folder, uint32_t token, int status) {
     return ioctl(folder, AUTOFS_IOC_FAIL, token) < 0 ? -errno : 0;
 }
 
+static void name_path(uint64_t folder, const char *name, char ret_path[STAGE_PATH_MAX + 256]) {
+    stage_folder_path(folder, ret_path);
+    size_t length = strlen(ret_path);
+    snprintf(ret_path + length, STAGE_PATH_MAX + 256 - length, "/%s", name);
+}
+
+int folder_close(uint64_t folder, const char *name) {
+    char path[STAGE_PATH_MAX + 256];
+    name_path(folder, name, path);
+    return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 int folder_hide(uint64_t folder, const char *name) {
     char path[STAGE_PATH_MAX + 256];
-    stage_folder_path(folder, path);
-    snprintf(path + strlen(path), 256 + 1, "/%s", name);
+    name_path(folder, name, path);
     while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
     }
     return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;

@@ -212,6 +212,25 @@ static void take_up(const struct job_folder *request, struct job_fds *fds, struc
     }
 }
 
+static void close_idle(const struct job_folder *request, struct job_fds *fds, struct job_result *result) {
+    struct stat status;
+    if (fds->n_in == 0 || fstat(fds->in[0], &status) < 0 || status.st_size == 0)
+        return;
+    size_t size = (size_t)status.st_size;
+    int closed = memfd_create("linfsp-closed", MFD_CLOEXEC);
+    char *names = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fds->in[0], 0);
+    if (names == MAP_FAILED || closed < 0) {
+        job_fail(result, -errno, "cannot look for idle volumes: %s", strerror(errno));
+        close_fd(&closed);
+        return;
+    }
+    for (const char *name = names; name < names + size; name += strlen(name) + 1)
+        if (folder_close(request->folder, name) == 0 && write(closed, name, strlen(name) + 1) < 0)
+            break;
+    munmap(names, size);
+    fds->out[fds->n_out++] = closed;
+}
+
 static void sweep(const char *place, uint64_t last, const char *names, size_t size, void (*end)(uint64_t)) {
     _cleanup_closedir_ DIR *directory = opendir(place);
     struct dirent *entry;
@@ -283,6 +302,9 @@ void job_folder(const struct job_base *base, const struct job *job, struct job_f
         return;
     case FOLDER_SHOW:
         show(request, result);
+        return;
+    case FOLDER_CLOSE:
+        close_idle(request, fds, result);
         return;
     case FOLDER_HIDE:
         if ((r = folder_hide(request->folder, request->name)) < 0)

@@ -109,6 +109,7 @@ enum folder_action {
     FOLDER_ATTACH, /* mount the folder `child` on the name, and answer. make_child: as FOLDER_MAKE, first */
     FOLDER_ANSWER, /* answer with status */
     FOLDER_SHOW, /* make the name */
+    FOLDER_CLOSE, /* unmount what nobody uses of the names in the file; a file of those that were comes back */
     FOLDER_HIDE, /* unmount what is on the name everywhere, and remove it */
     FOLDER_SWEEP, /* end all on the stage up to these numbers that are not in the file of names */
     FOLDER_END, /* end the folder; at_host: and unmount it from the host's /unc */
