@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -35,6 +36,7 @@ int fsp_lifeline_init(struct fsp_lifeline *line) {
     line->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (line->event < 0)
         return -errno;
+    pthread_mutex_init(&line->ask_lock, NULL);
     pthread_mutex_init(&line->lock, NULL);
     pthread_mutex_init(&line->closes_lock, NULL);
     return 0;
@@ -43,6 +45,7 @@ int fsp_lifeline_init(struct fsp_lifeline *line) {
 void fsp_lifeline_destroy(struct fsp_lifeline *line) {
     close_fd(&line->socket);
     close_fd(&line->event);
+    pthread_mutex_destroy(&line->ask_lock);
     pthread_mutex_destroy(&line->lock);
     pthread_mutex_destroy(&line->closes_lock);
     free(line->closes);
@@ -206,10 +209,15 @@ void fsp_lifeline_process(struct fsp_lifeline *line) {
     union wire_message message;
     eventfd_t value;
     eventfd_read(line->event, &value);
+    if (pthread_mutex_trylock(&line->ask_lock) != 0) { /* who asks takes what arrives, and is awake for it */
+        sched_yield();
+        return;
+    }
     pthread_mutex_lock(&line->lock);
     while (receive(line, &message) > 0)
         take(line, &message);
     unlock(line);
+    pthread_mutex_unlock(&line->ask_lock);
 }
 
 void fsp_lifeline_reconnect(struct fsp_lifeline *line) {
@@ -247,6 +255,16 @@ void fsp_lifeline_close(struct fsp_lifeline *line) {
     pthread_mutex_unlock(&line->lock);
 }
 
+/* Without the lock: nobody else waits for what this one asks. Another thread may end the life line meanwhile, so the
+ * socket is looked at through a descriptor of our own. */
+static void wait_for_message(struct fsp_lifeline *line, int timeout_ms) {
+    struct pollfd item = {.fd = fcntl(line->socket, F_DUPFD_CLOEXEC, 3), .events = POLLIN};
+    pthread_mutex_unlock(&line->lock);
+    poll(&item, 1, item.fd < 0 && timeout_ms > 10 ? 10 : timeout_ms);
+    close_fd(&item.fd);
+    pthread_mutex_lock(&line->lock);
+}
+
 static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wire_message *ret_answer) {
     int64_t end = now_ms() + ANSWER_TIMEOUT_MS;
     for (;;) {
@@ -262,14 +280,14 @@ static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wir
         int64_t left = end - now_ms();
         if (left <= 0)
             return -ETIMEDOUT;
-        struct pollfd item = {.fd = line->socket, .events = POLLIN};
-        poll(&item, 1, (int)left);
+        wait_for_message(line, (int)left);
     }
 }
 
 int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, size_t n_fds,
                      union wire_message *ret_answer) {
     struct wire_header *header = message;
+    pthread_mutex_lock(&line->ask_lock);
     pthread_mutex_lock(&line->lock);
     int r = -ENOTCONN;
     if (line->socket >= 0 && !line->attach_serial && !line->ended) {
@@ -280,6 +298,7 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
     }
     bool tell = line->ended || line->socket < 0;
     unlock(line);
+    pthread_mutex_unlock(&line->ask_lock);
     if (tell)
         eventfd_write(line->event, 1); /* the watcher may be waiting for what was taken here */
     if (r == 0 && ret_answer->header.type == WIRE_ERROR)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -337,6 +338,34 @@ static void test_attach_answers(void **state) {
     assert_true(line->ended);
 }
 
+static void *open_backing(void *unused) {
+    return (void *)(intptr_t)linfsp_backing_open(&volume, STDIN_FILENO);
+}
+
+/* Somebody waits for an answer that takes its time: nobody else is held up by that. */
+static void test_asking_holds_up_nobody(void **state) {
+    struct timespec before, after;
+    struct wire_backing_opened answer;
+    struct pollfd asked = {.fd = service, .events = POLLIN};
+    pthread_t asker;
+    void *result;
+    assert_int_equal(pthread_create(&asker, NULL, open_backing, NULL), 0);
+    assert_int_equal(poll(&asked, 1, 5000), 1);
+    (void)receive_request();
+    wire_begin(&answer, WIRE_BACKING_OPENED, received.header.serial);
+    answer.backing_id = 5;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    fsp_lifeline_process(line);
+    fsp_lifeline_unmount(line);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < 3); /* an answer is waited for 5 s */
+    (void)receive_request();
+    assert_int_equal(received.header.type, WIRE_UNMOUNT);
+    assert_int_equal(wire_send(service, &answer, NULL, 0), 0);
+    assert_int_equal(pthread_join(asker, &result), 0);
+    assert_int_equal((intptr_t)result, 5);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -349,6 +378,7 @@ int main(void) {
         TEST(test_events),
         TEST(test_unmount_is_asked_for_once),
         TEST(test_unmount_refused),
+        TEST(test_asking_holds_up_nobody),
         TEST(test_attach_answers),
         TEST(test_burst_of_closes),
         TEST(test_closes_while_the_socket_is_full),

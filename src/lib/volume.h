@@ -33,7 +33,8 @@ struct fsp_lifeline {
     int32_t *closes; /* backing files that are to be given back, the newest last */
     size_t n_closes, closes_capacity;
 
-    pthread_mutex_t lock; /* all below */
+    pthread_mutex_t ask_lock; /* taken before lock, for as long as an answer is waited for: 5 s at most */
+    pthread_mutex_t lock; /* all below; never while the service is waited for */
     int socket; /* -1: no service */
     uint32_t serial; /* of the last request */
     uint32_t attach_serial; /* not 0: sent, not answered yet */
