@@ -42,8 +42,8 @@ static int open_proc_entry(const struct job_base *base, pid_t pid, const char *e
     return fd < 0 ? -errno : fd;
 }
 
-int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
-               int *ret_user_namespace, int *ret_root) {
+static int open_all(const struct job_base *base, const struct job_target *target, int *ret_mount_namespace,
+                    int *ret_user_namespace, int *ret_root) {
     _cleanup_close_ int mount_namespace = open_proc_entry(base, target->init_pid, "ns/mnt", O_RDONLY);
     if (mount_namespace < 0)
         return mount_namespace == -ENOENT ? -ESRCH : mount_namespace;
@@ -62,9 +62,22 @@ int enter_open(const struct job_base *base, const struct job_target *target, int
     if (fstat(mount_namespace, &status) < 0)
         return -errno;
     if (status.st_ino != target->mount_namespace.inode ||
-        (target->mount_namespace.id && mount_namespace_id(mount_namespace) != target->mount_namespace.id) ||
-        !process_alive(pidfd))
+        (target->mount_namespace.id && mount_namespace_id(mount_namespace) != target->mount_namespace.id))
         return -ESRCH;
+    *ret_mount_namespace = steal_fd(&mount_namespace);
+    *ret_user_namespace = steal_fd(&user_namespace);
+    *ret_root = steal_fd(&root);
+    return 0;
+}
+
+int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
+               int *ret_user_namespace, int *ret_root) {
+    _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
+    int r = open_all(base, target, &mount_namespace, &user_namespace, &root);
+    if (!process_alive(pidfd)) /* whatever was opened may be another process's */
+        return -ESRCH;
+    if (r < 0)
+        return r;
     *ret_mount_namespace = steal_fd(&mount_namespace);
     *ret_user_namespace = steal_fd(&user_namespace);
     *ret_root = steal_fd(&root);

@@ -6,7 +6,8 @@
 #include "worker/jobs.h"
 
 /* Opens the silo's mount namespace, the user namespace that this belongs to where it is not the host's (else -1), and
- * its init's root (O_PATH). The pidfd proves that they belong to the process meant. -ESRCH: the silo is gone. */
+ * its init's root (O_PATH). The pidfd proves that they belong to the process meant. -ESRCH: the silo is gone;
+ * any other error: it may be there. */
 int enter_open(const struct job_base *base, const struct job_target *target, int pidfd, int *ret_mount_namespace,
                int *ret_user_namespace, int *ret_root);
 /* Becomes root of that user namespace, or where it has no user 0 the client itself, with all capabilities there. uid

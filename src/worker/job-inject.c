@@ -69,8 +69,8 @@ static int attach_tree(int tree, int target) {
     return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-static int attach_folder(const struct job *job, int root, int dev, int folder_tree, int unc_tree,
-                         struct job_result *result) {
+static int attach_folder(const struct job_base *base, const struct job *job, int root, int dev, int folder_tree,
+                         int unc_tree, struct job_result *result) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
     int r = make_device_folder(dev);
     enter_act_as_self();
@@ -81,13 +81,19 @@ static int attach_folder(const struct job *job, int root, int dev, int folder_tr
         return job_fail(result, target, "%s is not a plain folder: %s", LINFSP_DEVICE_DIR, strerror(-target));
     r = attach_tree(folder_tree, target);
     if (r < 0)
+        (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
+    if (r < 0)
         return job_fail(result, r, "cannot mount at %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
     _cleanup_close_ int unc = enter_open_path(root, "dev/linfsp/unc", O_DIRECTORY);
     if (unc >= 0)
         r = attach_tree(unc_tree, unc);
-    if (unc < 0 || r < 0)
-        return job_fail(result, unc < 0 ? unc : r, "cannot mount at %s: %s", UNC_LINK, strerror(unc < 0 ? -unc : -r));
-    return 0;
+    if (unc >= 0 && r == 0)
+        return 0;
+    job_fail(result, unc < 0 ? unc : r, "cannot mount at %s: %s", UNC_LINK, strerror(unc < 0 ? -unc : -r));
+    /* half of it would be taken for that of a silo around this one */
+    (void)injection_remove(base, root);
+    (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
+    return result->error;
 }
 
 /* Whether its runtime has made its /dev: nothing need be made for it before that. */
@@ -165,7 +171,7 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
                  LINFSP_DEVICE_DIR);
         return;
     }
-    if (attach_folder(job, root, dev, folder_tree, unc_tree, result) < 0)
+    if (attach_folder(base, job, root, dev, folder_tree, unc_tree, result) < 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);
     (void)make_link_through_clone(root, "unc", UNC_LINK); /* where that fails, /dev/linfsp/unc is there in any case */

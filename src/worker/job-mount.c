@@ -225,7 +225,8 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
         attempt->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     else if ((r = enter_open(base, &job->target, fds->in[0], &attempt->mount_namespace, &attempt->user_namespace,
                              &attempt->root)) < 0)
-        return job_fail(result, r, "the container is gone");
+        return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
+                        strerror(-r));
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;

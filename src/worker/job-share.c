@@ -34,8 +34,9 @@ void job_share(const struct job_base *base, const struct job *job, struct job_fd
         return;
     }
     _cleanup_close_ int root = -1;
-    if (!job->target.host && enter_silo(base, &job->target, fds->in[0], &root) < 0) {
-        job_fail(result, -ESRCH, "the container is gone");
+    r = job->target.host ? 0 : enter_silo(base, &job->target, fds->in[0], &root);
+    if (r < 0) {
+        job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s", strerror(-r));
         return;
     }
     _cleanup_close_ int tree = clone_mount(base, job, result);

@@ -104,7 +104,14 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
     if (!request->not_lazy && request->staged)
         take_off_stage(base, request, result);
     _cleanup_close_ int root = -1;
-    if (!job->target.host && enter_silo(base, &job->target, fds->in[0], &root) < 0) {
+    int entered = job->target.host ? 0 : enter_silo(base, &job->target, fds->in[0], &root);
+    if (entered < 0 && entered != -ESRCH) { /* it is mounted there still */
+        result->unanswered = true;
+        job_fail(result, entered, "cannot enter the container: %s", strerror(-entered));
+        (void)enter_host(base);
+        return;
+    }
+    if (entered < 0) {
         /* the silo is gone and its mounts with it */
         if (enter_host(base) == 0)
             unmount_left_behind(base, request);

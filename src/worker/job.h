@@ -182,7 +182,7 @@ struct job_result {
     uint64_t ticket;
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
-    bool unanswered; /* the worker died or was given up: how far it came is not known */
+    bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;

@@ -26,6 +26,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -397,6 +398,25 @@ static void inject_and_eject(void **state) {
     container_end(&container);
 }
 
+/* fs.mount-max, or anything else: what was mounted already must not stay, and be taken for another silo's. */
+static void half_an_injection_is_undone(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false);
+    struct worker worker = worker_new();
+    assert_int_equal(unlinkat(run_dir, "silos/1/unc", AT_REMOVEDIR), 0);
+    const struct job_result *result = inject(&worker, &container, false);
+    assert_int_equal(result->error, -ENOENT);
+    assert_not_mounted(&container, "/dev/linfsp");
+    assert_false(exists_in(&container, "dev/linfsp"));
+    assert_int_equal(mkdirat(run_dir, "silos/1/unc", 0755), 0);
+    result = inject(&worker, &container, false);
+    assert_int_equal(result->error, 0);
+    assert_false(result->inject.nested);
+    assert_mounted(&container, "/dev/linfsp/unc", " linfsp-unc ");
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&container);
+}
+
 static void the_stand_in_gives_way(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
@@ -551,6 +571,40 @@ static void an_unmount_that_is_not_lazy(void **state) {
     assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, -EBUSY);
     assert_mounted(&container, "/mnt/z", " - fuse.TEST test ");
     close_fd(&user);
+    assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
+    assert_not_mounted(&container, "/mnt/z");
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&container);
+}
+
+/* The number that a process's next descriptor will have. */
+static rlim_t next_descriptor(pid_t pid) {
+    char path[64], target[64];
+    for (rlim_t number = 0;; number++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, (int)number);
+        if (readlink(path, target, sizeof target) < 0)
+            return number;
+    }
+}
+
+/* The worker cannot enter the container just now: that does not make the container, and its mount, gone. */
+static void a_container_that_cannot_be_entered(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false);
+    struct worker worker = worker_new();
+    struct job job = disk_for(&container, "z");
+    struct job end = unmount_of(&container, work(&worker, &job, &container.pidfd, 1));
+    struct rlimit normal, few = {.rlim_cur = next_descriptor(worker.pid) + 1}; /* the pidfd */
+    assert_int_equal(prlimit(worker.pid, RLIMIT_NOFILE, NULL, &normal), 0);
+    few.rlim_max = normal.rlim_max;
+    assert_int_equal(prlimit(worker.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    const struct job_result *result = work(&worker, &end, &container.pidfd, 1);
+    assert_int_equal(result->error, -EMFILE);
+    assert_true(result->unanswered);
+    assert_mounted(&container, "/mnt/z", " - fuse.TEST test ");
+    job = disk_for(&container, "y");
+    assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, -EMFILE);
+    assert_int_equal(prlimit(worker.pid, RLIMIT_NOFILE, &normal, NULL), 0);
     assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
     assert_not_mounted(&container, "/mnt/z");
     assert_int_equal(worker_end(&worker), 0);
@@ -781,12 +835,14 @@ int main(int argc, char **argv) {
         cmocka_unit_test(no_work_without_a_welcome),
         cmocka_unit_test(unknown_jobs_are_answered),
         cmocka_unit_test(inject_and_eject),
+        cmocka_unit_test(half_an_injection_is_undone),
         cmocka_unit_test(the_stand_in_gives_way),
         cmocka_unit_test(early_means_not_yet),
         cmocka_unit_test(a_user_namespace_spends_the_worker),
         cmocka_unit_test(a_disk),
         cmocka_unit_test(letters_that_are_taken),
         cmocka_unit_test(an_unmount_that_is_not_lazy),
+        cmocka_unit_test(a_container_that_cannot_be_entered),
         cmocka_unit_test(an_unmount_of_something_else),
         cmocka_unit_test(a_network_volume),
         cmocka_unit_test(a_share_and_back),
