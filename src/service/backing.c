@@ -24,6 +24,8 @@ static void on_backing(void *context, uint64_t key, const struct job_result *res
     struct volume *volume = volume_find(context, connection->volume);
     int r;
     if (result->error < 0) {
+        if (result->unanswered)
+            connection_untaken(connection);
         r = connection_error(connection, connection->serial, result->error, "%s", result->message);
     } else if (connection->closing_backing) {
         if (volume && volume->backing_files > 0)

@@ -167,8 +167,15 @@ static int peek(int fd, union wire_message *message, bool *ret_carries_fds, cons
 
 static void on_discarded(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct connection *connection = connection_find(context, key);
-    if (connection)
-        connection_ready(connection);
+    if (!connection)
+        return;
+    if (result->unanswered)
+        connection_untaken(connection);
+    connection_ready(connection);
+}
+
+void connection_untaken(struct connection *connection) {
+    connection->untaken = connection->carries_fds;
 }
 
 void connection_discard(struct connection *connection) {
@@ -187,6 +194,12 @@ static void read_one(struct connection *connection) {
     int r = peek(connection->fd, &message, &carries_fds, &why);
     if (r == -EAGAIN)
         return;
+    bool again = r > 0 && connection->untaken && message.header.serial == connection->serial;
+    connection->untaken = false;
+    if (again) {
+        connection_discard(connection);
+        return;
+    }
     if (r > 0 && !carries_fds && recv(connection->fd, &(char){0}, 1, MSG_DONTWAIT | MSG_TRUNC) < 0)
         return;
     if (r == -EBADMSG || r == -EPROTO) {
@@ -289,13 +302,20 @@ void connection_accept(struct silo *silo, bool network) {
         return;
     }
     struct connection *connection = calloc(1, sizeof *connection);
-    if (!connection)
+    if (!connection) {
+        reaper_close(silo->service->reaper, steal_fd(&fd));
         return;
+    }
     connection->silo = silo;
     connection->network = network;
     connection->peer = peer;
     connection->id = ++silo->service->next_connection;
     HASH_ADD(hash, silo->service->connections, id, sizeof connection->id, connection);
+    if (!hash_has(hash, connection)) {
+        free(connection);
+        reaper_close(silo->service->reaper, steal_fd(&fd));
+        return;
+    }
     connection->fd = steal_fd(&fd);
     list_append(&silo->connection_list, &connection->node);
     silo->connections++;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
-#include <uthash.h>
 
+#include "util/hash.h"
 #include "util/list.h"
 
 struct silo;
@@ -27,8 +27,10 @@ struct connection {
     sd_event_source *io, *idle;
     struct ucred peer;
     uint64_t volume; /* whose life line this is; 0: none */
+    uint64_t prepares; /* the silo that it waits for to be set up; 0: none */
     uint64_t waits_for; /* the volume whose end it asked for; 0: none */
     uint32_t serial; /* of the request under way */
+    bool untaken; /* that request may be at the head of the queue still: no worker said that it took it out */
     uint16_t listing; /* WIRE_LIST_...: a list is being sent */
     bool waits_for_turn;
     struct list_node lister; /* of its silo: waits_for_turn */
@@ -51,6 +53,9 @@ int connection_done(struct connection *connection, uint32_t serial);
 void connection_wait(struct connection *connection, uint32_t serial);
 void connection_ready(struct connection *connection);
 
+/* The worker that was to take the request out of the queue gave no answer: the request was refused, and is not to be
+ * done a second time. Before connection_ready. */
+void connection_untaken(struct connection *connection);
 /* Has a worker take the message at hand out of the queue. */
 void connection_discard(struct connection *connection);
 

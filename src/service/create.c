@@ -77,7 +77,8 @@ static void make(struct connection *connection, struct recipe *recipe) {
     struct silo *silo = connection->silo;
     struct service *service = silo->service;
     struct volume *volume = volume_new(service);
-    if (!volume) {
+    if (!volume || volume_register(volume, ++service->next_volume, silo) < 0) {
+        volume_free(volume);
         (void)connection_error(connection, recipe->serial, -ENOMEM, "the service is out of memory");
         return;
     }
@@ -87,7 +88,6 @@ static void make(struct connection *connection, struct recipe *recipe) {
     volume->peer.pid = recipe->server;
     volume->made.by_service = recipe->job.mount.letter[0];
     snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", recipe->name);
-    volume_register(volume, ++service->next_volume, silo);
     if (recipe->prefix[0] && volume_claim(volume, connection, recipe->prefix, recipe->serial) < 0) {
         volume_free(volume);
         return;
@@ -163,8 +163,7 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
                 ? mount_options_parse(request->options, &options, message, sizeof message)
                 : (snprintf(message, sizeof message, "one descriptor, of the mount point, is wanted"), -EINVAL);
     if (r >= 0)
-        r = policy_fusermount(connection->silo, &connection->peer, options.allow_other, options.prefix[0], message,
-                              sizeof message);
+        r = policy_fusermount(connection->silo, &connection->peer, &options, message, sizeof message);
     if (r < 0) {
         (void)connection_error(connection, request->header.serial, r, "%s", message);
         return;

@@ -73,6 +73,14 @@ static struct folder *enter_folder(struct service *service, struct silo *silo, u
     make_place(folder->place, sizeof folder->place, folder->silo, path);
     HASH_ADD(hash, service->folders, id, sizeof folder->id, folder);
     HASH_ADD(by_place, service->folder_places, place, strlen(folder->place), folder);
+    if (!hash_has(hash, folder) || !hash_has(by_place, folder)) {
+        if (hash_has(hash, folder))
+            HASH_DELETE(hash, service->folders, folder);
+        if (hash_has(by_place, folder))
+            HASH_DELETE(by_place, service->folder_places, folder);
+        free(folder);
+        return NULL;
+    }
     list_append(&silo->folder_list, &folder->of_silo);
     silo->folders++;
     return folder;
@@ -97,6 +105,14 @@ static struct name *enter_name(struct folder *folder, uint64_t id, const char *t
     strcpy(name->text, text);
     HASH_ADD(by_id, service->names, id, sizeof name->id, name);
     HASH_ADD(hash, folder->names, text[0], strlen(name->text), name);
+    if (!hash_has(by_id, name) || !hash_has(hash, name)) {
+        if (hash_has(by_id, name))
+            HASH_DELETE(by_id, service->names, name);
+        if (hash_has(hash, name))
+            HASH_DELETE(hash, folder->names, name);
+        free(name);
+        return NULL;
+    }
     silo->names++;
     return name;
 }

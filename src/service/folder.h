@@ -25,8 +25,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
-#include <uthash.h>
 
+#include "util/hash.h"
 #include "util/list.h"
 #include "wire/prefix.h"
 

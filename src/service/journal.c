@@ -34,12 +34,17 @@ static void write_entry(const char *kind, uint64_t key, const char *format, ...)
     if (file) {
         va_list arguments;
         va_start(arguments, format);
-        vfprintf(file, format, arguments);
+        int written = vfprintf(file, format, arguments);
         va_end(arguments);
-        if (fclose(file) == 0 && rename(fresh, path) == 0)
+        bool whole = written >= 0 && fflush(file) == 0;
+        int error = whole ? 0 : errno;
+        (void)fclose(file);
+        if (whole && rename(fresh, path) == 0)
             return;
+        errno = error ? error : errno;
     }
-    log_warning("journal: %s: %s", path, strerror(errno));
+    log_error("journal: %s stays as it was: %s", path, strerror(errno));
+    (void)unlink(fresh);
 }
 
 void journal_drop(const char *kind, uint64_t key) {

@@ -26,6 +26,10 @@ static struct owner *owner_get(struct service *service, uid_t uid) {
         return owner;
     owner->uid = uid;
     HASH_ADD(hash, service->owners, uid, sizeof owner->uid, owner);
+    if (!hash_has(hash, owner)) {
+        free(owner);
+        return NULL;
+    }
     return owner;
 }
 

@@ -14,6 +14,7 @@
 #include "service/connection.h"
 #include "service/intent.h"
 #include "service/journal.h"
+#include "service/mount-options.h"
 #include "service/permission.h"
 #include "service/silo.h"
 #include "service/volume.h"
@@ -139,8 +140,12 @@ static bool host_users_may_allow_other(void) {
     return false;
 }
 
-int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
+int policy_fusermount(const struct silo *silo, const struct ucred *peer, const struct mount_options *options,
                       char *ret_message, size_t size) {
+    bool allow_other = options->allow_other, network = options->prefix[0];
+    if (options->subtype[0] && !valid_file_system_name(options->subtype))
+        return refuse(ret_message, size, -EINVAL, "subtype=%s: letters, digits, '.', '_' and '-' only",
+                      options->subtype);
     if (volumes_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT,
                       "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+struct mount_options;
 struct silo;
 struct volume;
 struct wire_create_volume;
@@ -14,7 +15,7 @@ struct wire_create_volume;
 /* Each returns 0, or a negative errno with a message. */
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, char *ret_message, size_t size);
-int policy_fusermount(const struct silo *silo, const struct ucred *peer, bool allow_other, bool network,
+int policy_fusermount(const struct silo *silo, const struct ucred *peer, const struct mount_options *options,
                       char *ret_message, size_t size);
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);

@@ -89,13 +89,28 @@ static void handle(struct programs *programs, const struct inotify_event *event)
     }
 }
 
+/* Events were lost: the stand-ins are looked after everywhere. */
+static void handle_overflow(struct programs *programs) {
+    struct watch *watch, *next;
+    struct silo *silo;
+    log_info("what was installed in containers was not seen in full: all are looked after");
+    HASH_ITER (hash, programs->watches, watch, next)
+        list_for_each (silo, &watch->silos, programs_node) {
+            silo->helpers_wanted = HELPERS_PLACE;
+            make_room(silo);
+        }
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct programs *programs = userdata;
     char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t length = read(fd, buffer, sizeof buffer);
     for (ssize_t at = 0; at < length;) {
         const struct inotify_event *event = (const void *)(buffer + at);
-        handle(programs, event);
+        if (event->mask & IN_Q_OVERFLOW)
+            handle_overflow(programs);
+        else
+            handle(programs, event);
         at += (ssize_t)(sizeof *event + event->len);
     }
     return 0;
@@ -143,6 +158,10 @@ void programs_watch(struct silo *silo, int number) {
         watch->number = number;
         list_init(&watch->silos);
         HASH_ADD(hash, programs->watches, number, sizeof watch->number, watch);
+        if (!hash_has(hash, watch)) {
+            free(watch);
+            return;
+        }
     }
     list_append(&watch->silos, &silo->programs_node);
     silo->programs = watch;

@@ -69,7 +69,8 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
 }
 
 static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct silo *silo, uint32_t serial) {
-    static const char *const states[] = {[SILO_NEW] = "being set up", [SILO_READY] = "ready", [SILO_NESTED] = "nested"};
+    static const char *const states[] = {
+        [SILO_NEW] = "being set up", [SILO_READY] = "ready", [SILO_NESTED] = "nested", [SILO_EJECTING] = "being left"};
     silo_describe(silo);
     wire_begin(reply, WIRE_SILO, serial);
     reply->since = silo->since;
@@ -86,8 +87,8 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
 
 /* A silo has one turn of a list at a time, however many of its connections ask for one, and a turn is a few rows: those
  * of others come between. Within that, lists go out as far as the socket takes them; the cursor is the key of the last
- * one sent. Keys only grow in the order of the tables, which is that of insertion, for volumes; silos are told apart by
- * theirs. */
+ * one sent. Keys only grow in the order of the tables, which is that of insertion
+ * (restore.c sorts). */
 #define ROWS_PER_TURN 8
 
 static int send_volumes(struct connection *connection) {
@@ -111,12 +112,10 @@ static int send_volumes(struct connection *connection) {
 
 static int send_silos(struct connection *connection) {
     struct silo *silo, *next;
-    uint64_t position = 0;
     unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->silos, silo, next) {
-        if (silo->state == SILO_NESTED || silo->dead || silo->host || !may_see(connection->silo, silo->number))
-            continue;
-        if (position++ < connection->cursor)
+        if (silo->number <= connection->cursor || silo->state == SILO_NESTED || silo->dead || silo->host ||
+            !may_see(connection->silo, silo->number))
             continue;
         if (rows++ == ROWS_PER_TURN)
             return 1;
@@ -125,7 +124,7 @@ static int send_silos(struct connection *connection) {
         int r = connection_send(connection, &reply, NULL, 0);
         if (r < 0)
             return r;
-        connection->cursor++;
+        connection->cursor = silo->number;
     }
     return 0;
 }

@@ -13,7 +13,6 @@
 #include "service/silo.h"
 #include "service/table.h"
 #include "service/volume.h"
-#include "util/log.h"
 
 static void restore_silo(struct service *service, uint64_t key, FILE *file) {
     struct silo_record record;
@@ -21,35 +20,22 @@ static void restore_silo(struct service *service, uint64_t key, FILE *file) {
         journal_drop("silo", key);
 }
 
-static void restore_volume(struct service *service, uint64_t key, FILE *file) {
+static void restore_volume(struct service *service, uint64_t id, FILE *file) {
     struct volume *volume = volume_new(service);
     if (!volume)
+        return; /* its entry stays, for a service that has more memory */
+    if (journal_parse_volume(file, volume) && volume_restore(service, volume, id) == 0)
         return;
-    bool read = journal_parse_volume(file, volume);
-    volume->id = key;
-    if (read && volume_restore(service, volume) == 0) {
-        log_info("volume %llu: waiting for its server to come back", (unsigned long long)key);
-        return;
-    }
-    /* its silo is gone, and with it the mount there */
-    volume->id = 0;
-    volume_free(volume);
-    journal_drop("volume", key);
+    volume_free(volume); /* its silo is gone, and with it the mount there */
+    journal_drop("volume", id);
 }
 
 /* What a worker was making when the service before this one died. */
 static void restore_intent(struct service *service, uint64_t id, FILE *file) {
     struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
-    bool read = volume && intent_parse(file, volume);
-    if (volume)
-        volume->id = id;
-    if (read && volume_restore(service, volume) == 0) {
-        volume->server_gone = true;
-        volume_end(volume, "the service died while it was being made", true);
-    } else if (volume) { /* its container is gone, and with it what was made there */
-        volume->id = 0;
-        volume_free(volume);
-    }
+    if (volume && (!intent_parse(file, volume) ||
+                   volume_restore_to_end(service, volume, id, "the service died while it was being made") < 0))
+        volume_free(volume); /* its container is gone, and with it what was made there */
     intent_drop(id);
 }
 
@@ -65,6 +51,10 @@ static void restore_name(struct service *service, uint64_t key, FILE *file) {
         journal_drop("name", key);
 }
 
+static int by_number(const struct silo *a, const struct silo *b) {
+    return (a->number > b->number) - (a->number < b->number);
+}
+
 static int by_id(const struct volume *a, const struct volume *b) {
     return (a->id > b->id) - (a->id < b->id);
 }
@@ -76,7 +66,8 @@ int restore_all(struct service *service) {
     journal_read(service, "silo", restore_silo);
     journal_read(service, "volume", restore_volume);
     journal_read(service, "intent", restore_intent);
-    /* a folder tells its entries in any order, and lists count on that of ids */
+    /* a folder tells its entries in any order, and lists count on that of keys */
+    HASH_SRT(hash, service->silos, by_number);
     HASH_SRT(hash, service->volumes, by_id);
     device_sweep(service);
     journal_read(service, "folder", restore_folder);

@@ -262,7 +262,7 @@ static uint64_t new_number(struct service *service) {
 /* A process of its namespace can find it. */
 static void silo_list(struct silo *silo) {
     HASH_ADD(by_namespace, silo->service->namespaces, mount_namespace.inode, sizeof silo->mount_namespace.inode, silo);
-    silo->listed = true;
+    silo->listed = hash_has(by_namespace, silo);
 }
 
 /* Its namespace ends: the inode number may be another's. */
@@ -302,8 +302,33 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     if (number > service->last_number)
         service->last_number = number;
     HASH_ADD(hash, service->silos, number, sizeof silo->number, silo);
+    if (!hash_has(hash, silo)) {
+        free(silo);
+        return NULL;
+    }
     silo_list(silo);
+    if (!silo->listed) {
+        HASH_DELETE(hash, service->silos, silo);
+        free(silo);
+        return NULL;
+    }
     return silo;
+}
+
+/* Runtimes' hooks wait: whatever came of it, the container is to go on. */
+static void answer_preparers(struct silo *silo, int error, const char *message) {
+    struct silo *host = silo->service->host;
+    struct connection *connection, *next;
+    if (!host)
+        return;
+    list_for_each_safe (connection, next, &host->connection_list, node) {
+        if (connection->prepares != silo->number)
+            continue;
+        connection->prepares = 0;
+        if ((error < 0 ? connection_error(connection, connection->serial, error, "%s", message)
+                       : connection_done(connection, connection->serial)) >= 0)
+            connection_ready(connection);
+    }
 }
 
 void silo_free(struct silo *silo) {
@@ -311,6 +336,7 @@ void silo_free(struct silo *silo) {
         return;
     struct service *service = silo->service;
     struct connection *connection, *next;
+    answer_preparers(silo, -ESRCH, "the container has ended, or goes without LinFsp");
     list_for_each_safe (connection, next, &silo->connection_list, node)
         connection_free(connection);
     folders_end(silo);
@@ -352,18 +378,6 @@ static void fail_silo(struct silo *silo, const char *format, ...) {
 static void on_stand_in(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
 
-/* A runtime's hook waits: whatever came of it, the container is to go on. */
-static void answer_preparer(struct silo *silo, const struct job_result *result) {
-    struct connection *connection = silo->preparer ? connection_find(silo->service, silo->preparer) : NULL;
-    silo->preparer = 0;
-    if (!connection)
-        return;
-    int r = result->error < 0 ? connection_error(connection, connection->serial, result->error, "%s", result->message)
-                              : connection_done(connection, connection->serial);
-    if (r >= 0)
-        connection_ready(connection);
-}
-
 /* Of its /unc, which was made with the rest. */
 static void take_folder(struct silo *silo, const struct job_result *result, int *fds, size_t n_fds) {
     struct folder *folder = silo ? folder_at(silo->service, silo->number, "") : NULL;
@@ -381,7 +395,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     take_folder(silo, result, fds, n_fds);
     if (silo) {
         silo->injecting = false;
-        answer_preparer(silo, result);
+        answer_preparers(silo, result->error, result->message);
     }
     if (silo && silo->dead && !silo_in_use(silo)) {
         silo_free(silo);
@@ -569,7 +583,9 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
             silo->retried = true;
-            return start_injection(silo, false, "");
+            if ((r = start_injection(silo, false, "")) < 0)
+                fail_silo(silo, "%s", strerror(-r));
+            return r < 0 ? r : 1;
         }
         return 1;
     }
@@ -597,7 +613,7 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
     if (!silo && (r = take_in(service, mount_namespace, pid, false, rootfs, &silo)) < 0)
         return r;
     if (silo && silo->state == SILO_NEW) {
-        silo->preparer = connection->id;
+        connection->prepares = silo->number;
         return 1;
     }
     return silo && silo->state == SILO_READY ? 0 : -EIO;
@@ -665,14 +681,14 @@ static void on_ejected(void *context, uint64_t key, const struct job_result *res
 }
 
 void silo_eject(struct silo *silo) {
-    if (silo_in_use(silo) || (silo->state == SILO_NEW && !silo->host))
+    if (silo_in_use(silo) || silo->state == SILO_EJECTING)
         return; /* its last volume's end, or its injection's, comes back here */
     if (silo->host || silo->dead || silo->state != SILO_READY) {
         silo_free(silo);
         return;
     }
     struct job job = {.type = JOB_EJECT, .target = silo->target};
-    silo->state = SILO_NEW;
+    silo->state = SILO_EJECTING;
     if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_ejected,
                        silo->service, silo->number) < 0)
         silo_free(silo);

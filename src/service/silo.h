@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
-#include <uthash.h>
 
 #include "service/event.h"
 #include "service/lane.h"
 #include "service/permission.h"
+#include "util/hash.h"
 #include "util/list.h"
 #include "util/namespace.h"
 #include "worker/job.h"
@@ -31,7 +31,14 @@ struct silo {
     bool host;
     bool dead; /* its init is gone, only volumes under way are left */
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
-    enum { SILO_NEW, SILO_READY, SILO_NESTED, SILO_FAILED, SILO_OFF } state; /* off: by a rule */
+    enum {
+        SILO_NEW, /* being set up, or waiting for that */
+        SILO_READY,
+        SILO_NESTED,
+        SILO_FAILED,
+        SILO_OFF, /* by a rule */
+        SILO_EJECTING,
+    } state;
     char failure[256];
     struct job_target target;
     struct owner *owner; /* that it is counted for (owner.h) */
@@ -60,7 +67,6 @@ struct silo {
     struct list_node connection_list, volume_list;
     struct list_node folder_list; /* of its /unc (folder.h) */
     unsigned folders, names;
-    uint64_t preparer; /* the connection that waits for it to be set up; 0: none */
     bool injecting; /* a worker is at it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;

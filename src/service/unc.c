@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "util/hash.h"
 #include "util/list.h"
 
 struct node {
@@ -74,6 +74,10 @@ static struct node *node_new(struct unc *unc, struct node *parent, const char *n
     node->parent = parent;
     list_init(&node->children);
     HASH_ADD_KEYPTR(hash, unc->nodes, node->folded, folded_length, node);
+    if (!hash_has(hash, node)) {
+        free(node);
+        return NULL;
+    }
     list_append(&parent->children, &node->sibling);
     return node;
 }
@@ -118,6 +122,11 @@ int unc_claim(struct unc *unc, const char *canonical, uint64_t volume, char *ret
     }
     at->volume = volume;
     HASH_ADD(by_volume, unc->volumes, volume, sizeof at->volume, at);
+    if (!hash_has(by_volume, at)) {
+        at->volume = 0;
+        prune(unc, at);
+        return -ENOMEM;
+    }
     snprintf(ret_spelled, PREFIX_MAX, "%s", at->path);
     return 0;
 }

@@ -63,13 +63,18 @@ struct volume *volume_new(struct service *service) {
     return volume;
 }
 
-void volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
+int volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
     volume->id = id;
+    HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
+    if (!hash_has(hash, volume)) {
+        volume->id = 0;
+        return -ENOMEM;
+    }
     volume->silo = silo->number;
     silo->volumes++;
     list_append(&silo->volume_list, &volume->node);
-    HASH_ADD(hash, volume->service->volumes, id, sizeof volume->id, volume);
     watchdog_volumes_changed(volume->service->watchdog);
+    return 0;
 }
 
 void volume_free(struct volume *volume) {
@@ -212,8 +217,11 @@ static void refuse_ended(struct volume *volume) {
 static void on_refused(struct volume *volume, const struct job_result *result) {
     struct connection *connection = steal_pointer(volume->connection);
     tell(volume, EVENT_MOUNT, true, result->message);
-    if (connection)
+    if (connection) {
         connection->volume = 0;
+        if (result->unanswered)
+            connection_untaken(connection);
+    }
     if (result->unanswered || result->mount.published) {
         intent_read(volume);
         volume->state = VOLUME_LIVE;
@@ -592,20 +600,18 @@ int volume_watch_node(struct volume *volume) {
     return fusermount_watch(volume, on_node_closed);
 }
 
-int volume_restore(struct service *service, struct volume *volume) {
+/* Puts it into the tables, and takes its prefix. */
+static int re_register(struct service *service, struct volume *volume, uint64_t id) {
     struct silo *silo = silo_find(service, volume->silo);
     char taken[PREFIX_MAX];
     if (!silo)
         return -ESRCH;
-    uint64_t id = volume->id;
-    volume->id = 0;
-    if (volume->prefix[0]) {
-        int r = claim(volume, id, taken);
-        if (r < 0)
-            return r;
-        volume->published = true;
-    }
-    volume_register(volume, id, silo);
+    int r = volume->prefix[0] ? claim(volume, id, taken) : 0;
+    volume->published = volume->prefix[0] && r == 0;
+    if (r == 0 && (r = volume_register(volume, id, silo)) < 0)
+        unc_release(service->unc, id);
+    if (r < 0)
+        return r;
     volume->state = VOLUME_LIVE;
     if (volume->made.by_service && volume->made.name[0])
         silo->letter_folders |= letter_bit(volume);
@@ -615,17 +621,34 @@ int volume_restore(struct service *service, struct volume *volume) {
     unsigned depth;
     if (server_is_there(volume))
         (void)process_inner_pid(volume->peer.pid, &volume->inner_pid, &depth);
-    if (volume->raw && !volume->keeps_connection) {
-        int r = volume_watch_node(volume);
-        if (r < 0 || !fusermount_is_held(volume)) {
-            volume->server_gone = true;
-            volume_end(volume, "its server ended while the service was away", true);
-        }
-        return 0;
-    }
+    return 0;
+}
+
+/* Whether its server can be expected to come back, or serves it still. */
+static bool await_server(struct volume *volume) {
+    if (volume->raw && !volume->keeps_connection)
+        return volume_watch_node(volume) >= 0 && fusermount_is_held(volume);
     volume->orphan_turns = ORPHAN_TURNS;
-    return sd_event_add_time_relative(service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC, 100000,
-                                      on_orphaned, volume);
+    return sd_event_add_time_relative(volume->service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC,
+                                      100000, on_orphaned, volume) >= 0;
+}
+
+int volume_restore(struct service *service, struct volume *volume, uint64_t id) {
+    int r = re_register(service, volume, id);
+    if (r == 0 && !await_server(volume)) {
+        volume->server_gone = true;
+        volume_end(volume, "its server ended while the service was away", true);
+    }
+    return r;
+}
+
+int volume_restore_to_end(struct service *service, struct volume *volume, uint64_t id, const char *reason) {
+    int r = re_register(service, volume, id);
+    if (r == 0) {
+        volume->server_gone = true;
+        volume_end(volume, reason, true);
+    }
+    return r;
 }
 
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
-#include <uthash.h>
 
 #include "service/scope.h"
+#include "util/hash.h"
 #include "util/list.h"
 #include "wire/prefix.h"
 #include "wire/protocol.h"
@@ -80,8 +80,8 @@ void volume_abort(struct volume *volume);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
-/* Enters a new volume into the tables. */
-void volume_register(struct volume *volume, uint64_t id, struct silo *silo);
+/* Enters a new volume into the tables. Returns 0, or -ENOMEM: it is in none then. */
+int volume_register(struct volume *volume, uint64_t id, struct silo *silo);
 /* Watches a raw one: it ends when nobody has its descriptor any more. */
 int volume_watch_node(struct volume *volume);
 /* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
@@ -92,7 +92,11 @@ void volume_learn_server(struct volume *volume);
 int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
 /* Its last name under /unc has gone. */
 void volume_withdrawn(struct volume *volume);
-int volume_restore(struct service *service, struct volume *volume);
+/* Takes over a volume of the service before us, which has this id. Where that fails (its silo is gone) it is in no
+ * table and the caller's to free. It may have ended, and be freed, when 0 is returned. */
+int volume_restore(struct service *service, struct volume *volume, uint64_t id);
+/* The same for one that was being made: it ends at once. */
+int volume_restore_to_end(struct service *service, struct volume *volume, uint64_t id, const char *reason);
 struct volume *volume_new(struct service *service);
 void volume_free(struct volume *volume);
 
