@@ -310,3 +310,18 @@ completed() {
         equal "zsh" "$offered" "$verbs"
     fi
 }
+
+@test "linfsp fsptool: lists as WinFsp's does, and converts ids and permissions" {
+    container one busybox
+    share one y '\memfs\tool'
+    local tool=(inside one /dev/linfsp/bin/linfsp fsptool)
+    [[ $("${tool[@]}" lsvol) =~ ^Y:\ \ \\Device\\Volume\{[0-9a-f-]{36}\}\\memfs\\tool$ ]]
+    equal "devices" "$("${tool[@]}" lsdrv | tr '\n' ' ')" "WinFsp.Disk WinFsp.Net "
+    [[ $("${tool[@]}" ver) =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]]
+    has "$("${tool[@]}" id 1000)" "(uid=1000)" S-1-5-1000
+    has "$("${tool[@]}" id S-1-5-1000)" "(uid=1000)"
+    has "$("${tool[@]}" perm 1000:1000:0750)" "O:S-1-5-1000G:S-1-" "D:P(A;;" "(perm=1000:1000:0750)"
+    has "$("${tool[@]}" perm /bin)" "(perm=0:0:0755)"
+    refused "neither a SID nor a number nor a user" -- docker exec "$(full_name one)" /dev/linfsp/bin/linfsp fsptool id nobody-at-all
+    refused "it takes lsvol" -- docker exec "$(full_name one)" /dev/linfsp/bin/linfsp fsptool load
+}
