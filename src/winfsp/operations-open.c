@@ -132,8 +132,8 @@ static NTSTATUS call_open(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, 
     begin_opening(fs, response, &opening);
     NTSTATUS status = fs->Interface->Open(fs, fsp_request_name(request), request->Req.Create.CreateOptions, granted,
                                           &opening.context, &opening.info.FileInfo);
-    if (!NT_SUCCESS(status))
-        return status;
+    if (!NT_SUCCESS(status) || status == STATUS_PENDING) /* which these may not say */
+        return status == STATUS_PENDING ? STATUS_INTERNAL_ERROR : status;
     put_context(fs, &opening, response);
     put_answer(&opening, granted, descriptor, response);
     return STATUS_SUCCESS;
@@ -153,8 +153,8 @@ static NTSTATUS call_create(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request
                                 (BOOLEAN)request->Req.Create.EaIsReparsePoint, &opening.context, &opening.info.FileInfo)
                           : interface->Create(fs, fsp_request_name(request), options, granted, attributes, descriptor,
                                               allocation, &opening.context, &opening.info.FileInfo);
-    if (!NT_SUCCESS(status))
-        return status;
+    if (!NT_SUCCESS(status) || status == STATUS_PENDING) /* which these may not say */
+        return status == STATUS_PENDING ? STATUS_INTERNAL_ERROR : status;
     put_context(fs, &opening, response);
     put_answer(&opening, granted, descriptor, response);
     return STATUS_SUCCESS;

@@ -31,7 +31,10 @@ static struct timespec unix_time(uint64_t file_time) {
     return (struct timespec){time[0], time[1]};
 }
 
+/* The root is a directory, whatever the file system says: the kernel gives up a volume whose root is none. */
 static mode_t type_of(const struct fsp_node *node, const FSP_FSCTL_FILE_INFO *info) {
+    if (!node->parent)
+        return S_IFDIR;
     if (info->FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) {
         if (info->ReparseTag == IO_REPARSE_TAG_SYMLINK || info->ReparseTag == IO_REPARSE_TAG_MOUNT_POINT)
             return S_IFLNK;

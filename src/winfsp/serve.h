@@ -79,9 +79,9 @@ int fsp_serve_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_f
 int fsp_serve_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
                     uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size);
 
-int fsp_serve_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_t mode);
-int fsp_serve_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, dev_t device);
-int fsp_serve_symlink(linfsp_request *request, uint64_t parent, const char *name, const char *target);
+int fsp_serve_mkdir(linfsp_request *request, uint64_t inode, const char *name, mode_t mode);
+int fsp_serve_mknod(linfsp_request *request, uint64_t inode, const char *name, mode_t mode, dev_t device);
+int fsp_serve_symlink(linfsp_request *request, uint64_t inode, const char *name, const char *target);
 int fsp_serve_readlink(linfsp_request *request, uint64_t inode);
 int fsp_serve_unlink(linfsp_request *request, uint64_t parent, const char *name);
 int fsp_serve_rmdir(linfsp_request *request, uint64_t parent, const char *name);

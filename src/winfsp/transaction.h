@@ -13,6 +13,9 @@
 #include "winfsp/node.h"
 #include "winfsp/volume.h"
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
 struct fsp_transaction {
     union {
         FSP_FSCTL_TRANSACT_REQ request;

@@ -169,6 +169,8 @@ static int make_volume(bool network, const FSP_FSCTL_VOLUME_PARAMS *params, stru
     volume->network = network;
     volume->case_blind = !params->CaseSensitiveSearch;
     volume->next_hint = volume->next_index = 1;
+    const char *streams = getenv("LINFSP_STREAM_NAMES");
+    volume->streams_in_names = params->NamedStreams && streams && *streams && *streams != '0';
     set_timeouts(volume);
     int r = set_file_system_name(volume);
     if (r == 0)

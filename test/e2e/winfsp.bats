@@ -12,6 +12,7 @@ setup_file() {
     build winmemfs -static -- --static --cflags --libs || return
     build winmemfs-load -DWINFSP_LOAD -- --cflags || return
     build winmemfs-shared -- --cflags --libs || return
+    build liar -static -- --static --cflags --libs || return
     build winptfs -D_GNU_SOURCE -static -- --static --cflags --libs || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
 }
@@ -21,9 +22,10 @@ teardown() {
     remove_containers
 }
 
-# Compiles fs/winmemfs or fs/winptfs: `build NAME [OPTION...] -- OPTION OF pkg-config...`
+# Compiles fs/winmemfs, fs/winptfs or the liar: `build NAME [OPTION...] -- OPTION OF pkg-config...`
 build() {
-    local name=$1 options=() flags source=${1%-*}
+    local name=$1 options=() flags sources=("$LINFSP_ROOT/fs/${1%-*}"/*.c)
+    [ "$name" != liar ] || sources=("$LINFSP_ROOT/test/helpers/winfsp-liar.c")
     shift
     while [ "$1" != -- ]; do
         options+=("$1")
@@ -31,7 +33,7 @@ build() {
     done
     shift
     read -ra flags < <(pkg-config "$@" winfsp)
-    gcc -std=gnu11 -O2 -Wall -Wextra -Werror "${options[@]}" -o "$LINFSP_STATE/winfsp/$name" "$LINFSP_ROOT/fs/$source"/*.c "${flags[@]}" -pthread
+    gcc -std=gnu11 -O2 -Wall -Wextra -Werror "${options[@]}" -o "$LINFSP_STATE/winfsp/$name" "${sources[@]}" "${flags[@]}" -pthread
 }
 
 # In a container, in the background: `start_in [-u USER] NAME PROGRAM ARGUMENT...`
@@ -248,6 +250,24 @@ PYTHON
         'import os, sys; os.setxattr(sys.argv[1], "system.ntfs_attrib", b"\2\0\0\0")' "$volume/f"
 }
 
+@test "winfsp: a stream is opened by its name behind a colon, where that is asked for" {
+    start_here
+    echo colon >"$volume/a:b"
+    equal "listing" "$(ls "$volume")" a:b
+    kill "$winmemfs_pid"
+    wait "$winmemfs_pid"
+    LINFSP_STREAM_NAMES=1 start_here
+    echo main >"$volume/f"
+    echo stream >"$volume/f:s"
+    equal "stream" "$(cat "$volume/f:s")" stream
+    equal "main" "$(cat "$volume/f")" main
+    equal "listing" "$(ls "$volume")" f
+    equal "xattr" "$(python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "user.s").decode(), end="")' "$volume/f")" stream
+    rm "$volume/f:s"
+    refused "No such file" -- cat "$volume/f:s"
+    refused "No such file" -- cat "$volume/none:s"
+}
+
 @test "winfsp: a file is deleted at once where the volume allows it, else at its last close" {
     start_here
     exec 8<>"$volume/f"
@@ -330,6 +350,72 @@ with open(sys.argv[1]) as file:
     except OSError as error:
         assert error.errno == 25, error
 PYTHON
+}
+
+# A file system that does one thing wrong, mounted when this returns: `lie WHAT`; `believed`: it ends well when it is told to.
+lie() {
+    "$LINFSP_STATE/winfsp/liar" "$1" W: >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    winmemfs_pid=$!
+    echo "$winmemfs_pid" >>"$LINFSP_STATE/memfs.pids"
+    wait_until 5 mounted_here /mnt/w fuse.liar
+}
+ends_well() {
+    kill "$winmemfs_pid" 2>/dev/null || true
+    wait "$winmemfs_pid" || fail "$(cat "$BATS_TEST_TMPDIR/said")" || return
+    wait_until 5 not mounted_here /mnt/w
+}
+
+@test "winfsp: a file system that lies gets an error, and nothing hangs" {
+    lie nothing
+    equal "file" "$(bounded cat /mnt/w/f)" hello
+    equal "listing" "$(bounded ls /mnt/w)" f
+    ends_well
+    local about
+    for about in entry-short entry-past list-longer endless entry-long; do
+        lie "$about"
+        refused "error" -- ls /mnt/w || fail "$about" || return
+        equal "$about, the file" "$(bounded cat /mnt/w/f)" hello || return
+        ends_well || return
+    done
+    lie slash
+    equal "a name with a slash" "$(bounded ls /mnt/w)" ""
+    ends_well
+    for about in read-longer answer-longer; do
+        lie "$about"
+        refused "error" -- cat /mnt/w/f || fail "$about" || return
+        ends_well || return
+    done
+    for about in descriptor-garbage descriptor-grows descriptor-longer pending-open nothing-there; do
+        lie "$about"
+        refused "f" -- cat /mnt/w/f || fail "$about" || return
+        ends_well || return
+    done
+    for about in name-garbage huge-size far-times; do
+        lie "$about"
+        bounded stat /mnt/w/f >/dev/null || true
+        bounded cat /mnt/w/f >/dev/null 2>&1 || true
+        ends_well || fail "$about" || return
+    done
+    lie strange-status
+    refused "error" -- mkdir /mnt/w/d
+    ends_well
+    lie answers
+    equal "of several answers" "$(bounded cat /mnt/w/f)" hello
+    ends_well
+}
+
+@test "winfsp: a request that is never answered ends with the volume, and a crash takes the mount along" {
+    lie never
+    cat /mnt/w/f >/dev/null 2>&1 &
+    local reader=$!
+    sleep 0.3
+    kill "$winmemfs_pid"
+    wait "$winmemfs_pid" || true
+    wait_until 5 gone "$reader"
+    wait_until 5 not mounted_here /mnt/w
+    lie crash
+    refused "" -- cat /mnt/w/f
+    wait_until 10 not mounted_here /mnt/w
 }
 
 @test "winfsp: the debug log has a line for each request and response" {

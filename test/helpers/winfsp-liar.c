@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file system of WinFsp's API that does one thing wrong. Its root has the file "f".
+ *
+ *     winfsp-liar WHAT MOUNTPOINT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <winfsp/winfsp.h>
+
+static char what[32];
+static FSP_FILE_SYSTEM *file_system;
+
+static int lies(const char *about) {
+    return !strcmp(what, about);
+}
+
+static void fill(int root, FSP_FSCTL_FILE_INFO *info) {
+    memset(info, 0, sizeof *info);
+    info->FileAttributes = root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE;
+    info->FileSize = root ? 0 : lies("huge-size") ? UINT64_MAX : 5;
+    info->IndexNumber = root ? 1 : 2;
+    if (lies("far-times"))
+        info->CreationTime = info->LastAccessTime = info->LastWriteTime = info->ChangeTime = UINT64_MAX;
+}
+
+static NTSTATUS GetSecurityByName(FSP_FILE_SYSTEM *fs, PWSTR name, PUINT32 attributes, PSECURITY_DESCRIPTOR security,
+                                  SIZE_T *size) {
+    (void)fs;
+    if (name[1] && (name[1] != 'f' || name[2]))
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (attributes)
+        *attributes = name[1] ? FILE_ATTRIBUTE_ARCHIVE : FILE_ATTRIBUTE_DIRECTORY;
+    if (!size)
+        return STATUS_SUCCESS;
+    if (lies("descriptor-garbage") && name[1]) {
+        memset(security, 0xff, *size < 40 ? *size : 40);
+        *size = 40;
+    } else if (lies("descriptor-grows") && name[1]) {
+        *size = *size + 1;
+        return STATUS_BUFFER_OVERFLOW;
+    } else if (lies("descriptor-longer") && name[1])
+        *size = 1u << 30;
+    else
+        *size = 0;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Create(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 access, UINT32 attributes,
+                       PSECURITY_DESCRIPTOR security, UINT64 allocation, PVOID *context, FSP_FSCTL_FILE_INFO *info) {
+    (void)fs, (void)name, (void)options, (void)access, (void)attributes, (void)security, (void)allocation;
+    (void)context, (void)info;
+    return lies("strange-status") ? (NTSTATUS)0xdeadbeef : STATUS_ACCESS_DENIED;
+}
+
+static NTSTATUS Open(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 access, PVOID *context,
+                     FSP_FSCTL_FILE_INFO *info) {
+    FSP_FSCTL_OPEN_FILE_INFO *open = FspFileSystemGetOpenFileInfo(info);
+    UINT32 attributes;
+    NTSTATUS status = GetSecurityByName(fs, name, &attributes, NULL, NULL);
+    (void)options, (void)access;
+    if (!NT_SUCCESS(status))
+        return status;
+    if (lies("pending-open"))
+        return name[1] ? STATUS_PENDING : STATUS_SUCCESS;
+    if (lies("name-garbage") && name[1]) {
+        memset(open->NormalizedName, '/', 2000);
+        open->NormalizedNameSize = 2000;
+    }
+    *context = (PVOID)(UINT_PTR)(name[1] ? 2 : 1);
+    fill(!name[1], info);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Overwrite(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 attributes, BOOLEAN replace, UINT64 allocation,
+                          FSP_FSCTL_FILE_INFO *info) {
+    (void)fs, (void)context, (void)attributes, (void)replace, (void)allocation, (void)info;
+    return STATUS_ACCESS_DENIED;
+}
+
+static VOID answer(UINT32 kind, UINT64 hint, UINT32 count) {
+    FSP_FSCTL_TRANSACT_RSP response;
+    memset(&response, 0, sizeof response);
+    response.Size = sizeof response;
+    response.Kind = kind;
+    response.Hint = hint;
+    response.IoStatus.Information = count;
+    FspFileSystemSendResponse(file_system, &response);
+}
+
+static NTSTATUS Read(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 offset, ULONG length, PULONG count) {
+    UINT64 hint = FspFileSystemGetOperationContext()->Request->Hint;
+    (void)fs, (void)context;
+    if (lies("crash"))
+        *(volatile int *)(UINT_PTR)offset = 1;
+    if (lies("read-longer")) {
+        *count = length * 2;
+        return STATUS_SUCCESS;
+    }
+    if (lies("never"))
+        return STATUS_PENDING;
+    memcpy(buffer, "hello", 5);
+    if (lies("answers")) { /* wrong ones, the right one, and it again */
+        answer(FspFsctlTransactWriteKind, hint, 5);
+        answer(FspFsctlTransactReadKind, hint + 1000000, 5);
+        answer(99, hint, 5);
+        answer(FspFsctlTransactReadKind, hint, offset ? 0 : 5);
+        answer(FspFsctlTransactReadKind, hint, 4);
+        return STATUS_PENDING;
+    }
+    if (lies("answer-longer")) {
+        answer(FspFsctlTransactReadKind, hint, 0x7fffffff);
+        return STATUS_PENDING;
+    }
+    *count = offset ? 0 : 5;
+    return offset ? STATUS_END_OF_FILE : STATUS_SUCCESS;
+}
+
+static NTSTATUS GetFileInfo(FSP_FILE_SYSTEM *fs, PVOID context, FSP_FSCTL_FILE_INFO *info) {
+    (void)fs;
+    fill(context == (PVOID)1, info);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS ReadDirectory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern, PWSTR marker, PVOID buffer,
+                              ULONG length, PULONG count) {
+    union {
+        FSP_FSCTL_DIR_INFO info;
+        UINT8 bytes[sizeof(FSP_FSCTL_DIR_INFO) + 600];
+    } entry;
+    WCHAR *name = (WCHAR *)(void *)(entry.bytes + sizeof(FSP_FSCTL_DIR_INFO));
+    (void)fs, (void)context, (void)pattern;
+    memset(&entry, 0, sizeof entry);
+    entry.info.Size = sizeof entry.info + sizeof(WCHAR);
+    fill(0, &entry.info.FileInfo);
+    name[0] = lies("slash") ? '/' : 'f';
+    if (lies("entry-short"))
+        entry.info.Size = 40;
+    if (lies("entry-long")) {
+        for (int i = 0; i < 300; i++)
+            name[i] = 'x';
+        entry.info.Size = sizeof entry.bytes;
+    }
+    if (lies("list-longer")) {
+        *count = length + 1;
+        return STATUS_SUCCESS;
+    }
+    if (marker && !lies("endless"))
+        return STATUS_SUCCESS; /* 0 bytes are the end */
+    FspFileSystemAddDirInfo(&entry.info, buffer, length, count);
+    if (lies("entry-past")) {
+        UINT16 size = 60000;
+        memcpy(buffer, &size, sizeof size);
+    }
+    return STATUS_SUCCESS;
+}
+
+static FSP_FILE_SYSTEM_INTERFACE interface = {
+    .GetSecurityByName = GetSecurityByName,
+    .Create = Create,
+    .Open = Open,
+    .Overwrite = Overwrite,
+    .Read = Read,
+    .GetFileInfo = GetFileInfo,
+    .ReadDirectory = ReadDirectory,
+};
+
+static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
+    FSP_FSCTL_VOLUME_PARAMS params = {.Version = sizeof params, .CaseSensitiveSearch = 1, .PersistentAcls = 1};
+    (void)service;
+    if (argc != 3)
+        return STATUS_INVALID_PARAMETER;
+    for (size_t i = 0; i < sizeof what - 1 && argv[1][i]; i++)
+        what[i] = (char)argv[1][i];
+    memcpy(params.FileSystemName, L"liar", sizeof L"liar");
+    if (lies("nothing-there"))
+        memset(&interface, 0, sizeof interface);
+    NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &interface, &file_system);
+    if (NT_SUCCESS(status))
+        status = FspFileSystemSetMountPoint(file_system, argv[2]);
+    return NT_SUCCESS(status) ? FspFileSystemStartDispatcher(file_system, 0) : status;
+}
+
+static NTSTATUS OnStop(FSP_SERVICE *service) {
+    (void)service;
+    FspFileSystemStopDispatcher(file_system);
+    FspFileSystemDelete(file_system);
+    return STATUS_SUCCESS;
+}
+
+int main(void) {
+    return (int)FspServiceRun((PWSTR)L"liar", OnStart, OnStop, NULL);
+}
