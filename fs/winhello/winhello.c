@@ -10,6 +10,8 @@
 
 #include <winfsp/winfsp.h>
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are the API's */
+
 static const char text[] = "hello from WinFsp's API\n";
 static FSP_FILE_SYSTEM *file_system;
 
@@ -131,3 +133,5 @@ int main(void) {
         return 1;
     return (int)FspServiceRun((PWSTR)L"winhello", OnStart, OnStop, NULL);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */

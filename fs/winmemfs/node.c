@@ -186,13 +186,13 @@ BOOLEAN NodePath(const NODE *Node, PWSTR Path, SIZE_T Units) {
 static BOOLEAN InsertAt(NODE ***PNodes, SIZE_T *PCount, SIZE_T *PCapacity, SIZE_T Index, NODE *Node) {
     if (*PCount == *PCapacity) {
         SIZE_T Larger = *PCapacity ? *PCapacity * 2 : 8;
-        NODE **Grown = (NODE **)realloc(*PNodes, Larger * sizeof *Grown);
+        NODE **Grown = (NODE **)realloc(*PNodes, Larger * sizeof(PVOID));
         if (!Grown)
             return FALSE;
         *PNodes = Grown;
         *PCapacity = Larger;
     }
-    memmove(*PNodes + Index + 1, *PNodes + Index, (*PCount - Index) * sizeof **PNodes);
+    memmove(*PNodes + Index + 1, *PNodes + Index, (*PCount - Index) * sizeof(PVOID));
     (*PNodes)[Index] = Node;
     ++*PCount;
     return TRUE;
@@ -223,7 +223,7 @@ static VOID TakeOut(NODE **Nodes, SIZE_T *PCount, const NODE *Node) {
         Index++;
     if (Index == *PCount)
         return;
-    memmove(Nodes + Index, Nodes + Index + 1, (*PCount - Index - 1) * sizeof *Nodes);
+    memmove(Nodes + Index, Nodes + Index + 1, (*PCount - Index - 1) * sizeof(PVOID));
     --*PCount;
 }
 
@@ -278,7 +278,7 @@ NTSTATUS NodeSetSize(MEMFS *Memfs, NODE *Node, UINT64 Size) {
         if (!NT_SUCCESS(Result))
             return Result;
     }
-    if (Size > Node->Info.FileSize)
+    if (Size > Node->Info.FileSize && Node->Data)
         memset(Node->Data + Node->Info.FileSize, 0, (SIZE_T)(Size - Node->Info.FileSize));
     Node->Info.FileSize = Size;
     return STATUS_SUCCESS;

@@ -5,6 +5,8 @@
 
 #include "winmemfs.h"
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are the API's */
+
 #define CONTROL_REVERSE 0x80002000u /* device type 0x8000, function 0x800: gives back what it was given, reversed */
 
 static MEMFS *MemfsOf(FSP_FILE_SYSTEM *FileSystem) {
@@ -594,3 +596,5 @@ const FSP_FILE_SYSTEM_INTERFACE MemfsInterface = {
     .SetEa = SetEa,
     .DispatcherStopped = DispatcherStopped,
 };
+
+/* NOLINTEND(readability-non-const-parameter) */

@@ -22,6 +22,8 @@
 
 #include <winfsp/win32.h>
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are the API's */
+
 struct open_file {
     int fd;
     BOOLEAN directory;
@@ -340,7 +342,7 @@ static NTSTATUS CanDelete(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name) {
     if (!listing)
         return status_of(errno);
     for (struct dirent *entry = readdir(listing); entry; entry = readdir(listing))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             result = STATUS_DIRECTORY_NOT_EMPTY;
     closedir(listing);
     return result;
@@ -583,3 +585,5 @@ int main(void) {
         return 1;
     return (int)FspServiceRun((PWSTR)L"winptfs", OnStart, OnStop, NULL);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */

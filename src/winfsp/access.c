@@ -299,6 +299,7 @@ NTSTATUS FSP_ABI FspAccessCheckEx(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSAC
     return status;
 }
 
+/* new_name is cut for a moment. NOLINTNEXTLINE(readability-non-const-parameter) */
 NTSTATUS fsp_access_check_replaced(FSP_FILE_SYSTEM *fs, PWSTR new_name, UINT64 token _unused_) {
     struct check check = {.name = new_name, .options = FILE_OPEN_REPARSE_POINT, .desired = DELETE, .user = true};
     UINT32 granted = 0;

@@ -143,7 +143,8 @@ static bool is_wide(const struct conversion *conversion, bool wide_format) {
     return other ? !wide_format : wide_format;
 }
 
-/* Arguments are taken here, in one place: a va_list that goes through functions is not portable. */
+/* Arguments are taken here, in one place: a va_list that goes through functions is not portable.
+ * NOLINTBEGIN(readability-non-const-parameter, bugprone-branch-clone): the branches take other types */
 static void convert_all(struct output *output, const char *format, bool wide, FSP_VA_LIST arguments) {
     while (*format) {
         size_t plain = strcspn(format, "%");
@@ -191,6 +192,8 @@ static void convert_all(struct output *output, const char *format, bool wide, FS
         }
     }
 }
+
+/* NOLINTEND(readability-non-const-parameter, bugprone-branch-clone) */
 
 void fsp_format_bytes(char *ret_text, size_t size, const char *format, FSP_VA_LIST arguments) {
     struct output output = {.text = ret_text, .size = size};

@@ -45,7 +45,7 @@ static void destroy(struct fsp_node *node) {
 
 int fsp_nodes_init(struct fsp_volume *volume) {
     struct fsp_node_table *table = &volume->table;
-    table->buckets = calloc(FIRST_BUCKETS, sizeof *table->buckets);
+    table->buckets = calloc(FIRST_BUCKETS, sizeof(void *));
     volume->root = allocate((const WCHAR[]){0}, 0);
     if (!table->buckets || !volume->root)
         return -ENOMEM;
@@ -111,7 +111,7 @@ static void grow(struct fsp_node_table *table) {
     struct fsp_node_table larger = {.bucket_count = table->bucket_count * 2};
     if (table->count < table->bucket_count)
         return;
-    larger.buckets = calloc(larger.bucket_count, sizeof *larger.buckets);
+    larger.buckets = calloc(larger.bucket_count, sizeof(void *));
     if (!larger.buckets)
         return;
     for (size_t i = 0; i < table->bucket_count; i++)

@@ -38,6 +38,7 @@ VOID FSP_ABI FspPathSuffix(PWSTR Path, PWSTR *PRemain, PWSTR *PSuffix, PWSTR Roo
     *PSuffix = suffix;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the API's */
 VOID FSP_ABI FspPathCombine(PWSTR Prefix, PWSTR Suffix) {
     for (PWSTR at = Prefix; at < Suffix; at++)
         if (!*at)

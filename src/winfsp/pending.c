@@ -41,7 +41,8 @@ static struct fsp_pending **place_of(struct fsp_volume *volume, uint64_t hint, U
 }
 
 static void take_out(struct fsp_pending **place) {
-    *place = (*place)->next;
+    if (*place)
+        *place = (*place)->next;
 }
 
 /* The operation has returned. True: it was answered already. */

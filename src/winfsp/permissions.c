@@ -162,7 +162,7 @@ static UINT32 mode_of(const ACL *dacl, PSID owner, PSID group) {
     return mode | (sticky && (classes[0].allowed & FILE_DELETE_CHILD) ? MODE_STICKY : 0);
 }
 
-/* A pointer whose lowest bit is set: that owner may be missing. */
+/* A pointer whose lowest bit is set: that owner may be missing. NOLINTNEXTLINE(readability-non-const-parameter) */
 static NTSTATUS map_owner(PSID sid, PUINT32 pointer) {
     bool optional = (UINT_PTR)pointer & 1;
     PUINT32 ret_uid = (PUINT32)((UINT_PTR)pointer & ~(UINT_PTR)1);

@@ -114,6 +114,7 @@ static void put_marker(struct fsp_volume *volume, struct fsp_transaction *transa
     fsp_put(transaction, name, (units + 1) * sizeof *name, &transaction->request.Req.QueryDirectory.Marker);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the file system writes to buffer */
 static NTSTATUS query(struct fsp_volume *volume, const struct fsp_open *open, const FSP_FSCTL_DIR_INFO *last,
                       unsigned char *buffer, size_t *ret_size) {
     struct fsp_transaction transaction;
@@ -130,6 +131,8 @@ static NTSTATUS query(struct fsp_volume *volume, const struct fsp_open *open, co
     *ret_size = transaction.response.IoStatus.Information;
     return NT_SUCCESS(status) && *ret_size > BUFFER_SIZE ? STATUS_INTERNAL_ERROR : status;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 /* A file system that gives the same entries again and again would never come to an end. */
 static bool goes_on(const FSP_FSCTL_DIR_INFO *before, const FSP_FSCTL_DIR_INFO *last) {

@@ -73,6 +73,7 @@ static struct {
 static unsigned map_count;
 static pthread_rwlock_t map_lock = PTHREAD_RWLOCK_INITIALIZER;
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the API's */
 NTSTATUS FSP_ABI FspPosixSetUidMap(UINT32 Uid[], PSID Sid[], ULONG Count) {
     if (Count > MAP_MAX)
         return STATUS_INVALID_PARAMETER;

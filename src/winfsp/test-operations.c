@@ -10,6 +10,7 @@
 #include "winfsp/notify.h"
 #include "winfsp/pending.h"
 
+/* NOLINTBEGIN(readability-non-const-parameter): the API's */
 /* ---- a file system that notes what it is asked ------------------------------------------------------------------ */
 
 static char calls[1024];
@@ -123,6 +124,8 @@ static NTSTATUS SetBasicInfo(FSP_FILE_SYSTEM *f _unused_, PVOID context _unused_
     note(text);
     return STATUS_SUCCESS;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 static const FSP_FILE_SYSTEM_INTERFACE interface = {
     .GetSecurityByName = GetSecurityByName,
