@@ -6,7 +6,7 @@ build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libseccomp-dev libsystemd
     musl-tools ninja-build pkgconf uthash-dev)
 check_packages=(acl attr bats bubblewrap busybox-static clang clang-format clang-tidy cppcheck crun docker.io
     e2fsprogs fuse-overlayfs gcc-mingw-w64-x86-64-posix git golang-go jq kmod libclang-rt-14-dev libcmocka-dev lxc podman
-    procps python3 scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
+    procps python3 python3-yaml scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
 demo_packages=(busybox-static kmod procps util-linux)
 embedded_packages=(bubblewrap)
 

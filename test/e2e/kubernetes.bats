@@ -69,6 +69,22 @@ mistaken() {
     mistaken shared-pod.yaml 's/allowPrivilegeEscalation/allowEscalation/' allowEscalation
 }
 
+# What Helm would make of a template, without its comments.
+chart() { # TEMPLATE NAMESPACE [KEY=VALUE...]
+    /usr/bin/python3 "$LINFSP_ROOT/test/helpers/helm-render.py" "$LINFSP_ROOT/packaging/helm/linfsp" "$@" | grep -v '^#'
+}
+
+@test "kubernetes: the Helm chart, rendered with its own values, is the manifests; values take effect" {
+    /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing "python3-yaml" || return
+    equal "the node's service" "$(chart node-service.yaml linfsp-system)" "$(sed '1,/^---/d' "$manifests/node-service.yaml" | grep -v '^#')"
+    equal "the runtime class" "$(chart runtime-class.yaml any)" "$(grep -v '^#' "$manifests/runtime-class.yaml")"
+    equal "no runtime class" "$(chart runtime-class.yaml any runtimeClass=false)" ''
+    rendered=$(chart node-service.yaml other image.repository=registry.example/node image.tag=9 nodeFolder=/var/lib/linfsp)
+    has "$rendered" 'image: registry.example/node:9' 'namespace: other' 'path: /var/lib/linfsp' '"serve", "/var/lib/linfsp"'
+    has_not "$rendered" /opt/linfsp linfsp/node:1
+    equal "the chart's version" "$(sed -n 's/^version: //p' "$LINFSP_ROOT/packaging/helm/linfsp/Chart.yaml")" "$("$linfsp" version --json | jq -r .version)"
+}
+
 @test "kubernetes: the manifests agree with each other, with the image and with the version" {
     needs_node
     local service version
