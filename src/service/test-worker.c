@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of workers, with real ones (the first argument): each job is answered once, whatever becomes of its worker;
+ * a lane that lost too many gets none, and others are not held up by it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/reaper.h"
+#include "service/worker.h"
+#include "util/cleanup.h"
+
+static const char *program;
+static sd_event *event;
+static struct reaper *reaper;
+static struct workers *workers;
+static unsigned answers;
+static int last_error;
+static bool last_unanswered;
+
+static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    answers++;
+    last_error = result->error;
+    last_unanswered = result->unanswered;
+}
+
+static int start(const char *path) {
+    static int null, watches;
+    null = open("/dev/null", O_PATH | O_CLOEXEC);
+    watches = inotify_init1(IN_CLOEXEC);
+    int file = open(path, O_PATH | O_CLOEXEC);
+    answers = 0;
+    return file < 0 || sd_event_new(&event) < 0 || reaper_new(&reaper) < 0 ||
+                   workers_new(event, reaper, file, null, null, watches, null, &workers) < 0
+               ? -1
+               : 0;
+}
+
+static int set_up(void **state) {
+    return start(program);
+}
+
+static int tear_down(void **state) {
+    workers_free(workers);
+    reaper_free(reaper);
+    event = sd_event_unref(event);
+    while (waitpid(-1, NULL, 0) > 0) {
+    }
+    return 0;
+}
+
+static struct lane lane_of(uint64_t silo, enum lane_kind kind) {
+    return (struct lane){.silo = silo, .kind = kind};
+}
+
+/* A job of no type: the worker says so. */
+static int submit(struct lane lane) {
+    struct job job = {.type = 4711};
+    return workers_submit(workers, &job, NULL, 0, lane, on_done, NULL, 0);
+}
+
+static void run_until(unsigned wanted) {
+    for (unsigned turns = 0; answers < wanted && turns < 5000; turns++)
+        (void)sd_event_run(event, 10000);
+    assert_int_equal(answers, wanted);
+}
+
+/* The pids of the workers: children by that name. */
+static size_t find_workers(pid_t *ret_pids, size_t max) {
+    char path[64], name[32];
+    size_t n = 0;
+    _cleanup_fclose_ FILE *children = fopen("/proc/thread-self/children", "re");
+    for (int pid; children && n < max && fscanf(children, "%d", &pid) == 1;) {
+        snprintf(path, sizeof path, "/proc/%d/comm", pid);
+        _cleanup_fclose_ FILE *comm = fopen(path, "re");
+        if (comm && fgets(name, sizeof name, comm) && strcmp(name, "linfspd-worker\n") == 0)
+            ret_pids[n++] = pid;
+    }
+    return n;
+}
+
+static size_t await_workers(pid_t *ret_pids, size_t wanted) {
+    size_t n = 0;
+    for (int turns = 0; turns < 500 && n < wanted; turns++) {
+        (void)sd_event_run(event, 10000);
+        n = find_workers(ret_pids, wanted);
+    }
+    return n;
+}
+
+static void each_job_is_answered_once(void **state) {
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(submit(lane_of(1 + i % 4, LANE_MOUNTS)), 0);
+    run_until(40);
+    assert_int_equal(last_error, -EINVAL);
+    assert_false(last_unanswered);
+    assert_true(workers_idle(workers));
+    (void)sd_event_run(event, 50000);
+    assert_int_equal(answers, 40);
+}
+
+static void lanes_are_told_apart(void **state) {
+    const struct lane a = {.silo = 1, .user = 2, .kind = LANE_MOUNTS}, b = {.silo = 1, .user = 3, .kind = LANE_MOUNTS},
+                      c = {.silo = 1, .user = 2, .kind = LANE_UNMOUNTS},
+                      d = {.silo = 3, .user = 2, .kind = LANE_MOUNTS};
+    assert_true(lane_equal(&a, &a));
+    assert_false(lane_equal(&a, &b) || lane_equal(&a, &c) || lane_equal(&a, &d));
+}
+
+static void a_worker_that_dies_is_told(void **state) {
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+    (void)sd_event_run(event, 10000);
+    assert_int_equal(answers, 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGKILL), 0);
+    run_until(1);
+    assert_int_equal(last_error, -EIO);
+    assert_true(last_unanswered);
+    for (unsigned turns = 0; turns < 20; turns++) /* the other's death is seen, too */
+        (void)sd_event_run(event, 10000);
+    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0); /* others were started */
+    run_until(2);
+    assert_int_equal(last_error, -EINVAL);
+}
+
+/* A lane has two jobs at work at most; those of another lane go on beside. */
+static void a_lane_holds_up_itself_only(void **state) {
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+    assert_int_equal(submit(lane_of(2, LANE_MOUNTS)), 0);
+    assert_int_equal(submit(lane_of(1, LANE_UNMOUNTS)), 0);
+    run_until(2);
+    for (unsigned turns = 0; turns < 20; turns++)
+        (void)sd_event_run(event, 10000);
+    assert_int_equal(answers, 2);
+    assert_false(workers_idle(workers));
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGCONT), 0);
+    run_until(8);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lanes_are_told_apart),
+        cmocka_unit_test_setup_teardown(each_job_is_answered_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
+    };
+    program = argc > 1 ? argv[1] : "src/worker/linfspd-worker";
+    sigset_t children; /* as in the service: sd_event takes them */
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &children, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
