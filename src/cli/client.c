@@ -77,7 +77,7 @@ int client_call(int socket, const void *request, const int *fds, size_t n_fds, i
         uint16_t type = ret_last->header.type;
         if (type == WIRE_ERROR)
             return -ret_last->error.error;
-        if (type != WIRE_VOLUME && type != WIRE_SILO)
+        if (type != WIRE_VOLUME && type != WIRE_SILO && type != WIRE_OPENED)
             return 0;
         if (each)
             each(ret_last, userdata);

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/list.h"
+#include "cli/opened.h"
 
 static bool is_engine_id(const char *id) {
     size_t digits = 0;
@@ -26,6 +27,12 @@ static void add_row(const union wire_message *reply, void *userdata) {
                                          silo->user_namespace ? "own" : "host", silo->state});
 }
 
+static struct opened *opened;
+
+static void prepare(int socket) {
+    opened = opened_ask(socket);
+}
+
 static void add_object(const union wire_message *reply, void *userdata) {
     const struct wire_silo *silo = &reply->silo;
     if (reply->header.type != WIRE_SILO)
@@ -39,6 +46,7 @@ static void add_object(const union wire_message *reply, void *userdata) {
     json_add_number(object, "volumes", silo->volumes);
     json_object_object_add(object, "user_namespace", json_object_new_boolean(silo->user_namespace != 0));
     json_add_text(object, "state", silo->state);
+    json_object_object_add(object, "opened", opened_in_silo(opened, silo->id));
     json_object_array_add(userdata, object);
 }
 
@@ -46,6 +54,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
     static const char *const head[] = {"ID", "ENGINE", "NAME", "PID", "SINCE", "VOLUMES", "USERS", "STATE"};
     static const struct listing listing = {
         .request = WIRE_LIST_SILOS,
+        .prepare = prepare,
         .columns = ARRAY_SIZE(head),
         .head = head,
         .add_row = add_row,

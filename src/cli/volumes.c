@@ -7,29 +7,33 @@
 #include "cli/elsewhere.h"
 #include "cli/format.h"
 #include "cli/list.h"
+#include "cli/opened.h"
 #include "cli/servers.h"
 
 static struct silo_names *names;
 static struct servers *servers;
+static struct opened *opened;
 
 static void prepare(int socket) {
     names = silo_names_ask(socket);
     servers = servers_find();
+    opened = opened_ask(socket);
 }
 
 static void add_row(const union wire_message *reply, void *userdata) {
     const struct wire_volume *volume = &reply->volume;
     if (reply->header.type != WIRE_VOLUME)
         return;
-    char id[24], pid[16], since[64];
+    char id[24], pid[16], since[64], by[256];
     pid_t server = servers_of(servers, volume->fuse_device, (pid_t)volume->server_pid);
     snprintf(id, sizeof id, "%" PRIu64, volume->id);
     snprintf(pid, sizeof pid, "%d", (int)server);
     format_time(volume->since, since, sizeof since);
+    opened_text(opened, names, volume->id, by, sizeof by);
     const char *silo = strcmp(volume->silo, "host") == 0 ? "host" : silo_names_find(names, volume->silo);
     table_add(userdata, (const char *[]){id, silo, volume->file_system_name, volume->mount_point, volume->prefix,
                                          volume->unc_path, server ? pid : "", since,
-                                         volume->attached ? volume->transport : "detached"});
+                                         volume->attached ? volume->transport : "detached", by});
 }
 
 static void add_object(const union wire_message *reply, void *userdata) {
@@ -57,12 +61,13 @@ static void add_object(const union wire_message *reply, void *userdata) {
     json_add_text(object, "transport", volume->transport);
     json_object_object_add(object, "attached", json_object_new_boolean(volume->attached != 0));
     json_add_time(object, "since", volume->since);
+    json_object_object_add(object, "opened_by", opened_of_volume(opened, names, volume->id));
     json_object_array_add(userdata, object);
 }
 
 static int run(const struct verb *verb, int argc, char **argv) {
     static const char *const head[] = {"ID",       "CONTAINER", "TYPE",  "MOUNT POINT", "PREFIX",
-                                       "UNC PATH", "PID",       "SINCE", "TRANSPORT"};
+                                       "UNC PATH", "PID",       "SINCE", "TRANSPORT",   "OPENED BY"};
     static const struct listing listing = {
         .request = WIRE_LIST_VOLUMES,
         .prepare = prepare,
@@ -83,8 +88,9 @@ const struct verb verb_volumes = {
             "container's name, the file system's name, its mount point as that container\n"
             "sees it, its prefix and where it is found under /unc, and the pid of the\n"
             "program that serves it now. \"detached\": the service was restarted, and that\n"
-            "program has not come back to it yet. In a container lists that container's\n"
-            "volumes only.\n\n"
+            "program has not come back to it yet. OPENED BY names the containers in which a\n"
+            "network volume was opened; --json says since when, and whether it is mounted\n"
+            "there now. In a container lists that container's volumes only.\n\n"
             "examples:\n"
             "  linfsp volumes\n"
             "  linfsp volumes --json | jq -r '.[].unc_path | select(.)'\n",

@@ -12,6 +12,7 @@
 #include "service/connection.h"
 #include "service/create.h"
 #include "service/event.h"
+#include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/monitor.h"
@@ -129,6 +130,36 @@ static int send_silos(struct connection *connection) {
     return 0;
 }
 
+static int send_opened(struct connection *connection) {
+    struct service *service = connection->silo->service;
+    unsigned rows = 0;
+    for (const struct name *name = service->names; name; name = name->by_id.next) {
+        const struct volume *volume = name->volume && name->since ? volume_find(service, name->volume) : NULL;
+        struct silo *silo = volume ? silo_find(service, name->folder->silo) : NULL;
+        if (!silo || name->id <= connection->cursor || !may_see(connection->silo, silo->number))
+            continue;
+        if (rows++ == ROWS_PER_TURN)
+            return 1;
+        struct wire_opened reply;
+        char unc[WIRE_PREFIX_MAX];
+        wire_begin(&reply, WIRE_OPENED, connection->serial);
+        reply.volume = connection->silo->host || volume->silo == connection->silo->number ? volume->id : 0;
+        reply.since = name->since;
+        reply.uid = name->uid;
+        reply.mounted = name->state == NAME_OPEN || name->state == NAME_CLOSING;
+        WIRE_SET(reply.silo, silo->id);
+        if (volume->scope[0])
+            show_local(volume, reply.prefix, sizeof reply.prefix);
+        else if (prefix_to_unc(volume->prefix, unc, sizeof unc) == 0)
+            WIRE_SET(reply.prefix, unc + 1);
+        int r = connection_send(connection, &reply, NULL, 0);
+        if (r < 0)
+            return r;
+        connection->cursor = name->id;
+    }
+    return 0;
+}
+
 /* Its list goes on in the next turn that is its own. */
 static void wait_for_turn(struct connection *connection) {
     struct silo *silo = connection->silo;
@@ -147,7 +178,9 @@ static void forget_turn(struct connection *connection) {
 
 static void take_turn(struct connection *connection) {
     forget_turn(connection);
-    int r = connection->listing == WIRE_LIST_VOLUMES ? send_volumes(connection) : send_silos(connection);
+    int r = connection->listing == WIRE_LIST_VOLUMES  ? send_volumes(connection)
+            : connection->listing == WIRE_LIST_OPENED ? send_opened(connection)
+                                                      : send_silos(connection);
     if (r > 0) {
         wait_for_turn(connection);
         return;
@@ -385,6 +418,7 @@ void request_handle(struct connection *connection, const union wire_message *mes
         return;
     case WIRE_LIST_VOLUMES:
     case WIRE_LIST_SILOS:
+    case WIRE_LIST_OPENED:
         start_list(connection, message->header.type, serial);
         return;
     case WIRE_GET_STATUS:

@@ -141,6 +141,12 @@ static const struct member volume[] = {
     STRING(wire_volume, unc_path),
     END,
 };
+static const struct member opened[] = {
+    MEMBER(wire_opened, mounted, KIND_AT_MOST, 1),
+    STRING(wire_opened, silo),
+    STRING(wire_opened, prefix),
+    END,
+};
 static const struct member silo[] = {
     MEMBER(wire_silo, init_pid, KIND_AT_MOST, INT_MAX),
     MEMBER(wire_silo, user_namespace, KIND_AT_MOST, 1),
@@ -180,6 +186,8 @@ static const struct layout layouts[] = {
     [WIRE_ASK_POLICY] = {"ask_policy", sizeof(struct wire_ask_policy), 0, 0, ask_policy},
     [WIRE_VERDICT] = {"verdict", sizeof(struct wire_verdict), 0, 0, verdict},
     [WIRE_WATCH_EVENTS] = {"watch_events", sizeof(struct wire_plain), 0, 0, plain},
+    [WIRE_LIST_OPENED] = {"list_opened", sizeof(struct wire_plain), 0, 0, plain},
+    [WIRE_OPENED] = {"opened", sizeof(struct wire_opened), 0, 0, opened},
     [WIRE_EVENT] = {"event", sizeof(struct wire_event), 0, 0, event},
     [WIRE_ERROR] = {"error", sizeof(struct wire_error), 0, 0, error},
     [WIRE_DONE] = {"done", sizeof(struct wire_plain), 0, 0, plain},

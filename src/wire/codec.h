@@ -29,6 +29,7 @@ union wire_message {
     struct wire_error error;
     struct wire_volume volume;
     struct wire_silo silo;
+    struct wire_opened opened;
     struct wire_status status;
     struct wire_backing_opened backing_opened;
     struct wire_volume_ended volume_ended;

@@ -10,7 +10,8 @@
  * WIRE_FDS_MAX descriptors by SCM_RIGHTS. Strings are NUL-terminated inside their arrays, zero-filled behind. Reserved
  * members and padding are zero. Host byte order: both ends run on one kernel.
  *
- * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME or WIRE_SILO.
+ * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME, WIRE_SILO
+ * or WIRE_OPENED.
  * The connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On
  * it the service may send WIRE_VOLUME_ENDED at any time. When the life line breaks without that message the service has
  * died: the client goes on serving and hands its cookie to the next service by WIRE_ATTACH_VOLUME.
@@ -53,6 +54,7 @@ enum wire_type {
     WIRE_PREPARE_SILO = 14, /* host's root only: a runtime's hook -> WIRE_DONE once the silo is set up */
     WIRE_RELOAD = 20, /* host's root only: reads the configuration again -> WIRE_DONE */
     WIRE_ASK_POLICY = 21, /* what a silo may do, host's root only -> WIRE_VERDICT */
+    WIRE_LIST_OPENED = 23, /* who has opened which network volume -> WIRE_OPENED*, WIRE_DONE */
     WIRE_WATCH_EVENTS = 22, /* -> WIRE_EVENT for each event, until the client closes the connection */
 
     /* replies */
@@ -65,6 +67,7 @@ enum wire_type {
     WIRE_BACKING_OPENED = 70,
     WIRE_VERDICT = 80,
     WIRE_EVENT = 81,
+    WIRE_OPENED = 82,
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
@@ -259,6 +262,17 @@ struct wire_volume {
     char mount_point[WIRE_PATH_MAX];
     char prefix[WIRE_PREFIX_MAX]; /* "\server\share" in the case it was claimed in, or "" */
     char unc_path[WIRE_PREFIX_MAX + 8];
+};
+
+/* A network volume that was opened at its prefix in a silo. */
+struct wire_opened {
+    struct wire_header header;
+    uint64_t volume;
+    uint64_t since; /* the first time; ns since the epoch */
+    uint32_t uid; /* who did, as the host counts */
+    uint32_t mounted; /* 1: it is mounted there now */
+    char silo[WIRE_SILO_ID_MAX]; /* in which it was opened */
+    char prefix[WIRE_PREFIX_MAX];
 };
 
 struct wire_silo {

@@ -173,6 +173,23 @@ except FileNotFoundError:
 EOF
 }
 
+@test "mup: linfsp volumes and silos say who has opened what, and since when" {
+    container server busybox
+    container one busybox
+    share server y '\memfs\share'
+    equal "at first" "$("$linfsp" volumes --json | jq -c '[.[].opened_by[]]')" "[]"
+    inside one ls /unc/memfs/share
+    wait_until 3 "$linfsp" volumes # its names are known by then
+    equal "who" "$("$linfsp" volumes --json | jq -r '.[].opened_by[].container')" "$(full_name one)"
+    "$linfsp" volumes --json | jq -e '.[0].opened_by[0] | .uid == 0 and (.since | length) > 0'
+    has "$("$linfsp" volumes)" "OPENED BY" "$(full_name one)"
+    equal "what" "$("$linfsp" silos --json | jq -r '.[].opened[].prefix')" '\memfs\share'
+    inside one "$silo_bin/linfsp" silos --json | grep -F '"opened"'
+    wait_until 6 eval "$linfsp volumes --json | jq -e '.[0].opened_by[0].mounted | not'"
+    "$linfsp" umount '\memfs\share'
+    equal "when it has ended" "$("$linfsp" silos --json | jq -c '[.[].opened[]]')" "[]"
+}
+
 @test "mup: the service stopped: who goes on waits, all else does not; going on, it answers" {
     container server busybox
     container one busybox

@@ -113,7 +113,7 @@ static int await_refusal(int fd, const char *what) {
         ssize_t size = recv(fd, &header, sizeof header, MSG_TRUNC);
         if (size <= 0)
             return 0;
-        if (header.type == WIRE_VOLUME || header.type == WIRE_SILO)
+        if (header.type == WIRE_VOLUME || header.type == WIRE_SILO || header.type == WIRE_OPENED)
             continue;
         if (header.type != WIRE_ERROR) {
             fprintf(stderr, "hostile-client: %s: answered with type %u, not refused\n", what, header.type);
