@@ -65,7 +65,7 @@ char *blocks_get(uint64_t *ret_touched) {
     lock_exclusive(&pool->lock);
     if (pool->count > 0) {
         spare = pool->spares[--pool->count];
-        pool->kept -= (uint64_t)__builtin_popcountl(spare.touched);
+        pool->kept -= (uint64_t)__builtin_popcountll(spare.touched);
     } else {
         spare.block = carve(pool);
     }
@@ -98,7 +98,7 @@ static bool keep(struct pool *pool, uint64_t pages) {
 void blocks_put(char *block, uint64_t touched) {
     struct pool *pool = own_pool();
     lock_exclusive(&pool->lock);
-    bool kept = keep(pool, (uint64_t)__builtin_popcountl(touched));
+    bool kept = keep(pool, (uint64_t)__builtin_popcountll(touched));
     unlock_exclusive(&pool->lock);
     if (!kept) {
         madvise(block, BLOCK_BYTES, MADV_DONTNEED);
@@ -114,7 +114,7 @@ void blocks_put(char *block, uint64_t touched) {
             pool->spares[pool->count - 1] = first;
         }
     } else {
-        pool->kept -= (uint64_t)__builtin_popcountl(touched);
+        pool->kept -= (uint64_t)__builtin_popcountll(touched);
     }
     unlock_exclusive(&pool->lock);
     if (!stored)
@@ -128,9 +128,9 @@ int blocks_populate(char *block, unsigned first, unsigned last) {
 
 void blocks_discard(char *block, uint64_t pages) {
     while (pages) {
-        unsigned first = (unsigned)__builtin_ctzl(pages);
+        unsigned first = (unsigned)__builtin_ctzll(pages);
         uint64_t rest = ~(pages >> first);
-        unsigned count = rest ? (unsigned)__builtin_ctzl(rest) : BLOCK_PAGES;
+        unsigned count = rest ? (unsigned)__builtin_ctzll(rest) : BLOCK_PAGES;
         madvise(block + first * PAGE_BYTES, count * PAGE_BYTES, MADV_DONTNEED);
         pages &= first + count >= BLOCK_PAGES ? 0 : ~UINT64_C(0) << (first + count);
     }

@@ -32,7 +32,7 @@ static uint64_t page_set(unsigned first, unsigned last) {
 }
 
 static unsigned set_size(uint64_t set) {
-    return (unsigned)__builtin_popcountl(set);
+    return (unsigned)__builtin_popcountll(set);
 }
 
 /* A part of one leaf: where a range, given from front to back, meets the next leaf. */
@@ -268,7 +268,7 @@ static int leaf_reserve_pages(struct leaf *leaf, uint64_t pages) {
     uint64_t fresh = pages & ~leaf->touched;
     if (set_size(fresh) < POPULATE_MIN)
         return 0;
-    unsigned first = (unsigned)__builtin_ctzl(fresh), last = BLOCK_PAGES - 1 - (unsigned)__builtin_clzl(fresh);
+    unsigned first = (unsigned)__builtin_ctzll(fresh), last = BLOCK_PAGES - 1 - (unsigned)__builtin_clzll(fresh);
     return blocks_populate(leaf->memory, first, last) < 0 ? -ENOSPC : 0;
 }
 
@@ -282,7 +282,7 @@ static size_t write_leaf(struct data *data, struct space *space, struct part par
     size_t end = part.at + part.length;
     uint64_t missing = part.pages & ~leaf->charged;
     if (missing)
-        end = (size_t)__builtin_ctzl(missing) << PAGE_SHIFT;
+        end = (size_t)__builtin_ctzll(missing) << PAGE_SHIFT;
     uint64_t pages = end > part.at ? part_of(part.at, end - part.at).pages : 0;
     if (!pages || leaf_reserve_pages(leaf, pages) < 0) {
         uncharge(data, space, leaf, ~was_charged);
@@ -343,7 +343,7 @@ static uint64_t clear_edges(struct leaf *leaf, struct part part) {
     size_t end = part.at + part.length, first = (part.at + PAGE_BYTES - 1) >> PAGE_SHIFT, behind = end >> PAGE_SHIFT;
     uint64_t whole = behind > first ? page_set((unsigned)first, (unsigned)behind - 1) : 0;
     for (uint64_t left = part.pages & leaf->held & ~whole; left; left &= left - 1) {
-        size_t page = (size_t)__builtin_ctzl(left) << PAGE_SHIFT;
+        size_t page = (size_t)__builtin_ctzll(left) << PAGE_SHIFT;
         size_t from = part.at > page ? part.at : page;
         memset(leaf->memory + from, 0, least(end, page + PAGE_BYTES) - from);
     }
@@ -467,7 +467,7 @@ static uint64_t seek_leaf(const struct leaf *leaf, uint64_t at, bool hole) {
     uint64_t set = (hole ? ~leaf->held : leaf->held) & page_set((unsigned)(at >> PAGE_SHIFT), BLOCK_PAGES - 1);
     if (!set)
         return BLOCK_BYTES;
-    uint64_t found = (uint64_t)__builtin_ctzl(set) << PAGE_SHIFT;
+    uint64_t found = (uint64_t)__builtin_ctzll(set) << PAGE_SHIFT;
     return found > at ? found : at;
 }
 
@@ -556,7 +556,7 @@ static int reserve_in_file(const struct data *data, int fd) {
         return data->small.bytes ? data_file_take(fd, 0, PAGE_BYTES) : 0;
     for (; (leaf = tree_next(&data->leaves, number, &number)); number++)
         for (uint64_t left = leaf->charged & ~leaf->held; left; left &= left - 1) {
-            uint64_t page = (number << BLOCK_SHIFT) + ((uint64_t)__builtin_ctzl(left) << PAGE_SHIFT);
+            uint64_t page = (number << BLOCK_SHIFT) + ((uint64_t)__builtin_ctzll(left) << PAGE_SHIFT);
             if (data_file_take(fd, page, PAGE_BYTES) < 0)
                 return -ENOSPC;
         }

@@ -32,7 +32,7 @@ void directory_free(struct directory *directory) {
 
 /* The greatest power of two that is not above count (>= 1). */
 static size_t round_of(size_t count) {
-    return (size_t)1 << (63 - __builtin_clzl(count));
+    return (size_t)1 << (63 - __builtin_clzll(count));
 }
 
 /* With n buckets in the round of L (L <= n < 2L), the first n - L have been split: they and their other halves take one
