@@ -51,9 +51,84 @@ static int permitted_error(const struct linfsp_request *request, int error) {
     return error > 0 || error < -ERRNO_MAX_KERNEL ? -EIO : error;
 }
 
-int linfsp_reply_error(linfsp_request *request, int error) {
-    if (already_answered(request))
+/* What an answer is made of. */
+enum kind {
+    DONE = 1 << 0,
+    ENTRY = 1 << 1,
+    ATTRIBUTES = 1 << 2,
+    STATX = 1 << 3,
+    OPEN = 1 << 4,
+    CREATE = 1 << 5,
+    DATA = 1 << 6,
+    WRITTEN = 1 << 7,
+    SIZE = 1 << 8,
+    OFFSET = 1 << 9,
+    STATFS = 1 << 10,
+    IOCTL = 1 << 11,
+};
+
+/* What the kernel takes as the answer to an operation, besides an error. */
+static unsigned kinds_of(uint32_t opcode) {
+    switch (opcode) {
+    case FUSE_LOOKUP:
+    case FUSE_MKNOD:
+    case FUSE_MKDIR:
+    case FUSE_SYMLINK:
+    case FUSE_LINK:
+        return ENTRY;
+    case FUSE_GETATTR:
+    case FUSE_SETATTR:
+        return ATTRIBUTES;
+    case FUSE_STATX:
+        return STATX;
+    case FUSE_OPEN:
+    case FUSE_OPENDIR:
+        return OPEN;
+    case FUSE_CREATE:
+    case FUSE_TMPFILE:
+        return CREATE;
+    case FUSE_READ:
+    case FUSE_READLINK:
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS:
+        return DATA | DONE;
+    case FUSE_GETXATTR:
+    case FUSE_LISTXATTR:
+        return DATA | SIZE | DONE;
+    case FUSE_WRITE:
+    case FUSE_COPY_FILE_RANGE:
+    case FUSE_COPY_FILE_RANGE_64:
+        return WRITTEN;
+    case FUSE_LSEEK:
+        return OFFSET;
+    case FUSE_STATFS:
+        return STATFS;
+    case FUSE_IOCTL:
+        return IOCTL;
+    default:
+        return DONE;
+    }
+}
+
+/* Whether a request is still to be answered, and so. */
+static bool may_answer(const struct linfsp_request *request, enum kind kind) {
+    return !already_answered(request) && (kinds_of(request->opcode) & kind);
+}
+
+/* An answer that is none: says so, and sees that the caller gets an error where it has no answer yet. */
+static int refused(struct linfsp_request *request) {
+    if (already_answered(request)) {
+        fsp_misuse(request, "it was answered a second time");
         return -EALREADY;
+    }
+    fsp_misuse(request, "this kind of answer does not belong to it; its caller gets EIO");
+    (void)send_small(request, -EIO, 0);
+    return -EINVAL;
+}
+
+int linfsp_reply_error(linfsp_request *request, int error) {
+    if (already_answered(request) || (error == 0 && !may_answer(request, DONE)))
+        return refused(request);
     return send_small(request, permitted_error(request, error), 0);
 }
 
@@ -125,8 +200,8 @@ static void set_open(const struct linfsp_request *request, struct fuse_open_out 
 }
 
 int linfsp_reply_entry(linfsp_request *request, const struct linfsp_entry *entry) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, ENTRY))
+        return refused(request);
     if (entry->inode == 0 && request->opcode != FUSE_LOOKUP)
         return linfsp_reply_error(request, -EIO);
     if (entry->inode == 0 && request->session->without.absent_names)
@@ -136,8 +211,8 @@ int linfsp_reply_entry(linfsp_request *request, const struct linfsp_entry *entry
 }
 
 int linfsp_reply_attributes(linfsp_request *request, const struct stat *attributes, uint64_t timeout) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, ATTRIBUTES))
+        return refused(request);
     struct fuse_attr_out *out = &request->answer.attributes;
     out->dummy = 0;
     set_timeout(timeout, &out->attr_valid, &out->attr_valid_nsec);
@@ -155,8 +230,8 @@ static struct fuse_sx_time statx_time(const struct timespec *from) {
 
 int linfsp_reply_statx(linfsp_request *request, const struct stat *attributes, const struct timespec *created,
                        uint64_t timeout) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, STATX))
+        return refused(request);
     struct fuse_statx_out *out = &request->answer.statx;
     *out = (struct fuse_statx_out){.stat = {
                                        .mask = SX_BASIC_STATS | (created ? SX_BTIME : 0),
@@ -181,15 +256,15 @@ int linfsp_reply_statx(linfsp_request *request, const struct stat *attributes, c
 }
 
 int linfsp_reply_open(linfsp_request *request, const struct linfsp_file *file) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, OPEN))
+        return refused(request);
     set_open(request, &request->answer.open, file);
     return send_small(request, 0, sizeof request->answer.open);
 }
 
 int linfsp_reply_create(linfsp_request *request, const struct linfsp_entry *entry, const struct linfsp_file *file) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, CREATE))
+        return refused(request);
     if (entry->inode == 0)
         return linfsp_reply_error(request, -EIO);
     set_entry(&request->answer.create.entry, entry);
@@ -211,8 +286,8 @@ static int refuse_size(struct linfsp_request *request) {
 }
 
 int linfsp_reply_data(linfsp_request *request, const void *data, size_t size) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, DATA))
+        return refused(request);
     if (wants_size(request))
         return linfsp_reply_size(request, size);
     if (size > request->answer_max)
@@ -228,8 +303,8 @@ int linfsp_reply_data(linfsp_request *request, const void *data, size_t size) {
 
 int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int count) {
     struct iovec all[VECTOR_MAX + 1];
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, DATA))
+        return refused(request);
     size_t size = 0;
     bool fits = count >= 0 && count <= VECTOR_MAX;
     for (int i = 0; fits && i < count; i++) {
@@ -245,8 +320,8 @@ int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int
 }
 
 int linfsp_reply_written(linfsp_request *request, size_t size) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, WRITTEN))
+        return refused(request);
     if (request->opcode == FUSE_COPY_FILE_RANGE_64) {
         request->answer.copied = (struct fuse_copy_file_range_out){.bytes_copied = size};
         return send_small(request, 0, sizeof request->answer.copied);
@@ -256,8 +331,8 @@ int linfsp_reply_written(linfsp_request *request, size_t size) {
 }
 
 int linfsp_reply_size(linfsp_request *request, size_t size) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, SIZE))
+        return refused(request);
     if (!wants_size(request))
         return linfsp_reply_error(request, -EIO);
     request->answer.size = (struct fuse_getxattr_out){.size = (uint32_t)size};
@@ -265,15 +340,15 @@ int linfsp_reply_size(linfsp_request *request, size_t size) {
 }
 
 int linfsp_reply_offset(linfsp_request *request, off_t offset) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, OFFSET))
+        return refused(request);
     request->answer.offset = (struct fuse_lseek_out){.offset = (uint64_t)offset};
     return send_small(request, 0, sizeof request->answer.offset);
 }
 
 int linfsp_reply_statfs(linfsp_request *request, const struct statvfs *statistics) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, STATFS))
+        return refused(request);
     request->answer.statfs.st = (struct fuse_kstatfs){
         .blocks = statistics->f_blocks,
         .bfree = statistics->f_bfree,
@@ -288,8 +363,8 @@ int linfsp_reply_statfs(linfsp_request *request, const struct statvfs *statistic
 }
 
 int linfsp_reply_ioctl(linfsp_request *request, int result, const void *out, size_t size) {
-    if (already_answered(request))
-        return -EALREADY;
+    if (!may_answer(request, IOCTL))
+        return refused(request);
     if (size > request->answer_max)
         return refuse_size(request);
     request->answer.ioctl = (struct fuse_ioctl_out){.result = result};

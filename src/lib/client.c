@@ -328,6 +328,9 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
         return r;
     if (!operations || operations->size < sizeof operations->size)
         return fsp_fail(ret_error, EINVAL, "the operations have no size member");
+    if (operations->size < offsetof(struct linfsp_operations, getattr) + sizeof operations->getattr ||
+        !operations->getattr)
+        return fsp_fail(ret_error, EINVAL, "the operations have no getattr: without it nobody sees the root directory");
     struct linfsp_volume *volume = allocate_volume();
     if (!volume)
         return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/descriptor-flags.h"
 #include "lib/volume.h"
 #include "wire/connect.h"
 
@@ -53,7 +54,7 @@ void fsp_lifeline_destroy(struct fsp_lifeline *line) {
 }
 
 static void take_socket(struct fsp_lifeline *line, int socket) {
-    fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+    fsp_fcntl(socket, F_SETFL, fsp_fcntl(socket, F_GETFL, 0) | O_NONBLOCK);
     line->socket = socket;
 }
 

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "lib/descriptor-flags.h"
 #include "lib/session.h"
 
 #define LINGER_NS INT64_C(40000)
@@ -31,7 +32,8 @@ int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size) {
 
 /* Only where no other thread reads from the same file. */
 static void set_blocking(struct fsp_channel *channel, bool blocking) {
-    if (channel->nonblocking == blocking && fcntl(channel->fd, F_SETFL, blocking ? O_RDWR : O_RDWR | O_NONBLOCK) == 0)
+    if (channel->nonblocking == blocking &&
+        fsp_fcntl(channel->fd, F_SETFL, blocking ? O_RDWR : O_RDWR | O_NONBLOCK) == 0)
         channel->nonblocking = !blocking;
 }
 

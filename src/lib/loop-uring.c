@@ -39,6 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/descriptor-flags.h"
 #include "lib/ring.h"
 #include "lib/session.h"
 #include "util/cleanup.h"
@@ -598,7 +599,7 @@ static void abandon(struct fsp_session *session) {
     fsp_channels_wake(session);
     fsp_session_join(session);
     fsp_channels_free(session);
-    fcntl(session->fds[0], F_SETFL, O_RDWR);
+    fsp_fcntl(session->fds[0], F_SETFL, O_RDWR);
 }
 
 int fsp_uring_start(struct fsp_session *session) {
@@ -610,7 +611,7 @@ int fsp_uring_start(struct fsp_session *session) {
     struct fsp_channel *remainder = uring->remainder = &session->channels[uring->n_rings];
     remainder->loop = &fsp_loop_remainder;
     remainder->fd = session->fds[0];
-    fcntl(remainder->fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    fsp_fcntl(remainder->fd, F_SETFL, O_RDWR | O_NONBLOCK);
     remainder->request = fsp_session_new_request(session);
     for (unsigned i = 0; remainder->request && i < uring->n_rings; i++) {
         session->channels[i].loop = &fsp_loop_uring;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/descriptor-flags.h"
 #include "lib/session.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -20,7 +21,7 @@ static int make_file(void) {
     if (fd < 0)
         return -1;
     /* of a fixed size, or a reader of ours could be made to fault on it */
-    if (ftruncate(fd, sizeof(struct meters)) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+    if (ftruncate(fd, sizeof(struct meters)) < 0 || fsp_fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
         close(fd);
         return -1;
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/descriptor-flags.h"
 #include "lib/volume.h"
 #include "util/cleanup.h"
 
@@ -30,7 +31,7 @@ static unsigned long long find_mount(int table, const char *path, unsigned long 
     _cleanup_free_ char *line = NULL;
     size_t size = 0, length = path ? strlen(path) : 0;
     unsigned long long found = 0, candidate;
-    int copy = lseek(table, 0, SEEK_SET) < 0 ? -1 : fcntl(table, F_DUPFD_CLOEXEC, 3);
+    int copy = lseek(table, 0, SEEK_SET) < 0 ? -1 : fsp_fcntl(table, F_DUPFD_CLOEXEC, 3);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
     if (!file)
         return id; /* not known: as it was */

@@ -303,5 +303,7 @@ static inline bool fsp_is_traced(const struct fsp_session *session) {
 /* ---- trace.c: only where fsp_is_traced --------------------------------------------------------------- */
 void fsp_trace_request(const struct linfsp_request *request, const void *head, const char *rest, size_t rest_size);
 void fsp_trace_answer(const struct linfsp_request *request, int error, size_t size);
+/* The program has made a mistake with an answer: on standard error, for the first few of them, and in the trace. */
+void fsp_misuse(const struct linfsp_request *request, const char *what);
 
 #endif

@@ -92,3 +92,15 @@ void fsp_trace_answer(const struct linfsp_request *request, int error, size_t si
         snprintf(line + used, sizeof line - (size_t)used, "ok, %zu bytes", size);
     emit(request->session, line);
 }
+
+#define MISUSES_SAID 20
+
+void fsp_misuse(const struct linfsp_request *request, const char *what) {
+    static _Atomic unsigned said;
+    char line[200];
+    snprintf(line, sizeof line, "%" PRIu64 " %s: MISTAKE of the file system: %s", request->unique,
+             fsp_opcode_name(request->opcode), what);
+    emit(request->session, line);
+    if (atomic_fetch_add_explicit(&said, 1, memory_order_relaxed) < MISUSES_SAID)
+        fprintf(stderr, "liblinfsp: request %s\n", line);
+}
