@@ -104,7 +104,7 @@ def check_functions(source, links):
     header = "".join((source / "include/linfsp" / name).read_text() for name in ("linfsp.h", "load.h"))
     # a declaration begins a line, and is no definition of the loader's own
     declared = set(re.findall(r"^[\w ]+[ *](linfsp_\w+|fsp_load)\(", header, flags=re.MULTILINE))
-    declared -= set(re.findall(r"^static inline int (linfsp_\w+)\(", header, flags=re.MULTILINE))
+    declared -= set(re.findall(r"^static inline [\w ]*[ *](linfsp_\w+)\(", header, flags=re.MULTILINE))
     manuals = {path.name[: -len(".3.scd")]: path.read_text() for path in (source / "man").glob("*.3.scd")}
     shown = set()
     for text in manuals.values():

@@ -86,6 +86,7 @@ const struct linfsp_api *linfsp_get_api(unsigned version);
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,28 @@ const struct linfsp_api *linfsp_get_api(unsigned version);
 
 /* One for the whole program, however many of its files include this. */
 __attribute__((weak, visibility("hidden"))) const struct linfsp_api *linfsp_loaded_api;
+
+/* What every call goes through. */
+static inline const struct linfsp_api *linfsp_api_loaded(void) {
+    if (__builtin_expect(!linfsp_loaded_api, 0)) {
+        fputs("liblinfsp is not loaded: fsp_load() must have succeeded before any other function of it is called\n",
+              stderr);
+        _exit(1);
+    }
+    return linfsp_loaded_api;
+}
+
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
+
+/* Such a program needs no library, and can load none: it would have two C libraries. */
+static inline int linfsp_is_static(void) {
+    if (!_DYNAMIC)
+        return 1;
+    for (const ElfW(Dyn) *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_NEEDED)
+            return 0;
+    return 1;
+}
 
 /* 1: loaded; 0: not there, or not usable, and the reason is appended to text. */
 static inline int linfsp_load_from(const char *path, char *text, size_t size) {
@@ -171,14 +194,24 @@ static inline int linfsp_load_default(char *text, size_t size) {
 /**
  * Loads liblinfsp: in a container the one that the service brought; else the file that LINFSP_LIBRARY in the
  * environment names; else from the directory in /etc/linfsp/library-path; else from the default place. Must succeed
- * before any other function is called; calling it again does nothing. -ENOENT: there is none, and the message says
- * where it was looked for.
+ * before any other function is called, which else says so and ends the program; calling it again does nothing. -ENOENT:
+ * there is none, and the message says where it was looked for. -ENOTSUP: the program is linked statically.
  */
 static inline int fsp_load(struct linfsp_error *ret_error) {
     struct linfsp_error error;
     const char *named = getauxval(AT_SECURE) ? NULL : getenv("LINFSP_LIBRARY");
     if (linfsp_loaded_api)
         return 0;
+    if (linfsp_is_static()) {
+        error.code = ENOTSUP;
+        snprintf(error.message, sizeof error.message,
+                 "this program is linked statically and can load no liblinfsp: link it without -static, or with "
+                 "liblinfsp.a and "
+                 "without LINFSP_LOAD");
+        if (ret_error)
+            *ret_error = error;
+        return -ENOTSUP;
+    }
     error.code = ENOENT;
     snprintf(error.message, sizeof error.message, "liblinfsp was not found");
     if (access(LINFSP_SILO_LIBRARY, F_OK) == 0 &&
@@ -198,49 +231,49 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
     return -ENOENT;
 }
 
-#define linfsp_reply_error (linfsp_loaded_api->reply_error)
-#define linfsp_reply_done (linfsp_loaded_api->reply_done)
-#define linfsp_reply_entry (linfsp_loaded_api->reply_entry)
-#define linfsp_reply_attributes (linfsp_loaded_api->reply_attributes)
-#define linfsp_reply_open (linfsp_loaded_api->reply_open)
-#define linfsp_reply_create (linfsp_loaded_api->reply_create)
-#define linfsp_reply_data (linfsp_loaded_api->reply_data)
-#define linfsp_reply_vector (linfsp_loaded_api->reply_vector)
-#define linfsp_reply_written (linfsp_loaded_api->reply_written)
-#define linfsp_reply_size (linfsp_loaded_api->reply_size)
-#define linfsp_reply_offset (linfsp_loaded_api->reply_offset)
-#define linfsp_reply_statfs (linfsp_loaded_api->reply_statfs)
-#define linfsp_reply_ioctl (linfsp_loaded_api->reply_ioctl)
-#define linfsp_add_entry (linfsp_loaded_api->add_entry)
-#define linfsp_add_entry_plus (linfsp_loaded_api->add_entry_plus)
-#define linfsp_reply_directory (linfsp_loaded_api->reply_directory)
-#define linfsp_request_context (linfsp_loaded_api->request_context)
-#define linfsp_request_volume (linfsp_loaded_api->request_volume)
-#define linfsp_request_caller (linfsp_loaded_api->request_caller)
-#define linfsp_request_buffer (linfsp_loaded_api->request_buffer)
-#define linfsp_request_interrupted (linfsp_loaded_api->request_interrupted)
-#define linfsp_volume_create (linfsp_loaded_api->volume_create)
-#define linfsp_volume_run (linfsp_loaded_api->volume_run)
-#define linfsp_volume_stop (linfsp_loaded_api->volume_stop)
-#define linfsp_volume_destroy (linfsp_loaded_api->volume_destroy)
-#define linfsp_volume_mount_point (linfsp_loaded_api->volume_mount_point)
-#define linfsp_volume_unc_path (linfsp_loaded_api->volume_unc_path)
-#define linfsp_volume_granted (linfsp_loaded_api->volume_granted)
-#define linfsp_volume_owner_uid (linfsp_loaded_api->volume_owner_uid)
-#define linfsp_volume_owner_gid (linfsp_loaded_api->volume_owner_gid)
-#define linfsp_volume_transport (linfsp_loaded_api->volume_transport)
-#define linfsp_volume_kind (linfsp_loaded_api->volume_kind)
-#define linfsp_notify_inode (linfsp_loaded_api->notify_inode)
-#define linfsp_notify_entry (linfsp_loaded_api->notify_entry)
-#define linfsp_notify_delete (linfsp_loaded_api->notify_delete)
-#define linfsp_backing_open (linfsp_loaded_api->backing_open)
-#define linfsp_backing_close (linfsp_loaded_api->backing_close)
-#define linfsp_version (linfsp_loaded_api->version)
-#define linfsp_prefix_to_path (linfsp_loaded_api->prefix_to_path)
-#define linfsp_request_kill_suidgid (linfsp_loaded_api->request_kill_suidgid)
-#define linfsp_notify_names (linfsp_loaded_api->notify_names)
-#define linfsp_volume_end_reason (linfsp_loaded_api->volume_end_reason)
-#define linfsp_reply_statx (linfsp_loaded_api->reply_statx)
+#define linfsp_reply_error (linfsp_api_loaded()->reply_error)
+#define linfsp_reply_done (linfsp_api_loaded()->reply_done)
+#define linfsp_reply_entry (linfsp_api_loaded()->reply_entry)
+#define linfsp_reply_attributes (linfsp_api_loaded()->reply_attributes)
+#define linfsp_reply_open (linfsp_api_loaded()->reply_open)
+#define linfsp_reply_create (linfsp_api_loaded()->reply_create)
+#define linfsp_reply_data (linfsp_api_loaded()->reply_data)
+#define linfsp_reply_vector (linfsp_api_loaded()->reply_vector)
+#define linfsp_reply_written (linfsp_api_loaded()->reply_written)
+#define linfsp_reply_size (linfsp_api_loaded()->reply_size)
+#define linfsp_reply_offset (linfsp_api_loaded()->reply_offset)
+#define linfsp_reply_statfs (linfsp_api_loaded()->reply_statfs)
+#define linfsp_reply_ioctl (linfsp_api_loaded()->reply_ioctl)
+#define linfsp_add_entry (linfsp_api_loaded()->add_entry)
+#define linfsp_add_entry_plus (linfsp_api_loaded()->add_entry_plus)
+#define linfsp_reply_directory (linfsp_api_loaded()->reply_directory)
+#define linfsp_request_context (linfsp_api_loaded()->request_context)
+#define linfsp_request_volume (linfsp_api_loaded()->request_volume)
+#define linfsp_request_caller (linfsp_api_loaded()->request_caller)
+#define linfsp_request_buffer (linfsp_api_loaded()->request_buffer)
+#define linfsp_request_interrupted (linfsp_api_loaded()->request_interrupted)
+#define linfsp_volume_create (linfsp_api_loaded()->volume_create)
+#define linfsp_volume_run (linfsp_api_loaded()->volume_run)
+#define linfsp_volume_stop (linfsp_api_loaded()->volume_stop)
+#define linfsp_volume_destroy (linfsp_api_loaded()->volume_destroy)
+#define linfsp_volume_mount_point (linfsp_api_loaded()->volume_mount_point)
+#define linfsp_volume_unc_path (linfsp_api_loaded()->volume_unc_path)
+#define linfsp_volume_granted (linfsp_api_loaded()->volume_granted)
+#define linfsp_volume_owner_uid (linfsp_api_loaded()->volume_owner_uid)
+#define linfsp_volume_owner_gid (linfsp_api_loaded()->volume_owner_gid)
+#define linfsp_volume_transport (linfsp_api_loaded()->volume_transport)
+#define linfsp_volume_kind (linfsp_api_loaded()->volume_kind)
+#define linfsp_notify_inode (linfsp_api_loaded()->notify_inode)
+#define linfsp_notify_entry (linfsp_api_loaded()->notify_entry)
+#define linfsp_notify_delete (linfsp_api_loaded()->notify_delete)
+#define linfsp_backing_open (linfsp_api_loaded()->backing_open)
+#define linfsp_backing_close (linfsp_api_loaded()->backing_close)
+#define linfsp_version (linfsp_api_loaded()->version)
+#define linfsp_prefix_to_path (linfsp_api_loaded()->prefix_to_path)
+#define linfsp_request_kill_suidgid (linfsp_api_loaded()->request_kill_suidgid)
+#define linfsp_notify_names (linfsp_api_loaded()->notify_names)
+#define linfsp_volume_end_reason (linfsp_api_loaded()->volume_end_reason)
+#define linfsp_reply_statx (linfsp_api_loaded()->reply_statx)
 
 #endif
 #endif

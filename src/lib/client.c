@@ -26,6 +26,8 @@
 #define AGAIN_TRIES 100
 #define CREATE_TIMEOUT_MS 10000
 #define CONNECT_TIMEOUT_MS 1000
+#define AGAIN_NS INT64_C(8000000000)
+#define AGAIN_WAIT_MS 100
 #define STARTED_TRIES 20
 #define STARTED_WAIT_MS 100
 
@@ -316,11 +318,50 @@ static int create_in_time(int socket, const struct linfsp_volume_options *option
     }
 }
 
+static int create_once(const struct linfsp_volume_options *options, const struct fsp_without *without,
+                       const struct linfsp_operations *operations, void *context, linfsp_volume **ret_volume,
+                       struct linfsp_error *ret_error) {
+    struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
+    struct linfsp_volume *volume = allocate_volume();
+    if (!volume)
+        return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
+    /* the service first: where there is none, no directory is made */
+    _cleanup_close_ int socket = -1;
+    struct fsp_uring *uring = NULL;
+    bool forced = false;
+    int r = connect_to_service(options->prefix ? "net" : "disk", options->flags, &socket, ret_error);
+    if (r == 0)
+        r = choose_transport(options->threads, &uring, &forced, ret_error);
+    if (r == 0)
+        r = fsp_mount_point_open(options->mount_point, options->flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
+    if (r == 0)
+        r = create_in_time(socket, options, operations, context, &point, uring, volume, ret_error);
+    fsp_mount_point_close(&point, r == 0);
+    if (r < 0) {
+        fsp_uring_close(uring);
+        free_volume(volume);
+        return r;
+    }
+    steal_fd(&socket);
+    volume->session.without = *without;
+    if (forced && !volume->session.uring) {
+        linfsp_volume_destroy(volume);
+        return fsp_fail(ret_error, EOPNOTSUPP,
+                        "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");
+    }
+    *ret_volume = volume;
+    return 0;
+}
+
+/* What a service that was just started may say until it has put away what the one before it left half-made. */
+static bool may_pass(int error) {
+    return error == -ECONNRESET || error == -ENODEV || error == -EEXIST || error == -EBUSY || error == -ENOTEMPTY;
+}
+
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error) {
     struct linfsp_volume_options checked = {0};
     struct fsp_without without = {0};
-    struct fsp_mount_point point = FSP_MOUNT_POINT_NONE;
     int r = take_options(options, &checked, ret_error);
     if (r == 0)
         r = fsp_do_without(&checked, &without, ret_error);
@@ -331,35 +372,15 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
     if (operations->size < offsetof(struct linfsp_operations, getattr) + sizeof operations->getattr ||
         !operations->getattr)
         return fsp_fail(ret_error, EINVAL, "the operations have no getattr: without it nobody sees the root directory");
-    struct linfsp_volume *volume = allocate_volume();
-    if (!volume)
-        return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
-    /* the service first: where there is none, no directory is made */
-    _cleanup_close_ int socket = -1;
-    struct fsp_uring *uring = NULL;
-    bool forced = false;
-    r = connect_to_service(checked.prefix ? "net" : "disk", checked.flags, &socket, ret_error);
-    if (r == 0)
-        r = choose_transport(checked.threads, &uring, &forced, ret_error);
-    if (r == 0)
-        r = fsp_mount_point_open(checked.mount_point, checked.flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
-    if (r == 0)
-        r = create_in_time(socket, &checked, operations, context, &point, uring, volume, ret_error);
-    fsp_mount_point_close(&point, r == 0);
-    if (r < 0) {
-        fsp_uring_close(uring);
-        free_volume(volume);
-        return r;
+    r = create_once(&checked, &without, operations, context, ret_volume, ret_error);
+    /* the service went while it was asked: perhaps whoever looks after it starts another in a moment */
+    checked.flags |= LINFSP_VOLUME_NO_SERVICE_START;
+    int64_t end = fsp_now_ns() + AGAIN_NS;
+    for (bool again = r == -ECONNRESET; again && may_pass(r) && fsp_now_ns() < end;) {
+        usleep(AGAIN_WAIT_MS * 1000);
+        r = create_once(&checked, &without, operations, context, ret_volume, ret_error);
     }
-    steal_fd(&socket);
-    volume->session.without = without;
-    if (forced && !volume->session.uring) {
-        linfsp_volume_destroy(volume);
-        return fsp_fail(ret_error, EOPNOTSUPP,
-                        "io_uring, which LINFSP_TRANSPORT asks for: the kernel does not offer it");
-    }
-    *ret_volume = volume;
-    return 0;
+    return r;
 }
 
 void linfsp_volume_destroy(linfsp_volume *volume) {

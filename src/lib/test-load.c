@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -66,11 +67,33 @@ static void test_versions(void **state) {
         assert_non_null(((void *const *)api)[i]);
 }
 
+/* A call ahead of fsp_load: words, and no signal. */
+static void test_not_loaded(void **state) {
+    char text[200] = "";
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    linfsp_loaded_api = NULL;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        (void)linfsp_version();
+        _exit(77);
+    }
+    close(ends[1]);
+    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_non_null(strstr(text, "fsp_load() must have succeeded"));
+    assert_false(linfsp_is_static());
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_loaded),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_not_loaded),
     };
     library = argc > 1 ? argv[1] : LINFSP_SONAME;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,3 +125,16 @@ shared_memory_at_most() {
     equal "exit status" "$status" 1
     has "$(cat "$memfs_output")" "memfs: the volume ended: the service stops"
 }
+
+@test "bursts: a mount that is asked for while the service is killed is asked for again" {
+    local turn
+    for turn in 1 2 3; do
+        kill -STOP "$(service_pid)"
+        start_memfs_here -m "$BATS_TEST_TMPDIR/again$turn"
+        sleep 0.3
+        service_kill
+        service_start
+        wait_until 8 mounted_here "$BATS_TEST_TMPDIR/again$turn" || fail "$(cat "$memfs_output")" || return
+        echo there >"$BATS_TEST_TMPDIR/again$turn/file"
+    done
+}
