@@ -519,6 +519,8 @@ static void folder_free(struct folder *folder) {
     if (silo)
         silo->folders--;
     folder_use(folder);
+    if (service->host_folder == folder)
+        service->host_folder = NULL; /* it has ended: a stop is not to end it again */
     list_remove(&folder->of_silo);
     list_remove(&folder->of_open);
     HASH_DELETE(hash, service->folders, folder);
