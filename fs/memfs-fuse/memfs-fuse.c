@@ -256,7 +256,7 @@ static int make(const char *path, fuse_mode_t mode, fuse_dev_t device, const cha
     }
     if (target)
         r = resize(node, strlen(target));
-    if (r == 0 && target)
+    if (r == 0 && target && node->data)
         memcpy(node->data, target, strlen(target));
     if (r == 0)
         r = add_name(parent, name, node);
@@ -396,8 +396,8 @@ static int fs_rmdir(const char *path) {
 }
 
 static int rename_path(const char *path, const char *new_path) {
-    struct node *parent, *new_parent, *node, *before;
-    const char *name, *new_name;
+    struct node *parent, *new_parent = NULL, *node, *before;
+    const char *name, *new_name = "";
     int r = find_parent(path, &parent, &name);
     if (r == 0)
         r = find_parent(new_path, &new_parent, &new_name);

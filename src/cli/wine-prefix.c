@@ -13,7 +13,9 @@
 #include "util/paths.h"
 
 #define SYSTEM "drive_c/windows/system32"
+#define DRIVERS SYSTEM "/drivers"
 #define OURS "drive_c/Program Files (x86)/WinFsp"
+#define OURS_BIN OURS "/bin"
 #define INF "drive_c/windows/inf/linfsp.inf"
 #define DLL "winfsp-x64.dll"
 
@@ -69,12 +71,12 @@ static int make_folders(const char *prefix) {
                                           "drive_c/windows/inf",
                                           "drive_c/windows/temp",
                                           SYSTEM,
-                                          SYSTEM "/drivers",
+                                          DRIVERS,
                                           "drive_c/Program Files",
                                           "drive_c/Program Files (x86)",
                                           "drive_c/users",
                                           OURS,
-                                          OURS "/bin"};
+                                          OURS_BIN};
     char path[PATH_MAX];
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         int r = path_in(prefix, folders[i], path);
@@ -126,7 +128,9 @@ static int make_dll_links(const struct wine *wine, const char *prefix) {
 static int make_program_links(const struct wine *wine, const char *prefix) {
     _cleanup_closedir_ DIR *programs = opendir(wine->programs);
     char name[512], target[PATH_MAX + 256];
-    int r = programs ? 0 : -errno;
+    int r = 0;
+    if (!programs)
+        return -errno;
     for (struct dirent *entry; r == 0 && (entry = readdir(programs));) {
         const char *end = strrchr(entry->d_name, '.');
         if (entry->d_name[0] == '.' || !end || strcmp(end, ".a") == 0)
@@ -148,7 +152,7 @@ static int make_files(const struct wine *wine, const char *prefix) {
     int r = path_in(prefix, ".update-timestamp", path);
     _cleanup_fclose_ FILE *stamp = r < 0 ? NULL : fopen(path, "we");
     if (!stamp || fputs("disable\n", stamp) < 0 || fflush(stamp) != 0)
-        return r < 0 ? r : -errno;
+        return r < 0 ? r : -EIO;
     r = path_in(prefix, INF, path);
     _cleanup_fclose_ FILE *from = fopen(wine->list, "re");
     _cleanup_fclose_ FILE *to = r < 0 ? NULL : fopen(path, "we");

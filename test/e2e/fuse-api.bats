@@ -118,6 +118,7 @@ check() {
         [ "$(head -c 3 /mnt/z/fine)" = fff ]
         no cat /mnt/z/long
         no cat /mnt/z/nonsense
+        no mkdir /mnt/z/nothing
         no cat /mnt/z/abort'
     wait_unmounted one /mnt/z
 }

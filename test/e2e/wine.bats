@@ -120,6 +120,7 @@ teardown() { remove_containers; }
         [ "$(head -c 3 /mnt/z/fine)" = fff ]
         no cat /mnt/z/long
         no cat /mnt/z/nonsense
+        no mkdir /mnt/z/nothing
         no cat /mnt/z/crash'
     wait_unmounted one /mnt/z
     wait_until 15 inside one test -s /tmp/fuse-faults.status

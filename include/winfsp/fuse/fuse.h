@@ -180,7 +180,7 @@ static inline struct fuse_context *fuse_get_context(void) {
     return fsp_fuse_get_context(fsp_fuse_env());
 }
 
-static inline int fuse_getgroups(int size, fuse_gid_t list[]) {
+static inline int fuse_getgroups(int size, fuse_gid_t list[]) { /* NOLINT(readability-non-const-parameter) */
     (void)size;
     (void)list;
     return -ENOSYS;

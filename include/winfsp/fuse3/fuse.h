@@ -190,7 +190,7 @@ static inline struct fuse3_context *fuse3_get_context(void) {
     return fsp_fuse3_get_context(fsp_fuse_env());
 }
 
-static inline int fuse3_getgroups(int size, fuse_gid_t list[]) {
+static inline int fuse3_getgroups(int size, fuse_gid_t list[]) { /* NOLINT(readability-non-const-parameter) */
     (void)size;
     (void)list;
     return -ENOSYS;

@@ -26,12 +26,19 @@ static const struct fuse_operations *operations_of(const struct fsp_fuse *fuse) 
 #define CALL(fuse, name, ...)                                                                                          \
     (operations_of(fuse)->name ? fsp_flavour_result(operations_of(fuse)->name(__VA_ARGS__)) : NO_OPERATION)
 
+/* The same for an operation that has nothing to count: whatever is no error is 0. */
+static int done(int result) {
+    return result < 0 ? result : 0;
+}
+
+#define DONE(fuse, name, ...) done(CALL(fuse, name, __VA_ARGS__))
+
 static int call_getattr(struct fsp_fuse *fuse, const char *path, struct stat *ret_attributes, struct fsp_open *open) {
     union fsp_flavour_stat answer;
     struct fuse_file_info info = INFO_FROM_OPEN(open);
     memset(&answer, 0, sizeof answer);
-    int r = open && operations_of(fuse)->fgetattr ? CALL(fuse, fgetattr, path, &answer.stat, &info)
-                                                  : CALL(fuse, getattr, path, &answer.stat);
+    int r = open && operations_of(fuse)->fgetattr ? DONE(fuse, fgetattr, path, &answer.stat, &info)
+                                                  : DONE(fuse, getattr, path, &answer.stat);
     if (r < 0)
         return r;
     fsp_flavour_stat(&answer.stat, ret_attributes);
@@ -39,27 +46,27 @@ static int call_getattr(struct fsp_fuse *fuse, const char *path, struct stat *re
 }
 
 static int call_readlink(struct fsp_fuse *fuse, const char *path, char *ret_target, size_t size) {
-    return CALL(fuse, readlink, path, ret_target, size);
+    return DONE(fuse, readlink, path, ret_target, size);
 }
 
 static int call_mknod(struct fsp_fuse *fuse, const char *path, mode_t mode, dev_t device) {
-    return CALL(fuse, mknod, path, mode, (fuse_dev_t)device);
+    return DONE(fuse, mknod, path, mode, (fuse_dev_t)device);
 }
 
 static int call_mkdir(struct fsp_fuse *fuse, const char *path, mode_t mode) {
-    return CALL(fuse, mkdir, path, mode);
+    return DONE(fuse, mkdir, path, mode);
 }
 
 static int call_unlink(struct fsp_fuse *fuse, const char *path) {
-    return CALL(fuse, unlink, path);
+    return DONE(fuse, unlink, path);
 }
 
 static int call_rmdir(struct fsp_fuse *fuse, const char *path) {
-    return CALL(fuse, rmdir, path);
+    return DONE(fuse, rmdir, path);
 }
 
 static int call_symlink(struct fsp_fuse *fuse, const char *target, const char *path) {
-    return CALL(fuse, symlink, target, path);
+    return DONE(fuse, symlink, target, path);
 }
 
 /* FUSE 2 knows no flags: not to replace is looked after here, while both names are ours. */
@@ -69,27 +76,27 @@ static int call_rename(struct fsp_fuse *fuse, const char *path, const char *new_
         return -EINVAL;
     if ((flags & RENAME_NOREPLACE) && call_getattr(fuse, new_path, &attributes, NULL) == 0)
         return -EEXIST;
-    return CALL(fuse, rename, path, new_path);
+    return DONE(fuse, rename, path, new_path);
 }
 
 static int call_link(struct fsp_fuse *fuse, const char *path, const char *new_path) {
-    return CALL(fuse, link, path, new_path);
+    return DONE(fuse, link, path, new_path);
 }
 
 static int call_chmod(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
     (void)open;
-    return CALL(fuse, chmod, path, mode);
+    return DONE(fuse, chmod, path, mode);
 }
 
 static int call_chown(struct fsp_fuse *fuse, const char *path, uid_t uid, gid_t gid, struct fsp_open *open) {
     (void)open;
-    return CALL(fuse, chown, path, uid, gid);
+    return DONE(fuse, chown, path, uid, gid);
 }
 
 static int call_truncate(struct fsp_fuse *fuse, const char *path, off_t size, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return open && operations_of(fuse)->ftruncate ? CALL(fuse, ftruncate, path, size, &info)
-                                                  : CALL(fuse, truncate, path, size);
+    return open && operations_of(fuse)->ftruncate ? DONE(fuse, ftruncate, path, size, &info)
+                                                  : DONE(fuse, truncate, path, size);
 }
 
 static int call_utimens(struct fsp_fuse *fuse, const char *path, const struct timespec times[2],
@@ -98,19 +105,19 @@ static int call_utimens(struct fsp_fuse *fuse, const char *path, const struct ti
                                      {.tv_sec = times[1].tv_sec, .tv_nsec = times[1].tv_nsec}};
     struct fuse_utimbuf whole = {.actime = times[0].tv_sec, .modtime = times[1].tv_sec};
     (void)open;
-    return operations_of(fuse)->utimens ? CALL(fuse, utimens, path, given) : CALL(fuse, utime, path, &whole);
+    return operations_of(fuse)->utimens ? DONE(fuse, utimens, path, given) : DONE(fuse, utime, path, &whole);
 }
 
 static int call_open(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    int r = CALL(fuse, open, path, &info);
+    int r = DONE(fuse, open, path, &info);
     OPEN_FROM_INFO(open, info);
     return r;
 }
 
 static int call_create(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    int r = CALL(fuse, create, path, mode, &info);
+    int r = DONE(fuse, create, path, mode, &info);
     OPEN_FROM_INFO(open, info);
     return r;
 }
@@ -130,23 +137,23 @@ static int call_write(struct fsp_fuse *fuse, const char *path, const char *data,
 static int call_flush(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
     info.flush = 1;
-    return CALL(fuse, flush, path, &info);
+    return DONE(fuse, flush, path, &info);
 }
 
 static int call_release(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, release, path, &info);
+    return DONE(fuse, release, path, &info);
 }
 
 static int call_fsync(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, fsync, path, data_only, &info);
+    return DONE(fuse, fsync, path, data_only, &info);
 }
 
 static int call_fallocate(struct fsp_fuse *fuse, const char *path, int mode, off_t offset, off_t length,
                           struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, fallocate, path, mode, offset, length, &info);
+    return DONE(fuse, fallocate, path, mode, offset, length, &info);
 }
 
 static int call_ioctl(struct fsp_fuse *fuse, const char *path, int command, void *argument, unsigned flags, void *data,
@@ -157,7 +164,7 @@ static int call_ioctl(struct fsp_fuse *fuse, const char *path, int command, void
 
 static int call_opendir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    int r = CALL(fuse, opendir, path, &info);
+    int r = DONE(fuse, opendir, path, &info);
     open->fh = info.fh;
     return r;
 }
@@ -181,23 +188,23 @@ static int call_readdir(struct fsp_fuse *fuse, const char *path, struct fsp_open
     struct fuse_file_info info = INFO_FROM_OPEN(open);
     struct fsp_filling filling = {.open = open, .whole = fuse->wants.readdir_plus};
     if (operations_of(fuse)->readdir)
-        return CALL(fuse, readdir, path, &filling, fill, 0, &info);
-    return CALL(fuse, getdir, path, (fuse_dirh_t)(void *)&filling, fill_old);
+        return DONE(fuse, readdir, path, &filling, fill, 0, &info);
+    return DONE(fuse, getdir, path, (fuse_dirh_t)(void *)&filling, fill_old);
 }
 
 static int call_releasedir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, releasedir, path, &info);
+    return DONE(fuse, releasedir, path, &info);
 }
 
 static int call_fsyncdir(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
     struct fuse_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, fsyncdir, path, data_only, &info);
+    return DONE(fuse, fsyncdir, path, data_only, &info);
 }
 
 static int call_statfs(struct fsp_fuse *fuse, const char *path, struct statvfs *ret_statistics) {
     struct fuse_statvfs answer = {0};
-    int r = CALL(fuse, statfs, path, &answer);
+    int r = DONE(fuse, statfs, path, &answer);
     if (r == 0)
         fsp_flavour_statvfs(&answer, ret_statistics);
     return r;
@@ -205,7 +212,7 @@ static int call_statfs(struct fsp_fuse *fuse, const char *path, struct statvfs *
 
 static int call_setxattr(struct fsp_fuse *fuse, const char *path, const char *name, const char *value, size_t size,
                          int flags) {
-    return CALL(fuse, setxattr, path, name, value, size, flags);
+    return DONE(fuse, setxattr, path, name, value, size, flags);
 }
 
 static int call_getxattr(struct fsp_fuse *fuse, const char *path, const char *name, char *ret_value, size_t size) {
@@ -217,7 +224,7 @@ static int call_listxattr(struct fsp_fuse *fuse, const char *path, char *ret_nam
 }
 
 static int call_removexattr(struct fsp_fuse *fuse, const char *path, const char *name) {
-    return CALL(fuse, removexattr, path, name);
+    return DONE(fuse, removexattr, path, name);
 }
 
 static void call_init(struct fsp_fuse *fuse) {

@@ -68,7 +68,7 @@ static int close_file_of(struct fsp_fuse *fuse, struct fsp_open *open, bool dire
     char *path;
     bool held;
     int r = fsp_path_hold(fuse, node, open, &path, &held);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (directory)
         fuse->calls->releasedir(fuse, path, open);
@@ -105,7 +105,7 @@ static int open_node(linfsp_request *request, uint64_t inode, struct linfsp_file
     struct fsp_node *node = fsp_tree_node(&fuse->tree, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     struct fsp_open *open = new_open(path, file->flags);
     if (!open)
@@ -147,7 +147,7 @@ static int create_held(struct fsp_fuse *fuse, struct fsp_node *parent, const cha
     r = fuse->calls->getattr(fuse, path, &attributes, open);
     if (r == 0)
         r = fsp_path_entry(fuse, parent, name, &attributes, ret_entry);
-    if (r < 0) {
+    if (r != 0) {
         fuse->calls->release(fuse, path, open);
         return r;
     }
@@ -163,7 +163,7 @@ int fsp_path_create(linfsp_request *request, uint64_t parent, const char *name, 
     struct linfsp_entry entry;
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, name, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     struct fsp_open *open = new_open(path, file->flags);
     r = open ? create_held(fuse, node, name, path, mask < 0 ? mode : mode & ~(mode_t)(mask & 0777), open, &entry)
@@ -226,7 +226,7 @@ int fsp_path_read(linfsp_request *request, uint64_t inode, struct linfsp_file *f
     if (!buffer)
         return -ENOMEM;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->read(use.fuse, use.path, buffer, size, offset, use.open);
     use_end(&use);
@@ -241,7 +241,7 @@ int fsp_path_write(linfsp_request *request, uint64_t inode, struct linfsp_file *
                    off_t offset, uint32_t flags _unused_) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->write(use.fuse, use.path, data, size, offset, use.open);
     use_end(&use);
@@ -257,7 +257,7 @@ static int done(linfsp_request *request, int r) {
 int fsp_path_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->flush(use.fuse, use.path, use.open);
     use_end(&use);
@@ -267,7 +267,7 @@ int fsp_path_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *
 int fsp_path_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->fsync(use.fuse, use.path, data_only, use.open);
     use_end(&use);
@@ -277,7 +277,7 @@ int fsp_path_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *
 int fsp_path_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->fsyncdir(use.fuse, use.path, data_only, use.open);
     use_end(&use);
@@ -288,7 +288,7 @@ int fsp_path_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_fi
                        off_t length) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->fallocate(use.fuse, use.path, mode, offset, length, use.open);
     use_end(&use);
@@ -307,7 +307,7 @@ int fsp_path_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *
     if (in_size)
         memcpy(buffer, in, in_size);
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = use.fuse->calls->ioctl(use.fuse, use.path, (int)command, (void *)(uintptr_t)argument, flags,
                                size ? buffer : NULL, use.open);
@@ -321,7 +321,7 @@ static int make_room(struct fsp_open *open) {
     if (open->n_entries < open->entries_room)
         return 0;
     size_t room = open->entries_room ? open->entries_room * 2 : 64;
-    struct fsp_entry **entries = realloc(open->entries, room * sizeof *entries);
+    struct fsp_entry **entries = realloc(open->entries, room * sizeof(void *));
     if (!entries)
         return -ENOMEM;
     open->entries = entries;
@@ -383,7 +383,7 @@ int fsp_path_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file
                      off_t offset, bool plus) {
     struct use use;
     int r = use_begin(request, inode, file, &use);
-    if (r < 0)
+    if (r != 0)
         return r;
     pthread_mutex_lock(&use.open->lock);
     if (offset == 0 || !use.open->listed)

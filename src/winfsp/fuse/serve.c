@@ -87,8 +87,8 @@ static int reply_entry(linfsp_request *request, struct fsp_fuse *fuse, struct fs
     int r = fuse->calls->getattr(fuse, path, &attributes, NULL);
     if (r == 0)
         r = fsp_path_entry(fuse, parent, name, &attributes, &entry);
-    if (r < 0)
-        return r;
+    if (r != 0)
+        return r < 0 ? r : -EIO;
     struct fsp_node *node = node_of(fuse, entry.inode);
     if (linfsp_reply_entry(request, &entry) < 0)
         fsp_tree_forget(&fuse->tree, node, 1);
@@ -100,7 +100,7 @@ static int serve_lookup(linfsp_request *request, uint64_t parent, const char *na
     struct fsp_node *node = node_of(fuse, parent);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, name, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = reply_entry(request, fuse, node, name, path);
     fsp_path_release_path(fuse, node, path, true);
@@ -139,7 +139,7 @@ static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_
     char *path;
     bool held;
     int r = fsp_path_hold(fuse, node, open, &path, &held);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = reply_attributes(request, fuse, node, path, open);
     fsp_path_release_path(fuse, node, path, held);
@@ -189,7 +189,7 @@ static int serve_setattr(linfsp_request *request, uint64_t inode, const struct s
     char *path;
     bool held;
     int r = fsp_path_hold(fuse, node, open, &path, &held);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = set_attributes(fuse, path, attributes, set, open);
     if (r == 0)
@@ -205,7 +205,7 @@ static int serve_readlink(linfsp_request *request, uint64_t inode) {
     char target[PATH_MAX] = "", whole[2 * PATH_MAX], *path;
     bool held;
     int r = fsp_path_hold(fuse, node, NULL, &path, &held);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = fuse->calls->readlink(fuse, path, target, sizeof target);
     fsp_path_release_path(fuse, node, path, held);
@@ -249,7 +249,7 @@ static int serve_new(linfsp_request *request, uint64_t parent, const char *name,
     struct fsp_node *node = node_of(fuse, parent);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, name, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = make_name(fuse, path, what);
     if (r == 0)
@@ -275,7 +275,7 @@ static int serve_link(linfsp_request *request, uint64_t inode, uint64_t new_pare
     struct fsp_node *node = node_of(fuse, inode), *parent = node_of(fuse, new_parent);
     char *path, *new_path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = fsp_tree_hold(&fuse->tree, parent, new_name, &new_path);
     if (r == 0) {
@@ -324,7 +324,7 @@ static int serve_remove(linfsp_request *request, uint64_t parent, const char *na
     struct fsp_fuse *fuse = fsp_path_begin(request);
     struct fsp_taken taken;
     int r = fsp_tree_take(&fuse->tree, node_of(fuse, parent), name, &taken);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = remove_name(fuse, &taken, directory);
     fsp_tree_give_back(&fuse->tree, &taken, 1);
@@ -364,7 +364,7 @@ static int serve_rename(linfsp_request *request, uint64_t parent, const char *na
     if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
     int r = fsp_tree_take_two(&fuse->tree, node_of(fuse, parent), name, node_of(fuse, new_parent), new_name, taken);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = rename_taken(fuse, taken, new_name, flags);
     fsp_tree_give_back(&fuse->tree, taken, 2);
@@ -388,7 +388,7 @@ static int serve_setxattr(linfsp_request *request, uint64_t inode, const char *n
     struct fsp_node *node = node_of(fuse, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = fuse->calls->setxattr(fuse, path, name, value, size, flags);
     fsp_path_release_path(fuse, node, path, true);
@@ -403,7 +403,7 @@ static int serve_xattr(linfsp_request *request, uint64_t inode, const char *name
     if (size && !value)
         return -ENOMEM;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = name ? fuse->calls->getxattr(fuse, path, name, value, size) : fuse->calls->listxattr(fuse, path, value, size);
     fsp_path_release_path(fuse, node, path, true);
@@ -427,7 +427,7 @@ static int serve_removexattr(linfsp_request *request, uint64_t inode, const char
     struct fsp_node *node = node_of(fuse, inode);
     char *path;
     int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = fuse->calls->removexattr(fuse, path, name);
     fsp_path_release_path(fuse, node, path, true);

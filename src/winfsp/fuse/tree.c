@@ -50,7 +50,7 @@ static void grow(struct fsp_tree *tree) {
     if (tree->n_nodes < tree->n_buckets)
         return;
     size_t n = tree->n_buckets * 2, n_before = tree->n_buckets;
-    struct fsp_node **before = tree->buckets, **buckets = calloc(n, sizeof *buckets);
+    struct fsp_node **before = tree->buckets, **buckets = calloc(n, sizeof(void *));
     if (!buckets)
         return;
     tree->buckets = buckets;
@@ -68,7 +68,7 @@ static void grow(struct fsp_tree *tree) {
 int fsp_tree_init(struct fsp_tree *tree) {
     memset(tree, 0, sizeof *tree);
     tree->n_buckets = BUCKETS_FIRST;
-    tree->buckets = calloc(tree->n_buckets, sizeof *tree->buckets);
+    tree->buckets = calloc(tree->n_buckets, sizeof(void *));
     if (!tree->buckets)
         return -ENOMEM;
     pthread_mutex_init(&tree->lock, NULL);
