@@ -94,7 +94,7 @@ static NTSTATUS Read(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 of
     UINT64 hint = FspFileSystemGetOperationContext()->Request->Hint;
     (void)fs, (void)context;
     if (lies("crash"))
-        *(volatile int *)(UINT_PTR)offset = 1;
+        abort();
     if (lies("read-longer")) {
         *count = length * 2;
         return STATUS_SUCCESS;
