@@ -76,13 +76,28 @@ static int ask_mount(const char *path) {
     return -result;
 }
 
+/* As one word of a shell, whatever is in it: the administrator will paste it. */
+static void quote(const char *text, char *ret, size_t size) {
+    size_t used = 0;
+    ret[used++] = '\'';
+    for (; *text && used + 6 < size; text++) {
+        if (*text == '\'')
+            used += (size_t)snprintf(ret + used, size - used, "'\\''");
+        else
+            ret[used++] = *text;
+    }
+    ret[used++] = '\'';
+    ret[used] = 0;
+}
+
 static unsigned report_mount(struct doctor *doctor, const struct mount *mount) {
     int result = ask_mount(mount->path);
     if (result != -ENOTCONN && result != -ETIMEDOUT)
         return 0;
-    char mend[4200], shown[4096];
+    char mend[4 * 4096 + 64], shown[4096], quoted[4 * 4096 + 8];
     utf8_printable(mount->path, shown, sizeof shown);
-    snprintf(mend, sizeof mend, result == -ENOTCONN ? "umount -l '%s'" : "linfsp umount --force '%s'", shown);
+    quote(shown, quoted, sizeof quoted);
+    snprintf(mend, sizeof mend, result == -ENOTCONN ? "umount -l -- %s" : "linfsp umount --force -- %s", quoted);
     if (result == -ENOTCONN)
         finding(doctor, LEVEL_NOTE, "mounts", "who looks there gets \"Transport endpoint is not connected\"", mend,
                 "%s (%s): its program is gone", shown, mount->type);

@@ -42,41 +42,6 @@ int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume
                                 volume);
 }
 
-/* The name alone could be that of a file in some container. Nothing is asked of the file system that it is on. */
-static bool has_open(const char *process, const char *path, const struct statx *node) {
-    char folder[300], target[128];
-    snprintf(folder, sizeof folder, "/proc/%s/fd", process);
-    _cleanup_closedir_ DIR *directory = opendir(folder);
-    struct dirent *entry;
-    while (directory && (entry = readdir(directory))) {
-        struct statx found;
-        ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
-        const char *name = strrchr(path, '/');
-        size_t name_length = strlen(name);
-        if (length > 0 && (size_t)length >= name_length &&
-            memcmp(target + (size_t)length - name_length, name, name_length) == 0 &&
-            statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO, &found) == 0 &&
-            found.stx_ino == node->stx_ino && found.stx_dev_major == node->stx_dev_major &&
-            found.stx_dev_minor == node->stx_dev_minor)
-            return true;
-    }
-    return false;
-}
-
-bool fusermount_is_held(const struct volume *volume) {
-    char path[96];
-    struct statx node;
-    node_path(volume, path, sizeof path);
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &node) < 0)
-        return false;
-    _cleanup_closedir_ DIR *processes = opendir("/proc");
-    struct dirent *entry;
-    while (processes && (entry = readdir(processes)))
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && has_open(entry->d_name, path, &node))
-            return true;
-    return false;
-}
-
 void fusermount_forget(struct volume *volume) {
     char path[96];
     if (!volume->raw)

@@ -13,8 +13,6 @@ struct volume;
 int fusermount_make_node(struct volume *volume);
 /* Has closed called once nobody has the volume's descriptor any more. */
 int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume));
-/* After a restart: whether any process has its descriptor still. */
-bool fusermount_is_held(const struct volume *volume);
 void fusermount_forget(struct volume *volume);
 
 #endif

@@ -44,6 +44,16 @@ static void show_local(const struct volume *volume, char *ret_text, size_t size)
         (void)wire_set_string(ret_text, size, unc);
 }
 
+/* On the host, who is not root is told of what they own themselves: engines tell them of no more either. */
+static bool may_list(const struct connection *connection, const struct silo *silo, const struct volume *volume) {
+    const struct silo *viewer = connection->silo;
+    uid_t uid = connection->peer.uid;
+    if (!viewer->host || uid == 0)
+        return viewer->host || viewer == silo;
+    return silo && ((silo->target.user_namespace && silo->target.owner_uid == uid) ||
+                    (volume && silo->host && volume->peer.uid == uid));
+}
+
 static void fill_volume(struct wire_volume *reply, const struct silo *viewer, const struct volume *volume,
                         uint32_t serial) {
     struct silo *silo = silo_find(volume->service, volume->silo);
@@ -97,7 +107,7 @@ static int send_volumes(struct connection *connection) {
     unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->volumes, volume, next) {
         if (volume->id <= connection->cursor || volume->state == VOLUME_NEW || volume->state == VOLUME_DETACHED ||
-            !may_see(connection->silo, volume->silo))
+            !may_list(connection, silo_find(volume->service, volume->silo), volume))
             continue;
         if (rows++ == ROWS_PER_TURN)
             return 1;
@@ -116,7 +126,7 @@ static int send_silos(struct connection *connection) {
     unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->silos, silo, next) {
         if (silo->number <= connection->cursor || silo->state == SILO_NESTED || silo->dead || silo->host ||
-            !may_see(connection->silo, silo->number))
+            !may_list(connection, silo, NULL))
             continue;
         if (rows++ == ROWS_PER_TURN)
             return 1;

@@ -7,6 +7,7 @@
 
 #include "service/device.h"
 #include "service/folder.h"
+#include "service/holders.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/service.h"
@@ -70,6 +71,9 @@ int restore_all(struct service *service) {
     HASH_SRT(hash, service->silos, by_number);
     HASH_SRT(hash, service->volumes, by_id);
     device_sweep(service);
+    struct silo *silo, *next;
+    HASH_ITER (hash, service->silos, silo, next)
+        holders_look(silo);
     journal_read(service, "folder", restore_folder);
     journal_read(service, "name", restore_name);
     return 0;

@@ -123,8 +123,15 @@ static int copy_file(int from_dir, int to_dir, const char *name) {
     return 0;
 }
 
+/* A file that somebody has open for reading gets no write lease: containers' root could delay each start of our
+ * programs by one, in all containers, because they share these files. */
+static void hold_file(struct service *service, int dir, const char *name) {
+    if (service->n_held < ARRAY_SIZE(service->held))
+        service->held[service->n_held++] = openat(dir, name, O_RDONLY | O_CLOEXEC);
+}
+
 /* What we ship goes to our tmpfs, as one copy that all silos' folders link to. */
-static int copy_dist(const struct service *service, const char *sub) {
+static int copy_dist(struct service *service, const char *sub) {
     char from_path[WIRE_PATH_MAX], to_path[64];
     snprintf(from_path, sizeof from_path, "%s/%s", service->dist, sub);
     snprintf(to_path, sizeof to_path, LINFSP_RUN_DIR "/dist/%s", sub);
@@ -144,11 +151,12 @@ static int copy_dist(const struct service *service, const char *sub) {
         int r = copy_file(dirfd(from), to, entry->d_name);
         if (r < 0)
             return r;
+        hold_file(service, to, entry->d_name);
     }
     return 0;
 }
 
-static int copy_all(const struct service *service) {
+static int copy_all(struct service *service) {
     if (mkdir(LINFSP_RUN_DIR "/dist", 0755) < 0 && errno != EEXIST)
         return -errno;
     static const char *const subs[] = {"", "bin", "lib", "lib/musl"};
@@ -343,6 +351,8 @@ void service_free(struct service *service) {
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);
     close_fd(&service->nodes);
+    for (size_t i = 0; i < service->n_held; i++)
+        close_fd(&service->held[i]);
     close_fd(&service->run_dir);
     if (service->stopping) {
         bool made = access(UNC_MADE, F_OK) == 0;

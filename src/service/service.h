@@ -66,6 +66,8 @@ struct service {
     int fuse_device; /* O_PATH, there */
     int fusectl;
     const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
+    int held[64]; /* the files in there, open */
+    size_t n_held;
     int worker_program; /* linfspd-worker */
     struct workers *workers;
     struct reaper *reaper;

@@ -183,6 +183,7 @@ static void take_over_result(struct volume *volume, const struct job_result *res
     volume->mount_id = result->mount.mount_id;
     volume->letters_mount_id = result->mount.letters_mount_id;
     volume->ring = result->mount.init.flags & FUSE_OVER_IO_URING;
+    volume->has_timeout = !volume->raw && (result->mount.init.flags & FUSE_REQUEST_TIMEOUT);
     volume->owner_uid = result->mount.owner_uid;
     volume->owner_gid = result->mount.owner_gid;
     snprintf(volume->mount_point, sizeof volume->mount_point, "%s", result->mount.mount_point);
@@ -627,7 +628,7 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
 /* Whether its server can be expected to come back, or serves it still. */
 static bool await_server(struct volume *volume) {
     if (volume->raw && !volume->keeps_connection)
-        return volume_watch_node(volume) >= 0 && fusermount_is_held(volume);
+        return volume_watch_node(volume) >= 0; /* who has its descriptor is looked for later: holders_look */
     volume->orphan_turns = ORPHAN_TURNS;
     return sd_event_add_time_relative(volume->service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC,
                                       100000, on_orphaned, volume) >= 0;

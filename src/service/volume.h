@@ -38,6 +38,10 @@ struct volume {
     uint8_t cookie[WIRE_COOKIE_SIZE];
     struct ucred peer;
     uint64_t since;
+    pid_t holder; /* raw: a process that had its descriptor when that was looked for; 0: not known */
+    bool has_timeout; /* the kernel ends it when a request waits too long */
+    unsigned waited; /* of the watchdog, for one without: s that some request waits without a break */
+    uint64_t cpu_ticks; /* of its server, when it began to be watched */
     pid_t inner_pid; /* the server's, as its silo counts */
     uint64_t server_start; /* of the server process, in clock ticks since boot */
     uint32_t fuse_device;

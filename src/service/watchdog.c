@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/holders.h"
 #include "service/lane.h"
+#include "service/permission.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -21,6 +23,7 @@
 #define ALL_AFTER 8 /* s: network volumes that do not answer are ended */
 #define ALARM_TICKS 12 /* so long it is looked; a disk that writes for minutes is no affair of ours */
 #define DYING_MAX 64
+#define WATCH_TICKS 5
 #define THOROUGH 4 /* every so many seconds each container is looked at more closely */
 
 /* The first process of a container that is ending. */
@@ -189,6 +192,45 @@ static void look_at_silos(struct watchdog *watchdog) {
     }
 }
 
+/* ---- volumes without a request time-out of the kernel's --------------------------------------------------------- */
+
+/*
+ * A request that waits cannot be told from the next one: all that is known is how many wait. So a volume is taken to
+ * hang when some request has waited, at each look, for the whole of request_timeout, and in the second half of that
+ * time its server used no CPU time at all. A server that is slow but alive does use some.
+ */
+static void watch_requests(struct volume *volume, struct silo *silo) {
+    unsigned limit = permission_request_timeout(silo);
+    pid_t server = volume->raw && volume->holder ? volume->holder : volume->peer.pid;
+    uint64_t ticks;
+    if (volume->state != VOLUME_LIVE || volume->has_timeout)
+        return;
+    if (!waiting_requests(volume)) {
+        volume->waited = 0;
+        return;
+    }
+    unsigned before = volume->waited;
+    volume->waited += WATCH_TICKS;
+    if (before < limit / 2 && volume->waited >= limit / 2) {
+        volume->holder = 0;
+        if (volume->raw && !volume->keeps_connection)
+            holders_look(silo); /* the program may have gone into the background since */
+    }
+    if (volume->waited < limit / 2 + WATCH_TICKS || process_cpu_ticks(server, &ticks) < 0)
+        return;
+    if (volume->waited < limit / 2 + 2 * WATCH_TICKS || ticks != volume->cpu_ticks) {
+        volume->cpu_ticks = ticks;
+        volume->waited = limit / 2 + 2 * WATCH_TICKS;
+    } else if (volume->waited >= limit)
+        end_stuck(volume);
+}
+
+static void watch_all_requests(struct watchdog *watchdog) {
+    struct volume *volume, *next;
+    HASH_ITER (hash, watchdog->service->volumes, volume, next)
+        watch_requests(volume, silo_find(watchdog->service, volume->silo));
+}
+
 /* ---- the timer ------------------------------------------------------------------------------------------------- */
 
 static bool is_needed(const struct watchdog *watchdog) {
@@ -203,6 +245,8 @@ static bool is_needed(const struct watchdog *watchdog) {
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
     struct watchdog *watchdog = userdata;
     look_at_silos(watchdog);
+    if (watchdog->turn % WATCH_TICKS == 0)
+        watch_all_requests(watchdog);
     follow_dying(watchdog);
     if (watchdog->alarm) {
         look(watchdog);

@@ -79,6 +79,19 @@ static int read_stat_fields(pid_t pid, char *buffer, size_t size, char **ret_fie
     return 0;
 }
 
+int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks) {
+    char buffer[1024], *fields = NULL;
+    unsigned long long user, system;
+    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    if (r < 0)
+        return r;
+    /* fields 14 and 15 */
+    if (sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+        return -EPROTO;
+    *ret_ticks = user + system;
+    return 0;
+}
+
 int process_parent(pid_t pid, pid_t *ret_parent) {
     char buffer[1024], *fields = NULL;
     int parent, r = read_stat_fields(pid, buffer, sizeof buffer, &fields);

@@ -11,6 +11,8 @@ int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode); /* name
 int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
 int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
+/* The CPU time that all its threads have used, in clock ticks. */
+int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks);
 /* The file that it runs. */
 int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
 /* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */

@@ -41,6 +41,28 @@ static int check_component(const char *component, size_t length, const char **re
     return 0;
 }
 
+/* Marks that turn the direction of what is shown, and characters that show nothing. */
+static bool misleads(uint32_t character) {
+    return character == 0x61c || (character >= 0x200b && character <= 0x200f) ||
+           (character >= 0x202a && character <= 0x202e) || (character >= 0x2060 && character <= 0x2069) ||
+           character == 0xfeff;
+}
+
+/* What a prefix that is claimed must not look like: it is shown in columns, and typed in command lines. */
+static int check_shown(const char *component, size_t length, const char **ret_why) {
+    if (component[0] == '-')
+        return refuse(-EINVAL, "a component begins with '-', like an option", ret_why);
+    if (component[0] == ' ' || component[length - 1] == ' ' || memmem(component, length, "  ", 2))
+        return refuse(-EINVAL, "a component has spaces at its ends, or two in a row", ret_why);
+    for (size_t at = 0; at < length;) {
+        uint32_t character;
+        at += utf8_decode(component + at, length - at, &character);
+        if (misleads(character))
+            return refuse(-EINVAL, "it has characters that are not seen, or change the direction of text", ret_why);
+    }
+    return 0;
+}
+
 /* text is what stands behind the leading separators. most: components allowed, 0 for any number. local: the first may
  * be
  * ".", the scope of a group. */
@@ -53,6 +75,8 @@ static int canonicalize(const char *text, const char *separators, size_t most, b
             break; /* behind one trailing separator */
         bool is_scope = local && components == 0 && length == 1 && text[0] == '.';
         int result = is_scope ? 0 : check_component(text, length, ret_why);
+        if (result == 0 && most > 0)
+            result = check_shown(text, length, ret_why);
         if (result < 0)
             return result;
         if (most > 0 && components == most)

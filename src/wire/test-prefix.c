@@ -189,8 +189,21 @@ static void conversions_fit_exactly(void **state) {
     assert_int_equal(prefix_parse_path("/unc/abc/defg", "/unc", canonical, 8, NULL), -ENAMETOOLONG);
 }
 
+static void test_misleading(void **state) {
+    static const char *const refused[] = {
+        "\\server\\-rf",         "\\-server\\share",      "\\server\\ share",      "\\server\\share ",
+        "\\server\\two  spaces", "\\server\\\u202eerahs", "\\server\\share\u200b", "\\server\\\ufeffshare",
+    };
+    char canonical[PREFIX_MAX];
+    const char *why;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        assert_int_equal(prefix_parse(refused[i], canonical, &why), -EINVAL);
+    assert_int_equal(prefix_parse("\\server\\one space-and-hyphens", canonical, &why), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_misleading),
         cmocka_unit_test(takes_every_spelling),
         cmocka_unit_test(a_leading_dot_is_the_scope_of_a_group),
         cmocka_unit_test(refuses_each_with_a_reason),

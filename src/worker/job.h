@@ -32,6 +32,7 @@ enum job_type {
     JOB_SHARE, /* put a volume (unmount.mount_id) on the stage, too; without mount_id: take it off */
     JOB_DEVICE_BIND, /* bind the sockets in a silo's folder (inject.folder) anew; back come both */
     JOB_DEVICE_REMOVE, /* remove a silo's folder (inject.folder) */
+    JOB_HOLDERS, /* which processes hold the descriptors of raw volumes (job-holders.c) */
     JOB_WAITING, /* who waits uninterruptibly in the kernel (job-waiting.c) */
     JOB_FOLDER, /* what the MUP wants done to a folder of a silo's /unc */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
@@ -141,6 +142,11 @@ struct job {
             uid_t uid; /* the client's, as the host counts */
             gid_t gid;
         } backing;
+        struct {
+            bool anywhere; /* on the host: in no silo */
+            uint32_t n;
+            uint64_t volumes[64]; /* JOB_HOLDERS_MAX */
+        } holders;
         bool give_way; /* JOB_STAND_IN: be gone, rather than in place */
         struct job_inject inject;
         struct job_mount mount;
@@ -160,6 +166,17 @@ struct job_description {
     char image[WIRE_COMPONENT_MAX], cgroup[WIRE_SOURCE_MAX];
     char labels[JOB_LABELS_MAX]; /* "key=value" strings, each with its NUL; an empty one ends the list */
     char group[WIRE_COMPONENT_MAX]; /* what containers that belong together have in common; "": nothing */
+};
+
+#define JOB_HOLDERS_MAX 64
+
+/* For each volume, a process that has its descriptor; 0: none has. */
+struct job_holders {
+    uint32_t n;
+    struct {
+        uint64_t volume;
+        pid_t pid;
+    } of[JOB_HOLDERS_MAX];
 };
 
 enum job_waiting_kind {
@@ -188,6 +205,7 @@ struct job_result {
         int32_t backing_id;
         struct job_description description;
         struct job_waiting waiting;
+        struct job_holders holders;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */

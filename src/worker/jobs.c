@@ -19,6 +19,7 @@ static job_function *const jobs[] = {
     [JOB_SHARE] = job_share,
     [JOB_UNMOUNT] = job_unmount,
     [JOB_WAITING] = job_waiting,
+    [JOB_HOLDERS] = job_holders,
     [JOB_DEVICE_BIND] = job_device_bind,
     [JOB_DEVICE_REMOVE] = job_device_remove,
     [JOB_FOLDER] = job_folder,

@@ -91,3 +91,39 @@ cpu_ticks() {
     [ "$(slowest_status good 10)" -lt 300 ]
     all_is_well
 }
+
+@test "attacks: no lease on the programs that all containers share" {
+    attacker evil
+    local file
+    for file in memfs linfsp fusermount3; do
+        has "$(inside evil /loud lease "$silo_bin/$file" || true)" "refused: Resource temporarily unavailable"
+    done
+    timed inside evil "$silo_bin/linfsp" version
+    [ "$elapsed" -lt 3000 ]
+}
+
+@test "attacks: volumes of unmodified programs by the dozen, and descriptors by the thousand, do not delay a start" {
+    container many debian
+    wait_until 5 inside many test -S /dev/linfsp/disk
+    docker exec -d "$(full_name many)" bash -c 'ulimit -n 20000; for i in {10..9000}; do eval "exec $i</dev/null"; done; sleep 60'
+    sleep 2
+    service_kill
+    timed service_start
+    [ "$elapsed" -lt 3000 ] || fail "the service took $elapsed ms to start"
+    all_is_well
+}
+
+@test "attacks: prefixes that look like options, or like something else" {
+    container evil busybox
+    memfs_refused evil "like an option" -- -F NTFS -u '\evil\-rf'
+    memfs_refused evil "two in a row" -- -F NTFS -u '\evil\a  b'
+    memfs_refused evil "direction of text" -- -F NTFS -u $'\\evil\\a\u202eb'
+}
+
+@test "attacks: an ordinary user of the host lists what is theirs, and no more" {
+    container other busybox
+    disk other z
+    equal "containers" "$(setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" silos --json | jq length)" 0
+    equal "volumes" "$(setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" volumes --json | jq length)" 0
+    [ "$("$linfsp" volumes --json | jq length)" -ge 1 ]
+}

@@ -93,7 +93,7 @@ static int lease(const char *path) {
     if (fd < 0)
         err(1, "%s", path);
     signal(SIGIO, SIG_IGN);
-    if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0 && fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
+    if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0) {
         printf("refused: %s\n", strerror(errno));
         return 3;
     }
