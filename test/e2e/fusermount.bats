@@ -244,6 +244,17 @@ same_unmount() {
     done
 }
 
+# It goes into mount tables as the type: it must not be mistaken for anything else there.
+@test "fusermount: a subtype is a plain name" {
+    user=$ordinary
+    for name in a/b 'a b' 'ä' 'x(y)'; do
+        did=$(observe "$stand_in" -- -o "subtype=$name" "$at")
+        has "$did" eof "letters, digits" "mount none" "exit 1" || return
+    done
+    did=$(observe "$stand_in" -- -o subtype=a.b-c_1 "$at")
+    has "$did" "mount fuse.a.b-c_1" "exit 0"
+}
+
 @test "fusermount: options that begin with x- are for others" {
     for user in root "$ordinary"; do
         did=$(observe "$stand_in" -- -o rw,x-gvfs-hide,x-systemd.requires=a.mount,X-mount.mkdir,subtype=x "$at")

@@ -340,3 +340,23 @@ fake_runtime() {
     cmp "$BATS_TEST_TMPDIR/config.json" "$bundle/config.json"
     rm -rf "$bundle"
 }
+
+# The workers are stopped meanwhile, so that both hooks wait at the same time.
+@test "hook: two hooks for one container are both answered" {
+    local first second pid
+    [ -n "$DOCKER_HOST_PLAIN" ] || missing "Docker"
+    mkdir -p "$engines/bundles/two"
+    echo '{"root":{"path":"/"}}' >"$engines/bundles/two/config.json"
+    pgrep -P "$(service_pid)" linfspd-worker | xargs kill -STOP
+    container two busybox
+    pid=$(pid_of two)
+    "$linfsp" hook <<<"{\"pid\":$pid,\"bundle\":\"$engines/bundles/two\"}" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+    first=$!
+    "$linfsp" hook <<<"{\"pid\":$pid,\"bundle\":\"$engines/bundles/two\"}" >"$BATS_TEST_TMPDIR/second" 2>&1 3>&- &
+    second=$!
+    sleep 0.2
+    pgrep -P "$(service_pid)" linfspd-worker | xargs kill -CONT
+    wait "$first" "$second"
+    remove_container two
+    has_not "$(cat "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/second")" "does not answer in time"
+}
