@@ -19,8 +19,8 @@ const cap_value_t cage_service_capabilities[] = {
 const size_t cage_n_service_capabilities = ARRAY_SIZE(cage_service_capabilities);
 
 const cap_value_t cage_worker_capabilities[] = {
-    CAP_SYS_ADMIN,       CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE,
-    CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETUID,     CAP_SETGID,
+    CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+    CAP_FOWNER,    CAP_SETUID,     CAP_SETGID,     CAP_MKNOD,
 };
 const size_t cage_n_worker_capabilities = ARRAY_SIZE(cage_worker_capabilities);
 

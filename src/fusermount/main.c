@@ -109,10 +109,12 @@ static void parse_options(int argc, char **argv, struct call *call) {
         }
 }
 
-/* umount(8) runs /sbin/umount.fuse MOUNT-POINT [-nlfvr] [-t TYPE], with the mount point as the mount table has it. */
+/* umount(8) runs /sbin/umount.fuse MOUNT-POINT [-nlfvr] [-t TYPE], with the mount point as the mount table has it.
+ * Under the name umount we are run in the place of umount(8) itself. */
 static bool is_umount_helper(const char *name) {
     const char *base = strrchr(name, '/');
-    return strncmp(base ? base + 1 : name, "umount.", 7) == 0;
+    base = base ? base + 1 : name;
+    return strncmp(base, "umount.", 7) == 0 || strcmp(base, "umount") == 0;
 }
 
 static void parse_umount_options(int argc, char **argv, struct call *call) {

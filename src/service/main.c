@@ -12,6 +12,7 @@
 
 #include "cage/cage.h"
 #include "config/config.h"
+#include "service/catcher.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/permission.h"
@@ -22,6 +23,7 @@
 #include "util/paths.h"
 
 #define WORKER "linfspd-worker"
+#define CATCHER "linfspd-catcher"
 
 /* Exit statuses, as sysexits.h has them. The unit lists them: systemd does not start the service again after these. */
 #define EXIT_USAGE 2
@@ -130,15 +132,15 @@ static int find_dist(char *ret_path, size_t size) {
 }
 
 /* In the build folder where this program was built, or where it was installed. */
-static int open_worker(const char *dist) {
+static int open_program(const char *dist, const char *folder, const char *name) {
     char path[WIRE_PATH_MAX + 64], build[WIRE_PATH_MAX];
     int fd = -1;
     if (find_own_folder(2, build, sizeof build) == 0) {
-        snprintf(path, sizeof path, "%s/worker/" WORKER, build);
+        snprintf(path, sizeof path, "%s/%s/%s", build, folder, name);
         fd = open(path, O_PATH | O_CLOEXEC);
     }
     if (fd < 0) {
-        snprintf(path, sizeof path, "%s/" WORKER, dist);
+        snprintf(path, sizeof path, "%s/%s", dist, name);
         fd = open(path, O_PATH | O_CLOEXEC);
     }
     if (fd < 0)
@@ -259,17 +261,17 @@ static int exit_status(int r) {
     }
 }
 
-static int run(const struct arguments *arguments, const char *dist) {
+static int run(const struct arguments *arguments, const char *dist, int catcher) {
     struct config *config = NULL;
     struct service *service = NULL;
-    _cleanup_close_ int worker = open_worker(dist);
+    _cleanup_close_ int worker = open_program(dist, "worker", WORKER);
     if (worker < 0)
         return worker;
     int r = config_read(arguments->config, complain, NULL, &config);
     if (r < 0)
         return -EBADMSG;
     config->limits.only_descendants = arguments->only_descendants;
-    r = service_new(config, arguments->config, dist, worker, &service);
+    r = service_new(config, arguments->config, dist, worker, catcher, &service);
     if (r < 0)
         return r;
     sigset_t signals;
@@ -317,11 +319,18 @@ int main(int argc, char **argv) {
         log_error("%s", text);
         return lock == -EALREADY ? EXIT_UNAVAILABLE : 1;
     }
+    const char *used_dist = arguments.dist ? arguments.dist : dist;
+    _cleanup_close_ int catcher_program = open_program(used_dist, "catcher", CATCHER);
+    _cleanup_close_ int catcher = catcher_program < 0 ? -1 : catcher_start(catcher_program);
+    if (catcher < 0) {
+        log_warning("images with a fusermount3 of their own run that, which may not mount");
+        catcher = open("/dev/null", O_RDWR | O_CLOEXEC); /* what is said to it goes nowhere */
+    }
     if (shut_cage() < 0) {
         tell(arguments.ready_fd, "it cannot give up capabilities\n");
         return 1;
     }
-    r = run(&arguments, arguments.dist ? arguments.dist : dist);
+    r = run(&arguments, used_dist, catcher);
     if (r < 0)
         tell(arguments.ready_fd, "it could not start; its log says why\n");
     return exit_status(r);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "service/lane.h"
+#include "service/phantom.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -22,7 +23,14 @@
 struct watch {
     int number; /* key */
     UT_hash_handle hash;
-    struct list_node silos;
+    struct list_node members;
+};
+
+/* A silo with a folder that is watched. */
+struct member {
+    struct list_node of_watch, of_silo;
+    struct silo *silo;
+    struct watch *watch;
 };
 
 struct programs {
@@ -31,12 +39,16 @@ struct programs {
     struct watch *watches; /* hash */
 };
 
+static void member_free(struct member *member) {
+    list_remove(&member->of_watch);
+    list_remove(&member->of_silo);
+    free(member);
+}
+
 static void watch_free(struct programs *programs, struct watch *watch) {
-    struct silo *silo, *next;
-    list_for_each_safe (silo, next, &watch->silos, programs_node) {
-        list_remove(&silo->programs_node);
-        silo->programs = NULL;
-    }
+    struct member *member, *next;
+    list_for_each_safe (member, next, &watch->members, of_watch)
+        member_free(member);
     HASH_DELETE(hash, programs->watches, watch);
     free(watch);
 }
@@ -47,28 +59,27 @@ static struct watch *watch_find(struct programs *programs, int number) {
     return watch;
 }
 
-static void make_room(struct silo *silo);
-
-static void on_placed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+static void on_looked(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct silo *silo = silo_find(context, key);
     if (!silo)
         return;
-    silo->placing = false;
-    make_room(silo);
+    silo->looking = false;
+    if (result->error == 0)
+        programs_watch(silo, result);
+    if (silo->look_again)
+        programs_look(silo);
 }
 
-/* A package manager writes FILE.dpkg-new and the like beside it, and renames that over it, which a mount there would
- * forbid. One job at a time, however many files come and go there. */
-static void make_room(struct silo *silo) {
-    struct job job = {
-        .type = JOB_STAND_IN, .target = silo->target, .give_way = silo->helpers_wanted == HELPERS_GIVE_WAY};
-    if (silo->placing || silo->helpers_wanted == HELPERS_SETTLED || silo->state != SILO_READY || silo->dead)
+void programs_look(struct silo *silo) {
+    struct job job = {.type = JOB_HELPERS, .target = silo->target, .unmounters = silo->volumes > 0};
+    silo->look_again = silo->looking;
+    if (silo->looking || silo->host || silo->state != SILO_READY || silo->dead)
         return;
-    silo->helpers_wanted = HELPERS_SETTLED;
-    silo->placing = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
-                                   on_placed, silo->service, silo->number) >= 0;
+    silo->looking = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
+                                   on_looked, silo->service, silo->number) >= 0;
 }
 
+/* A package manager writes FILE.dpkg-new and the like, and renames that; others write the file itself. */
 static void handle(struct programs *programs, const struct inotify_event *event) {
     struct watch *watch = watch_find(programs, event->wd);
     if (!watch)
@@ -77,28 +88,25 @@ static void handle(struct programs *programs, const struct inotify_event *event)
         watch_free(programs, watch);
         return;
     }
-    const char *helper =
-        event->len ? strstr(event->name, "fusermount") : NULL; /* mergerfs's is called mergerfs-fusermount */
-    if (!helper)
+    if (!event->len || !strstr(event->name, "fusermount")) /* mergerfs's is called mergerfs-fusermount */
         return;
-    bool give_way = helper[strlen("fusermount")] && strcmp(helper, "fusermount3") != 0;
-    struct silo *silo;
-    list_for_each (silo, &watch->silos, programs_node) {
-        silo->helpers_wanted = give_way ? HELPERS_GIVE_WAY : HELPERS_PLACE;
-        make_room(silo);
+    bool is_name = strcmp(event->name, "fusermount3") == 0 || strcmp(event->name, "fusermount") == 0;
+    struct member *member;
+    list_for_each (member, &watch->members, of_watch) {
+        if (!is_name)
+            phantom_give_way(member->silo);
+        programs_look(member->silo);
     }
 }
 
-/* Events were lost: the stand-ins are looked after everywhere. */
+/* Events were lost: helpers are looked for everywhere. */
 static void handle_overflow(struct programs *programs) {
     struct watch *watch, *next;
-    struct silo *silo;
+    struct member *member;
     log_info("what was installed in containers was not seen in full: all are looked after");
     HASH_ITER (hash, programs->watches, watch, next)
-        list_for_each (silo, &watch->silos, programs_node) {
-            silo->helpers_wanted = HELPERS_PLACE;
-            make_room(silo);
-        }
+        list_for_each (member, &watch->members, of_watch)
+            programs_look(member->silo);
 }
 
 static int on_events(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -147,34 +155,50 @@ int programs_descriptor(const struct programs *programs) {
     return programs->inotify;
 }
 
-void programs_watch(struct silo *silo, int number) {
-    struct programs *programs = silo->service->programs;
-    programs_forget(silo);
+static bool is_member(const struct silo *silo, const struct watch *watch) {
+    const struct member *member;
+    list_for_each (member, &silo->programs, of_silo)
+        if (member->watch == watch)
+            return true;
+    return false;
+}
+
+static struct watch *watch_get(struct programs *programs, int number) {
     struct watch *watch = watch_find(programs, number);
-    if (!watch) {
-        watch = calloc(1, sizeof *watch);
-        if (!watch)
-            return;
-        watch->number = number;
-        list_init(&watch->silos);
-        HASH_ADD(hash, programs->watches, number, sizeof watch->number, watch);
-        if (!hash_has(hash, watch)) {
-            free(watch);
-            return;
-        }
+    if (watch || !(watch = calloc(1, sizeof *watch)))
+        return watch;
+    watch->number = number;
+    list_init(&watch->members);
+    HASH_ADD(hash, programs->watches, number, sizeof watch->number, watch);
+    if (hash_has(hash, watch))
+        return watch;
+    free(watch);
+    return NULL;
+}
+
+void programs_watch(struct silo *silo, const struct job_result *result) {
+    silo->lacks_helper = result->helpers.lacking;
+    for (uint32_t i = 0; i < result->helpers.n_watches && i < JOB_WATCHES_MAX; i++) {
+        struct watch *watch = watch_get(silo->service->programs, result->helpers.watches[i]);
+        struct member *member = watch && !is_member(silo, watch) ? calloc(1, sizeof *member) : NULL;
+        if (!member)
+            continue;
+        member->silo = silo;
+        member->watch = watch;
+        list_append(&watch->members, &member->of_watch);
+        list_append(&silo->programs, &member->of_silo);
     }
-    list_append(&watch->silos, &silo->programs_node);
-    silo->programs = watch;
 }
 
 void programs_forget(struct silo *silo) {
-    struct watch *watch = silo->programs;
-    if (!watch)
-        return;
-    list_remove(&silo->programs_node);
-    silo->programs = NULL;
-    if (!list_empty(&watch->silos))
-        return;
-    (void)inotify_rm_watch(silo->service->programs->inotify, watch->number);
-    watch_free(silo->service->programs, watch);
+    struct programs *programs = silo->service->programs;
+    struct member *member, *next;
+    list_for_each_safe (member, next, &silo->programs, of_silo) {
+        struct watch *watch = member->watch;
+        member_free(member);
+        if (!list_empty(&watch->members))
+            continue;
+        (void)inotify_rm_watch(programs->inotify, watch->number);
+        watch_free(programs, watch);
+    }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Noticing programs that are installed in a container after it was set up: the stand-in for fusermount3 makes room for
- * them. */
+/* Noticing helpers that are installed in a container after it was set up: they are looked for again. */
 #ifndef LINFSP_SERVICE_PROGRAMS_H
 #define LINFSP_SERVICE_PROGRAMS_H
 
+struct job_result;
 struct programs;
 struct service;
 struct silo;
@@ -12,8 +12,10 @@ int programs_new(struct service *service, struct programs **ret_programs);
 void programs_free(struct programs *programs);
 /* The inotify instance, to which workers add folders of silos (job_base.programs). Borrowed. */
 int programs_descriptor(const struct programs *programs);
-/* A worker has added the silo's folder, as this number. */
-void programs_watch(struct silo *silo, int number);
+/* A worker has looked for helpers, and added the silo's folders. */
+void programs_watch(struct silo *silo, const struct job_result *result);
+/* Has a worker look for the silo's helpers. One job at a time, however often this is called. */
+void programs_look(struct silo *silo);
 /* The silo goes. */
 void programs_forget(struct silo *silo);
 

@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #include "config/config.h"
+#include "service/catcher.h"
 #include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
@@ -271,7 +272,7 @@ static int host_root_prepare(const struct service *service) {
         }                                                                                                              \
     } while (0)
 
-int service_new(struct config *config, const char *config_path, const char *dist, int worker_program,
+int service_new(struct config *config, const char *config_path, const char *dist, int worker_program, int catcher,
                 struct service **ret_service) {
     struct service *service = calloc(1, sizeof *service);
     if (!service) {
@@ -287,6 +288,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     list_init(&service->kept_folders);
     list_init(&service->open_folders);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;
+    service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
     STEP(kernel_suits(), "kernel");
@@ -305,8 +307,9 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(host_root_prepare(service), LINFSP_UNC_ROOT);
     STEP(reaper_new(&service->reaper), "reaper");
     STEP(programs_new(service, &service->programs), "inotify");
+    STEP(catcher_listen(service), "the catcher");
     STEP(workers_new(service->event, service->reaper, service->worker_program, service->run_dir, service->fuse_device,
-                     programs_descriptor(service->programs), service->stage, &service->workers),
+                     programs_descriptor(service->programs), service->stage, service->catcher, &service->workers),
          "workers");
     STEP(watchdog_new(service, &service->watchdog), "watchdog");
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
@@ -343,6 +346,7 @@ void service_free(struct service *service) {
     stage_unguard(service->guard);
     workers_free(service->workers);
     folders_free(service);
+    sd_event_source_disable_unref(service->catcher_io);
     programs_free(service->programs);
     reaper_free(service->reaper);
     unc_free(service->unc);

@@ -69,6 +69,8 @@ struct service {
     int held[64]; /* the files in there, open */
     size_t n_held;
     int worker_program; /* linfspd-worker */
+    int catcher; /* its socket, or /dev/null */
+    sd_event_source *catcher_io;
     struct workers *workers;
     struct reaper *reaper;
     struct programs *programs;
@@ -106,8 +108,9 @@ struct service {
     struct connection *stopper; /* waits for the stop to be complete */
 };
 
-/* Takes config over, also where it fails. worker_program: linfspd-worker, O_PATH; borrowed. */
-int service_new(struct config *config, const char *config_path, const char *dist, int worker_program,
+/* Takes config over, also where it fails. worker_program: linfspd-worker, O_PATH; catcher: a socket; both
+ * borrowed. */
+int service_new(struct config *config, const char *config_path, const char *dist, int worker_program, int catcher,
                 struct service **ret_service);
 void service_free(struct service *service);
 /* Calls back as soon as the host's sockets are there, or cannot be had in time: containers are served in any case. */

@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "service/catcher.h"
 #include "service/connection.h"
 #include "service/device.h"
 #include "service/event.h"
@@ -32,6 +33,7 @@
 #include "service/lane.h"
 #include "service/owner.h"
 #include "service/permission.h"
+#include "service/phantom.h"
 #include "service/programs.h"
 #include "service/reaper.h"
 #include "service/service.h"
@@ -49,7 +51,7 @@
 #define KTHREADD 2
 #define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
-static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
+struct silo *silo_find_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
     HASH_FIND(by_namespace, service->namespaces, &inode, sizeof inode, silo);
     return silo;
@@ -57,13 +59,13 @@ static struct silo *silo_by_namespace(struct service *service, uint64_t inode) {
 
 struct silo *silo_of_process(struct service *service, pid_t pid) {
     struct mount_namespace found;
-    struct silo *silo = mount_namespace_of(pid, &found) < 0 ? NULL : silo_by_namespace(service, found.inode);
+    struct silo *silo = mount_namespace_of(pid, &found) < 0 ? NULL : silo_find_namespace(service, found.inode);
     bool other = silo && silo->mount_namespace.id && found.id != silo->mount_namespace.id;
     return other ? NULL : silo;
 }
 
 bool silo_is_known(struct service *service, uint64_t inode) {
-    return silo_by_namespace(service, inode) != NULL;
+    return silo_find_namespace(service, inode) != NULL;
 }
 
 static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
@@ -291,6 +293,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     list_init(&silo->connection_list);
     list_init(&silo->volume_list);
     list_init(&silo->folder_list);
+    list_init(&silo->programs);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);
     if (sd_event_add_defer(service->event, &silo->list_turn, on_list_turn, silo) < 0 ||
@@ -349,6 +352,8 @@ void silo_free(struct silo *silo) {
     }
     sd_event_source_disable_unref(silo->pidfd_io);
     silo_words_free(&silo->words);
+    catcher_serve(silo, false);
+    phantom_forget(silo);
     programs_forget(silo);
     owner_leave(silo);
     device_remove(silo);
@@ -375,7 +380,7 @@ static void fail_silo(struct silo *silo, const char *format, ...) {
     tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
 
-static void on_stand_in(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
 
 /* Of its /unc, which was made with the rest. */
@@ -418,8 +423,10 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         fail_silo(silo, "%s", result->message);
     } else {
         silo->state = SILO_READY;
-        if (result->inject.programs > 0)
-            programs_watch(silo, result->inject.programs);
+        programs_watch(silo, result);
+        catcher_serve(silo, silo->unsettled || !process_may_mount(silo->target.init_pid));
+        if (!silo->unsettled)
+            phantom_program(silo, silo->target.init_pid);
         service->injections++;
         silo_describe(silo);
         tell(silo, EVENT_SILO_READY, NULL);
@@ -540,7 +547,7 @@ static bool lives_on(struct silo *silo) {
  * for processes of its own that others have yet to reap. A silo whose namespace was another one has ended.
  */
 static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) {
-    struct silo *silo = silo_by_namespace(service, inode);
+    struct silo *silo = silo_find_namespace(service, inode);
     struct mount_namespace found;
     uint64_t of_init;
     if (!silo || silo->host)
@@ -565,9 +572,13 @@ static void settle(struct silo *silo, pid_t pid) {
     struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
     silo->unsettled = false;
     silo_describe(silo);
-    if (process_may_mount(pid))
-        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
-                             on_stand_in, silo->service, silo->number);
+    if (!process_may_mount(pid)) {
+        programs_look(silo); /* its PATH is known now */
+        return;
+    }
+    catcher_serve(silo, false);
+    (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_device,
+                         silo->service, silo->number);
 }
 
 int silo_consider(struct service *service, pid_t pid, bool early) {
@@ -580,6 +591,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         if (silo->unsettled && !early)
             settle(silo, pid);
         silo->entered = silo->entered || !early;
+        if (!early)
+            phantom_program(silo, pid);
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
             silo->retried = true;
@@ -620,7 +633,7 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
 }
 
 int silo_adopt(struct service *service, const struct silo_record *record) {
-    struct silo *silo = silo_by_namespace(service, record->mount_namespace.inode)
+    struct silo *silo = silo_find_namespace(service, record->mount_namespace.inode)
                             ? NULL
                             : silo_new(service, record->number, &record->mount_namespace);
     if (!silo)

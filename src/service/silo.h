@@ -18,7 +18,6 @@
 struct connection;
 struct owner;
 struct service;
-struct watch;
 
 /* A silo, or (host) the host itself, which nothing is injected into. */
 struct silo {
@@ -50,14 +49,13 @@ struct silo {
     int sockets[2]; /* disk, net; -1: not bound yet */
     sd_event_source *rebind_timer;
     sd_event_source *socket_io[2], *pidfd_io;
-    struct list_node programs_node; /* of its watch */
-    struct watch *programs; /* the folder its programs are in; NULL: none */
-    bool placing; /* a worker is at its helpers */
-    enum {
-        HELPERS_SETTLED,
-        HELPERS_GIVE_WAY,
-        HELPERS_PLACE
-    } helpers_wanted; /* what is to be done after that: the last event counts */
+    struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
+    bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
+    bool lacks_helper; /* its image has none under one of the names */
+    bool phantom; /* the stand-in is under names that the image lacks (phantom.c) */
+    sd_event_source *phantom_timer;
+    uint64_t examined[64]; /* programs that need none (phantom.c) */
+    unsigned n_examined;
     unsigned volumes, connections;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
@@ -91,6 +89,8 @@ static inline bool silo_in_use(const struct silo *silo) {
 
 /* The silo that this process runs in; the host is one, too. NULL: none that is known. */
 struct silo *silo_of_process(struct service *service, pid_t pid);
+/* By the inode number of its mount namespace, while that is its own; NULL: none. */
+struct silo *silo_find_namespace(struct service *service, uint64_t inode);
 /* Whether there is a silo whose mount namespace has this inode number. */
 bool silo_is_known(struct service *service, uint64_t inode);
 /* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns

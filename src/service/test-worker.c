@@ -43,7 +43,7 @@ static int start(const char *path) {
     int file = open(path, O_PATH | O_CLOEXEC);
     answers = 0;
     return file < 0 || sd_event_new(&event) < 0 || reaper_new(&reaper) < 0 ||
-                   workers_new(event, reaper, file, null, null, watches, null, &workers) < 0
+                   workers_new(event, reaper, file, null, null, watches, null, null, &workers) < 0
                ? -1
                : 0;
 }

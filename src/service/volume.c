@@ -28,6 +28,7 @@
 #include "service/mount-options.h"
 #include "service/mup.h"
 #include "service/permission.h"
+#include "service/programs.h"
 #include "service/reaper.h"
 #include "service/service.h"
 #include "service/share.h"
@@ -71,7 +72,8 @@ int volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
         return -ENOMEM;
     }
     volume->silo = silo->number;
-    silo->volumes++;
+    if (silo->volumes++ == 0)
+        programs_look(silo); /* for umount(8) and its like, which are of interest now */
     list_append(&silo->volume_list, &volume->node);
     watchdog_volumes_changed(volume->service->watchdog);
     return 0;

@@ -56,7 +56,7 @@ struct lost_lane {
 struct workers {
     sd_event *event;
     struct reaper *reaper;
-    int run_dir, fuse_device, programs, stage; /* borrowed */
+    int run_dir, fuse_device, programs, stage, catcher; /* borrowed */
     int program; /* linfspd-worker, of our own version whatever is installed meanwhile */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
@@ -127,7 +127,8 @@ _Noreturn static void become_worker(int socket, int program) {
 
 static int welcome(const struct workers *workers, int socket) {
     struct job_welcome message = {.size = sizeof(struct job), .service = getpid()};
-    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs, workers->stage};
+    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs, workers->stage,
+                                workers->catcher};
     return socket_send(socket, &message, sizeof message, fds, JOB_WELCOME_FDS);
 }
 
@@ -360,7 +361,7 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
 }
 
 int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir, int fuse_device, int programs,
-                int stage, struct workers **ret_workers) {
+                int stage, int catcher, struct workers **ret_workers) {
     struct workers *workers = calloc(1, sizeof *workers);
     if (!workers)
         return -ENOMEM;
@@ -371,6 +372,7 @@ int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir
     workers->fuse_device = fuse_device;
     workers->programs = programs;
     workers->stage = stage;
+    workers->catcher = catcher;
     list_init(&workers->all);
     list_init(&workers->queue);
     int r = sd_event_add_defer(event, &workers->refill, on_refill, workers);

@@ -24,7 +24,7 @@ typedef void (*job_done)(void *context, uint64_t key, const struct job_result *r
 
 /* program: linfspd-worker, O_PATH. All descriptors are borrowed. */
 int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir, int fuse_device, int programs,
-                int stage, struct workers **ret_workers);
+                int stage, int catcher, struct workers **ret_workers);
 void workers_free(struct workers *workers);
 
 /* fds are duplicated. done is called later with context and key, never from within. lane: whose jobs run at most two at

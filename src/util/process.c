@@ -252,3 +252,25 @@ uint64_t clock_now_realtime(void) {
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+#define CODE_PAGES_MIN 64
+
+int process_code(pid_t pid, uint64_t *ret_program) {
+    char path[64], name[32] = "";
+    unsigned long code = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    _cleanup_fclose_ FILE *memory = fopen(path, "re");
+    if (!memory || fscanf(memory, "%*u %*u %*u %lu", &code) != 1)
+        return -ESRCH;
+    if (code < CODE_PAGES_MIN)
+        return -ENOENT;
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    _cleanup_fclose_ FILE *comm = fopen(path, "re");
+    if (!comm || !fgets(name, sizeof name, comm))
+        return -ESRCH;
+    uint64_t program = code;
+    for (const char *c = name; *c; c++)
+        program = program * 31 + (unsigned char)*c;
+    *ret_program = program | 1;
+    return 0;
+}

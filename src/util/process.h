@@ -15,6 +15,9 @@ int process_start(pid_t pid, uint64_t *ret_start);
 int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks);
 /* The file that it runs. */
 int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
+/* A number for the program that it runs, from its name and the size of its code; -ENOENT: that is so little that the
+ * program can be neither written in Go nor have libfuse in it. */
+int process_code(pid_t pid, uint64_t *ret_program);
 /* Its pid in the innermost pid namespace, and how deep that is (1: the initial one). */
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
 /* The user namespace that its mount namespace belongs to, and the host's user who owns that or, where they are nested,

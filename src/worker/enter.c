@@ -390,6 +390,11 @@ int make_link_through_clone(int directory, const char *name, const char *target)
     return symlinkat(target, clone < 0 ? directory : clone, name) < 0 ? -errno : 0;
 }
 
+int make_node_through_clone(int directory, const char *name, mode_t mode, dev_t device) {
+    _cleanup_close_ int clone = open_writable_clone(directory);
+    return mknodat(clone < 0 ? directory : clone, name, mode, device) < 0 ? -errno : 0;
+}
+
 int remove_through_clone(int directory, const char *name, int flags) {
     _cleanup_close_ int clone = open_writable_clone(directory);
     return unlinkat(clone < 0 ? directory : clone, name, flags) < 0 ? -errno : 0;

@@ -69,11 +69,12 @@ void enter_own_letters(uint64_t mount_id);
  * not written to for its sake; nor is its root, where that is a folder of the host's disk that was mounted read-only.
  */
 int open_writable_clone(int directory);
-/* Makes a folder or a link, or removes a name, through such a clone: also where the mount is read-only, and without
- * being a writer on it, which would keep a runtime from making it read-only just then. Where the kernel allows no clone
- * (locked mounts below it), on the mount itself. Fails where the file system itself is read-only. */
+/* Makes a folder, a link or a node, or removes a name, through such a clone: also where the mount is read-only, and
+ * without being a writer on it, which would keep a runtime from making it read-only just then. Where the kernel allows
+ * no clone (locked mounts below it), on the mount itself. Fails where the file system itself is read-only. */
 int make_folder_through_clone(int directory, const char *name);
 int make_link_through_clone(int directory, const char *name, const char *target);
+int make_node_through_clone(int directory, const char *name, mode_t mode, dev_t device);
 int remove_through_clone(int directory, const char *name, int flags);
 
 /* Whether the open directory has no entries. Negative errno. */

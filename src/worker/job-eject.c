@@ -8,6 +8,7 @@
 #include "worker/enter.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
+#include "worker/phantom.h"
 
 int injection_remove(const struct job_base *base, int root) {
     for (int i = 0; i < 2; i++) {
@@ -38,7 +39,9 @@ void job_eject(const struct job_base *base, const struct job *job, struct job_fd
         job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
     enter_own_mounts(base, root, dev);
-    eject_fuse(base, root, dev);
+    if (dev >= 0)
+        (void)eject_fuse(base, dev);
+    phantom_remove(base, root);
     if (dev >= 0)
         (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
     char link[64];

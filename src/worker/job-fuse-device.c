@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A silo turned out to mount by itself: it gets the real FUSE device in the place of the link to null. */
+/* A silo turned out to mount by itself: it gets the real FUSE device in the place of the one that is like null. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -19,9 +19,6 @@ void job_fuse_device(const struct job_base *base, const struct job *job, struct 
     }
     _cleanup_close_ int dev = enter_open_path(root, "dev", O_DIRECTORY);
     enter_own_mounts(base, root, dev);
-    if (dev < 0 || !inject_fuse_is_link(dev) || remove_through_clone(dev, "fuse", 0) < 0)
-        return;
-    enter_act_as(job->target.root_uid, job->target.root_gid);
-    inject_fuse_device(device_tree, dev);
-    enter_act_as_self();
+    if (dev >= 0 && eject_fuse(base, dev))
+        inject_fuse(base, job, device_tree, dev, true);
 }

@@ -19,6 +19,7 @@
 #include "util/paths.h"
 #include "worker/enter.h"
 #include "worker/folder.h"
+#include "worker/helpers.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
 
@@ -176,5 +177,8 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
     enter_act_as(job->target.root_uid, job->target.root_gid);
     (void)make_link_through_clone(root, "unc", UNC_LINK); /* where that fails, /dev/linfsp/unc is there in any case */
     enter_act_as_self();
-    result->inject.programs = inject_fuse(base, job, device_tree, root, dev);
+    inject_fuse(base, job, device_tree, dev, job->inject.may_mount);
+    if (job->inject.may_mount)
+        return;
+    helpers_mark(base, job, false, result);
 }

@@ -20,11 +20,14 @@
 
 #define JOB_FDS_MAX WIRE_FDS_MAX
 
+#define JOB_WATCHES_MAX 24
+
 enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
-    JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device in the link's place (inject-fuse.c) */
-    JOB_STAND_IN, /* put the fusermount3 stand-in in its place again (inject-fuse.c) */
+    JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device as its /dev/fuse (inject-fuse.c) */
+    JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c) */
+    JOB_HELPERS, /* look for libfuse's helpers in the image (helpers.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
@@ -147,7 +150,11 @@ struct job {
             uint32_t n;
             uint64_t volumes[64]; /* JOB_HOLDERS_MAX */
         } holders;
-        bool give_way; /* JOB_STAND_IN: be gone, rather than in place */
+        struct {
+            bool there; /* put it there; else take it away */
+            pid_t program; /* only if this process runs a program that names the helper; 0: in any case */
+        } phantom;
+        bool unmounters; /* JOB_HELPERS: for umount(8) and its like, too */
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;
@@ -200,16 +207,21 @@ struct job_result {
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
     bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */
+    struct { /* INJECT, HELPERS: the numbers of inotify's watches on folders of programs */
+        bool lacking; /* there is no helper under one of its names */
+        uint32_t n_watches;
+        int32_t watches[JOB_WATCHES_MAX];
+    } helpers;
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;
+        uint32_t phantoms; /* PHANTOM: how many were made */
         struct job_description description;
         struct job_waiting waiting;
         struct job_holders holders;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
-            int32_t programs; /* see inject_fuse */
         } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;
@@ -229,12 +241,13 @@ struct job_result {
 };
 
 /* The first packet to a worker, with descriptors: the service's tmpfs (/run/linfsp), a FUSE node on it, which any user
- * namespace may open, the inotify instance for folders of programs, and the stage (worker/stage.h). */
+ * namespace may open, the inotify instance for folders of programs, the stage (worker/stage.h), and the
+ * catcher's socket. */
 struct job_welcome {
     uint32_t size; /* of struct job */
     pid_t service;
 };
-#define JOB_WELCOME_FDS 4
+#define JOB_WELCOME_FDS 5
 
 /* A file in the service's tmpfs, for a volume's number: what a worker is about to mount (worker/intent.h). */
 #define JOB_INTENT_FILE "journal/intent-%llu"

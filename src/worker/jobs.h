@@ -15,6 +15,7 @@
 struct job_base {
     int fuse_device; /* O_PATH of our own node for /dev/fuse, which any user namespace may open */
     int run_dir; /* /run/linfsp, ours */
+    int catcher; /* the catcher's socket (catcher/protocol.h) */
     int programs; /* the inotify instance for folders of programs (service/programs.h) */
     int stage; /* the mount namespace (stage.h) */
     int proc_self; /* the worker's own /proc/self, of the host's proc */
@@ -35,7 +36,7 @@ typedef void job_function(const struct job_base *base, const struct job *job, st
                           struct job_result *result);
 
 job_function job_backing, job_describe, job_discard, job_eject, job_folder, job_device_bind, job_device_remove,
-    job_fuse_device, job_inject, job_mount, job_share, job_stand_in, job_unmount, job_waiting, job_holders;
+    job_fuse_device, job_helpers, job_inject, job_mount, job_phantom, job_share, job_unmount, job_waiting, job_holders;
 
 /* The function of a job's type; one that fails with -EINVAL for a type that is not known. Never NULL. */
 job_function *job_find(uint32_t type);

@@ -90,6 +90,7 @@ static int be_welcomed(struct job_base *ret_base) {
     ret_base->fuse_device = fds[1];
     ret_base->programs = fds[2];
     ret_base->stage = fds[3];
+    ret_base->catcher = fds[4];
     return 0;
 }
 

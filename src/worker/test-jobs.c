@@ -34,6 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "catcher/protocol.h"
 #include "service/stage.h"
 #include "util/cleanup.h"
 #include "util/namespace.h"
@@ -47,6 +48,7 @@
 
 static const char *why_not; /* the machine lacks something: tests are skipped */
 static int program, run_dir, fuse_device, watches, stage;
+static int catcher[2]; /* what workers say to it, and their end */
 
 /* ---- a host of our own ------------------------------------------------------------------------------------------- */
 
@@ -115,6 +117,8 @@ static bool make_run_dir(void) {
     if (mknodat(run_dir, "private/fuse", S_IFCHR | 0666, makedev(10, 229)) < 0 || stand_in < 0)
         return false;
     fuse_device = openat(run_dir, "private/fuse", O_PATH | O_CLOEXEC);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, catcher) < 0)
+        return false;
     watches = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     stage = stage_open();
     _cleanup_close_ int fuse = open(LINFSP_RUN_DIR "/private/fuse", O_RDWR | O_CLOEXEC);
@@ -277,7 +281,7 @@ static struct worker worker_start(void) {
 
 static void worker_welcome(const struct worker *worker) {
     const struct job_welcome welcome = {.size = sizeof(struct job), .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1]};
     assert_int_equal(socket_send(worker->socket, &welcome, sizeof welcome, fds, JOB_WELCOME_FDS), 0);
 }
 
@@ -349,7 +353,7 @@ static void no_work_without_a_welcome(void **state) {
     NEEDS_A_HOST();
     struct worker worker = worker_start();
     struct job_welcome other_version = {.size = sizeof(struct job) + 8, .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1]};
     assert_int_equal(socket_send(worker.socket, &other_version, sizeof other_version, fds, JOB_WELCOME_FDS), 0);
     assert_int_equal(worker_end(&worker), 1);
 
@@ -379,11 +383,11 @@ static void inject_and_eject(void **state) {
     const struct job_result *result = inject(&worker, &container, false);
     assert_int_equal(result->error, 0);
     assert_false(result->inject.nested || result->spent);
-    assert_true(result->inject.programs > 0);
+    assert_true(result->helpers.n_watches > 0);
     assert_mounted(&container, "/dev/linfsp", " ro,nosuid,nodev");
     assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
     assert_true(exists_in(&container, "unc") && exists_in(&container, "dev/fuse"));
-    assert_true(exists_in(&container, "usr/bin/fusermount3"));
+    assert_false(exists_in(&container, "usr/bin/fusermount3"));
     assert_not_mounted(NULL, "/dev/linfsp");
 
     assert_true(inject(&worker, &container, false)->inject.nested);
@@ -417,22 +421,56 @@ static void half_an_injection_is_undone(void **state) {
     container_end(&container);
 }
 
-static void the_stand_in_gives_way(void **state) {
+/* How many files the catcher was told of since the last call, and the inode number of the last one. */
+static unsigned marked(enum catcher_kind kind, ino_t *ret_inode) {
+    struct catcher_message message;
+    int file;
+    size_t n_fds = 0;
+    unsigned count = 0;
+    while (socket_receive(catcher[0], &message, sizeof message, &file, 1, &n_fds) == sizeof message && n_fds == 1) {
+        struct stat status;
+        assert_int_equal(fstat(file, &status), 0);
+        close(file);
+        if (message.what != CATCHER_MARK || message.kind != kind)
+            continue;
+        *ret_inode = status.st_ino;
+        count++;
+    }
+    return count;
+}
+
+static ino_t put_program(int folder, const char *name, const char *content, size_t size) {
+    struct stat status;
+    _cleanup_close_ int file = openat(folder, name, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0755);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, content, size), (ssize_t)size);
+    assert_int_equal(fstat(file, &status), 0);
+    return status.st_ino;
+}
+
+static void helpers_of_the_image_are_found_by_what_they_are(void **state) {
     NEEDS_A_HOST();
+    static const char helper[] = "\177ELF and _FUSE_COMMFD in it", other[] = "\177ELF";
+    static const char script[] = "#!/bin/sh\necho _FUSE_COMMFD\n";
     struct container container = container_start(false);
-    _cleanup_close_ int programs = open_in(&container, "usr/bin");
-    _cleanup_close_ int own = openat(programs, "fusermount3", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
-    assert_true(own >= 0);
+    _cleanup_close_ int folder = open_in(&container, "usr/bin");
     struct worker worker = worker_new();
+    ino_t expected = put_program(folder, "fusermount3", helper, sizeof helper), found = 0;
+    (void)marked(CATCHER_HELPER, &found);
     assert_int_equal(inject(&worker, &container, false)->error, 0);
-    assert_mounted(&container, "/usr/bin/fusermount3", " - tmpfs " LINFSP_RUN_SOURCE " ");
-    struct job job = job_for(JOB_STAND_IN, &container);
-    job.give_way = true;
-    assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
+    assert_int_equal(marked(CATCHER_HELPER, &found), 1);
+    assert_int_equal(found, expected);
     assert_not_mounted(&container, "/usr/bin/fusermount3");
-    job.give_way = false;
+
+    put_program(folder, "fusermount3", script, sizeof script - 1);
+    put_program(folder, "umount", other, sizeof other);
+    put_program(folder, "fusermount", other, sizeof other);
+    struct job job = job_for(JOB_HELPERS, &container);
     assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
-    assert_mounted(&container, "/usr/bin/fusermount3", " - tmpfs " LINFSP_RUN_SOURCE " ");
+    assert_int_equal(marked(CATCHER_HELPER, &found), 0);
+    job.unmounters = true;
+    assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
+    assert_int_equal(marked(CATCHER_UNMOUNTER, &found), 1);
     assert_int_equal(worker_end(&worker), 0);
     container_end(&container);
 }
@@ -836,7 +874,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(unknown_jobs_are_answered),
         cmocka_unit_test(inject_and_eject),
         cmocka_unit_test(half_an_injection_is_undone),
-        cmocka_unit_test(the_stand_in_gives_way),
+        cmocka_unit_test(helpers_of_the_image_are_found_by_what_they_are),
         cmocka_unit_test(early_means_not_yet),
         cmocka_unit_test(a_user_namespace_spends_the_worker),
         cmocka_unit_test(a_disk),

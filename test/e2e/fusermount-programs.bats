@@ -257,8 +257,8 @@ everywhere() { # PROGRAM
 
 @test "programs: the stand-in in an image that has nothing else" {
     container extra scratch --tmpfs /tmp -v "$client:/client:ro" -e PATH=/bin:/usr/bin
-    for helper in /dev/linfsp/bin/fusermount3 fusermount3 fusermount; do
-        out=$(inside extra /client --at /tmp "$helper" /tmp)
+    for helper in fusermount3 fusermount; do
+        out=$(inside extra /client --at /tmp "/dev/linfsp/bin/$helper" /tmp)
         has "$out" "message 1 0 1" "fd fuse init" "mount fuse /dev/fuse" "exit 0" || return
         wait_until 3 not mounted extra /tmp fuse
     done
@@ -337,7 +337,7 @@ direct_is_as_usual() {
 share_of_a_remapped_container() {
     container remapped busybox || return
     docker cp "$client" "$(full_name remapped):/client"
-    docker exec -e LINFSP_UNC=//server/remapped "$(full_name remapped)" sh -c 'mkdir /m; (sleep 3; echo) | /client --serve --at /m fusermount3 /m' \
+    docker exec -e LINFSP_UNC=//server/remapped "$(full_name remapped)" sh -c 'mkdir /m; (sleep 3; echo) | /client --serve --at /m /dev/linfsp/bin/fusermount3 /m' \
         >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
     wait_until 5 mounted_here /unc/server/remapped || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
     bounded ls /unc/server/remapped || return
@@ -426,21 +426,25 @@ own_linfsp_refused() { # PART USER ARGUMENT...
 
 # ---- programs installed later ------------------------------------------------------------------------------------------------
 
-stand_in_answers() {
-    [[ $(inside later fusermount3 --version) == *LinFsp* ]]
+answers() { # NAME WORD
+    [[ $(inside "$1" fusermount3 --version) == *$2* ]]
 }
 
-@test "programs: a package manager puts a fusermount3 of its own in place, replaces it, and the stand-in is there again" {
+@test "programs: a package manager installs a helper, replaces it and removes it; the stand-in is run in its place" {
     container later debian
-    stand_in_answers
+    docker cp /usr/bin/fusermount3 "$(full_name later):/tmp/helper"
     for version in 1 2; do
-        # as dpkg does it: written beside its place, then renamed over it, which a mount there would forbid
-        script_in later "
-            printf '#!/bin/sh\necho package $version\n' >/usr/bin/fusermount3.dpkg-new
-            chmod 755 /usr/bin/fusermount3.dpkg-new; sleep 0.3
-            mv /usr/bin/fusermount3.dpkg-new /usr/bin/fusermount3"
-        wait_until 3 stand_in_answers
+        # as dpkg does it: written beside its place, then renamed over it
+        script_in later '
+            cp /tmp/helper /usr/bin/fusermount3.dpkg-new; chmod 4755 /usr/bin/fusermount3.dpkg-new
+            mv /usr/bin/fusermount3.dpkg-new /usr/bin/fusermount3; chmod 4755 /usr/bin/fusermount3'
+        wait_until 3 answers later LinFsp
+        inside later cat /usr/bin/fusermount3 | cmp - /usr/bin/fusermount3
     done
+    # what only has such a name is the image's own affair
+    script_in later 'printf "#!/bin/sh\necho mine\n" >/tmp/mine; chmod 755 /tmp/mine; mv /tmp/mine /usr/bin/fusermount3'
+    wait_until 3 answers later mine
+    inside later rm /usr/bin/fusermount3
     remove_container later
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Any other machine: helpers run as they are. */
+#include <errno.h>
+
+#include "catcher/machine.h"
+
+int machine_registers_read(struct machine *machine) {
+    return -ENOSYS;
+}
+
+void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
+                              uint64_t envp) {
+}
+
+int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
+    return 0;
+}
+
+long machine_call_code(const struct machine *machine, long code) {
+    return code;
+}
+
+int machine_settle(const struct machine *machine) {
+    return -ENOSYS;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* x86-64, and its 32-bit processes. */
+#include <errno.h>
+#include <string.h>
+#include <sys/user.h>
+
+#include "catcher/machine.h"
+
+#define EXECVE_64 59
+#define EXECVE_32 11
+#define SYSCALL 0x050fL /* 0f 05 */
+#define INT_80 0x80cdL /* cd 80 */
+
+/* user_regs_struct32 of the kernel. */
+struct registers_32 {
+    uint32_t ebx, ecx, edx, esi, edi, ebp, eax, ds, es, fs, gs, orig_eax, eip, cs, eflags, esp, ss;
+};
+
+int machine_registers_read(struct machine *machine) {
+    if (machine->registers_size == sizeof(struct user_regs_struct)) {
+        struct user_regs_struct registers;
+        memcpy(&registers, machine->registers, sizeof registers);
+        machine->word = 8;
+        machine->stack = registers.rsp;
+        machine->entry = registers.rip;
+        return 0;
+    }
+    if (machine->registers_size == sizeof(struct registers_32)) {
+        struct registers_32 registers;
+        memcpy(&registers, machine->registers, sizeof registers);
+        machine->word = 4;
+        machine->stack = registers.esp;
+        machine->entry = registers.eip;
+        return 0;
+    }
+    return -ENOSYS;
+}
+
+void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
+                              uint64_t envp) {
+    if (machine->word == 8) {
+        struct user_regs_struct changed;
+        memcpy(&changed, registers, sizeof changed);
+        changed.rax = EXECVE_64;
+        changed.orig_rax = (unsigned long long)-1;
+        changed.rdi = path;
+        changed.rsi = argv;
+        changed.rdx = envp;
+        memcpy(registers, &changed, sizeof changed);
+        return;
+    }
+    struct registers_32 changed;
+    memcpy(&changed, registers, sizeof changed);
+    changed.eax = EXECVE_32;
+    changed.orig_eax = (uint32_t)-1;
+    changed.ebx = (uint32_t)path;
+    changed.ecx = (uint32_t)argv;
+    changed.edx = (uint32_t)envp;
+    memcpy(registers, &changed, sizeof changed);
+}
+
+int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
+    if (machine->word == 8) {
+        struct user_regs_struct now;
+        memcpy(&now, registers, sizeof now);
+        return (int64_t)now.rax;
+    }
+    struct registers_32 now;
+    memcpy(&now, registers, sizeof now);
+    return (int32_t)now.eax;
+}
+
+long machine_call_code(const struct machine *machine, long code) {
+    return (code & ~0xffffL) | (machine->word == 8 ? SYSCALL : INT_80);
+}
+
+int machine_settle(const struct machine *machine) {
+    return 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linfspd-catcher: has programs of images that cannot work in a container replaced by ours while they are executed.
+ *
+ * Images bring libfuse's helper, fusermount3, which may not mount there. Its file stays as it is: whoever looks at it,
+ * replaces it or removes it finds the image's own. But when a process of a container that is served executes it, the
+ * kernel asks us first (fanotify, FAN_OPEN_EXEC_PERM, on these files alone), and that process is made to execute the
+ * stand-in instead (tracees.h).
+ *
+ * The process is alone with this: it waits for nothing but the kernel, asks no file system that could make it wait, and
+ * when it ends, however it ends, the kernel lets every execve go on. The service starts it, with a socket as descriptor
+ * 3, over which it and its workers say what to watch (protocol.h); it ends when that socket does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "catcher/protocol.h"
+#include "catcher/tables.h"
+#include "catcher/tracees.h"
+#include "util/cleanup.h"
+#include "util/sockets.h"
+
+#define SOCKET 3
+#define ANSWER_LIMIT_MS 1000
+
+/* Who opened a libfuse and waits for the service's word. */
+struct opening {
+    int event; /* its descriptor in the kernel's question; -1: free */
+    uint64_t ticket;
+    int64_t since;
+};
+
+static int group = -1;
+static struct opening openings[64];
+static uint64_t next_ticket;
+
+/* ---- answers to the kernel ------------------------------------------------------------------------------------- */
+
+static void answer(int event) {
+    const struct fanotify_response response = {.fd = event, .response = FAN_ALLOW};
+    if (write(group, &response, sizeof response) < 0) {
+        /* its process was killed while it waited */
+    }
+    close(event);
+}
+
+static bool is_script(int file) {
+    char magic[2];
+    return pread(file, magic, sizeof magic, 0) != sizeof magic || memcmp(magic, "#!", 2) == 0;
+}
+
+static void on_execute(int file, pid_t thread) {
+    enum catcher_kind kind = table_kind(file);
+    if (kind != CATCHER_LIBRARY && !is_script(file) && table_serves(thread))
+        (void)tracee_take(thread, kind);
+    answer(file);
+}
+
+static struct opening *opening_find(uint64_t ticket) {
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
+        if (openings[i].event >= 0 && openings[i].ticket == ticket)
+            return &openings[i];
+    return NULL;
+}
+
+static void opening_end(struct opening *opening) {
+    answer(steal_fd(&opening->event));
+}
+
+/* Whether that process is a tool that looks at libraries without running them. */
+static bool only_reads(pid_t thread) {
+    static const char *const tools[] = {
+        "linfspd", "ldconfig", "dpkg", "rpm",     "apk",    "tar",    "bsdtar", "cp",    "mv",      "install",
+        "rsync",   "cat",      "grep", "find",    "sha",    "md5sum", "cksum",  "strip", "objdump", "readelf",
+        "file",    "ld-",      "ld.",  "busybox", "toybox", "dd",     "du",     "gzip",  "cmp",     "diff"};
+    char path[64], program[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
+    ssize_t length = readlink(path, program, sizeof program - 1);
+    if (length <= 0)
+        return false;
+    program[length] = 0;
+    const char *name = strrchr(program, '/');
+    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+        if (name && strncmp(name + 1, tools[i], strlen(tools[i])) == 0)
+            return true;
+    return false;
+}
+
+static void on_open(int file, pid_t thread) {
+    struct catcher_message message = {.what = CATCHER_OPENED, .ticket = ++next_ticket, .pid = thread};
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
+        if (openings[i].event < 0) {
+            message.mount_namespace = table_namespace(thread);
+            if (!table_serves(thread) || only_reads(thread) ||
+                socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
+                break;
+            openings[i] = (struct opening){.event = file, .ticket = message.ticket, .since = clock_ms()};
+            return;
+        }
+    answer(file);
+}
+
+static void on_questions(void) {
+    char buffer[4096] __attribute__((aligned(8)));
+    ssize_t size = read(group, buffer, sizeof buffer);
+    const struct fanotify_event_metadata *event = (const void *)buffer;
+    for (; size > 0 && FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
+        if (event->fd < 0)
+            continue;
+        if (event->mask & FAN_OPEN_EXEC_PERM)
+            on_execute(event->fd, event->pid);
+        else if (event->mask & FAN_OPEN_PERM)
+            on_open(event->fd, event->pid);
+        else
+            close(event->fd);
+    }
+}
+
+static int check_openings(void) {
+    int64_t now = clock_ms(), next = -1;
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++) {
+        if (openings[i].event < 0)
+            continue;
+        int64_t left = openings[i].since + ANSWER_LIMIT_MS - now;
+        if (left <= 0)
+            opening_end(&openings[i]);
+        else if (next < 0 || left < next)
+            next = left;
+    }
+    return (int)next;
+}
+
+/* ---- what the service says ------------------------------------------------------------------------------------- */
+
+static void mark(const struct catcher_message *message, int file) {
+    char path[32];
+    unsigned how = message->what == CATCHER_MARK ? FAN_MARK_ADD : FAN_MARK_REMOVE;
+    uint64_t mask = message->kind == CATCHER_LIBRARY ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
+    if (fanotify_mark(group, how | FAN_MARK_INODE, mask, AT_FDCWD, path) < 0)
+        return;
+    if (message->what == CATCHER_MARK)
+        table_mark(file, (enum catcher_kind)message->kind);
+}
+
+/* Returns false where the socket has ended. */
+static bool on_message(void) {
+    struct catcher_message message;
+    int fds[1];
+    size_t n_fds = 0;
+    ssize_t size = socket_receive(SOCKET, &message, sizeof message, fds, 1, &n_fds);
+    if (size == 0)
+        return false;
+    if (size != sizeof message)
+        return size != -ECONNRESET;
+    _cleanup_close_ int file = n_fds ? fds[0] : -1;
+    struct opening *opening;
+    switch (message.what) {
+    case CATCHER_SERVE:
+    case CATCHER_FORGET:
+        table_serve(message.mount_namespace, message.what == CATCHER_SERVE);
+        break;
+    case CATCHER_MARK:
+    case CATCHER_UNMARK:
+        if (file >= 0)
+            mark(&message, file);
+        break;
+    case CATCHER_GO_ON:
+        tracees_release(message.ticket);
+        opening = opening_find(message.ticket);
+        if (opening)
+            opening_end(opening);
+        break;
+    case CATCHER_HOLD:
+        tracees_hold(message.pid, message.ticket);
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------- */
+
+static int prepare(void) {
+    sigset_t children;
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
+        openings[i].event = -1;
+    prctl(PR_SET_NAME, "linfspd-catcher");
+    prctl(PR_SET_DUMPABLE, 0);
+    (void)setgroups(0, NULL);
+    /* sent to all of the service's processes, it is for the service */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+    group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID | FAN_UNLIMITED_MARKS |
+                              FAN_UNLIMITED_QUEUE,
+                          O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+    if (group < 0)
+        return -errno;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &children, NULL);
+    int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    return signals < 0 ? -errno : signals;
+}
+
+static int earlier(int one, int other) {
+    return one < 0 ? other : other < 0 || one < other ? one : other;
+}
+
+int main(void) {
+    _cleanup_close_ int signals = prepare();
+    if (signals < 0) {
+        fprintf(stderr,
+                "linfspd-catcher: the kernel does not ask before programs are executed (%s): the helpers of "
+                "images are not stood in for\n",
+                strerror(-signals));
+        return 1;
+    }
+    for (;;) {
+        struct pollfd wait[] = {
+            {.fd = SOCKET, .events = POLLIN}, {.fd = group, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        (void)poll(wait, ARRAY_SIZE(wait), earlier(tracees_check_time(), check_openings()));
+        struct signalfd_siginfo info;
+        while (wait[2].revents && read(signals, &info, sizeof info) > 0) {
+        }
+        tracees_wait();
+        if (wait[0].revents && !on_message())
+            return 0;
+        if (wait[1].revents)
+            on_questions();
+    }
+}

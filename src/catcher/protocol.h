@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the service and its workers tell the catcher (main.c), and what it asks of the service: packets of a socket. */
+#ifndef LINFSP_CATCHER_PROTOCOL_H
+#define LINFSP_CATCHER_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum catcher_what {
+    CATCHER_SERVE = 1, /* the processes of this mount namespace are served */
+    CATCHER_FORGET, /* no more */
+    CATCHER_MARK, /* with a file, O_PATH: watch it */
+    CATCHER_UNMARK, /* with a file, O_PATH */
+    CATCHER_OPENED, /* to the service: a FUSE program starts in a silo without a helper, and waits */
+    CATCHER_GO_ON, /* from the service: let that process go on */
+    CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
+};
+
+enum catcher_kind {
+    CATCHER_HELPER, /* a copy of libfuse's helper: its exec becomes that of the stand-in */
+    CATCHER_UNMOUNTER, /* umount(8), busybox: the same, where it is called for a FUSE mount */
+    CATCHER_LIBRARY, /* libfuse, in an image that has no helper: its opening is told to the service */
+};
+
+#define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)
+
+struct catcher_message {
+    uint32_t what; /* enum catcher_what */
+    uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
+    uint64_t mount_namespace; /* SERVE, FORGET, OPENED: its inode number, as /proc/PID/ns/mnt has it */
+    uint64_t ticket; /* OPENED, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
+    int32_t pid; /* OPENED, HOLD */
+    uint32_t reserved;
+};
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "catcher/tracees.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "catcher/arguments.h"
+#include "catcher/machine.h"
+#include "catcher/tables.h"
+#include "util/cleanup.h"
+#include "util/list.h"
+#include "util/paths.h"
+
+#define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
+#define SYSCALL_STOP (SIGTRAP | 0x80)
+
+struct tracee {
+    struct list_node node;
+    pid_t pid; /* of the thread; once it has executed, of the process */
+    enum catcher_kind kind;
+    enum {
+        TRACEE_EXECUTES, /* the image's program is being loaded */
+        TRACEE_RETURNS, /* it is loaded; the system call is about to end */
+        TRACEE_CALLS, /* it is about to make the call that we put there */
+        TRACEE_EXECUTES_OURS,
+        TRACEE_LEAVES, /* it was asked to stop, to be let go */
+        TRACEE_HELD, /* it was asked to stop, and stays so until its ticket is released */
+    } state;
+    uint64_t ticket; /* HELD */
+    bool stopped; /* HELD */
+    int64_t since; /* ms */
+    struct machine machine;
+};
+
+static struct list_node tracees = {&tracees, &tracees};
+
+static struct tracee *tracee_find(pid_t pid) {
+    struct tracee *tracee;
+    list_for_each (tracee, &tracees, node)
+        if (tracee->pid == pid)
+            return tracee;
+    return NULL;
+}
+
+static void tracee_free(struct tracee *tracee) {
+    list_remove(&tracee->node);
+    free(tracee);
+}
+
+static void let_go(struct tracee *tracee, int signal) {
+    (void)ptrace(PTRACE_DETACH, tracee->pid, NULL, (void *)(intptr_t)signal);
+    tracee_free(tracee);
+}
+
+int tracee_take(pid_t thread, enum catcher_kind kind) {
+    struct tracee *tracee = calloc(1, sizeof *tracee);
+    if (!tracee)
+        return -ENOMEM;
+    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)(PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)) < 0) {
+        int error = -errno;
+        free(tracee);
+        return error;
+    }
+    tracee->pid = thread;
+    tracee->kind = kind;
+    tracee->since = clock_ms();
+    list_append(&tracees, &tracee->node);
+    return 0;
+}
+
+/* Returns whether it is held now, and was not before. */
+static bool hold_thread(pid_t thread, uint64_t ticket) {
+    struct tracee *tracee = tracee_find(thread) ? NULL : calloc(1, sizeof *tracee);
+    if (!tracee)
+        return false;
+    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
+        free(tracee);
+        return false;
+    }
+    *tracee = (struct tracee){.pid = thread, .state = TRACEE_HELD, .ticket = ticket, .since = clock_ms()};
+    list_append(&tracees, &tracee->node);
+    (void)ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
+    return true;
+}
+
+void tracees_hold(pid_t process, uint64_t ticket) {
+    char path[64];
+    bool more = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    /* a thread that is not held yet may make another */
+    for (int i = 0; i < 8 && more; i++) {
+        _cleanup_closedir_ DIR *directory = opendir(path);
+        struct dirent *entry;
+        more = false;
+        while (directory && (entry = readdir(directory)))
+            more |= entry->d_name[0] != '.' && hold_thread((pid_t)strtol(entry->d_name, NULL, 10), ticket);
+    }
+}
+
+void tracees_release(uint64_t ticket) {
+    struct tracee *tracee, *next;
+    list_for_each_safe (tracee, next, &tracees, node) {
+        if (tracee->state != TRACEE_HELD || tracee->ticket != ticket)
+            continue;
+        tracee->state = TRACEE_LEAVES;
+        if (tracee->stopped)
+            let_go(tracee, 0);
+    }
+}
+
+/* At the end of the call that loaded the image's program. */
+static void turn(struct tracee *tracee) {
+    unsigned skip = 0;
+    int r = machine_look(tracee->pid, &tracee->machine);
+    if (r == 0 && tracee->kind == CATCHER_UNMOUNTER)
+        r = arguments_are_unmount(&tracee->machine, &skip);
+    if (r == 0)
+        r = machine_execute(&tracee->machine, STAND_IN, skip);
+    if (r < 0 || ptrace(PTRACE_SYSCALL, tracee->pid, NULL, NULL) < 0) {
+        let_go(tracee, 0);
+        return;
+    }
+    tracee->state = TRACEE_CALLS;
+}
+
+static void resume(struct tracee *tracee, int signal) {
+    int how = tracee->state == TRACEE_EXECUTES ? PTRACE_CONT : PTRACE_SYSCALL;
+    if (ptrace(how, tracee->pid, NULL, (void *)(intptr_t)signal) < 0)
+        let_go(tracee, signal);
+}
+
+static void on_executed(struct tracee *tracee) {
+    if (tracee->state != TRACEE_EXECUTES) {
+        let_go(tracee, 0);
+        return;
+    }
+    tracee->state = TRACEE_RETURNS;
+    resume(tracee, 0);
+}
+
+static void on_system_call(struct tracee *tracee) {
+    switch (tracee->state) {
+    case TRACEE_RETURNS:
+        turn(tracee);
+        return;
+    case TRACEE_CALLS:
+        tracee->state = TRACEE_EXECUTES_OURS;
+        resume(tracee, 0);
+        return;
+    case TRACEE_EXECUTES_OURS:
+        (void)machine_undo_failed(&tracee->machine); /* there is no stand-in here: the image's own program runs */
+        let_go(tracee, 0);
+        return;
+    default:
+        let_go(tracee, 0);
+    }
+}
+
+/* A thread that executes takes the number of its process: it is known by the one that it had. */
+static struct tracee *find_executed(pid_t pid) {
+    unsigned long former = 0;
+    if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &former) < 0)
+        return NULL;
+    struct tracee *tracee = tracee_find((pid_t)former);
+    if (tracee)
+        tracee->pid = pid;
+    return tracee;
+}
+
+static void on_status(pid_t pid, int status) {
+    int event = status >> 16, signal = WSTOPSIG(status);
+    bool executed = WIFSTOPPED(status) && event == PTRACE_EVENT_EXEC;
+    struct tracee *tracee = executed ? find_executed(pid) : tracee_find(pid);
+    if (!tracee) {
+        if (WIFSTOPPED(status))
+            (void)ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)(event ? 0 : signal));
+        return;
+    }
+    if (!WIFSTOPPED(status))
+        tracee_free(tracee); /* it ended */
+    else if (executed)
+        on_executed(tracee);
+    else if (tracee->state == TRACEE_HELD && event)
+        tracee->stopped = true;
+    else if (tracee->state == TRACEE_HELD)
+        (void)ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signal); /* and stops at once, as it was asked to */
+    else if (event)
+        let_go(tracee, 0); /* it was stopped, by us or by somebody else, and stays so in the second case */
+    else if (signal == SYSCALL_STOP)
+        on_system_call(tracee);
+    else
+        resume(tracee, signal);
+}
+
+void tracees_wait(void) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+        on_status(pid, status);
+}
+
+int tracees_check_time(void) {
+    int64_t now = clock_ms(), next = -1;
+    struct tracee *tracee, *following;
+    list_for_each_safe (tracee, following, &tracees, node) {
+        int64_t left = tracee->since + (tracee->state == TRACEE_HELD ? HOLD_LIMIT_MS : TRACEE_LIMIT_MS) - now;
+        if (left <= 0 && tracee->state == TRACEE_HELD && tracee->stopped) {
+            let_go(tracee, 0);
+            continue;
+        }
+        if (left <= 0) {
+            /* an execve that failed: it runs, and must be stopped for being let go */
+            tracee->state = TRACEE_LEAVES;
+            tracee->since = now;
+            if (ptrace(PTRACE_INTERRUPT, tracee->pid, NULL, NULL) < 0) {
+                tracee_free(tracee);
+                continue;
+            }
+            left = TRACEE_LIMIT_MS;
+        }
+        if (next < 0 || left < next)
+            next = left;
+    }
+    return (int)next;
+}

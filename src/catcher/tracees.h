@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that are about to execute a program of an image, and execute ours instead.
+ *
+ * A process is taken while the kernel holds it in execve, and is followed through the end of that call: the program of
+ * the image is loaded, with the rights that its file gives it, and stands at its first instruction. There it makes
+ * another execve, of ours, with the same arguments and environment, and is let go. Where anything is not as expected it
+ * is let go at once, and the image's own program runs. Nobody is held longer than TRACEE_LIMIT_MS.
+ */
+#ifndef LINFSP_CATCHER_TRACEES_H
+#define LINFSP_CATCHER_TRACEES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "catcher/protocol.h"
+
+#define TRACEE_LIMIT_MS 2000
+#define HOLD_LIMIT_MS 500
+
+/* Takes a thread that waits in execve. The kernel must let it go on afterwards. Returns 0, or a negative errno: it runs
+ * as it is. */
+int tracee_take(pid_t thread, enum catcher_kind kind);
+/* Stops a process that has just started, all its threads, until tracees_release. */
+void tracees_hold(pid_t process, uint64_t ticket);
+void tracees_release(uint64_t ticket);
+/* After SIGCHLD. */
+void tracees_wait(void);
+/* Lets go whoever is held for too long. Returns the milliseconds after which this must be called again; -1: never. */
+int tracees_check_time(void);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/catcher.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "catcher/protocol.h"
+#include "service/phantom.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/sockets.h"
+
+/* In the child. Nothing of the service's must live on in it. */
+_Noreturn static void become_catcher(int socket, int program) {
+    char *const arguments[] = {"linfspd-catcher", NULL}, *const environment[] = {NULL};
+    int from = fcntl(socket, F_DUPFD, 16), file = fcntl(program, F_DUPFD, 16), null = open("/dev/null", O_RDWR);
+    if (dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(from, 3) == 3 && dup3(file, 4, O_CLOEXEC) == 4 &&
+        close_range(5, ~0u, 0) == 0)
+        (void)execveat(4, "", arguments, environment, AT_EMPTY_PATH);
+    _exit(127);
+}
+
+int catcher_start(int program) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0)
+        become_catcher(pair[1], program);
+    close(pair[1]);
+    if (pid < 0)
+        close(pair[0]);
+    return pid < 0 ? -errno : pair[0];
+}
+
+void catcher_serve(const struct silo *silo, bool serve) {
+    const struct catcher_message message = {.what = serve ? CATCHER_SERVE : CATCHER_FORGET,
+                                            .mount_namespace = silo->mount_namespace.inode};
+    if (silo->mount_namespace.inode)
+        (void)socket_send(silo->service->catcher, &message, sizeof message, NULL, 0);
+}
+
+void catcher_go_on(struct service *service, uint64_t ticket) {
+    const struct catcher_message message = {.what = CATCHER_GO_ON, .ticket = ticket};
+    (void)socket_send(service->catcher, &message, sizeof message, NULL, 0);
+}
+
+static int on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct service *service = userdata;
+    struct catcher_message message;
+    size_t n_fds = 0;
+    ssize_t size = socket_receive(fd, &message, sizeof message, NULL, 0, &n_fds);
+    if (size == sizeof message && message.what == CATCHER_OPENED)
+        phantom_wanted(service, message.mount_namespace, message.ticket);
+    if (size == 0 || (size < 0 && size != -EAGAIN)) {
+        log_warning("linfspd-catcher has ended: images with a fusermount3 of their own run that, until the service is "
+                    "started anew");
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    return 0;
+}
+
+int catcher_listen(struct service *service) {
+    struct stat status;
+    if (fstat(service->catcher, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return 0; /* there is none */
+    return sd_event_add_io(service->event, &service->catcher_io, service->catcher, EPOLLIN, on_message, service);
+}
+
+uint64_t catcher_hold(struct service *service, pid_t pid) {
+    static uint64_t last;
+    const struct catcher_message message = {
+        .what = CATCHER_HOLD, .pid = pid, .ticket = CATCHER_SERVICE_TICKET | ++last};
+    (void)socket_send(service->catcher, &message, sizeof message, NULL, 0);
+    return message.ticket;
+}

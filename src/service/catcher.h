@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The service's end of the catcher (catcher/main.c), a process that has the stand-in executed instead of the helpers
+ * that images have. Without it these run as they are. */
+#ifndef LINFSP_SERVICE_CATCHER_H
+#define LINFSP_SERVICE_CATCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct service;
+struct silo;
+
+/* Starts it: before the service gives up the right to trace processes, which the catcher needs. program: O_PATH.
+ * Returns a socket to it, or a negative errno. */
+int catcher_start(int program);
+/* Listens to it. */
+int catcher_listen(struct service *service);
+/* Stops a process of a silo that has just started; returns a ticket for letting it go on. */
+uint64_t catcher_hold(struct service *service, pid_t pid);
+/* Lets a process that waits go on. */
+void catcher_go_on(struct service *service, uint64_t ticket);
+/* Whether the silo's processes are served by it. */
+void catcher_serve(const struct silo *silo, bool serve);
+
+#endif

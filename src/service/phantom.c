@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/phantom.h"
+
+#include <string.h>
+
+#include "service/catcher.h"
+#include "service/service.h"
+#include "service/silo.h"
+#include "service/table.h"
+#include "service/worker.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/process.h"
+
+/* How long a program may take from its start to running its helper. While the silo has volumes the stand-in
+ * stays, for unmounting them. */
+#define STAY_USEC (20 * 1000000ull)
+
+/* A process that waits for the job. */
+struct waiting {
+    struct service *service;
+    uint64_t ticket;
+};
+
+static void on_removed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+}
+
+static void submit_removal(struct silo *silo) {
+    struct job job = {.type = JOB_PHANTOM, .target = silo->target};
+    silo->phantom = false;
+    if (silo->state == SILO_READY && !silo->dead)
+        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_removed,
+                             silo->service, silo->number);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct silo *silo = userdata;
+    if (silo->volumes > 0 && sd_event_source_set_time_relative(source, STAY_USEC) >= 0 &&
+        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) >= 0)
+        return 0;
+    silo->phantom_timer = sd_event_source_disable_unref(source);
+    submit_removal(silo);
+    return 0;
+}
+
+static void stay(struct silo *silo) {
+    silo->phantom = true;
+    silo->phantom_timer = sd_event_source_disable_unref(silo->phantom_timer);
+    (void)sd_event_add_time_relative(silo->service->event, &silo->phantom_timer, CLOCK_MONOTONIC, STAY_USEC, 100000,
+                                     on_time, silo);
+}
+
+static void on_made(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct waiting *waiting = context;
+    struct silo *silo = silo_find(waiting->service, key);
+    if (result->error < 0)
+        log_debug("silo %llu: no stand-in can be put there: %s", (unsigned long long)key, result->message);
+    if (silo && (silo->phantom || (result->error == 0 && result->phantoms > 0))) {
+        stay(silo);
+        silo->n_examined = 0; /* this program may be started again */
+        memset(silo->examined, 0, sizeof silo->examined);
+    }
+    if (waiting->ticket)
+        catcher_go_on(waiting->service, waiting->ticket);
+    free(waiting);
+}
+
+static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
+    struct job job = {.type = JOB_PHANTOM, .target = silo->target, .phantom = {.there = true, .program = program}};
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (!waiting)
+        return false;
+    *waiting = (struct waiting){silo->service, ticket};
+    bool submitted = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
+                                    on_made, waiting, silo->number) >= 0;
+    if (!submitted)
+        free(waiting);
+    return submitted;
+}
+
+void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t ticket) {
+    struct silo *silo = silo_find_namespace(service, mount_namespace);
+    if (!silo || silo->dead || silo->host || silo->state != SILO_READY || !submit(silo, 0, ticket))
+        catcher_go_on(service, ticket);
+}
+
+/* Programs of one name and size of code are the same program, mostly: each is looked at once. */
+static bool is_examined(struct silo *silo, uint64_t program) {
+    for (size_t i = 0; i < ARRAY_SIZE(silo->examined); i++)
+        if (silo->examined[i] == program)
+            return true;
+    silo->examined[silo->n_examined++ % ARRAY_SIZE(silo->examined)] = program;
+    return false;
+}
+
+void phantom_program(struct silo *silo, pid_t pid) {
+    uint64_t program;
+    if (silo->phantom && process_code(pid, &program) == 0)
+        stay(silo); /* it may be one that needs it */
+    if (silo->phantom || !silo->lacks_helper || silo->state != SILO_READY || silo->dead)
+        return;
+    if (process_code(pid, &program) < 0 || is_examined(silo, program))
+        return;
+    uint64_t ticket = catcher_hold(silo->service, pid);
+    if (!submit(silo, pid, ticket))
+        catcher_go_on(silo->service, ticket);
+}
+
+void phantom_give_way(struct silo *silo) {
+    if (!silo->phantom)
+        return;
+    phantom_forget(silo);
+    submit_removal(silo);
+}
+
+void phantom_forget(struct silo *silo) {
+    silo->phantom_timer = sd_event_source_disable_unref(silo->phantom_timer);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* When the stand-in is to be under the names of helpers that an image lacks (worker/phantom.h). */
+#ifndef LINFSP_SERVICE_PHANTOM_H
+#define LINFSP_SERVICE_PHANTOM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct service;
+struct silo;
+
+/* A FUSE program starts in that mount namespace (its inode number), and waits until the catcher is told to let it go
+ * on, with that ticket. */
+void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t ticket);
+/* A process of the silo executed a program. */
+void phantom_program(struct silo *silo, pid_t pid);
+/* A package manager is at work on a helper: the stand-in goes at once. */
+void phantom_give_way(struct silo *silo);
+/* The silo goes. */
+void phantom_forget(struct silo *silo);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/helpers.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "catcher/protocol.h"
+#include "util/cleanup.h"
+#include "util/sockets.h"
+#include "worker/enter.h"
+
+#include <linux/openat2.h>
+
+/* Every helper speaks to its caller over a socket whose number is in this variable. */
+#define SIGN "_FUSE_COMMFD"
+#define HELPER_SIZE_MAX (4 << 20)
+#define ENVIRONMENT_MAX (128 << 10)
+
+/* Where programs and shells look, whatever their PATH; and where a package puts a helper of its own. */
+static const char *const folders[] = {
+    "usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin", "usr/libexec", "usr/lib/mergerfs",
+};
+static const char *const helpers[] = {"fusermount3", "fusermount", "mergerfs-fusermount", "fusermount-glusterfs"};
+/* Where libfuse is, and the helper that each looks for. */
+static const char *const library_folders[] = {
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "usr/lib/i386-linux-gnu",
+    "usr/lib64",
+    "usr/lib",
+    "lib/x86_64-linux-gnu",
+    "lib/aarch64-linux-gnu",
+    "lib/i386-linux-gnu",
+    "lib64",
+    "lib",
+    "usr/local/lib",
+    "usr/local/lib64",
+    "usr/local/lib/x86_64-linux-gnu",
+};
+static const struct library {
+    const char *name, *helper;
+} libraries[] = {{"libfuse3.so.3", "fusermount3"}, {"libfuse3.so.4", "fusermount3"}, {"libfuse.so.2", "fusermount"}};
+static const char *const unmounters[] = {"umount", "busybox", "toybox"};
+
+/* Links are followed, inside the silo. */
+static int open_inside(int folder, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+/* The catcher opens what is executed: a server that does not answer must not hold it up. */
+static bool may_wait(int file) {
+    struct statfs status;
+    return fstatfs(file, &status) < 0 || status.f_type == FUSE_SUPER_MAGIC || status.f_type == NFS_SUPER_MAGIC;
+}
+
+/* The stand-in itself, where it is in place of a helper (phantom.c). */
+static bool is_ours(const struct job_base *base, int file) {
+    uint32_t major, minor, our_major, our_minor;
+    return fd_device(file, &major, &minor) == 0 && fd_device(base->run_dir, &our_major, &our_minor) == 0 &&
+           major == our_major && minor == our_minor;
+}
+
+static bool is_program(const char *start, size_t size) {
+    return size > SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
+}
+
+static bool has_sign(int file) {
+    _cleanup_free_ char *buffer = malloc(HELPER_SIZE_MAX);
+    size_t used = 0;
+    ssize_t n;
+    while (buffer && used < HELPER_SIZE_MAX &&
+           (n = pread(file, buffer + used, HELPER_SIZE_MAX - used, (off_t)used)) > 0)
+        used += (size_t)n;
+    return buffer && is_program(buffer, used) && memmem(buffer, used, SIGN, strlen(SIGN));
+}
+
+static bool has_program(int file) {
+    char start[SELFMAG + 1];
+    ssize_t n = pread(file, start, sizeof start, 0);
+    return n > 0 && is_program(start, (size_t)n);
+}
+
+/* Scripts, and programs that only have such a name, are the image's own affair. */
+static void mark(const struct job_base *base, int root, const char *folder, const char *name, enum catcher_kind kind) {
+    char path[WIRE_PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        return;
+    _cleanup_close_ int where = open_inside(root, path, O_PATH);
+    struct stat status;
+    if (where < 0 || fstat(where, &status) < 0 || !S_ISREG(status.st_mode) || may_wait(where) || is_ours(base, where))
+        return;
+    _cleanup_close_ int file = open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (file < 0 || !(kind == CATCHER_HELPER ? has_sign(file) : has_program(file)))
+        return;
+    close_fd(&file);
+    const struct catcher_message message = {.what = CATCHER_MARK, .kind = kind};
+    (void)socket_send(base->catcher, &message, sizeof message, &where, 1);
+}
+
+/* inotify wants a path, and the only one that leads here for certain is that of the descriptor. */
+static void watch(const struct job_base *base, int folder, struct job_result *result) {
+    char path[32];
+    snprintf(path, sizeof path, "fd/%d", folder);
+    if (result->helpers.n_watches == JOB_WATCHES_MAX || fchdir(base->proc_self) < 0)
+        return;
+    int number = inotify_add_watch(base->programs, path, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
+    for (uint32_t i = 0; i < result->helpers.n_watches; i++)
+        if (result->helpers.watches[i] == number)
+            return;
+    if (number > 0)
+        result->helpers.watches[result->helpers.n_watches++] = number;
+}
+
+static void look_into(const struct job_base *base, int root, const char *folder, bool unmounters_too,
+                      struct job_result *result) {
+    _cleanup_close_ int directory = open_inside(root, folder, O_PATH | O_DIRECTORY);
+    if (directory < 0 || may_wait(directory))
+        return;
+    watch(base, directory, result);
+    for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+        mark(base, root, folder, helpers[i], CATCHER_HELPER);
+    for (size_t i = 0; i < ARRAY_SIZE(unmounters) && unmounters_too; i++)
+        mark(base, root, folder, unmounters[i], CATCHER_UNMOUNTER);
+}
+
+static bool lacks(int root, const char *helper) {
+    char path[64];
+    struct stat status;
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        snprintf(path, sizeof path, "%s/%s", folders[i], helper);
+        _cleanup_close_ int file = open_inside(root, path, O_PATH | O_NOFOLLOW);
+        if (file >= 0 && fstat(file, &status) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* A program that loads libfuse will want its helper. */
+static void mark_libraries(const struct job_base *base, int root) {
+    for (size_t i = 0; i < ARRAY_SIZE(libraries); i++)
+        for (size_t j = 0; j < ARRAY_SIZE(library_folders) && lacks(root, libraries[i].helper); j++)
+            mark(base, root, library_folders[j], libraries[i].name, CATCHER_LIBRARY);
+}
+
+static bool is_usual(const char *folder) {
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        if (strcmp(folders[i], folder) == 0)
+            return true;
+    return false;
+}
+
+/* The PATH of the silo's init. */
+static void look_into_path(const struct job_base *base, const struct job *job, int root, bool unmounters_too,
+                           struct job_result *result) {
+    char name[64];
+    _cleanup_free_ char *text = calloc(1, ENVIRONMENT_MAX + 1);
+    snprintf(name, sizeof name, "../%d/environ", (int)job->target.init_pid);
+    _cleanup_close_ int file = openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
+    ssize_t size = text && file >= 0 ? read(file, text, ENVIRONMENT_MAX) : 0;
+    char *path = NULL, *state = NULL;
+    for (char *variable = text; size > 0 && variable < text + size && !path; variable += strlen(variable) + 1)
+        if (strncmp(variable, "PATH=", 5) == 0)
+            path = variable + 5;
+    for (char *folder = path ? strtok_r(path, ":", &state) : NULL; folder; folder = strtok_r(NULL, ":", &state))
+        if (folder[0] == '/' && folder[1] && !is_usual(folder + 1))
+            look_into(base, root, folder + 1, unmounters_too, result);
+}
+
+void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters_too, struct job_result *result) {
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        look_into(base, root, folders[i], unmounters_too, result);
+    look_into_path(base, job, root, unmounters_too, result);
+    mark_libraries(base, root);
+    result->helpers.lacking = lacks(root, "fusermount3") || lacks(root, "fusermount");
+}

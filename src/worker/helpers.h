@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The helpers of libfuse that an image has. In a worker, inside the silo.
+ *
+ * Nothing is done to them: the catcher (catcher/main.c) is told which files they are, so that it has the stand-in
+ * executed instead. The folders in which programs look for them are watched, for others that are installed later.
+ */
+#ifndef LINFSP_WORKER_HELPERS_H
+#define LINFSP_WORKER_HELPERS_H
+
+#include "worker/jobs.h"
+
+/* Tells the catcher. unmounters: also of umount(8) and its like, which are of interest while there is a volume. */
+void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters, struct job_result *result);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/phantom.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "util/cleanup.h"
+#include "util/paths.h"
+#include "worker/enter.h"
+
+#define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
+#define ASIDE "linfsp-aside-"
+#define TOKEN_SIZE 16
+
+static const char *const names[] = {"fusermount3", "fusermount"};
+
+/* A folder of the silo's in which programs look, and the same folder in the upper layer, where there is one. */
+struct place {
+    int folder;
+    const char *path;
+    int upper; /* the whole upper layer; -1: no overlayfs */
+    int beside; /* the folder in which it lies */
+};
+
+#define PLACE_NONE                                                                                                     \
+    { .folder = -1, .upper = -1, .beside = -1 }
+
+static void place_close(struct place *place) {
+    close_fd(&place->folder);
+    close_fd(&place->upper);
+    close_fd(&place->beside);
+}
+
+static int open_beneath(int folder, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+/* The value of upperdir= in the root's line of the mount table, which is the engine's path on the host. */
+static bool find_upper(const struct job_base *base, uint64_t mount_id, char *path, size_t size) {
+    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
+    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t length = 0;
+    while (file && getline(&line, &length, file) > 0) {
+        unsigned long long id;
+        const char *rest = strstr(line, " - overlay ");
+        const char *upper = rest ? strstr(rest, ",upperdir=") : NULL;
+        if (sscanf(line, "%llu", &id) != 1 || id != mount_id)
+            continue;
+        if (!upper)
+            return false;
+        upper += strlen(",upperdir=");
+        size_t end = strcspn(upper, ",\n");
+        return upper[0] == '/' && snprintf(path, size, "%.*s", (int)end, upper) == (int)end;
+    }
+    return false;
+}
+
+static int open_upper(const struct job_base *base, struct place *place) {
+    char path[WIRE_PATH_MAX];
+    uint64_t mount_id;
+    if (fd_mount_id(place->folder, &mount_id) < 0 || !find_upper(base, mount_id, path, sizeof path))
+        return -EOPNOTSUPP;
+    place->upper = open_beneath(base->host_root, path + 1, O_PATH | O_DIRECTORY);
+    char *slash = strrchr(path, '/');
+    *slash = 0;
+    place->beside = open_beneath(base->host_root, path[0] ? path + 1 : ".", O_RDONLY | O_DIRECTORY);
+    return place->upper < 0 || place->beside < 0 ? -errno : 0;
+}
+
+static int find_place(const struct job_base *base, int root, struct place *place) {
+    static const char *const folders[] = {"usr/bin", "bin"};
+    struct statfs status;
+    uint64_t of_root, of_folder;
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && place->folder < 0; i++) {
+        place->path = folders[i];
+        place->folder = enter_open_path(root, folders[i], O_DIRECTORY);
+    }
+    if (place->folder < 0)
+        return place->folder;
+    /* what the container was given of the host's is not for us to write to */
+    if (fd_mount_id(root, &of_root) < 0 || fd_mount_id(place->folder, &of_folder) < 0 || of_root != of_folder ||
+        fstatfs(place->folder, &status) < 0)
+        return -EOPNOTSUPP;
+    if (status.f_type == OVERLAYFS_SUPER_MAGIC)
+        return open_upper(base, place);
+    return status.f_type == FUSE_SUPER_MAGIC || status.f_type == NFS_SUPER_MAGIC || (status.f_flags & ST_RDONLY)
+               ? -EOPNOTSUPP
+               : 0;
+}
+
+static int clone_stand_in(int root) {
+    _cleanup_close_ int program = enter_open_path(root, &STAND_IN[1], 0);
+    if (program < 0)
+        return program;
+    int tree = open_tree(program, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return tree < 0 ? -errno : tree;
+}
+
+static int make_entry(const struct place *place, const char *name, const void *token) {
+    _cleanup_close_ int clone = open_writable_clone(place->folder);
+    _cleanup_close_ int file =
+        openat(clone < 0 ? place->folder : clone, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
+    if (file < 0)
+        return -errno;
+    return write(file, token, TOKEN_SIZE) == TOKEN_SIZE ? 0 : -EIO;
+}
+
+/* Whether that path on the host is the upper layer of this very overlayfs: the entry just made has our token there. */
+static bool is_entry(int folder, const char *name, const void *token) {
+    char found[TOKEN_SIZE + 1];
+    _cleanup_close_ int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return file >= 0 && read(file, found, sizeof found) == TOKEN_SIZE && memcmp(found, token, TOKEN_SIZE) == 0;
+}
+
+static int put_aside(const struct place *place, const char *name, const void *token) {
+    char aside[64];
+    _cleanup_close_ int folder = open_beneath(place->upper, place->path, O_RDONLY | O_DIRECTORY);
+    if (folder < 0 || !is_entry(folder, name, token))
+        return -EOPNOTSUPP;
+    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    return renameat(folder, name, place->beside, aside) < 0 ? -errno : 0;
+}
+
+static int cover(const struct place *place, const char *name, int tree) {
+    _cleanup_close_ int entry = openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (entry < 0)
+        return -errno;
+    return move_mount(tree, "", entry, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int make_one(const struct job_base *base, const struct place *place, int root, const char *name) {
+    char token[TOKEN_SIZE];
+    _cleanup_close_ int tree = clone_stand_in(root);
+    if (tree < 0)
+        return tree;
+    if (getrandom(token, sizeof token, 0) != sizeof token)
+        return -EIO;
+    int r = make_entry(place, name, token);
+    if (r < 0)
+        return r;
+    r = cover(place, name, tree);
+    if (r == 0 && place->upper >= 0) {
+        r = put_aside(place, name, token);
+        _cleanup_close_ int covered = r < 0 ? openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+        if (covered >= 0)
+            (void)unmount_fd(base, covered);
+    }
+    if (r < 0)
+        (void)remove_through_clone(place->folder, name, 0);
+    return r;
+}
+
+static void restore_time(const struct place *place, const struct timespec *changed) {
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, *changed};
+    _cleanup_close_ int folder = place->upper < 0 ? openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                                  : open_beneath(place->upper, place->path, O_RDONLY | O_DIRECTORY);
+    if (folder >= 0)
+        (void)futimens(folder, times);
+}
+
+/* Where a program finds it by PATH. */
+static bool has_somewhere(int root, const char *name) {
+    static const char *const folders[] = {"usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"};
+    struct stat status;
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        _cleanup_close_ int folder = enter_open_path(root, folders[i], O_DIRECTORY);
+        if (folder >= 0 && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            return true;
+    }
+    return false;
+}
+
+int phantom_make(const struct job_base *base, int root) {
+    _cleanup_(place_close) struct place place = PLACE_NONE;
+    struct stat before;
+    int r = find_place(base, root, &place), made = 0;
+    if (r == 0 && fstat(place.folder, &before) < 0)
+        r = -errno;
+    for (size_t i = 0; i < ARRAY_SIZE(names) && r >= 0; i++) {
+        if (has_somewhere(root, names[i]))
+            continue;
+        r = make_one(base, &place, root, names[i]);
+        made += r >= 0;
+    }
+    if (made)
+        restore_time(&place, &before.st_mtim);
+    return made ? made : r;
+}
+
+static bool is_ours(const struct job_base *base, int file) {
+    uint32_t major, minor, our_major, our_minor;
+    return file >= 0 && fd_is_mount_root(file) == 1 && fd_device(file, &major, &minor) == 0 &&
+           fd_device(base->run_dir, &our_major, &our_minor) == 0 && major == our_major && minor == our_minor;
+}
+
+/* Brings the entry back from beside the upper layer: overlayfs removes what it finds there only. */
+static void bring_back(const struct place *place, const char *name) {
+    char aside[64];
+    _cleanup_close_ int folder = open_beneath(place->upper, place->path, O_PATH | O_DIRECTORY);
+    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    if (folder >= 0)
+        (void)renameat(place->beside, aside, folder, name);
+}
+
+static void remove_one(const struct job_base *base, const struct place *place, const char *name) {
+    _cleanup_close_ int file = openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat before;
+    if (!is_ours(base, file) || fstat(place->folder, &before) < 0 || unmount_fd(base, file) < 0)
+        return;
+    close_fd(&file);
+    if (place->upper >= 0)
+        bring_back(place, name);
+    (void)remove_through_clone(place->folder, name, 0);
+    restore_time(place, &before.st_mtim);
+}
+
+void phantom_remove(const struct job_base *base, int root) {
+    _cleanup_(place_close) struct place place = PLACE_NONE;
+    if (find_place(base, root, &place) < 0)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        remove_one(base, &place, names[i]);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stand-in under the names of helpers that an image lacks. In a worker, inside the silo.
+ *
+ * It is there while a FUSE program needs it: a mount needs an entry of a folder to be mounted on, so one is made, and
+ * the stand-in mounted over it. On overlayfs, which engines stack for containers, the entry is then taken away from the
+ * upper layer behind overlayfs's back, to a place beside it: the mount keeps overlayfs's own entry alive, and whoever
+ * looks at the layer (docker diff, commit, build) finds nothing, however the container ends. It is put back for being
+ * removed in good order. On other file systems the entry is a file of ours for as long as the mount is there.
+ */
+#ifndef LINFSP_WORKER_PHANTOM_H
+#define LINFSP_WORKER_PHANTOM_H
+
+#include "worker/jobs.h"
+
+/* Makes it, under each of the names that the image has nothing under. Returns how many it made, or a negative errno. */
+int phantom_make(const struct job_base *base, int root);
+void phantom_remove(const struct job_base *base, int root);
+
+#endif

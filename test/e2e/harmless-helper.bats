@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The helper of an image is the image's own: whoever looks at it, changes, replaces or removes it finds it as without LinFsp; only
+# who executes it gets the stand-in. And nothing of LinFsp's comes into a layer.
+load ../helpers/common
+
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages fuse3 bindfs || return
+    file_setup || return
+    [ -z "$DOCKER_HOST" ] || { "$LINFSP_ROOT/test/helpers/fuse-image" fuse fuse-bare >/dev/null 2>&1; }
+}
+
+teardown_file() {
+    [ -z "$DOCKER_HOST" ] || docker image rm -f linfsp-test/built >/dev/null 2>&1 || true
+    file_teardown
+}
+
+setup() {
+    [ -n "$DOCKER_HOST" ] || missing "Docker"
+}
+
+teardown() {
+    remove_containers
+}
+
+box() { # NAME IMAGE [OPTION...]
+    container "$@"
+    wait_until 5 inside "$1" test -S /dev/linfsp/disk
+}
+
+runs_the_stand_in() { # NAME [PATH]
+    [[ $(inside "$1" "${2:-fusermount3}" --version) == *LinFsp* ]]
+}
+
+@test "helper: it is set-user-id root to whoever looks, and the image's own file" {
+    box one fuse
+    equal "mode and owner" "$(inside one stat -Lc '%a %u' /usr/bin/fusermount3)" "4755 0"
+    inside one cat /usr/bin/fusermount3 | cmp - /usr/bin/fusermount3
+    runs_the_stand_in one
+    inside_as 1000 one fusermount3 --version | grep -q LinFsp
+    not inside one grep -q fusermount /proc/self/mounts
+}
+
+@test "helper: every way of changing it has the result that it has without LinFsp" {
+    box one fuse
+    for change in 'chmod 4755 F' 'chmod 755 F && chmod u+s F' 'chown 0:0 F' 'cp F /tmp/f && mv /tmp/f F' 'cp F F.dpkg-new && mv F.dpkg-new F' \
+        'cp -p F /tmp/f && cat /tmp/f >F' 'mv F F.old && mv F.old F' 'cp F /tmp/f && rm F && cp -p /tmp/f F' 'ln F F.link && rm F && mv F.link F' \
+        'cp F /tmp/f && install -m 4755 /tmp/f F' 'touch -d @1 F' 'cp F /tmp/f && ln -sf /tmp/f F'; do
+        inside one sh -ec "${change//F//usr/bin/fusermount3}" || fail "failed: $change" || return
+        wait_until 3 runs_the_stand_in one || fail "not caught after: $change" || return
+    done
+    inside one rm /usr/bin/fusermount3
+    inside one sh -c '! ls /usr/bin/fusermount3'
+}
+
+@test "helper: found in every folder of the PATH, and by its full path" {
+    mkdir -p "$BATS_TEST_TMPDIR"/{tool,local}
+    cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
+    box one fuse -e PATH=/opt/tool/bin:/usr/local/bin:/usr/bin:/bin -v "$BATS_TEST_TMPDIR/tool:/opt/tool/bin" -v "$BATS_TEST_TMPDIR/local:/usr/local/bin"
+    wait_until 3 runs_the_stand_in one
+    inside one cp -p /opt/tool/bin/fusermount3 /usr/local/bin/fusermount
+    for path in /opt/tool/bin/fusermount3 /usr/local/bin/fusermount /bin/fusermount3; do
+        wait_until 3 runs_the_stand_in one "$path" || fail "$path" || return
+    done
+    "$BATS_TEST_TMPDIR/tool/fusermount3" --version | { ! grep LinFsp; } # the same file, on the host
+}
+
+@test "helper: a script, or a program that is none, is left alone" {
+    mkdir -p "$BATS_TEST_TMPDIR/local"
+    printf '#!/bin/sh\necho mine\n' >"$BATS_TEST_TMPDIR/local/fusermount3"
+    chmod 755 "$BATS_TEST_TMPDIR/local/fusermount3"
+    cp /usr/bin/true "$BATS_TEST_TMPDIR/local/fusermount"
+    box one fuse -v "$BATS_TEST_TMPDIR/local:/usr/local/bin"
+    equal "the script" "$(inside one /usr/local/bin/fusermount3)" mine
+    has "$(inside one /usr/local/bin/fusermount --version)" coreutils
+}
+
+@test "helper: a program that is traced, or has no new privileges, and many at once" {
+    box one fuse
+    inside_as 1000 one setpriv --no-new-privs fusermount3 --version | grep -q LinFsp
+    inside one sh -c 'i=0; while [ $i -lt 40 ]; do fusermount3 --version & i=$((i + 1)); done | grep -c LinFsp; wait' | grep -qx 40
+}
+
+@test "helper: when the catcher has gone the image's own helper runs, and nothing waits" {
+    box one fuse
+    runs_the_stand_in one
+    kill -KILL "$(pgrep -P "$(service_pid)" linfspd-catcher)"
+    wait_until 3 not runs_the_stand_in one
+    inside one fusermount3 --version | grep -q "fusermount3 version"
+    service_stop
+    service_start
+}
+
+@test "device: chmod, chown and rm of /dev/fuse touch nothing but it" {
+    box one debian
+    before=$(inside one stat -c '%a %u %i' /dev/null)
+    inside one sh -ec '[ -c /dev/fuse ]; exec 3<>/dev/fuse; chmod 600 /dev/fuse; chown 1000 /dev/fuse; rm /dev/fuse; mknod /dev/fuse c 10 229'
+    equal "/dev/null" "$(inside one stat -c '%a %u %i' /dev/null)" "$before"
+}
+
+@test "device: given by --device without CAP_SYS_ADMIN, it is served; with it, it is left alone" {
+    box one fuse --device /dev/fuse
+    inside one sh -ec 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file; fusermount3 -u /tmp/m' | grep -qx hello
+    box two fuse --device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined
+    inside two sh -ec 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file' | grep -qx hello
+    equal "volumes of the second" "$("$linfsp" volumes --json | jq "[.[] | select(.mount_point == \"/tmp/m\")] | length")" 0
+    not runs_the_stand_in two
+}
+
+@test "layers: an image without a helper: programs mount, and docker diff finds nothing" {
+    box one fuse-bare
+    baseline=$(docker diff "$(full_name one)" | grep -v unc || true)
+    inside one sh -ec 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file; rm -f /tmp/m/x; fusermount -u /tmp/m; rmdir /tmp/m' | grep -qx hello
+    inside one sh -ec 'cd /tmp; mkdir m; HOME=/tmp rclone mount --daemon --config /dev/null :local:/srv/source m; cat m/file' | grep -qx hello
+    has_not "$(docker diff "$(full_name one)")" fusermount linfsp /usr
+    docker export "$(full_name one)" | tar -t | { ! grep -E 'linfsp|fusermount'; }
+}
+
+@test "layers: a RUN that writes nothing leaves nothing, one that writes to our places leaves what it wrote" {
+    mkdir "$BATS_TEST_TMPDIR/context"
+    printf '#!/bin/sh\necho mine\n' >"$BATS_TEST_TMPDIR/context/f"
+    chmod 755 "$BATS_TEST_TMPDIR/context/f"
+    cat >"$BATS_TEST_TMPDIR/context/Dockerfile" <<'END'
+FROM linfsp-test/fuse-bare
+RUN sleep 1
+COPY f /usr/bin/fusermount3
+RUN mkdir -p /tmp/m && bindfs --version && ls /usr/bin
+END
+    DOCKER_BUILDKIT=0 docker build -q --network none -t linfsp-test/built "$BATS_TEST_TMPDIR/context"
+    equal "the copied file" "$(container_once built -- fusermount3)" mine
+    container=$(docker create linfsp-test/built x)
+    docker export "$container" | tar -t >"$BATS_TEST_TMPDIR/list"
+    docker rm "$container" >/dev/null
+    not grep linfsp "$BATS_TEST_TMPDIR/list"
+}
