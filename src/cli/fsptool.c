@@ -243,7 +243,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
 
 const struct verb verb_fsptool = {
     .name = "fsptool",
-    .summary = "WinFsp's fsptool: lsvol, lsdrv, id, perm, ver",
+    .summary = "lsvol, lsdrv, id, perm and ver, as WinFsp's fsptool has them",
     .help = "usage: linfsp fsptool lsvol|lsdrv|ver\n"
             "       linfsp fsptool id [UID|SID|USER]\n"
             "       linfsp fsptool perm PATH|UID:GID:MODE\n\n"

@@ -394,6 +394,13 @@ static void take_folder(struct silo *silo, const struct job_result *result, int 
 
 static int start_injection(struct silo *silo, bool early, const char *rootfs);
 
+/* Somebody wants nothing of ours in this container. */
+static void leave_alone(struct silo *silo, const char *why) {
+    silo->state = SILO_OFF;
+    snprintf(silo->failure, sizeof silo->failure, "%s", why);
+    tell(silo, EVENT_SILO_FAILED, silo->failure);
+}
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
@@ -418,6 +425,10 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         device_remove(silo);
         folders_end(silo);
         silo->state = SILO_NESTED;
+    } else if (result->error == 0 && result->inject.off) {
+        device_remove(silo);
+        folders_end(silo);
+        leave_alone(silo, "off: LINFSP=off is in its environment");
     } else if (result->error < 0) {
         folders_end(silo);
         fail_silo(silo, "%s", result->message);
@@ -472,9 +483,9 @@ static void on_known(struct silo *silo) {
         return;
     silo->awaits_rule = false;
     if (rule && rule->enabled == 0) {
-        silo->state = SILO_OFF;
-        snprintf(silo->failure, sizeof silo->failure, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
-        tell(silo, EVENT_SILO_FAILED, silo->failure);
+        char why[sizeof silo->failure];
+        snprintf(why, sizeof why, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
+        leave_alone(silo, why);
         return;
     }
     int r = furnish(silo, false, "");
@@ -655,6 +666,8 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
         silo_free(silo);
         return r;
     }
+    catcher_serve(silo, !process_may_mount(silo->target.init_pid));
+    programs_look(silo);
     device_rebind(silo); /* newer programs do not replace those there: old ones may be running */
     silo_describe(silo);
     journal_put_silo(silo);

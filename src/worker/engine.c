@@ -44,8 +44,7 @@ char *engine_read_file(const char *path) {
     return steal_pointer(text);
 }
 
-/* A process that root of the host started on the host: all its ids are 0, and it is in the host's mount namespace. */
-static bool is_hosts_own(const struct job_base *base, pid_t pid) {
+bool engine_is_hosts_own(const struct job_base *base, pid_t pid) {
     char status[4096];
     struct stat host;
     uint64_t found;
@@ -120,7 +119,7 @@ void engine_look_closer(const struct job_base *base, const struct job *job, stru
         snprintf(description->group, sizeof description->group, "user:%u", job->target.owner_uid);
         return;
     }
-    if (process_parent(init, &parent) < 0 || !is_hosts_own(base, parent))
+    if (process_parent(init, &parent) < 0 || !engine_is_hosts_own(base, parent))
         return;
     if (find_bundle(parent, init, description->id, bundle, sizeof bundle)) {
         snprintf(file, sizeof file, "%s/config.json", bundle);

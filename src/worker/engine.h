@@ -9,6 +9,8 @@
 ssize_t engine_read_entry(pid_t pid, const char *entry, char *text, size_t size);
 /* Whether that is the process's name (comm). */
 bool engine_is_named(pid_t pid, const char *name);
+/* Whether root of the host started it on the host: all its ids are 0, and it is in the host's mount namespace. */
+bool engine_is_hosts_own(const struct job_base *base, pid_t pid);
 /* The text of a file of at most 1 MiB: the caller's to free. NULL where it cannot be read. */
 char *engine_read_file(const char *path);
 

@@ -22,6 +22,7 @@
 #include "worker/helpers.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
+#include "worker/off.h"
 
 static int clone_folder(const char *folder) {
     _cleanup_close_ int tree = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -109,6 +110,10 @@ static bool has_own_dev(const struct job_base *base, const struct job *job, int 
 void job_inject(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     if (job->inject.early && !has_own_dev(base, job, fds->in[0])) {
         result->inject.not_yet = true;
+        return;
+    }
+    if (off_is_wanted(base, job)) {
+        result->inject.off = true;
         return;
     }
     int pipe_end = -1;

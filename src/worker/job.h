@@ -222,6 +222,7 @@ struct job_result {
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
+            bool off; /* its environment says that it is to have nothing of ours */
         } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;

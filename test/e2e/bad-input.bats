@@ -152,6 +152,9 @@ no_fuse_mounts() {
 }
 
 @test "bad input: more volumes than a silo may have are refused by name, and the silo goes on" {
+    service_stop
+    echo 'max_volumes_per_silo = 64' >"$BATS_TEST_TMPDIR/few.conf"
+    service_start "--config=$BATS_TEST_TMPDIR/few.conf"
     container many busybox
     docker exec -d "$(full_name many)" sh -c 'for i in $(seq 80); do /dev/linfsp/bin/memfs -n 16 -F NTFS -m /tmp/v$i 2>>/tmp/errors & done; wait'
     wait_until 20 script_in many 'grep -q "64 volumes" /tmp/errors'
@@ -160,6 +163,8 @@ no_fuse_mounts() {
     disk other z
     remove_container many
     remove_container other
+    service_stop
+    service_start
 }
 
 @test "bad input: names with blanks, quotes and backslashes are what they were when the service comes back" {
@@ -168,8 +173,8 @@ no_fuse_mounts() {
         start_memfs one -F NTFS -m "$path"
         wait_until 5 volume_listed "$path" || return
     done
-    start_memfs one -F NTFS -u "//a b/c'd %s "
-    wait_until 5 mounted_as '\a b\c'"'"'d %s '
+    start_memfs one -F NTFS -u "//a b/c'd %s"
+    wait_until 5 mounted_as '\a b\c'"'"'d %s'
     service_kill
     service_start
     for path in "${paths[@]}"; do
@@ -177,8 +182,8 @@ no_fuse_mounts() {
         inside one "$silo_bin/linfsp" umount "$path"
         script_in one "$(printf 'no test -e %q' "$path")" || return
     done
-    wait_until 8 mounted_as '\a b\c'"'"'d %s '
-    "$linfsp" umount '\a b\c'"'"'d %s '
+    wait_until 8 mounted_as '\a b\c'"'"'d %s'
+    "$linfsp" umount '\a b\c'"'"'d %s'
     no_fuse_mounts
 }
 

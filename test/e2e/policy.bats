@@ -248,3 +248,18 @@ END
     refused "ermission denied" -- docker exec "$(full_name reader)" ls /unc/own/s
     grep -q 'event=open result=refused.*open_by' "$LINFSP_STATE/linfspd.log"
 }
+
+@test "policy: LINFSP=off in a container's environment means nothing of ours" {
+    container plain busybox -e LINFSP=off
+    container served busybox
+    disk served z
+    sleep 0.5
+    local pid
+    pid=$(pid_of plain)
+    equal "mounts of ours" "$(our_mounts "$pid")" ""
+    [ ! -e "/proc/$pid/root/dev/linfsp" ] || fail "/dev/linfsp is there"
+    [ ! -e "/proc/$pid/root/dev/fuse" ] || fail "/dev/fuse is there"
+    [ ! -L "/proc/$pid/root/unc" ] || fail "/unc is there"
+    equal "docker diff" "$(docker diff "$(full_name plain)")" ""
+    has "$(bounded "$linfsp" silos)" "off: LINFSP=off"
+}
