@@ -39,7 +39,7 @@ struct rule {
     int host; /* 1: the host itself only; 0: containers only; -1: either */
     /* settings; -1, 0 or NULL: not set */
     int enabled; /* 0: nothing of LinFsp in these containers */
-    int disks, network_volumes, browse;
+    int disks, network_volumes;
     int volumes, connections;
     int request_timeout; /* s */
     unsigned open_by; /* RULE_EVERYONE | ...; 0: not set */

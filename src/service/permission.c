@@ -110,11 +110,6 @@ unsigned permission_request_timeout(const struct silo *silo) {
     return limit_of(rule ? rule->request_timeout : -1, silo->service->config->limits.request_timeout);
 }
 
-bool permission_browse(const struct silo *silo) {
-    const struct rule *rule = permission_rule(silo);
-    return rule && rule->browse == 1;
-}
-
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
 static int outcome(const struct verdict *verdict, char *ret_message, size_t size) {
