@@ -25,7 +25,9 @@ static const char *find_line(const char *text, const char *name) {
 
 bool privileges_status_has_group(const char *text, gid_t group) {
     const char *at = find_line(text, "Groups:");
-    while (at && *at && *at != '\n') {
+    if (!at)
+        return false;
+    while (*at && *at != '\n') {
         char *end;
         unsigned long id = strtoul(at, &end, 10);
         if (end == at)

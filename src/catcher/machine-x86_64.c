@@ -36,19 +36,18 @@ int machine_registers_read(struct machine *machine) {
     return -ENOSYS;
 }
 
-void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
-                              uint64_t envp) {
-    if (machine->word == 8) {
-        struct user_regs_struct changed;
-        memcpy(&changed, registers, sizeof changed);
-        changed.rax = EXECVE_64;
-        changed.orig_rax = (unsigned long long)-1;
-        changed.rdi = path;
-        changed.rsi = argv;
-        changed.rdx = envp;
-        memcpy(registers, &changed, sizeof changed);
-        return;
-    }
+__attribute__((nonnull)) static void change_64(uint8_t *registers, uint64_t path, uint64_t argv, uint64_t envp) {
+    struct user_regs_struct changed;
+    memcpy(&changed, registers, sizeof changed);
+    changed.rax = EXECVE_64;
+    changed.orig_rax = (unsigned long long)-1;
+    changed.rdi = path;
+    changed.rsi = argv;
+    changed.rdx = envp;
+    memcpy(registers, &changed, sizeof changed);
+}
+
+__attribute__((nonnull)) static void change_32(uint8_t *registers, uint64_t path, uint64_t argv, uint64_t envp) {
     struct registers_32 changed;
     memcpy(&changed, registers, sizeof changed);
     changed.eax = EXECVE_32;
@@ -57,6 +56,14 @@ void machine_registers_execve(const struct machine *machine, uint8_t *registers,
     changed.ecx = (uint32_t)argv;
     changed.edx = (uint32_t)envp;
     memcpy(registers, &changed, sizeof changed);
+}
+
+void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
+                              uint64_t envp) {
+    if (machine->word == 8)
+        change_64(registers, path, argv, envp);
+    else
+        change_32(registers, path, argv, envp);
 }
 
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {

@@ -21,6 +21,7 @@
 #include "util/paths.h"
 #include "util/process.h"
 
+#define HIDES_LOST_MAX 5
 #define PACKETS_PER_TURN 16
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
@@ -199,12 +200,16 @@ static void folder_keep(struct folder *folder) {
         folder_end(list_element(service->kept_folders.next, struct folder, kept));
 }
 
+static int submit_hide(struct name *name);
+
 static void on_hidden(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct name *name = name_find(context, key);
     if (!name)
         return;
     if (result->error < 0)
         log_warning("/unc/%s/%s: %s", name->folder->path, name->text, result->message);
+    if (result->unanswered && ++name->hides_lost < HIDES_LOST_MAX && submit_hide(name) >= 0)
+        return; /* how far that worker came is not known: once more */
     struct service *service = context;
     struct folder *folder = name->folder;
     uint64_t id = folder->id, child_id = name->child;
@@ -225,6 +230,11 @@ static void on_hidden(void *context, uint64_t key, const struct job_result *resu
     mup_tidy(folder);
 }
 
+static int submit_hide(struct name *name) {
+    struct job job = make_job(name->folder, FOLDER_HIDE, name->text);
+    return submit(name->folder, &job, -1, lane_of(name->folder, 0, LANE_UNMOUNTS), on_hidden, name->id);
+}
+
 void name_hide(struct name *name) {
     if (name->state == NAME_HIDING)
         return;
@@ -235,8 +245,7 @@ void name_hide(struct name *name) {
     }
     name->state = NAME_HIDING;
     struct folder *folder = name->folder;
-    struct job job = make_job(folder, FOLDER_HIDE, name->text);
-    int r = submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), on_hidden, name->id);
+    int r = submit_hide(name);
     if (r < 0) {
         log_warning("/unc/%s/%s cannot be unmounted: %s", folder->path, name->text, strerror(-r));
         if (name->waits)

@@ -58,6 +58,7 @@ struct name {
     bool listed; /* it stays when it is not open */
     bool there; /* OPENING: it was OPEN before */
     bool hide_wanted; /* OPENING, CLOSING: it is to be hidden after that */
+    unsigned hides_lost; /* workers that died, or were given up, while they hid it */
     bool show_again; /* it is to be shown after it was hidden */
     bool waits; /* OPENING, CLOSING, HIDING: `walk` is to be looked at after that */
     struct walk walk; /* OPENING: whom the worker answers; or see waits */

@@ -21,7 +21,15 @@ static void restore_silo(struct service *service, uint64_t key, FILE *file) {
         journal_drop("silo", key);
 }
 
+/* Numbers go on from the highest that was ever given, also where its volume or folder is gone: something of it may be
+ * on the stage still, which is swept up to there. */
+static void go_on_from(uint64_t *next, uint64_t number) {
+    if (number > *next)
+        *next = number;
+}
+
 static void restore_volume(struct service *service, uint64_t id, FILE *file) {
+    go_on_from(&service->next_volume, id);
     struct volume *volume = volume_new(service);
     if (!volume)
         return; /* its entry stays, for a service that has more memory */
@@ -33,6 +41,7 @@ static void restore_volume(struct service *service, uint64_t id, FILE *file) {
 
 /* What a worker was making when the service before this one died. */
 static void restore_intent(struct service *service, uint64_t id, FILE *file) {
+    go_on_from(&service->next_volume, id);
     struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
     if (volume && (!intent_parse(file, volume) ||
                    volume_restore_to_end(service, volume, id, "the service died while it was being made") < 0))
@@ -42,6 +51,7 @@ static void restore_intent(struct service *service, uint64_t id, FILE *file) {
 
 static void restore_folder(struct service *service, uint64_t key, FILE *file) {
     struct folder_record record;
+    go_on_from(&service->next_folder, key);
     if (!journal_parse_folder(file, &record) || folder_restore(service, key, &record) < 0)
         journal_drop("folder", key);
 }

@@ -216,6 +216,8 @@ static void check_stopped(struct service *service) {
 static void on_volume_gone(struct silo *silo) {
     if (silo->dead && !silo_in_use(silo))
         silo_free(silo);
+    else if (silo->service->stopping && silo->host)
+        check_stopped(silo->service); /* its /unc is ended last of all, and on the host itself */
     else if (silo->service->stopping)
         silo_eject(silo);
 }
@@ -249,10 +251,10 @@ static int host_root_prepare(const struct service *service) {
         if (strcmp(target, LINFSP_DEVICE_DIR "/unc") == 0 && unlink(LINFSP_UNC_ROOT) < 0)
             return -errno;
     }
-    if (mkdir(LINFSP_UNC_ROOT, 0755) == 0) {
+    if (access(LINFSP_UNC_ROOT, F_OK) < 0 && errno == ENOENT) /* before it is made: we may be killed in between */
         close_fd(&(int){open(UNC_MADE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)});
+    if (mkdir(LINFSP_UNC_ROOT, 0755) == 0)
         return 0;
-    }
     if (errno != EEXIST)
         return -errno;
     if (!is_mounted(LINFSP_UNC_ROOT, "linfsp-unc") && has_entries(LINFSP_UNC_ROOT)) {

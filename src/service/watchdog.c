@@ -152,12 +152,10 @@ static void follow_dying(struct watchdog *watchdog) {
         struct dying *dying = &watchdog->dying[i];
         if (!dying->pid)
             continue;
-        if (is_gone(dying))
+        if (is_gone(dying) || ++dying->seconds > ALARM_AFTER + ALARM_TICKS)
             dying->pid = 0;
-        else if (++dying->seconds == ALARM_AFTER)
+        else if (dying->seconds == ALARM_AFTER)
             watchdog->alarm = ALARM_TICKS;
-        else if (dying->seconds > ALARM_AFTER + ALARM_TICKS)
-            dying->pid = 0;
     }
 }
 

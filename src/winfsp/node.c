@@ -139,7 +139,8 @@ static void free_unused(struct fsp_volume *volume, struct fsp_node *node) {
         if (!node->detached)
             take_out(&volume->table, node);
         destroy(node);
-        parent->references--;
+        if (parent)
+            parent->references--;
         node = parent;
     }
 }

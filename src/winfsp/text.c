@@ -75,7 +75,7 @@ WCHAR fsp_upper(WCHAR unit) {
     if (unit < 0x80)
         return (WCHAR)(unit >= 'a' && unit <= 'z' ? unit - 'a' + 'A' : unit);
     pthread_once(&once, fill_upper_table);
-    return upper_table[unit];
+    return upper_table[unit & 0xffff];
 }
 
 size_t fsp_wide_length(const WCHAR *text) {

@@ -135,7 +135,7 @@ static void set_operations(FSP_FILE_SYSTEM *fs) {
         [FspFsctlTransactSetSecurityKind] = FspFileSystemOpSetSecurity,
         [FspFsctlTransactQueryStreamInformationKind] = FspFileSystemOpQueryStreamInformation,
     };
-    memcpy(fs->Operations, operations, sizeof fs->Operations);
+    memcpy(fs->Operations, operations, sizeof operations);
     fs->EnterOperation = FspFileSystemOpEnter;
     fs->LeaveOperation = FspFileSystemOpLeave;
 }

@@ -153,6 +153,8 @@ int prefix_to_unc(const char *canonical, char *ret_unc, size_t size) {
 }
 
 int prefix_to_path(const char *canonical, const char *unc_root, char *ret_path, size_t size) {
+    if (strncmp(canonical, "./", 2) == 0) /* where a group finds its own is no part of the path */
+        canonical += 2;
     if (strlen(unc_root) + 1 + strlen(canonical) >= size)
         return -ENAMETOOLONG;
     snprintf(ret_path, size, "%s/%s", unc_root, canonical);

@@ -30,7 +30,8 @@ bool prefix_overlaps(const char *folded_a, const char *folded_b);
  * ("server/share/a/b"). Same refusals as prefix_parse. */
 int prefix_parse_path(const char *text, const char *unc_root, char *ret_canonical, size_t size, const char **ret_why);
 
-/* "server/share/a" to "\\server\share\a", and to "/unc/server/share/a". -ENAMETOOLONG. */
+/* "server/share/a" to "\\server\share\a", and to "/unc/server/share/a". A local one, "./data/a", is at "/unc/data/a".
+ * -ENAMETOOLONG. */
 int prefix_to_unc(const char *canonical, char *ret_unc, size_t size);
 int prefix_to_path(const char *canonical, const char *unc_root, char *ret_path, size_t size);
 

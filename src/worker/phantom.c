@@ -140,7 +140,14 @@ static int cover(const struct place *place, const char *name, int tree) {
     return move_mount(tree, "", entry, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+/* A root that is no overlayfs outlives its container: what is put there is a link to where nothing is then. */
+static int make_link(const struct place *place, const char *name) {
+    return make_link_through_clone(place->folder, name, STAND_IN);
+}
+
 static int make_one(const struct job_base *base, const struct place *place, int root, const char *name) {
+    if (place->upper < 0)
+        return make_link(place, name);
     char token[TOKEN_SIZE];
     _cleanup_close_ int tree = clone_stand_in(root);
     if (tree < 0)
@@ -217,6 +224,12 @@ static void bring_back(const struct place *place, const char *name) {
 static void remove_one(const struct job_base *base, const struct place *place, const char *name) {
     _cleanup_close_ int file = openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat before;
+    char link[sizeof STAND_IN + 1];
+    ssize_t length = place->upper < 0 ? readlinkat(place->folder, name, link, sizeof link) : -1;
+    if (length == sizeof STAND_IN - 1 && memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0) {
+        (void)remove_through_clone(place->folder, name, 0);
+        return;
+    }
     if (!is_ours(base, file) || fstat(place->folder, &before) < 0 || unmount_fd(base, file) < 0)
         return;
     close_fd(&file);

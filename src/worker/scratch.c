@@ -54,14 +54,14 @@ int scratch_enter(int scratch, const int *trees, size_t n_trees) {
         return scratch;
     if (setns(scratch, CLONE_NEWNS) < 0)
         return -errno;
-    for (size_t i = 0; i < n_trees; i++)
+    for (size_t i = 0; i < n_trees && i < SCRATCH_TREES_MAX; i++)
         if (move_mount(trees[i], "", AT_FDCWD, places[i], MOVE_MOUNT_F_EMPTY_PATH) < 0)
             return -errno;
     return 0;
 }
 
 int scratch_clone(int *trees, size_t n_trees) {
-    for (size_t i = 0; i < n_trees; i++) {
+    for (size_t i = 0; i < n_trees && i < SCRATCH_TREES_MAX; i++) {
         int copy = open_tree(AT_FDCWD, places[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
         if (copy < 0)
             return -errno;

@@ -479,7 +479,6 @@ static void early_means_not_yet(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
     struct worker worker = worker_new();
-    _cleanup_close_ int dev = open_in(&container, "dev");
     struct job job = job_for(JOB_INJECT, &container);
     snprintf(job.inject.folder, sizeof job.inject.folder, FOLDER);
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "/usr"); /* has no /dev at all */

@@ -33,7 +33,9 @@ static void check_path(const char *text) {
     PROPERTY(prefix_to_unc(canonical, form, sizeof form) == 0);
     PROPERTY(prefix_parse_path(form, ROOT, again, sizeof again, NULL) == 0 && strcmp(canonical, again) == 0);
     PROPERTY(prefix_to_path(canonical, ROOT, form, sizeof form) == 0);
-    PROPERTY(prefix_parse_path(form, ROOT, again, sizeof again, NULL) == 0 && strcmp(canonical, again) == 0);
+    const char *shown = strncmp(canonical, "./", 2) == 0 ? canonical + 2 : canonical;
+    result = prefix_parse_path(form, ROOT, again, sizeof again, NULL);
+    PROPERTY(result == 0 ? strcmp(shown, again) == 0 : shown != canonical && !strchr(shown, '/'));
 }
 
 static void check_prefix(const char *text) {

@@ -12,6 +12,7 @@ unit_capabilities() {
 # Becomes linfspd: `run_service [OPTION...]`. LINFSP_TEST_SERVICE_OPTIONS: more of them, for every service of a run.
 run_service() {
     renice -n -15 -p "$BASHPID" >/dev/null # as the unit has it
+    # shellcheck disable=SC2086
     exec setpriv --no-new-privs "--bounding-set=-all,$(unit_capabilities)" "$linfspd" ${LINFSP_TEST_SERVICE_OPTIONS:-} "$@" </dev/null >>"$LINFSP_STATE/linfspd.log" 2>&1 3>&- 9>&-
 }
 
