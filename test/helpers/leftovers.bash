@@ -13,6 +13,7 @@ fuse_connections() {
 # Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`
 is_ours() {
     local pid=$1 stat
+    [[ ${LINFSP_TEST_SERVICE_OPTIONS:-} == *--only-descendants* ]] || return 0 # then the whole machine is
     while [ "${pid:-0}" -ge 1 ]; do
         [ "$(readlink "/proc/$pid/ns/mnt" 2>/dev/null)" != "$our_mount_namespace" ] || return 0
         stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
