@@ -21,7 +21,7 @@
 #include "util/paths.h"
 #include "util/process.h"
 
-#define HIDES_LOST_MAX 5
+#define HIDES_LOST_MAX 16
 #define PACKETS_PER_TURN 16
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */

@@ -46,6 +46,7 @@
 
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
+#define DEATHS_MAX 16 /* of workers, over one unmount, after which it is not tried again at once */
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
 #define UNMOUNT_LANE (UINT64_C(1) << 63)
 
@@ -407,13 +408,14 @@ static int on_unmount_timer(sd_event_source *source, uint64_t usec, void *userda
     return 0;
 }
 
-/* Its unmount did not come to an end. It keeps its place, its prefix included, until that succeeds: at once where a
- * worker died, then later and later. Whoever waits is told. */
+/* Its unmount did not come to an end. It keeps its place, its prefix included, until that succeeds: soon where a worker
+ * died, as all that are idle may, then later and later. Whoever waits is told. */
 static void unmount_again(struct volume *volume, const struct job_result *result) {
     unsigned turn = volume->unmounts_lost < UNMOUNTS_LOST_MAX ? volume->unmounts_lost : UNMOUNTS_LOST_MAX;
-    uint64_t usec = result->error == -EIO && turn < 3 ? 0 : 1000000ull << (2 * turn); /* 4 s to 17 min */
+    bool soon = result->error == -EIO && volume->unmounts_lost < DEATHS_MAX;
+    uint64_t usec = soon ? 20000ull * volume->unmounts_lost : 1000000ull << (2 * turn); /* else 4 s to 17 min */
     volume_abort(volume);
-    if (usec)
+    if (!soon)
         answer_waiter(volume, result);
     volume->state = VOLUME_ENDING;
     if (sd_event_add_time_relative(volume->service->event, &volume->unmount_timer, CLOCK_MONOTONIC, usec, 100000,
