@@ -143,12 +143,12 @@ mounts_below() { # NAME FOLDER...
     wait_until 5 script_in evil 'test -S /dev/linfsp/disk'
     docker cp "$client" "$(full_name evil):/tmp/client"
     for place in /roots /etc /root /usr/bin; do
-        out=$(inside_as 1000 evil /tmp/client --at "$place" fusermount3 "$place" || true)
+        out=$(inside_as 1000 evil /tmp/client --at "$place" /dev/linfsp/bin/fusermount3 "$place" || true)
         has "$out" "mount none" "exit 1" || return
     done
-    has "$(inside_as 1000 evil /tmp/client --at /own fusermount3 /own)" "user_id=1000,group_id=" "fd fuse init" "exit 0"
-    docker exec -d "$(full_name evil)" /tmp/client --serve --at /roots fusermount3 -o auto_unmount /roots </dev/null
-    refused "" -- docker exec -u 1000 "$(full_name evil)" fusermount3 -uz /roots
+    has "$(inside_as 1000 evil /tmp/client --at /own /dev/linfsp/bin/fusermount3 /own)" "user_id=1000,group_id=" "fd fuse init" "exit 0"
+    docker exec -d "$(full_name evil)" /tmp/client --serve --at /roots /dev/linfsp/bin/fusermount3 -o auto_unmount /roots </dev/null
+    refused "" -- docker exec -u 1000 "$(full_name evil)" /dev/linfsp/bin/fusermount3 -uz /roots
     refused "" -- docker exec -u 1000 "$(full_name evil)" /dev/linfsp/bin/linfsp stop
 }
 
@@ -163,7 +163,7 @@ mounts_below() { # NAME FOLDER...
     sleep 0.2
     # shellcheck disable=SC2016
     out=$(BOUND=30 inside_as 1000 evil sh -c 'end=$(($(date +%s) + 8)); while [ $(date +%s) -lt $end ]; do
-        /tmp/client --at /secret fusermount3 /home/user/a; done')
+        /tmp/client --at /secret /dev/linfsp/bin/fusermount3 /home/user/a; done')
     equal "mounts on root's folder" "$(grep -c 'mount fuse' <<<"$out" || true)" 0
     # some were refused, some done: it was a race
     [ "$(grep -c 'exit 0' <<<"$out")" -gt 5 ] || fail "done: $(grep -c 'exit 0' <<<"$out")"
@@ -186,7 +186,7 @@ mounts_below() { # NAME FOLDER...
     docker exec -d -u 1000 "$(full_name evil)" /probe swap /home/user/a /home/user/b 5
     # shellcheck disable=SC2016
     BOUND=20 inside_as 1000 evil sh -c 'end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do
-        fusermount3 -uz /home/user/a; umount /home/user/a; done' >/dev/null 2>&1 || true
+        /dev/linfsp/bin/fusermount3 -uz /home/user/a; umount /home/user/a; done' >/dev/null 2>&1 || true
     mounted evil /roots/fs
     script_in evil 'echo x >/roots/fs/file'
 }

@@ -61,7 +61,7 @@ stopped_worker() {
     kill -CONT "$stopped"
     cat "$BATS_TEST_TMPDIR/mounts"
     grep -q " - tmpfs linfsp-run " "$BATS_TEST_TMPDIR/mounts"
-    equal "mounts that are not LinFsp's" "$(grep -cvE ' - tmpfs linfsp-(scratch|run|unc) ' "$BATS_TEST_TMPDIR/mounts")" 0
+    equal "mounts that are not LinFsp's" "$(grep -cvE ' - (tmpfs|autofs) linfsp-(scratch|run|unc) ' "$BATS_TEST_TMPDIR/mounts")" 0
     # and the container is served all the same
     wait "$starter"
     wait_until 5 script_in newcomer 'test -S /dev/linfsp/disk'
