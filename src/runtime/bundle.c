@@ -162,6 +162,23 @@ static void take_names_out(json_object *rules) {
     }
 }
 
+static bool is_our_socket(json_object *path) {
+    return json_object_is_type(path, json_type_string) &&
+           strncmp(json_object_get_string(path), BUNDLE_SOCKETS, strlen(BUNDLE_SOCKETS)) == 0;
+}
+
+/* Without a notifier a bundle must not name one that has ended: the runtime would not start the container. */
+static int drop_notifier(json_object *config, const char *unused) {
+    json_object *filter = find(find(config, "linux"), "seccomp");
+    if (!is_our_socket(find(filter, "listenerPath")))
+        return 0;
+    json_object *rules = find(filter, "syscalls");
+    if (json_object_is_type(rules, json_type_array))
+        take_names_out(rules);
+    json_object_object_del(filter, "listenerPath");
+    return 1;
+}
+
 static int add_notifier(json_object *config, const char *socket) {
     json_object *linux_part = find(config, "linux");
     if (!json_object_is_type(linux_part, json_type_object) || may_mount(config))
@@ -169,7 +186,12 @@ static int add_notifier(json_object *config, const char *socket) {
     json_object *filter = member_of(linux_part, "seccomp", json_type_object);
     if (!filter)
         return -EBADMSG;
-    if (find(filter, "listenerPath"))
+    json_object *listener = find(filter, "listenerPath");
+    if (is_our_socket(listener)) { /* of an earlier run of this bundle, whose notifier has ended */
+        json_object_object_add(filter, "listenerPath", json_object_new_string(socket));
+        return 1;
+    }
+    if (listener)
         return 0;
     if (!find(filter, "defaultAction"))
         json_object_object_add(filter, "defaultAction", json_object_new_string("SCMP_ACT_ALLOW"));
@@ -211,4 +233,8 @@ int bundle_add_hook(const char *path, const char *program) {
 
 int bundle_add_notifier(const char *path, const char *socket) {
     return change(path, add_notifier, socket);
+}
+
+int bundle_drop_notifier(const char *path) {
+    return change(path, drop_notifier, NULL);
 }

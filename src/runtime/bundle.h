@@ -21,5 +21,10 @@ int bundle_add_hook(const char *path, const char *program);
  * Returns 1 (added), 0 (not for this container), or a negative errno, as above.
  */
 int bundle_add_notifier(const char *path, const char *socket);
+/* Takes that out again, where an earlier run of the bundle has left it. */
+int bundle_drop_notifier(const char *path);
+
+/* What the path of each notifier's socket begins with. */
+#define BUNDLE_SOCKETS "/run/linfsp-notify-"
 
 #endif

@@ -89,11 +89,14 @@ static bool find_helper(const char *linfsp, char *ret_path, size_t size) {
 static void add_notifier(const char *config, const char *linfsp) {
     char helper[PATH_MAX], socket[128];
     const char *wanted = getenv("LINFSP_NOTIFY");
-    if (wanted && strcmp(wanted, "off") == 0)
+    if (wanted && strcmp(wanted, "off") == 0) {
+        (void)bundle_drop_notifier(config);
         return;
+    }
     int r = find_helper(linfsp, helper, sizeof helper) ? notify_start(helper, socket, sizeof socket) : -ENOENT;
     if (r < 0) {
         complain("programs that call mount(2) by themselves are not helped", strerror(-r));
+        (void)bundle_drop_notifier(config);
         return;
     }
     r = bundle_add_notifier(config, socket);

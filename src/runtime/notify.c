@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/bundle.h"
 #include "util/cleanup.h"
 
 #define LISTENERS_MAX 64
@@ -216,7 +217,7 @@ static int open_socket(struct notifier *notifier) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
-    snprintf(notifier->path, sizeof notifier->path, "/run/linfsp-notify-%d-%lx", (int)getpid(),
+    snprintf(notifier->path, sizeof notifier->path, BUNDLE_SOCKETS "%d-%lx", (int)getpid(),
              (unsigned long)(time.tv_sec ^ time.tv_nsec));
     snprintf(address.sun_path, sizeof address.sun_path, "%.100s", notifier->path);
     mode_t mask = umask(077);

@@ -158,8 +158,20 @@ static void the_notifier_is_added(void **state) {
         assert_int_equal(bundle_add_notifier(path, "/run/s"), 1);
         assert_holds(cases[i].after);
         assert_int_equal(bundle_add_notifier(path, "/run/t"), 0); /* somebody listens already */
+        assert_int_equal(bundle_drop_notifier(path), 0);
         assert_holds(cases[i].after);
     }
+}
+
+static void a_bundle_that_is_run_again_gets_a_new_notifier(void **state) {
+    put("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\"}}}");
+    assert_int_equal(bundle_add_notifier(path, BUNDLE_SOCKETS "1"), 1);
+    assert_int_equal(bundle_add_notifier(path, BUNDLE_SOCKETS "2"), 1);
+    assert_holds("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" RULE
+                 "],\"listenerPath\":\"" BUNDLE_SOCKETS "2\"}}}");
+    assert_int_equal(bundle_drop_notifier(path), 1);
+    assert_holds("{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[]}}}");
+    assert_int_equal(bundle_drop_notifier(path), 0);
 }
 
 static void the_notifier_is_not_for_every_container(void **state) {
@@ -183,6 +195,7 @@ int main(void) {
         cmocka_unit_test(the_hook_is_added),
         cmocka_unit_test(the_notifier_is_added),
         cmocka_unit_test(the_notifier_is_not_for_every_container),
+        cmocka_unit_test(a_bundle_that_is_run_again_gets_a_new_notifier),
         cmocka_unit_test(once_is_enough),
         cmocka_unit_test(everything_else_stays),
         cmocka_unit_test(the_file_keeps_owner_and_mode),
