@@ -99,10 +99,10 @@ all_alike() {
     chmod 4755 "$here/memfs/program"
     cd "$here/ptfs"
     refused "Operation not permitted" -- setpriv --reuid=1234 --regid=1234 --clear-groups \
-        python3 -c 'import os; os.chown("program", -1, -1)'
+        /usr/bin/python3 -c 'import os; os.chown("program", -1, -1)'
     # memfs is not told who has a file open: it does nothing either, but does not say so
     cd "$here/memfs"
-    setpriv --reuid=1234 --regid=1234 --clear-groups python3 -c 'import os; os.chown("program", -1, -1)' || true
+    setpriv --reuid=1234 --regid=1234 --clear-groups /usr/bin/python3 -c 'import os; os.chown("program", -1, -1)' || true
     cd /
     for folder in ptfs memfs; do
         equal "mode in $folder" "$(stat -c %a "$here/$folder/program")" 4755
