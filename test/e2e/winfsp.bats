@@ -246,7 +246,7 @@ os.setxattr(path, "system.ntfs_crtime", struct.pack("<Q", 116444736000000000 + 1
 assert struct.unpack("<Q", os.getxattr(path, "system.ntfs_crtime"))[0] == 116444736000000000 + 10**16
 PYTHON
     chown 1000 "$volume/f"
-    refused "Operation not permitted" -- setpriv --reuid 1001 --clear-groups python3 -c \
+    refused "Operation not permitted" -- setpriv --reuid 1001 --clear-groups /usr/bin/python3 -c \
         'import os, sys; os.setxattr(sys.argv[1], "system.ntfs_attrib", b"\2\0\0\0")' "$volume/f"
 }
 

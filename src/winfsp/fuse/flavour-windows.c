@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 
 #include "util/cleanup.h"
@@ -36,6 +37,8 @@ static_assert(offsetof(struct fuse_stat, st_birthtim) == 112, "struct fuse_stat"
 int fsp_flavour_result(int result) {
     if (result >= -SAME_ERRORS)
         return result;
+    if (result == INT_MIN) /* it has no opposite */
+        return -EIO;
     for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
         if (errors[i].windows == -result)
             return -errors[i].linux_value;
