@@ -85,7 +85,7 @@ attack() { # VERB [NUMBER]: on both sockets
     wait_until 10 script_in evil 'grep held /tmp/crowd'
     sleep 0.3
     others_are_served
-    [ "$(ls "/proc/$(service_pid)/fd" | wc -l)" -lt 600 ]
+    [ "$(ls "/proc/$(service_pid)/fd" | wc -l)" -lt 1600 ] # max_connections_per_silo is 1200
     end_clients
     wait_until 5 script_in evil "$silo_bin/linfsp volumes"
 }
@@ -229,6 +229,7 @@ attack() { # VERB [NUMBER]: on both sockets
         --setenv PATH /usr/bin:/usr/sbin:/dev/linfsp/bin sh -c '
         until test -x /dev/linfsp/bin/memfs; do sleep 0.05; done
         memfs -b -F NTFS -m Y: -u "//un/share" || exit
+        ls /dev/linfsp/unc/un/share /dev/linfsp/unc/memfs/good >/dev/null || exit # each is mounted when somebody goes there
         for path in /mnt/y /dev/linfsp /dev/linfsp/unc /dev/linfsp/unc/un/share /dev/linfsp/unc/memfs/good; do
             for option in dev suid; do
                 mount -o "remount,bind,$option" "$path" 2>&1 && echo "got $option on $path"
