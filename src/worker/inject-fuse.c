@@ -3,8 +3,8 @@
  * /dev/fuse is a device node of the silo's own that behaves like /dev/null: only its opening matters, the real
  * descriptor comes through fusermount3. chmod, chown and rm of it touch nothing else. A silo whose programs may mount
  * by themselves (CAP_SYS_ADMIN) gets a node of the FUSE device, because mount(2) would take null for an error and not
- * fall back. In a user namespace no nodes can be made: it is a link to null there, or a bind mount of the device. A
- * silo that has a /dev/fuse already keeps it.
+ * fall back. In a user namespace no nodes can be made, and on a nodev /dev none can be opened: it is a link to null
+ * there, or a bind mount of the device. A silo that has a /dev/fuse already keeps it.
  */
 #include "worker/inject-fuse.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "util/cleanup.h"
@@ -41,12 +42,18 @@ static bool is_the_hosts(const struct job_base *base, int dev) {
            major == host_major && minor == host_minor;
 }
 
+/* Whether a node that is made in this /dev can be opened: bubblewrap's is nodev, and has its devices by bind mounts. */
+static bool takes_nodes(const struct job *job, int dev) {
+    struct statvfs status;
+    return !job->target.user_namespace && fstatvfs(dev, &status) == 0 && !(status.f_flag & ST_NODEV);
+}
+
 void inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int dev, bool may_mount) {
     struct stat status;
     if (is_the_hosts(base, dev) || fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);
-    if (!job->target.user_namespace)
+    if (takes_nodes(job, dev))
         (void)make_node_through_clone(dev, "fuse", S_IFCHR | 0666, may_mount ? FUSE_DEVICE : NULL_DEVICE);
     else if (may_mount)
         bind_device(device_tree, dev);
