@@ -86,13 +86,13 @@ static void each_condition_must_hold(void **state) {
         {"host", "no", "yes"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
-        struct rule *rule = add("right", conditions[i].key, conditions[i].right, NULL);
+        struct rule *rule = add("right", conditions[i].key, conditions[i].right, (char *)NULL);
         assert_ptr_equal(rules_find(&rules, &web), rule);
         rule_free(rule);
-        rule = add("wrong", conditions[i].key, conditions[i].wrong, NULL);
+        rule = add("wrong", conditions[i].key, conditions[i].wrong, (char *)NULL);
         assert_null(rules_find(&rules, &web));
         rule_free(rule);
-        rule = add("both", conditions[i].key, conditions[i].right, "name", "other", NULL);
+        rule = add("both", conditions[i].key, conditions[i].right, "name", "other", (char *)NULL);
         assert_null(rules_find(&rules, &web));
         rule_free(rule);
     }
@@ -100,9 +100,9 @@ static void each_condition_must_hold(void **state) {
 
 static void the_first_that_matches_decides(void **state) {
     struct verdict verdict;
-    add("one", "name", "other", "disks", "yes", NULL);
-    add("two", "engine", "docker", "disks", "no", NULL);
-    add("three", "disks", "yes", NULL);
+    add("one", "name", "other", "disks", "yes", (char *)NULL);
+    add("two", "engine", "docker", "disks", "no", (char *)NULL);
+    add("three", "disks", "yes", (char *)NULL);
     assert_false(rules_disk(&rules, &web, &verdict));
     assert_string_equal(verdict.rule->name, "two");
     assert_string_equal(verdict.why, "rule \"two\" (/etc/linfsp.conf:7): it allows no disks");
@@ -112,13 +112,13 @@ static void the_first_that_matches_decides(void **state) {
 static void what_is_not_certain_matches_no_condition_on_it(void **state) {
     static const char *const keys[] = {"engine", "name", "image", "label", "cgroup"};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        struct rule *rule = add("any", keys[i], "*", NULL);
+        struct rule *rule = add("any", keys[i], "*", (char *)NULL);
         assert_ptr_equal(rules_find(&rules, &web), rule);
         assert_null(rules_find(&rules, &rootless));
         assert_null(rules_find(&rules, &host));
         rule_free(rule);
     }
-    add("users", "user", "1000-1999", NULL);
+    add("users", "user", "1000-1999", (char *)NULL);
     assert_non_null(rules_find(&rules, &rootless)); /* the kernel's word */
     assert_null(rules_find(&rules, &host));
     assert_null(rules_find(&rules, &web));
@@ -126,7 +126,7 @@ static void what_is_not_certain_matches_no_condition_on_it(void **state) {
 
 static void prefixes_may_be_claimed_by_pattern(void **state) {
     struct verdict verdict;
-    add("shop", "claim", "!\\shop\\secret*, \\\\Shop\\*, //x/y", NULL);
+    add("shop", "claim", "!\\shop\\secret*, \\\\Shop\\*, //x/y", (char *)NULL);
     assert_true(rules_claim(&rules, &web, true, "shop/a", &verdict));
     assert_true(rules_claim(&rules, &web, true, "SHOP/A/b", &verdict));
     assert_true(rules_claim(&rules, &web, true, "x/y", &verdict));
@@ -140,18 +140,18 @@ static void prefixes_may_be_claimed_by_pattern(void **state) {
 
 static void a_rule_may_allow_what_the_host_does_not(void **state) {
     struct verdict verdict;
-    add("web", "name", "shop-web-*", "network_volumes", "yes", NULL);
+    add("web", "name", "shop-web-*", "network_volumes", "yes", (char *)NULL);
     assert_true(rules_claim(&rules, &web, false, "a/b", &verdict));
     assert_false(rules_claim(&rules, &store, false, "a/b", &verdict));
-    add("none", "network_volumes", "no", NULL);
+    add("none", "network_volumes", "no", (char *)NULL);
     assert_false(rules_claim(&rules, &store, true, "a/b", &verdict));
     assert_string_equal(verdict.rule->name, "none");
 }
 
 static void both_sides_must_allow_an_opening(void **state) {
     struct verdict verdict;
-    add("store", "name", "shop-store-*", "open_by", "same-silo-group", NULL);
-    add("readers", "engine", "docker", "open", "\\shop\\*:ro, !\\x\\*", NULL);
+    add("store", "name", "shop-store-*", "open_by", "same-silo-group", (char *)NULL);
+    add("readers", "engine", "docker", "open", "\\shop\\*:ro, !\\x\\*", (char *)NULL);
     assert_true(rules_open(&rules, &web, 0, &store, false, "shop/a", &verdict));
     assert_true(verdict.read_only);
     assert_false(rules_open(&rules, &web, 0, &store, false, "x/a", &verdict));
@@ -169,14 +169,14 @@ static void a_container_of_no_group_is_of_nobodys(void **state) {
     struct verdict verdict;
     struct silo_facts alone = web, other = store;
     alone.group = other.group = "";
-    add("all", "open_by", "same-silo-group, host", NULL);
+    add("all", "open_by", "same-silo-group, host", (char *)NULL);
     assert_false(rules_open(&rules, &alone, 0, &other, false, "a/b", &verdict));
     assert_true(rules_open(&rules, &host, 1000, &other, false, "a/b", &verdict));
 }
 
 static void switched_off_means_nothing_at_all(void **state) {
     struct verdict verdict;
-    add("off", "image", "nginx*", "linfsp", "off", NULL);
+    add("off", "image", "nginx*", "linfsp", "off", (char *)NULL);
     assert_int_equal(rules_find(&rules, &web)->enabled, 0);
     assert_false(rules_disk(&rules, &web, &verdict));
     assert_false(rules_claim(&rules, &web, true, "a/b", &verdict));
