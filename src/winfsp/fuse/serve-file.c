@@ -16,10 +16,6 @@
 
 /* ---- open and close -------------------------------------------------------------------------------------------- */
 
-static struct fsp_open *open_of(struct linfsp_file *file) {
-    return (struct fsp_open *)(uintptr_t)file->handle;
-}
-
 static void clear_listing(struct fsp_open *open) {
     for (size_t i = 0; i < open->n_entries; i++)
         free(open->entries[i]);
@@ -64,17 +60,15 @@ static void fill_file(const struct fsp_fuse *fuse, const struct fsp_open *open, 
 }
 
 static int close_file_of(struct fsp_fuse *fuse, struct fsp_open *open, bool directory) {
-    struct fsp_node *node = open->node;
-    char *path;
-    bool held;
-    int r = fsp_path_hold(fuse, node, open, &path, &held);
+    struct fsp_path_use use;
+    int r = fsp_path_hold(fuse, open->node, open, &use);
     if (r != 0)
         return r;
     if (directory)
-        fuse->calls->releasedir(fuse, path, open);
+        fuse->calls->releasedir(fuse, use.path, open);
     else
-        fuse->calls->release(fuse, path, open);
-    fsp_path_release_path(fuse, node, path, held);
+        fuse->calls->release(fuse, use.path, open);
+    fsp_path_end(&use);
     return 0;
 }
 
@@ -84,7 +78,7 @@ static void remove_hidden(struct fsp_fuse *fuse, struct fsp_node *node) {
     if (fsp_tree_hold(&fuse->tree, node, NULL, &path) < 0)
         return;
     fuse->calls->unlink(fuse, path);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
 }
 
 /* As fsp_tree_close may free the node, a look-up of our own keeps it for remove_hidden. */
@@ -118,7 +112,7 @@ static int open_node(linfsp_request *request, uint64_t inode, struct linfsp_file
         open->node = node;
         fsp_tree_open(&fuse->tree, node);
     }
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     if (r < 0) {
         free_open(open);
         return r;
@@ -168,7 +162,7 @@ int fsp_path_create(linfsp_request *request, uint64_t parent, const char *name, 
     struct fsp_open *open = new_open(path, file->flags);
     r = open ? create_held(fuse, node, name, path, mask < 0 ? mode : mode & ~(mode_t)(mask & 0777), open, &entry)
              : -ENOMEM;
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     if (r < 0) {
         free_open(open);
         return r;
@@ -184,7 +178,7 @@ int fsp_path_create(linfsp_request *request, uint64_t parent, const char *name, 
 
 static int release_node(linfsp_request *request, struct linfsp_file *file, bool directory) {
     struct fsp_fuse *fuse = fsp_path_begin(request);
-    close_open(fuse, open_of(file), directory);
+    close_open(fuse, fsp_path_open_of(file), directory);
     return linfsp_reply_done(request), 0;
 }
 
@@ -198,38 +192,16 @@ int fsp_path_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_f
 
 /* ---- data ------------------------------------------------------------------------------------------------------ */
 
-/* What an operation on an open file begins with and ends with. */
-struct use {
-    struct fsp_fuse *fuse;
-    struct fsp_open *open;
-    struct fsp_node *node;
-    char *path;
-    bool held;
-};
-
-static int use_begin(linfsp_request *request, uint64_t inode, struct linfsp_file *file, struct use *ret_use) {
-    struct fsp_fuse *fuse = fsp_path_begin(request);
-    struct use use = {.fuse = fuse, .open = open_of(file), .node = fsp_tree_node(&fuse->tree, inode)};
-    int r = fsp_path_hold(fuse, use.node, use.open, &use.path, &use.held);
-    if (r == 0)
-        *ret_use = use;
-    return r;
-}
-
-static void use_end(struct use *use) {
-    fsp_path_release_path(use->fuse, use->node, use->path, use->held);
-}
-
 int fsp_path_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset) {
-    struct use use;
+    struct fsp_path_use use;
     char *buffer = linfsp_request_buffer(request, size);
     if (!buffer)
         return -ENOMEM;
-    int r = use_begin(request, inode, file, &use);
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->read(use.fuse, use.path, buffer, size, offset, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     if (r < 0)
         return r;
     if ((size_t)r > size)
@@ -239,12 +211,12 @@ int fsp_path_read(linfsp_request *request, uint64_t inode, struct linfsp_file *f
 
 int fsp_path_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                    off_t offset, uint32_t flags _unused_) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->write(use.fuse, use.path, data, size, offset, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     if (r < 0)
         return r;
     return (size_t)r > size ? -EIO : (linfsp_reply_written(request, (size_t)r), 0);
@@ -255,50 +227,50 @@ static int done(linfsp_request *request, int r) {
 }
 
 int fsp_path_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->flush(use.fuse, use.path, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     return done(request, r);
 }
 
 int fsp_path_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->fsync(use.fuse, use.path, data_only, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     return done(request, r);
 }
 
 int fsp_path_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->fsyncdir(use.fuse, use.path, data_only, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     return done(request, r);
 }
 
 int fsp_path_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
                        off_t length) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->fallocate(use.fuse, use.path, mode, offset, length, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
 /* Data goes in and out by one buffer, as large as the larger of both. */
 int fsp_path_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *file, uint32_t command,
                    uint64_t argument, uint32_t flags, const void *in, size_t in_size, size_t out_size) {
-    struct use use;
+    struct fsp_path_use use;
     size_t size = in_size > out_size ? in_size : out_size;
     char *buffer = linfsp_request_buffer(request, size + 1);
     if (!buffer)
@@ -306,12 +278,12 @@ int fsp_path_ioctl(linfsp_request *request, uint64_t inode, struct linfsp_file *
     memset(buffer, 0, size);
     if (in_size)
         memcpy(buffer, in, in_size);
-    int r = use_begin(request, inode, file, &use);
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     r = use.fuse->calls->ioctl(use.fuse, use.path, (int)command, (void *)(uintptr_t)argument, flags,
                                size ? buffer : NULL, use.open);
-    use_end(&use);
+    fsp_path_end(&use);
     return r < 0 ? r : (linfsp_reply_ioctl(request, r, buffer, out_size), 0);
 }
 
@@ -345,7 +317,7 @@ void fsp_listing_add(struct fsp_open *open, const char *name, const struct stat 
     open->entries[open->n_entries++] = entry;
 }
 
-static int list(struct use *use) {
+static int list(struct fsp_path_use *use) {
     struct fsp_open *open = use->open;
     clear_listing(open);
     int r = use->fuse->calls->readdir(use->fuse, use->path, open);
@@ -356,7 +328,7 @@ static int list(struct use *use) {
 }
 
 /* An entry as the kernel is to see it. "." and ".." count no look-up, nor does what is not known whole. */
-static bool add_entry(linfsp_request *request, struct use *use, const struct fsp_entry *listed, bool plus,
+static bool add_entry(linfsp_request *request, struct fsp_path_use *use, const struct fsp_entry *listed, bool plus,
                       off_t next_offset) {
     struct linfsp_entry entry = {.attributes = listed->attributes};
     bool dot = strcmp(listed->name, ".") == 0 || strcmp(listed->name, "..") == 0;
@@ -381,8 +353,8 @@ static bool add_entry(linfsp_request *request, struct use *use, const struct fsp
 
 int fsp_path_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size _unused_,
                      off_t offset, bool plus) {
-    struct use use;
-    int r = use_begin(request, inode, file, &use);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
     pthread_mutex_lock(&use.open->lock);
@@ -392,6 +364,6 @@ int fsp_path_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file
         if (!add_entry(request, &use, use.open->entries[i], plus, (off_t)i + 1))
             break;
     pthread_mutex_unlock(&use.open->lock);
-    use_end(&use);
+    fsp_path_end(&use);
     return r < 0 ? r : (linfsp_reply_directory(request), 0);
 }

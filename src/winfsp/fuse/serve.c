@@ -31,25 +31,37 @@ struct fsp_fuse *fsp_path_begin(linfsp_request *request) {
     return fuse;
 }
 
-int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
-                  bool *ret_held) {
-    int r = fsp_tree_hold(&fuse->tree, node, NULL, ret_path);
-    *ret_held = r == 0;
+static struct fsp_node *node_of(struct fsp_fuse *fuse, uint64_t inode) {
+    return fsp_tree_node(&fuse->tree, inode);
+}
+
+int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, struct fsp_open *open, struct fsp_path_use *ret_use) {
+    char *path;
+    int r = fsp_tree_hold(&fuse->tree, node, NULL, &path);
+    bool held = r == 0;
     if (r == -ENOENT && open) {
-        *ret_path = strdup(open->path);
-        return *ret_path ? 0 : -ENOMEM;
+        path = strdup(open->path);
+        r = path ? 0 : -ENOMEM;
     }
+    if (r == 0)
+        *ret_use = (struct fsp_path_use){.fuse = fuse, .open = open, .node = node, .path = path, .held = held};
     return r;
 }
 
-void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held) {
-    if (held)
-        fsp_tree_release(&fuse->tree, node);
+int fsp_path_use(linfsp_request *request, uint64_t inode, struct linfsp_file *file, struct fsp_path_use *ret_use) {
+    struct fsp_fuse *fuse = fsp_path_begin(request);
+    return fsp_path_hold(fuse, node_of(fuse, inode), fsp_path_open_of(file), ret_use);
+}
+
+void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path) {
+    fsp_tree_release(&fuse->tree, node);
     free(path);
 }
 
-static struct fsp_node *node_of(struct fsp_fuse *fuse, uint64_t inode) {
-    return fsp_tree_node(&fuse->tree, inode);
+void fsp_path_end(struct fsp_path_use *use) {
+    if (use->held)
+        fsp_tree_release(&use->fuse->tree, use->node);
+    free(use->path);
 }
 
 void fsp_path_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct stat *attributes) {
@@ -103,7 +115,7 @@ static int serve_lookup(linfsp_request *request, uint64_t parent, const char *na
     if (r != 0)
         return r;
     r = reply_entry(request, fuse, node, name, path);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     if (r == -ENOENT && fuse->options.negative_timeout > 0) {
         struct linfsp_entry none = {.entry_timeout = (uint64_t)(fuse->options.negative_timeout * 1000)};
         return linfsp_reply_entry(request, &none), 0;
@@ -118,31 +130,22 @@ static void serve_forget(void *context, uint64_t inode, uint64_t count) {
 
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
 
-static struct fsp_open *open_of(struct linfsp_file *file) {
-    return file ? (struct fsp_open *)(uintptr_t)file->handle : NULL;
-}
-
-static int reply_attributes(linfsp_request *request, struct fsp_fuse *fuse, struct fsp_node *node, const char *path,
-                            struct fsp_open *open) {
+static int reply_attributes(linfsp_request *request, const struct fsp_path_use *use) {
     struct stat attributes = {0};
-    int r = fuse->calls->getattr(fuse, path, &attributes, open);
+    int r = use->fuse->calls->getattr(use->fuse, use->path, &attributes, use->open);
     if (r < 0)
         return r;
-    fsp_path_adjust(fuse, node, &attributes);
-    return linfsp_reply_attributes(request, &attributes, fsp_options_attributes_ms(&fuse->options)), 0;
+    fsp_path_adjust(use->fuse, use->node, &attributes);
+    return linfsp_reply_attributes(request, &attributes, fsp_options_attributes_ms(&use->fuse->options)), 0;
 }
 
 static int serve_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct fsp_fuse *fuse = fsp_path_begin(request);
-    struct fsp_node *node = node_of(fuse, inode);
-    struct fsp_open *open = open_of(file);
-    char *path;
-    bool held;
-    int r = fsp_path_hold(fuse, node, open, &path, &held);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
-    r = reply_attributes(request, fuse, node, path, open);
-    fsp_path_release_path(fuse, node, path, held);
+    r = reply_attributes(request, &use);
+    fsp_path_end(&use);
     return r;
 }
 
@@ -183,32 +186,27 @@ static int set_attributes(struct fsp_fuse *fuse, const char *path, const struct 
 
 static int serve_setattr(linfsp_request *request, uint64_t inode, const struct stat *attributes, uint32_t set,
                          struct linfsp_file *file) {
-    struct fsp_fuse *fuse = fsp_path_begin(request);
-    struct fsp_node *node = node_of(fuse, inode);
-    struct fsp_open *open = open_of(file);
-    char *path;
-    bool held;
-    int r = fsp_path_hold(fuse, node, open, &path, &held);
+    struct fsp_path_use use;
+    int r = fsp_path_use(request, inode, file, &use);
     if (r != 0)
         return r;
-    r = set_attributes(fuse, path, attributes, set, open);
+    r = set_attributes(use.fuse, use.path, attributes, set, use.open);
     if (r == 0)
-        r = reply_attributes(request, fuse, node, path, open);
-    fsp_path_release_path(fuse, node, path, held);
+        r = reply_attributes(request, &use);
+    fsp_path_end(&use);
     return r;
 }
 
 static int serve_readlink(linfsp_request *request, uint64_t inode) {
-    struct fsp_fuse *fuse = fsp_path_begin(request);
-    struct fsp_node *node = node_of(fuse, inode);
-    const char *mount_point = linfsp_volume_mount_point(fuse->volume);
-    char target[PATH_MAX] = "", whole[2 * PATH_MAX], *path;
-    bool held;
-    int r = fsp_path_hold(fuse, node, NULL, &path, &held);
+    struct fsp_path_use use;
+    char target[PATH_MAX] = "", whole[2 * PATH_MAX];
+    int r = fsp_path_use(request, inode, NULL, &use);
     if (r != 0)
         return r;
-    r = fuse->calls->readlink(fuse, path, target, sizeof target);
-    fsp_path_release_path(fuse, node, path, held);
+    struct fsp_fuse *fuse = use.fuse;
+    const char *mount_point = linfsp_volume_mount_point(fuse->volume);
+    r = fuse->calls->readlink(fuse, use.path, target, sizeof target);
+    fsp_path_end(&use);
     if (r < 0)
         return r;
     target[sizeof target - 1] = 0;
@@ -254,7 +252,7 @@ static int serve_new(linfsp_request *request, uint64_t parent, const char *name,
     r = make_name(fuse, path, what);
     if (r == 0)
         r = reply_entry(request, fuse, node, name, path);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     return r;
 }
 
@@ -282,9 +280,9 @@ static int serve_link(linfsp_request *request, uint64_t inode, uint64_t new_pare
         r = fuse->calls->link(fuse, path, new_path);
         if (r == 0)
             r = reply_entry(request, fuse, parent, new_name, new_path);
-        fsp_path_release_path(fuse, parent, new_path, true);
+        fsp_path_release_path(fuse, parent, new_path);
     }
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     return r;
 }
 
@@ -391,7 +389,7 @@ static int serve_setxattr(linfsp_request *request, uint64_t inode, const char *n
     if (r != 0)
         return r;
     r = fuse->calls->setxattr(fuse, path, name, value, size, flags);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 
@@ -406,7 +404,7 @@ static int serve_xattr(linfsp_request *request, uint64_t inode, const char *name
     if (r != 0)
         return r;
     r = name ? fuse->calls->getxattr(fuse, path, name, value, size) : fuse->calls->listxattr(fuse, path, value, size);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     if (r < 0)
         return r;
     if (size && (size_t)r > size)
@@ -430,7 +428,7 @@ static int serve_removexattr(linfsp_request *request, uint64_t inode, const char
     if (r != 0)
         return r;
     r = fuse->calls->removexattr(fuse, path, name);
-    fsp_path_release_path(fuse, node, path, true);
+    fsp_path_release_path(fuse, node, path);
     return r < 0 ? r : (linfsp_reply_done(request), 0);
 }
 

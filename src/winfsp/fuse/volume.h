@@ -144,11 +144,27 @@ void fsp_path_adjust(struct fsp_fuse *fuse, const struct fsp_node *node, struct 
 /* The entry of a name that has these attributes, which counts a look-up. */
 int fsp_path_entry(struct fsp_fuse *fuse, struct fsp_node *parent, const char *name, const struct stat *attributes,
                    struct linfsp_entry *ret_entry);
-/* Holds the node of a request's, or takes the path that open remembers where the node has no name any more: then
- * *ret_held is false. */
-int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, const struct fsp_open *open, char **ret_path,
-                  bool *ret_held);
-void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path, bool held);
+/* What a file's handle means; NULL for no file. */
+static inline struct fsp_open *fsp_path_open_of(const struct linfsp_file *file) {
+    return file ? (struct fsp_open *)(uintptr_t)file->handle : NULL;
+}
+/* What fsp_tree_hold gave. */
+void fsp_path_release_path(struct fsp_fuse *fuse, struct fsp_node *node, char *path);
+
+/* What an operation on a file, open or not, begins with and ends with. */
+struct fsp_path_use {
+    struct fsp_fuse *fuse;
+    struct fsp_open *open; /* may be NULL */
+    struct fsp_node *node;
+    char *path;
+    bool held; /* false: path is the one that open remembers, as the node has no name any more */
+};
+
+/* Holds the node, or takes the path that open remembers. End it by fsp_path_end. */
+int fsp_path_hold(struct fsp_fuse *fuse, struct fsp_node *node, struct fsp_open *open, struct fsp_path_use *ret_use);
+/* The same for a request, which begins by it; file may be NULL. */
+int fsp_path_use(linfsp_request *request, uint64_t inode, struct linfsp_file *file, struct fsp_path_use *ret_use);
+void fsp_path_end(struct fsp_path_use *use);
 
 /* ---- loop.c ---------------------------------------------------------------------------------------------------- */
 
