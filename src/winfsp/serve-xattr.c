@@ -213,24 +213,31 @@ static NTSTATUS query_ea(struct fsp_volume *volume, const struct fsp_open *open,
     return status == STATUS_NO_EAS_ON_FILE ? STATUS_SUCCESS : status;
 }
 
-static NTSTATUS search_ea(struct fsp_volume *volume, const struct fsp_open *open, struct ea_search *search) {
+/* Looks for an EA by name; *ret_search is the caller's to free. */
+static int search_ea(struct fsp_volume *volume, const struct fsp_open *open, const char *name,
+                     struct ea_search **ret_search) {
     struct fsp_transaction transaction;
     ULONG size;
-    NTSTATUS status = query_ea(volume, open, &transaction, &size);
-    if (NT_SUCCESS(status) && size > 0)
-        status = FspFileSystemEnumerateEa(&volume->fs, find_ea, search,
-                                          (PFILE_FULL_EA_INFORMATION)(void *)transaction.response.Buffer, size);
-    return status;
-}
-
-static int get_ea(linfsp_request *request, struct fsp_volume *volume, const struct fsp_open *open, const char *name) {
     _cleanup_free_ struct ea_search *search = calloc(1, sizeof *search);
     if (!search)
         return -ENOMEM;
     search->name = name;
-    NTSTATUS status = search_ea(volume, open, search);
+    NTSTATUS status = query_ea(volume, open, &transaction, &size);
+    if (NT_SUCCESS(status) && size > 0)
+        status = FspFileSystemEnumerateEa(&volume->fs, find_ea, search,
+                                          (PFILE_FULL_EA_INFORMATION)(void *)transaction.response.Buffer, size);
     if (!NT_SUCCESS(status))
         return fsp_errno_from_status(status);
+    *ret_search = search;
+    search = NULL;
+    return 0;
+}
+
+static int get_ea(linfsp_request *request, struct fsp_volume *volume, const struct fsp_open *open, const char *name) {
+    _cleanup_free_ struct ea_search *search = NULL;
+    int r = search_ea(volume, open, name, &search);
+    if (r < 0)
+        return r;
     return search->found ? (linfsp_reply_data(request, search->value, search->size), 0) : -ENODATA;
 }
 
@@ -262,13 +269,10 @@ static int set_ea(struct fsp_volume *volume, const struct fsp_open *open, const 
     if (size == 0)
         return -EOPNOTSUPP; /* an EA without a value is none */
     if (flags & (XATTR_CREATE | XATTR_REPLACE)) {
-        _cleanup_free_ struct ea_search *search = calloc(1, sizeof *search);
-        if (!search)
-            return -ENOMEM;
-        search->name = name;
-        NTSTATUS status = search_ea(volume, open, search);
-        if (!NT_SUCCESS(status))
-            return fsp_errno_from_status(status);
+        _cleanup_free_ struct ea_search *search = NULL;
+        int r = search_ea(volume, open, name, &search);
+        if (r < 0)
+            return r;
         if (search->found == !!(flags & XATTR_CREATE))
             return search->found ? -EEXIST : -ENODATA;
     }
@@ -276,13 +280,10 @@ static int set_ea(struct fsp_volume *volume, const struct fsp_open *open, const 
 }
 
 static int remove_ea(struct fsp_volume *volume, const struct fsp_open *open, const char *name) {
-    _cleanup_free_ struct ea_search *search = calloc(1, sizeof *search);
-    if (!search)
-        return -ENOMEM;
-    search->name = name;
-    NTSTATUS status = search_ea(volume, open, search);
-    if (!NT_SUCCESS(status))
-        return fsp_errno_from_status(status);
+    _cleanup_free_ struct ea_search *search = NULL;
+    int r = search_ea(volume, open, name, &search);
+    if (r < 0)
+        return r;
     return search->found ? put_ea(volume, open, name, NULL, 0) : -ENODATA;
 }
 
