@@ -29,6 +29,7 @@
 #include "service/watchdog.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/fusectl.h"
 #include "util/log.h"
 #include "util/paths.h"
 #include "util/process.h"
@@ -90,15 +91,6 @@ static int make_run_dir(struct service *service) {
         return -errno;
     service->fuse_device = openat(service->nodes, "fuse", O_PATH | O_CLOEXEC);
     return service->fuse_device < 0 ? -errno : 0;
-}
-
-/* A mount of fusectl that is nobody's but ours. */
-static int open_fusectl(void) {
-    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
-    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    int fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
 }
 
 /* Opening the device has the kernel load the module. */
@@ -298,7 +290,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(learn_host(service), "/proc");
     STEP(make_run_dir(service), LINFSP_RUN_DIR);
     STEP(wake_fuse(), "the kernel has no FUSE (modprobe fuse)");
-    service->fusectl = open_fusectl();
+    service->fusectl = fusectl_open();
     STEP(service->fusectl, "fusectl");
     STEP(copy_all(service), "what is put into containers");
     STEP(unc_new(&service->unc), "the table of prefixes");

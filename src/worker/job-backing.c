@@ -41,6 +41,7 @@
 
 #include "fuse/fuse-abi.h"
 #include "util/cleanup.h"
+#include "util/fusectl.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
@@ -58,12 +59,9 @@ static int is_on_fuse(const struct statx *status) {
     char name[32];
     struct stat connection;
     snprintf(name, sizeof name, "%u", status->stx_dev_minor);
-    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
-    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    _cleanup_close_ int connections = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    _cleanup_close_ int connections = fusectl_open();
     if (connections < 0)
-        return -errno;
+        return connections;
     return status->stx_dev_major == 0 && fstatat(connections, name, &connection, AT_SYMLINK_NOFOLLOW) == 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/fusectl.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
@@ -69,10 +70,7 @@ static bool is_connection(uint32_t fuse_device, uint64_t abort_inode) {
     char name[32];
     struct stat status;
     snprintf(name, sizeof name, "%u/abort", fuse_device);
-    _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
-    if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return false;
-    _cleanup_close_ int connections = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    _cleanup_close_ int connections = fusectl_open();
     return connections >= 0 && fstatat(connections, name, &status, 0) == 0 && status.st_ino == abort_inode;
 }
 
