@@ -226,8 +226,10 @@ static int search_ea(struct fsp_volume *volume, const struct fsp_open *open, con
     if (NT_SUCCESS(status) && size > 0)
         status = FspFileSystemEnumerateEa(&volume->fs, find_ea, search,
                                           (PFILE_FULL_EA_INFORMATION)(void *)transaction.response.Buffer, size);
-    if (!NT_SUCCESS(status))
-        return fsp_errno_from_status(status);
+    if (!NT_SUCCESS(status)) {
+        int r = fsp_errno_from_status(status);
+        return r < 0 ? r : -EIO;
+    }
     *ret_search = search;
     search = NULL;
     return 0;
