@@ -452,20 +452,31 @@ workers() {
     pgrep -P "$(service_pid)" linfspd-worker
 }
 
-# To the service, its device closing is the end of a server.
+# To the service, its device closing is the end of a server: that of one who could write, as servers do.
 close_device() {
-    (: <"$(compgen -G '/run/linfsp/private/volume-*')")
+    (: <>"$(compgen -G '/run/linfsp/private/volume-*')")
+}
+
+# A worker that does not answer for some seconds is replaced: its successor is stopped as well.
+keep_workers_stopped() {
+    while :; do
+        workers | xargs -r kill -STOP 2>/dev/null
+        sleep 0.05
+    done
 }
 
 @test "programs: a volume that is ended while it is being made: its program is told at once" {
     docker cp "$client" "$(full_name own):/tmp/client"
-    workers | xargs kill -STOP
+    keep_workers_stopped 3>&- &
+    stopper=$!
     docker exec "$(full_name own)" /tmp/client --at /tmp/m fusermount3 -o 'unc=\new\one' /tmp/m >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
     asker=$!
-    wait_until 5 close_device
+    wait_until 20 close_device
     sleep 0.2
+    kill "$stopper"
+    wait "$stopper" || true
     workers | xargs kill -CONT
-    wait_until 3 gone "$asker" || fail "it still waits"
+    wait_until 5 gone "$asker" || fail "it still waits"
     has "$(cat "$BATS_TEST_TMPDIR/output")" eof "the volume was ended while it was being made: its server has ended" "exit 1"
     wait_until 3 not mounted own /tmp/m
     not mounted_here /unc/new/one
