@@ -53,7 +53,7 @@ our_processes() {
 }
 
 kernel_complaints() {
-    dmesg 2>/dev/null | grep -E 'blocked for more than|hung task|WARNING:|BUG:|Oops|general protection|segfault|soft lockup|refcount_t'
+    dmesg 2>/dev/null | grep -E 'blocked for more than|hung task|WARNING:|BUG:|Oops|general protection|segfault|soft lockup|refcount_t' || true
 }
 
 take_baseline() {
