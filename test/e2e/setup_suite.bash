@@ -8,7 +8,7 @@
 setup_suite() {
     [ "$(id -u)" = 0 ] || { echo "the end-to-end tests need root" >&2 && return 1; }
     exec 9>/run/lock/linfsp-test.lock
-    flock -w 600 9 || { echo "another run of these tests goes on" >&2 && return 1; }
+    flock -w 1800 9 || { echo "another run of these tests goes on" >&2 && return 1; }
     LINFSP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     LINFSP_STATE=$(mktemp -d /tmp/linfsp-test.XXXXXX)
     chmod 755 "$LINFSP_STATE"
