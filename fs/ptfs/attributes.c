@@ -10,18 +10,20 @@
 #include "ptfs.h"
 #include "util/cleanup.h"
 
-static int reply_status(linfsp_request *request, int fd) {
+static int reply_status(linfsp_request *request, const struct pin *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    struct watch_mark mark = watch_node(ptfs, file->node);
     struct stat status;
-    if (fstat(fd, &status) < 0)
+    if (fstat(file->fd, &status) < 0)
         return -errno;
-    linfsp_reply_attributes(request, &status, ptfs_of(request)->timeout);
+    linfsp_reply_attributes(request, &status, watch_attributes_timeout(ptfs, file->node, &status, mark));
     return 0;
 }
 
 int ptfs_getattr(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null) {
     _cleanup_pin_ struct pin file = PIN_NONE;
     int r = ptfs_pin(request, inode, &file);
-    return r < 0 ? r : reply_status(request, file.fd);
+    return r < 0 ? r : reply_status(request, &file);
 }
 
 static struct timespec time_to_set(const struct timespec *given, uint32_t set, uint32_t which, uint32_t now) {
@@ -131,7 +133,7 @@ int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *att
         return r;
     ptfs_fd_path(fd, path);
     if (set == 0)
-        return (r = set_nothing(request, inode, fd)) < 0 ? r : reply_status(request, fd);
+        return (r = set_nothing(request, inode, fd)) < 0 ? r : reply_status(request, &file);
     if ((set & LINFSP_SET_KILL_SUIDGID) && fstat(fd, &before) < 0)
         return -errno;
     if ((set & LINFSP_SET_MODE) && chmod(path, attributes->st_mode & 07777) < 0)
@@ -149,7 +151,7 @@ int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *att
         return r;
     if ((r = set_times(fd, path, attributes, set)) < 0)
         return r;
-    return reply_status(request, fd);
+    return reply_status(request, &file);
 }
 
 int ptfs_statfs(linfsp_request *request, uint64_t inode) {

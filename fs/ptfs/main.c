@@ -28,9 +28,10 @@ static const char usage[] =
     "  -m, --mount-point=POINT     a letter (Z:), * for the first that is free, or a directory\n"
     "  -u, --prefix=PREFIX         \\\\server\\share: a network volume\n"
     "  -F, --file-system=NAME      the type that mount(8) shows behind \"fuse.\"; ptfs unless given\n"
-    "  -t, --timeout=MS            for how long the kernel may remember names and attributes; 1000 unless given, 0 not "
-    "at\n"
-    "                              all, -1 for ever: only where nothing else changes the directory\n"
+    "  -t, --timeout=MS            for how long the kernel may remember names and attributes, 0 not at all, -1 for "
+    "ever.\n"
+    "                              Unless given, until the directory changes, and for a second where it cannot be\n"
+    "                              watched\n"
     "  -r, --read-only\n"
     "      --pass-through=SIZE     have the kernel read and write files by itself that are opened to be changed and "
     "have\n"
@@ -44,6 +45,7 @@ struct arguments {
     const char *directory;
     struct linfsp_volume_options volume;
     uint64_t timeout;
+    bool timeout_given;
     uint64_t pass_from;
     bool no_pass_through;
 };
@@ -78,8 +80,7 @@ static uint64_t parse_size(const char *text) {
     return (uint64_t)value << shift;
 }
 
-/* File systems on this machine: what could be said at close(2) has been said at write(2). */
-static bool closes_silently(int fd) {
+bool ptfs_is_local(int fd) {
     static const unsigned long types[] = {
         0x01021994 /* tmpfs */, 0xef53 /* ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */, 0xf2f52010 /* f2fs */,
         0x2fc12fc1 /* zfs */,   0x794c7630 /* overlay */};
@@ -122,6 +123,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
             break;
         case 't':
             arguments->timeout = parse_timeout(optarg);
+            arguments->timeout_given = true;
             break;
         case 'r':
             arguments->volume.flags |= LINFSP_VOLUME_READ_ONLY;
@@ -157,10 +159,13 @@ static void init(void *context, uint64_t granted) {
     struct ptfs *ptfs = context;
     ptfs->pass_through = ptfs->pass_through && (granted & LINFSP_WANT_PASSTHROUGH);
     ptfs->own_umask = granted & LINFSP_WANT_DONT_MASK;
+    if (ptfs->watch)
+        (void)watch_start(ptfs); /* without it the kernel remembers less */
 }
 
 static void destroy(void *context) {
     struct ptfs *ptfs = context;
+    watch_stop(ptfs);
     seek_finish(&ptfs->seeks);
 }
 
@@ -236,11 +241,13 @@ int main(int argc, char **argv) {
     size_t pinned_max = raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct ptfs ptfs = {.seeks = SEEKS_NONE,
+                        .watches = WATCHES_NONE,
+                        .watch = !arguments.timeout_given,
                         .timeout = arguments.timeout,
                         .act_as_caller = geteuid() == 0,
                         .pass_through = !arguments.no_pass_through,
                         .pass_from = arguments.pass_from,
-                        .no_flush = closes_silently(root)};
+                        .no_flush = ptfs_is_local(root)};
     if (root < 0)
         err(1, "%s", arguments.directory);
     struct stat status;

@@ -76,6 +76,7 @@ int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, str
     _cleanup_close_ int fd = -1;
     struct stat status;
     struct node *node;
+    struct watch_mark mark = watch_names(ptfs, parent->node);
     do
         fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     while (fd < 0 && errno == EMFILE && node_make_room(&ptfs->nodes));
@@ -84,10 +85,13 @@ int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, str
     int r = node_get(&ptfs->nodes, steal_fd(&fd), &status, parent->node, name, &node);
     if (r < 0)
         return r;
+    struct watch_mark own = mark;
+    if (S_ISDIR(status.st_mode))
+        own.watched = watch_directory(ptfs, node, &status);
     *ret_entry = (struct linfsp_entry){.inode = node_number(&ptfs->nodes, node),
                                        .attributes = status,
-                                       .attributes_timeout = ptfs->timeout,
-                                       .entry_timeout = ptfs->timeout};
+                                       .attributes_timeout = watch_attributes_timeout(ptfs, node, &status, own),
+                                       .entry_timeout = watch_names_timeout(ptfs, mark)};
     return 0;
 }
 
@@ -106,11 +110,14 @@ static int reply_found(linfsp_request *request, const struct pin *parent, const 
 int ptfs_lookup(linfsp_request *request, uint64_t parent, const char *name) {
     struct ptfs *ptfs = ptfs_of(request);
     _cleanup_pin_ struct pin directory = PIN_NONE;
+    struct watch_mark mark = {0};
     int r = ptfs_pin(request, parent, &directory);
-    if (r == 0)
+    if (r == 0) {
+        mark = watch_names(ptfs, directory.node);
         r = reply_found(request, &directory, name);
+    }
     if (r == -ENOENT && ptfs->timeout) {
-        struct linfsp_entry none = {.entry_timeout = ptfs->timeout};
+        struct linfsp_entry none = {.entry_timeout = watch_names_timeout(ptfs, mark)};
         linfsp_reply_entry(request, &none);
         return 0;
     }

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "linfsp/linfsp.h"
@@ -99,8 +101,8 @@ int node_table_init(struct node_table *table, int root, size_t pinned_max) {
     struct stat status;
     if (fstat(root, &status) < 0)
         return -errno;
-    *table = (struct node_table){.root = {.fd = root, .lookups = 1, .type = S_IFDIR, .hashed = true},
-                                 .pinned_max = pinned_max};
+    *table = (struct node_table){
+        .root = {.fd = root, .lookups = 1, .type = S_IFDIR, .hashed = true}, .pinned_max = pinned_max, .inotify = -1};
     table->root.key = (struct node_key){status.st_dev, status.st_ino};
     pthread_mutex_init(&table->lock, NULL);
     pthread_mutex_init(&table->root.lock, NULL);
@@ -108,7 +110,17 @@ int node_table_init(struct node_table *table, int root, size_t pinned_max) {
     return 0;
 }
 
+static void stop_watching(struct node_table *table, struct node *node) {
+    if (node->watch == 0)
+        return;
+    HASH_DELETE(by_watch, table->watched, node);
+    if (table->inotify >= 0)
+        (void)inotify_rm_watch(table->inotify, node->watch);
+    node->watch = 0;
+}
+
 static void node_free(struct node_table *table, struct node *node) {
+    stop_watching(table, node);
     if (node->hashed)
         HASH_DELETE(hash, table->nodes, node); // NOLINT(clang-analyzer-unix.Malloc)
     if (node->next)
@@ -159,6 +171,7 @@ static bool is_above(const struct node *node, const struct node *other) {
 /* Notes where it is. Without memory for the name it keeps its descriptor, and so it does where its folder was below it
  * before both were moved behind our back. */
 static void set_place(struct node_table *table, struct node *node, struct node *parent, const char *name) {
+    node->astray = !parent;
     if (node == &table->root || !parent || (node->parent == parent && node->name && strcmp(node->name, name) == 0))
         return;
     char *copy = S_ISDIR(node->type) && is_above(node, parent) ? NULL : strdup(name);
@@ -352,4 +365,126 @@ void node_moved(struct node_table *table, const struct pin *parent, const char *
     if (node)
         set_place(table, node, parent->node, name);
     pthread_mutex_unlock(&table->lock);
+}
+
+/* ---- directories that are watched ------------------------------------------------------------------------------ */
+
+static struct node *find_watched(struct node_table *table, int watch) {
+    struct node *node;
+    HASH_FIND(by_watch, table->watched, &watch, sizeof watch, node);
+    return node;
+}
+
+static void add_watch(struct node_table *table, struct node *node, uint32_t mask) {
+    char path[48];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", node->fd);
+    int watch = inotify_add_watch(table->inotify, path, mask);
+    if (watch <= 0 || find_watched(table, watch))
+        return;
+    node->watch = watch;
+    HASH_ADD(by_watch, table->watched, watch, sizeof node->watch, node);
+}
+
+bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max, struct stat *status) {
+    pthread_mutex_lock(&table->lock);
+    if (node->watch == 0 && node->fd >= 0 && HASH_CNT(by_watch, table->watched) < max)
+        add_watch(table, node, mask);
+    bool watched = node->watch > 0 && node->fd >= 0 && fstat(node->fd, status) == 0;
+    pthread_mutex_unlock(&table->lock);
+    return watched;
+}
+
+void node_unwatched(struct node_table *table, int watch) {
+    pthread_mutex_lock(&table->lock);
+    struct node *node = find_watched(table, watch);
+    if (node) {
+        HASH_DELETE(by_watch, table->watched, node);
+        node->watch = 0;
+    }
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool node_is_watched(struct node_table *table, const struct node *node) {
+    pthread_mutex_lock(&table->lock);
+    bool watched = node->watch > 0;
+    pthread_mutex_unlock(&table->lock);
+    return watched;
+}
+
+bool node_is_seen(struct node_table *table, const struct node *node) {
+    pthread_mutex_lock(&table->lock);
+    bool seen = S_ISDIR(node->type) ? node->watch > 0 : node->parent && !node->astray && node->parent->watch > 0;
+    pthread_mutex_unlock(&table->lock);
+    return seen;
+}
+
+int node_pin_watched(struct node_table *table, int watch, struct pin *ret_pin) {
+    pthread_mutex_lock(&table->lock);
+    struct node *node = find_watched(table, watch);
+    if (node)
+        node->uses++; /* it is not to go meanwhile */
+    pthread_mutex_unlock(&table->lock);
+    if (!node)
+        return -ENOENT;
+    int r = node_pin(table, node, ret_pin);
+    node_release(table, node);
+    return r;
+}
+
+void node_told(struct node_table *table, struct node *node, uint64_t ctime, uint64_t size) {
+    pthread_mutex_lock(&table->lock);
+    node->told_ctime = ctime;
+    node->told_size = size;
+    pthread_mutex_unlock(&table->lock);
+}
+
+int node_knows(struct node_table *table, const struct node *node, uint64_t ctime, uint64_t size) {
+    pthread_mutex_lock(&table->lock);
+    int knows = node->changing > 0 ? -EBUSY : node->told_ctime == ctime && node->told_size == size;
+    pthread_mutex_unlock(&table->lock);
+    return knows;
+}
+
+void node_changing(struct node_table *table, struct node *node, int by) {
+    pthread_mutex_lock(&table->lock);
+    node->changing += (unsigned)by;
+    pthread_mutex_unlock(&table->lock);
+}
+
+struct node *node_hold(struct node_table *table, const struct stat *status, const struct node *directory,
+                       const char *name, bool *ret_in_place) {
+    pthread_mutex_lock(&table->lock);
+    struct node *node = find(table, status);
+    *ret_in_place = node && node->fd >= 0 && node->parent == directory && node->name && strcmp(node->name, name) == 0;
+    if (node) {
+        node->uses++;
+        node->astray |= !*ret_in_place;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return node;
+}
+
+void node_release(struct node_table *table, struct node *node) {
+    pthread_mutex_lock(&table->lock);
+    node->uses--;
+    settle(table, node);
+    pthread_mutex_unlock(&table->lock);
+}
+
+size_t node_places(struct node_table *table, struct node_place **ret_places) {
+    struct node *node, *next;
+    size_t count = 0;
+    pthread_mutex_lock(&table->lock);
+    struct node_place *places = calloc(HASH_CNT(hash, table->nodes) + 1, sizeof *places);
+    if (places) {
+        HASH_ITER (hash, table->nodes, node, next) {
+            struct node_place *place = &places[count++];
+            place->inode = node_number(table, node);
+            place->parent = node->parent ? node_number(table, node->parent) : 0;
+            place->name = node->parent && node->name ? strdup(node->name) : NULL;
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    *ret_places = places;
+    return count;
 }

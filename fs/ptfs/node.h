@@ -44,6 +44,13 @@ struct node {
     char *name;
     struct node *next, *previous; /* among those with a descriptor, a ring */
 
+    /* Of watching (watch.h) */
+    int watch; /* inotify's number of a directory that is watched; 0: it is not */
+    UT_hash_handle by_watch;
+    bool astray; /* it was moved or replaced behind our back: its directory does not tell of it */
+    uint64_t told_ctime, told_size; /* what the kernel was told last; ctime in ns */
+    unsigned changing; /* operations that change it and are going to note that the kernel knows of it */
+
     /* How its open files are served: all of them alike, or the kernel refuses the second. */
     pthread_mutex_t lock;
     unsigned opens, writers; /* how often it is open, and for writing */
@@ -56,6 +63,8 @@ struct node_table {
     struct node *hand; /* into the ring of nodes with a descriptor: the next to be considered; NULL: there is none */
     size_t pinned, pinned_max; /* nodes with a descriptor */
     size_t let_go; /* nodes without */
+    int inotify; /* -1: nothing is watched */
+    struct node *watched; /* hash of directories that are */
     struct node root; /* in the hash, too; never freed, never let go of */
 };
 
@@ -96,5 +105,37 @@ bool node_make_room(struct node_table *table);
 void node_keep(struct node_table *table, const struct pin *parent, const char *name);
 /* Something was moved there. */
 void node_moved(struct node_table *table, const struct pin *parent, const char *name);
+
+/* ---- directories that are watched (watch.h) -------------------------------------------------------------------- */
+
+/* Has a directory watched for the events of mask, if less than max are. True: it is, and status is what it was since.
+ */
+bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max, struct stat *status);
+/* Inotify watches it no more. */
+void node_unwatched(struct node_table *table, int watch);
+bool node_is_watched(struct node_table *table, const struct node *node);
+/* Whether changes of a node's attributes are told of: of a directory by itself, of others by the one they are in. */
+bool node_is_seen(struct node_table *table, const struct node *node);
+/* Pins the directory that has this watch. -ENOENT: none has. */
+int node_pin_watched(struct node_table *table, int watch, struct pin *ret_pin);
+
+/* Notes what the kernel is told of a node's attributes; whether it knows them so, or (-EBUSY) that is being noted.
+ * ctime in ns. */
+void node_told(struct node_table *table, struct node *node, uint64_t ctime, uint64_t size);
+int node_knows(struct node_table *table, const struct node *node, uint64_t ctime, uint64_t size);
+void node_changing(struct node_table *table, struct node *node, int by);
+
+/* The node of a file that was found as name in a directory, kept until node_release; NULL: the kernel does not know the
+ * file. ret_in_place: it was there when it was last seen; else it is astray until it is looked up anew. */
+struct node *node_hold(struct node_table *table, const struct stat *status, const struct node *directory,
+                       const char *name, bool *ret_in_place);
+void node_release(struct node_table *table, struct node *node);
+
+/* All that the kernel knows, as far as there is memory: how many; *ret_places and the names in it are the caller's. */
+struct node_place {
+    uint64_t inode, parent; /* numbers that the kernel has */
+    char *name; /* NULL: not known */
+};
+size_t node_places(struct node_table *table, struct node_place **ret_places);
 
 #endif

@@ -7,11 +7,14 @@
 #include "../common/seek.h"
 #include "linfsp/linfsp.h"
 #include "node.h"
+#include "watch.h"
 
 struct ptfs {
     struct node_table nodes;
     linfsp_volume *volume;
-    uint64_t timeout; /* ms that the kernel may keep attributes and names */
+    uint64_t timeout; /* ms that the kernel may keep attributes and names of what is not watched */
+    bool watch; /* what can be is to be watched */
+    struct watches watches;
     bool pass_through; /* granted: reads and writes of an open file may go to the folder's own file, in the kernel */
     uint64_t pass_from; /* bytes that make it worth while; 0: always */
     bool no_flush; /* the folder's file system has nothing to say when a file is closed */
@@ -84,6 +87,10 @@ int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, con
 int ptfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size);
 int ptfs_listxattr(linfsp_request *request, uint64_t inode, size_t size);
 int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name);
+
+/* Whether the file system of fd is this machine's own: others do not change it elsewhere, and what could be said at
+ * close(2) has been said at write(2). */
+bool ptfs_is_local(int fd);
 
 /* "/proc/self/fd/N", for calls that take no O_PATH descriptor. */
 #define PTFS_FD_PATH_MAX 48

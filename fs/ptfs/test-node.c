@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "linfsp/linfsp.h"
 #include "node.h"
+#include "util/cleanup.h"
 
 enum { PINNED_MAX = 20, FILES = 300 };
 
@@ -214,6 +216,71 @@ static void test_replaced(void **state) {
     assert_int_equal(HASH_CNT(hash, table.nodes), 1);
 }
 
+static void test_watched(void **state) {
+    struct stat status;
+    struct pin pin = PIN_NONE;
+    table.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    assert_true(table.inotify >= 0);
+    assert_int_equal(mkdirat(root, "a", 0755), 0);
+    assert_int_equal(mkdirat(root, "b", 0755), 0);
+    make_file("a/f");
+    struct node *a = look_up(&table.root, "a"), *b = look_up(&table.root, "b"), *f = look_up(a, "f");
+    assert_false(node_is_seen(&table, f));
+    assert_true(node_watch(&table, a, IN_CREATE, 1, &status));
+    assert_int_equal(status.st_ino, a->key.inode);
+    assert_true(node_watch(&table, a, IN_CREATE, 1, &status)); /* once is enough */
+    assert_false(node_watch(&table, b, IN_CREATE, 1, &status)); /* one too many */
+    assert_true(node_is_watched(&table, a) && node_is_seen(&table, a) && node_is_seen(&table, f));
+    assert_int_equal(node_pin_watched(&table, a->watch, &pin), 0);
+    assert_ptr_equal(pin.node, a);
+    node_let(&pin);
+    assert_int_equal(node_pin_watched(&table, a->watch + 1, &pin), -ENOENT);
+    int watch = a->watch;
+    node_put(&table, f, 1);
+    node_put(&table, a, 1); /* its watch goes with it */
+    assert_int_equal(node_pin_watched(&table, watch, &pin), -ENOENT);
+    assert_int_equal(inotify_rm_watch(table.inotify, watch), -1);
+    assert_true(node_watch(&table, b, IN_CREATE, 1, &status));
+    node_unwatched(&table, b->watch);
+    assert_false(node_is_watched(&table, b));
+    node_put(&table, b, 1);
+    close_fd(&table.inotify);
+}
+
+static void test_told(void **state) {
+    struct stat status;
+    struct node_place *places;
+    bool in_place;
+    make_file("a");
+    struct node *a = look_up(&table.root, "a");
+    assert_int_equal(node_knows(&table, a, 5, 6), 0);
+    node_told(&table, a, 5, 6);
+    assert_int_equal(node_knows(&table, a, 5, 6), 1);
+    assert_int_equal(node_knows(&table, a, 5, 7), 0);
+    node_changing(&table, a, 1);
+    assert_int_equal(node_knows(&table, a, 5, 6), -EBUSY);
+    node_changing(&table, a, -1);
+    assert_int_equal(node_knows(&table, a, 5, 6), 1);
+
+    assert_int_equal(fstatat(root, "a", &status, 0), 0);
+    assert_ptr_equal(node_hold(&table, &status, &table.root, "a", &in_place), a);
+    assert_true(in_place && !a->astray);
+    node_release(&table, a);
+    assert_ptr_equal(node_hold(&table, &status, &table.root, "elsewhere", &in_place), a);
+    assert_true(!in_place && a->astray);
+    assert_int_equal(node_places(&table, &places), 2);
+    const struct node_place *place = places[0].name ? &places[0] : &places[1];
+    assert_string_equal(place->name, "a");
+    assert_int_equal(place->inode, node_number(&table, a));
+    assert_int_equal(place->parent, LINFSP_ROOT_INODE);
+    free(place->name);
+    free(places);
+    node_put(&table, a, 1);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 2); /* it is held */
+    node_release(&table, a);
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -224,6 +291,8 @@ int main(void) {
         TEST(test_no_circle),
         TEST(test_removed),
         TEST(test_replaced),
+        TEST(test_watched),
+        TEST(test_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,11 +85,15 @@ int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, con
     int r = find_place(request, inode, &place);
     if (r < 0)
         return r;
+    _cleanup_change_ struct watch_change change;
+    watch_change_begin(ptfs_of(request), &place.file, &change);
     if ((place.link ? lsetxattr(place.path, name, value, size, flags)
                     : setxattr(place.path, name, value, size, flags)) < 0)
         return -errno;
+    change.made = true;
     if (lose_sgid && strcmp(name, ACL_ACCESS) == 0 && (r = kill_sgid(&place)) < 0)
         return r;
+    watch_change_end(&change);
     linfsp_reply_done(request);
     return 0;
 }
@@ -135,8 +139,12 @@ int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name) 
     int r = find_place(request, inode, &place);
     if (r < 0)
         return r == -EOPNOTSUPP ? -ENODATA : r;
+    _cleanup_change_ struct watch_change change;
+    watch_change_begin(ptfs_of(request), &place.file, &change);
     if ((place.link ? lremovexattr(place.path, name) : removexattr(place.path, name)) < 0)
         return -errno;
+    change.made = true;
+    watch_change_end(&change);
     linfsp_request_caller(request, &caller);
     if (strcmp(name, "security.capability") == 0)
         privileges_note_removal(&ptfs_of(request)->privileges, inode, &caller);

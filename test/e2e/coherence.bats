@@ -107,3 +107,73 @@ changes_are_seen() {
     sleep 1.1
     changes_are_seen
 }
+
+# Until something is so, a second at most: what ptfs watches is told to the kernel within some milliseconds.
+soon() {
+    for _ in $(seq 20); do
+        "$@" 2>/dev/null && return
+        sleep 0.05
+    done
+    fail "not within a second: $*"
+}
+
+same_output() { # EXPECTED COMMAND...
+    [ "$("${@:2}" 2>/dev/null)" = "$1" ]
+}
+
+requests() {
+    grep -cE 'LOOKUP|GETATTR' "$BATS_TEST_TMPDIR/trace" || true
+}
+
+@test "coherence: ptfs without -t watches its folder: nothing is asked twice, and what changes behind its back is seen at once" {
+    back=$BATS_TEST_TMPDIR/back place=$BATS_TEST_TMPDIR/place
+    mkdir -p "$back/d" "$place" && echo old >"$back/file" && echo a >"$back/d/a" && ln "$back/file" "$back/d/link"
+    "$LINFSP_STAGE/bin/ptfs" -d -p "$back" -m "$place" >/dev/null 2>"$BATS_TEST_TMPDIR/trace" 3>&- &
+    wait_until 5 mounted_here "$place"
+    look() { bounded sh -c "stat '$place/d' '$place/d/a' >/dev/null; [ ! -e '$place/d/none' ]"; }
+    look && look
+    before=$(requests)
+    sleep 1.3
+    look
+    equal "questions after more than a second" "$(requests)" "$before"
+
+    equal "a file" "$(cat "$place/file" "$place/d/a" | tr '\n' ' ')" "old a "
+    echo other >"$back/d/a" && soon same_output other cat "$place/d/a"
+    printf Z | dd of="$back/d/a" conv=notrunc bs=1 2>/dev/null && soon same_output Zther cat "$place/d/a"
+    chmod 600 "$back/d/a" && soon same_output 600 stat -c %a "$place/d/a"
+    touch -d 2001-01-01 "$back/d/a" && soon same_output 978307200 env TZ=UTC stat -c %Y "$place/d/a"
+    echo made >"$back/d/none" && soon same_output made cat "$place/d/none"
+    mv "$back/d/none" "$back/d/moved" && soon same_output made cat "$place/d/moved" && soon test ! -e "$place/d/none"
+    mv "$back/d/moved" "$back/d/a" && soon same_output made cat "$place/d/a"
+    mv "$back/d" "$back/e" && soon same_output made cat "$place/e/a" && soon test ! -e "$place/d"
+    echo more >"$back/e/b" && soon same_output "a b link " sh -c "ls '$place/e' | tr '\n' ' '"
+    rm "$back/e/a" && soon test ! -e "$place/e/a" && mkdir "$back/e/a" && soon test -d "$place/e/a"
+    chmod 700 "$back/e" && soon same_output 700 stat -c %a "$place/e"
+    sleep 1 && echo "by its other name" >"$back/e/link"
+    sleep 1.1 && same_output "by its other name" cat "$place/file"
+    rm -r "$back/e" && soon test ! -e "$place/e"
+    equal "left" "$(ls "$place")" file
+    bounded fusermount3 -u "$place" || "$linfsp" umount "$place"
+}
+
+@test "coherence: what changes behind ptfs while others change it through the volume" {
+    back=$BATS_TEST_TMPDIR/back place=$BATS_TEST_TMPDIR/place
+    mkdir -p "$back" "$place"
+    "$LINFSP_STAGE/bin/ptfs" -p "$back" -m "$place" >/dev/null 3>&- &
+    wait_until 5 mounted_here "$place"
+    # many more events than are read at a time, and, with 20,000 and more, than the kernel keeps
+    (cd "$place" && for i in $(seq 3000); do echo "$i" >f"$i"; done) & writers=$!
+    (cd "$back" && for i in $(seq 3000); do echo "$i" >g"$i"; done) & writers+=" $!"
+    (cd "$place" && for i in $(seq 3000); do [ -e "g$i" ] || continue; done) & writers+=" $!"
+    # shellcheck disable=SC2086
+    wait $writers
+    equal "names" "$(find "$place" -type f | wc -l)" 6000
+    find "$place" -type f -size 1 >/dev/null
+    (cd "$back" && for i in $(seq 3000); do echo "again $i" >f"$i"; done)
+    all_again() { [ "$(cd "$place" && cat f* | grep -c again)" = 3000 ]; }
+    soon all_again
+    (cd "$back" && rm -f f*)
+    none_left() { [ "$(cd "$place" && for i in $(seq 3000); do [ -e "f$i" ] && echo "$i"; done | wc -l)" = 0 ]; }
+    soon none_left
+    "$linfsp" umount "$place"
+}
