@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -41,8 +42,23 @@ static int become_stage(void) {
     return 0;
 }
 
-_Noreturn static void stage_child(int socket) {
-    int error = become_stage();
+/* Moves to the CPU of this number, from 0 on, of those that are allowed. Returns whether there is one. */
+static bool move_to_cpu(unsigned number) {
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+        return false;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed) || number-- > 0)
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        return sched_setaffinity(0, sizeof one, &one) == 0;
+    }
+    return false;
+}
+
+_Noreturn static void stage_child(int socket, unsigned cpu) {
+    int error = move_to_cpu(cpu) ? become_stage() : -ESRCH;
     if (write(socket, &error, sizeof error) == sizeof error && error == 0)
         (void)read(socket, &error, sizeof error); /* until the service has hold of it */
     _exit(0);
@@ -59,14 +75,15 @@ static int keep(pid_t child) {
     return mount(path, STAGE, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
-static int make_stage(void) {
+/* cpu: by its number among those that are allowed. -ESRCH: there is none of that number. */
+static int make_stage_on(unsigned cpu) {
     int pair[2], error = -EIO;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     pid_t child = fork();
     if (child == 0) {
         close(pair[0]);
-        stage_child(pair[1]);
+        stage_child(pair[1], cpu);
     }
     int r = child < 0 ? -errno : 0;
     close(pair[1]);
@@ -77,6 +94,15 @@ static int make_stage(void) {
     close(pair[0]);
     if (child > 0)
         (void)waitpid(child, NULL, 0);
+    return r;
+}
+
+/* A mount namespace can be mounted only where the namespace's id is smaller, and the kernel (6.18) takes ids from a
+ * stock of each CPU's own. Where ours was made there are larger ones. */
+static int make_stage(void) {
+    int r = -EINVAL, made;
+    for (unsigned cpu = 0; r == -EINVAL && (made = make_stage_on(cpu)) != -ESRCH; cpu++)
+        r = made;
     return r;
 }
 
