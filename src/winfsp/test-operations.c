@@ -17,7 +17,7 @@ static char calls[1024];
 static UINT32 file_attributes;
 static NTSTATUS next_status;
 static PVOID seen_context;
-static UINT64 pending_hint;
+static _Atomic UINT64 pending_hint;
 static FSP_FILE_SYSTEM *fs;
 
 static void note(const char *call) {
