@@ -6,8 +6,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 
+#include "catcher/memory.h"
 #include "util/cleanup.h"
 
 #define ARGUMENTS_MAX 32
@@ -17,18 +17,13 @@ struct arguments {
     char text[ARGUMENTS_MAX][PATH_MAX];
 };
 
-static bool read_memory(pid_t pid, uint64_t address, void *data, size_t size) {
-    struct iovec here = {data, size}, there = {(void *)address, size};
-    return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
-}
-
 /* Text ends in its page, or goes on in the next one, which may not be there. */
 static bool read_text(pid_t pid, uint64_t address, char *text, size_t size) {
     for (size_t used = 0; used < size;) {
         size_t part = 4096 - (address + used) % 4096;
         if (part > size - used)
             part = size - used;
-        if (!read_memory(pid, address + used, text + used, part))
+        if (!memory_read(pid, address + used, text + used, part))
             return false;
         if (memchr(text + used, 0, part))
             return true;
@@ -39,10 +34,10 @@ static bool read_text(pid_t pid, uint64_t address, char *text, size_t size) {
 
 static int read_arguments(const struct machine *machine, struct arguments *ret_arguments) {
     uint64_t count = 0, pointer = 0;
-    if (!read_memory(machine->pid, machine->stack, &count, machine->word) || count > ARGUMENTS_MAX)
+    if (!memory_read(machine->pid, machine->stack, &count, machine->word) || count > ARGUMENTS_MAX)
         return -E2BIG;
     for (uint64_t i = 0; i < count; i++)
-        if (!read_memory(machine->pid, machine->stack + machine->word * (1 + i), &pointer, machine->word) ||
+        if (!memory_read(machine->pid, machine->stack + machine->word * (1 + i), &pointer, machine->word) ||
             !read_text(machine->pid, pointer, ret_arguments->text[i], PATH_MAX))
             return -EFAULT;
     ret_arguments->count = count;

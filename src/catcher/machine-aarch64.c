@@ -10,7 +10,6 @@
 #include "catcher/machine.h"
 
 #define EXECVE 221
-#define SVC_0 0xd4000001L
 
 int machine_registers_read(struct machine *machine) {
     struct user_regs_struct registers;
@@ -19,7 +18,6 @@ int machine_registers_read(struct machine *machine) {
     memcpy(&registers, machine->registers, sizeof registers);
     machine->word = 8;
     machine->stack = registers.sp;
-    machine->entry = registers.pc;
     return 0;
 }
 
@@ -27,6 +25,7 @@ void machine_registers_execve(const struct machine *machine, uint8_t *registers,
                               uint64_t envp) {
     struct user_regs_struct changed;
     memcpy(&changed, registers, sizeof changed);
+    changed.pc = machine->call;
     changed.regs[8] = EXECVE;
     changed.regs[0] = path;
     changed.regs[1] = argv;
@@ -40,8 +39,11 @@ int64_t machine_registers_result(const struct machine *machine, const uint8_t *r
     return (int64_t)now.regs[0];
 }
 
-long machine_call_code(const struct machine *machine, long code) {
-    return (long)(((uint64_t)code & ~UINT64_C(0xffffffff)) | SVC_0);
+size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code, size_t *ret_alignment) {
+    static const uint8_t svc_0[] = {0x01, 0x00, 0x00, 0xd4};
+    *ret_alignment = 4;
+    *ret_code = svc_0;
+    return sizeof svc_0;
 }
 
 int machine_settle(const struct machine *machine) {

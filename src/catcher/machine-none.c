@@ -16,8 +16,8 @@ int64_t machine_registers_result(const struct machine *machine, const uint8_t *r
     return 0;
 }
 
-long machine_call_code(const struct machine *machine, long code) {
-    return code;
+size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code, size_t *ret_alignment) {
+    return 0;
 }
 
 int machine_settle(const struct machine *machine) {

@@ -8,8 +8,6 @@
 
 #define EXECVE_64 59
 #define EXECVE_32 11
-#define SYSCALL 0x050fL /* 0f 05 */
-#define INT_80 0x80cdL /* cd 80 */
 
 /* user_regs_struct32 of the kernel. */
 struct registers_32 {
@@ -22,7 +20,6 @@ int machine_registers_read(struct machine *machine) {
         memcpy(&registers, machine->registers, sizeof registers);
         machine->word = 8;
         machine->stack = registers.rsp;
-        machine->entry = registers.rip;
         return 0;
     }
     if (machine->registers_size == sizeof(struct registers_32)) {
@@ -30,15 +27,16 @@ int machine_registers_read(struct machine *machine) {
         memcpy(&registers, machine->registers, sizeof registers);
         machine->word = 4;
         machine->stack = registers.esp;
-        machine->entry = registers.eip;
         return 0;
     }
     return -ENOSYS;
 }
 
-__attribute__((nonnull)) static void change_64(uint8_t *registers, uint64_t path, uint64_t argv, uint64_t envp) {
+__attribute__((nonnull)) static void change_64(uint8_t *registers, uint64_t call, uint64_t path, uint64_t argv,
+                                               uint64_t envp) {
     struct user_regs_struct changed;
     memcpy(&changed, registers, sizeof changed);
+    changed.rip = call;
     changed.rax = EXECVE_64;
     changed.orig_rax = (unsigned long long)-1;
     changed.rdi = path;
@@ -47,9 +45,11 @@ __attribute__((nonnull)) static void change_64(uint8_t *registers, uint64_t path
     memcpy(registers, &changed, sizeof changed);
 }
 
-__attribute__((nonnull)) static void change_32(uint8_t *registers, uint64_t path, uint64_t argv, uint64_t envp) {
+__attribute__((nonnull)) static void change_32(uint8_t *registers, uint64_t call, uint64_t path, uint64_t argv,
+                                               uint64_t envp) {
     struct registers_32 changed;
     memcpy(&changed, registers, sizeof changed);
+    changed.eip = (uint32_t)call;
     changed.eax = EXECVE_32;
     changed.orig_eax = (uint32_t)-1;
     changed.ebx = (uint32_t)path;
@@ -61,9 +61,9 @@ __attribute__((nonnull)) static void change_32(uint8_t *registers, uint64_t path
 void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
                               uint64_t envp) {
     if (machine->word == 8)
-        change_64(registers, path, argv, envp);
+        change_64(registers, machine->call, path, argv, envp);
     else
-        change_32(registers, path, argv, envp);
+        change_32(registers, machine->call, path, argv, envp);
 }
 
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
@@ -77,8 +77,11 @@ int64_t machine_registers_result(const struct machine *machine, const uint8_t *r
     return (int32_t)now.eax;
 }
 
-long machine_call_code(const struct machine *machine, long code) {
-    return (code & ~0xffffL) | (machine->word == 8 ? SYSCALL : INT_80);
+size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code, size_t *ret_alignment) {
+    static const uint8_t syscall[] = {0x0f, 0x05}, int_80[] = {0xcd, 0x80};
+    *ret_alignment = 1;
+    *ret_code = machine->word == 8 ? syscall : int_80;
+    return 2;
 }
 
 int machine_settle(const struct machine *machine) {

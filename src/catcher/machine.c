@@ -4,14 +4,17 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
+#include "catcher/memory.h"
 #include "util/cleanup.h"
 
 #define BELOW_STACK 512 /* farther than any red zone */
+#define VDSO_MAX 16384
 
-static int get_registers(pid_t pid, uint8_t *registers, size_t *ret_size) {
+static int get_registers(pid_t pid, void *registers, size_t *ret_size) {
     struct iovec vector = {registers, MACHINE_REGISTERS_MAX};
     if (ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &vector) < 0)
         return -errno;
@@ -46,13 +49,31 @@ static int write_text(pid_t pid, uint64_t address, const char *text) {
     return 0;
 }
 
+/* The vDSO has fallbacks that make system calls. */
+static int find_call(struct machine *machine) {
+    const uint8_t *code = NULL;
+    uint8_t text[VDSO_MAX];
+    uint64_t start;
+    size_t alignment = 1, code_size = machine_call_code(machine, &code, &alignment);
+    int r = memory_auxiliary(machine->pid, machine->word, AT_SYSINFO_EHDR, &start);
+    if (r < 0 || code_size == 0)
+        return r < 0 && r != -ENOENT ? r : -ENOSYS;
+    size_t size = memory_read_some(machine->pid, start, text, sizeof text);
+    for (size_t at = 0; at + code_size <= size; at += alignment)
+        if (memcmp(text + at, code, code_size) == 0) {
+            machine->call = start + at;
+            return 0;
+        }
+    return -ENOSYS;
+}
+
 int machine_look(pid_t pid, struct machine *ret_machine) {
     struct machine machine = {.pid = pid};
     int r = get_registers(pid, machine.registers, &machine.registers_size);
     if (r == 0)
         r = machine_registers_read(&machine);
     if (r == 0)
-        r = peek(pid, machine.entry, &machine.code);
+        r = find_call(&machine);
     if (r == 0)
         *ret_machine = machine;
     return r;
@@ -76,8 +97,6 @@ int machine_execute(const struct machine *machine, const char *path, unsigned sk
         r = -EINVAL;
     if (r == 0)
         r = write_text(machine->pid, address, path);
-    if (r == 0)
-        r = poke(machine->pid, machine->entry, machine_call_code(machine, machine->code));
     if (r < 0)
         return r;
     memcpy(registers, machine->registers, sizeof registers);
@@ -96,7 +115,6 @@ int machine_undo_failed(const struct machine *machine) {
     int64_t result = machine_registers_result(machine, registers);
     if (result >= 0 || result < -4095)
         return 0;
-    (void)poke(machine->pid, machine->entry, machine->code);
     r = set_registers(machine->pid, machine->registers, machine->registers_size);
     if (r == 0)
         r = machine_settle(machine);

@@ -18,7 +18,9 @@
 #include "util/list.h"
 #include "util/paths.h"
 
-#define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
+#ifndef CATCHER_STAND_IN /* a test has another */
+#define CATCHER_STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
+#endif
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
 struct tracee {
@@ -122,7 +124,7 @@ static void turn(struct tracee *tracee) {
     if (r == 0 && tracee->kind == CATCHER_UNMOUNTER)
         r = arguments_are_unmount(&tracee->machine, &skip);
     if (r == 0)
-        r = machine_execute(&tracee->machine, STAND_IN, skip);
+        r = machine_execute(&tracee->machine, CATCHER_STAND_IN, skip);
     if (r < 0 || ptrace(PTRACE_SYSCALL, tracee->pid, NULL, NULL) < 0) {
         let_go(tracee, 0);
         return;

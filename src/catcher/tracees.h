@@ -6,6 +6,9 @@
  * the image is loaded, with the rights that its file gives it, and stands at its first instruction. There it makes
  * another execve, of ours, with the same arguments and environment, and is let go. Where anything is not as expected it
  * is let go at once, and the image's own program runs. Nobody is held longer than TRACEE_LIMIT_MS.
+ *
+ * If the catcher dies the kernel lets all of them go, unharmed: PTRACE_O_EXITKILL is not set, and machine.h leaves none
+ * half changed.
  */
 #ifndef LINFSP_CATCHER_TRACEES_H
 #define LINFSP_CATCHER_TRACEES_H
