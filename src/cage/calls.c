@@ -202,6 +202,65 @@ static const char *const allowed_to_workers[] = {
     "uname",
 };
 
+/* What the catcher calls, and libc for it. */
+static const char *const allowed_to_catchers[] = {
+    /* the processes that it catches */
+    "fanotify_mark",
+    "process_vm_readv",
+    "ptrace",
+    "wait4",
+    "waitid",
+    /* /proc, sockets, waiting */
+    "clock_gettime",
+    "close",
+    "fcntl",
+    "fstat",
+    "getdents64",
+    "lseek",
+    "newfstatat",
+    "open",
+    "openat",
+    "poll",
+    "ppoll",
+    "pread64",
+    "read",
+    "readlink",
+    "readlinkat",
+    "recvmsg",
+    "sendmsg",
+    "signalfd",
+    "signalfd4",
+    "stat",
+    "statx",
+    "write",
+    "writev",
+    /* memory, signals, what libc asks for, ending */
+    "brk",
+    "exit",
+    "exit_group",
+    "futex",
+    "getpid",
+    "getrandom",
+    "gettid",
+    "gettimeofday",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "restart_syscall",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "tgkill",
+};
+
+/* What its keeper calls besides: it forks catchers, each of which makes its fanotify group and shuts its cage. */
+static const char *const allowed_to_keepers[] = {
+    "capget", "capset", "clone", "fanotify_init", "prctl", "seccomp", "set_robust_list",
+};
+
 static void free_filter(scmp_filter_ctx *filter) {
     if (*filter)
         seccomp_release(*filter);
@@ -273,12 +332,28 @@ int cage_filter_service(void) {
     return r < 0 ? r : load(filter);
 }
 
-int cage_filter_worker(void) {
+/* Nothing but these, and those. */
+static int allow_only(const char *const *names, size_t n_names, const char *const *more, size_t n_more) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
     _cleanup_(free_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return -ENOMEM;
-    int r = add_all(filter, SCMP_ACT_ALLOW, allowed_to_workers, ARRAY_SIZE(allowed_to_workers));
+    int r = add_all(filter, SCMP_ACT_ALLOW, names, n_names);
+    if (r == 0)
+        r = add_all(filter, SCMP_ACT_ALLOW, more, n_more);
     return r < 0 ? r : load(filter);
+}
+
+int cage_filter_worker(void) {
+    return allow_only(allowed_to_workers, ARRAY_SIZE(allowed_to_workers), NULL, 0);
+}
+
+int cage_filter_catcher(void) {
+    return allow_only(allowed_to_catchers, ARRAY_SIZE(allowed_to_catchers), NULL, 0);
+}
+
+int cage_filter_keeper(void) {
+    return allow_only(allowed_to_catchers, ARRAY_SIZE(allowed_to_catchers), allowed_to_keepers,
+                      ARRAY_SIZE(allowed_to_keepers));
 }

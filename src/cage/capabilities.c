@@ -24,6 +24,18 @@ const cap_value_t cage_worker_capabilities[] = {
 };
 const size_t cage_n_worker_capabilities = ARRAY_SIZE(cage_worker_capabilities);
 
+const cap_value_t cage_keeper_capabilities[] = {
+    CAP_SYS_ADMIN, /* fanotify_init, once for each catcher */
+    CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, /* the catcher's */
+};
+const size_t cage_n_keeper_capabilities = ARRAY_SIZE(cage_keeper_capabilities);
+
+const cap_value_t cage_catcher_capabilities[] = {
+    CAP_SYS_PTRACE, /* a container's processes */
+    CAP_DAC_READ_SEARCH, /* fanotify watches what one may read */
+};
+const size_t cage_n_catcher_capabilities = ARRAY_SIZE(cage_catcher_capabilities);
+
 static void free_capabilities(cap_t *capabilities) {
     if (*capabilities)
         cap_free(*capabilities);

@@ -77,6 +77,34 @@ static int in_a_worker(void) {
            expect(7, stat("/", &status) == 0);
 }
 
+/* A catcher is a child of its keeper, which has shut its own cage. */
+static int catcher_begins(void) {
+    struct stat status;
+    char *const arguments[] = {"true", NULL};
+    int r = cage_filter_catcher();
+    return expect(11, r == 0) | expect(12, refused(fork(), EPERM)) |
+           expect(13, refused(execv("/bin/true", arguments), EPERM)) | expect(14, refused(setuid(0), EPERM)) |
+           expect(15, refused(unlink("/nowhere"), EPERM)) | expect(16, refused(kill(getpid(), 0), EPERM)) |
+           expect(17, refused(prctl(PR_SET_DUMPABLE, 1), EPERM)) | expect(18, stat("/", &status) == 0) |
+           expect(19, waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+}
+
+static int in_a_keeper(void) {
+    char *const arguments[] = {"true", NULL};
+    int status = -1, r = cage_filter_keeper();
+    if (r == -EINVAL)
+        return 77;
+    if (expect(1, r == 0) | expect(2, refused(execv("/bin/true", arguments), EPERM)) |
+        expect(3, refused(socket(AF_UNIX, SOCK_STREAM, 0), EPERM)) | expect(4, refused(kill(getpid(), 0), EPERM)) |
+        expect(5, refused(mkdir("/nowhere", 0), EPERM)))
+        return 1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(catcher_begins());
+    return expect(6, pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status)) |
+           expect(WEXITSTATUS(status), WEXITSTATUS(status) == 0);
+}
+
 static int with_few_capabilities(void) {
     cap_flag_value_t has;
     cap_t mine = cap_get_proc();
@@ -113,6 +141,10 @@ static void test_worker(void **state) {
     run_case(in_a_worker);
 }
 
+static void test_keeper(void **state) {
+    run_case(in_a_keeper);
+}
+
 static void test_capabilities(void **state) {
     run_case(with_few_capabilities);
 }
@@ -141,7 +173,8 @@ static void test_unit(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_service), cmocka_unit_test(test_worker),
-                                       cmocka_unit_test(test_capabilities), cmocka_unit_test(test_unit)};
+                                       cmocka_unit_test(test_keeper), cmocka_unit_test(test_capabilities),
+                                       cmocka_unit_test(test_unit)};
     unit = argc > 1 ? argv[1] : "packaging/linfspd.service.in";
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@
  *
  * The process is alone with this: it waits for nothing but the kernel, asks no file system that could make it wait, and
  * when it ends, however it ends, the kernel lets every execve go on. The service starts it, with a socket as descriptor
- * 3, over which it and its workers say what to watch (protocol.h); it ends when that socket does.
+ * 3, over which the service and its workers say what to watch (protocol.h); it ends when that socket does. If it dies,
+ * its keeper (keeper.h) starts another one, which the service then tells everything again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "cage/cage.h"
+#include "catcher/keeper.h"
 #include "catcher/protocol.h"
 #include "catcher/tables.h"
 #include "catcher/tracees.h"
@@ -191,10 +194,7 @@ static bool on_message(void) {
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
-static int prepare(void) {
-    sigset_t children;
-    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
-        openings[i].event = -1;
+static void prepare_process(void) {
     prctl(PR_SET_NAME, "linfspd-catcher");
     prctl(PR_SET_DUMPABLE, 0);
     (void)setgroups(0, NULL);
@@ -204,31 +204,74 @@ static int prepare(void) {
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+}
+
+/* What was said to the catcher before this one: the service says all of it again. */
+static void drop_messages(void) {
+    struct catcher_message message;
+    int fds[1];
+    size_t n_fds = 0;
+    ssize_t size;
+    while ((size = socket_receive(SOCKET, &message, sizeof message, fds, 1, &n_fds)) > 0 || size == -EMSGSIZE) {
+        if (size > 0 && n_fds)
+            close(fds[0]);
+        n_fds = 0;
+    }
+}
+
+static int shut_cage(const cap_value_t *capabilities, size_t n_capabilities, int (*filter)(void)) {
+    int r = cage_keep_capabilities(capabilities, n_capabilities);
+    if (r < 0)
+        return r;
+    r = filter();
+    return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
+}
+
+/* Returns a descriptor that tells of SIGCHLD, or a negative errno. */
+static int prepare_catcher(uint64_t before) {
+    sigset_t children;
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
+        openings[i].event = -1;
+    next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
     group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID | FAN_UNLIMITED_MARKS |
                               FAN_UNLIMITED_QUEUE,
                           O_RDONLY | O_LARGEFILE | O_CLOEXEC);
     if (group < 0)
         return -errno;
+    int r = shut_cage(cage_catcher_capabilities, cage_n_catcher_capabilities, cage_filter_catcher);
+    if (r < 0)
+        return r;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_SETMASK, &children, NULL);
     int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-    return signals < 0 ? -errno : signals;
+    if (signals < 0)
+        return -errno;
+    const struct catcher_message started = {.what = CATCHER_STARTED, .ticket = before};
+    if (before > 0) {
+        drop_messages();
+        (void)socket_send(SOCKET, &started, sizeof started, NULL, 0);
+    }
+    return signals;
 }
 
 static int earlier(int one, int other) {
     return one < 0 ? other : other < 0 || one < other ? one : other;
 }
 
+static int complain(const char *what, int error) {
+    fprintf(stderr, "linfspd-catcher: %s (%s): the helpers of images are not stood in for\n", what, strerror(-error));
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE ? 1 : CATCHER_EXIT_NEVER;
+}
+
 int main(void) {
-    _cleanup_close_ int signals = prepare();
-    if (signals < 0) {
-        fprintf(stderr,
-                "linfspd-catcher: the kernel does not ask before programs are executed (%s): the helpers of "
-                "images are not stood in for\n",
-                strerror(-signals));
-        return 1;
-    }
+    prepare_process();
+    int r = shut_cage(cage_keeper_capabilities, cage_n_keeper_capabilities, cage_filter_keeper);
+    if (r < 0)
+        return complain("the cage cannot be shut", r);
+    _cleanup_close_ int signals = prepare_catcher(keeper_run(SOCKET));
+    if (signals < 0)
+        return complain("the kernel does not ask before programs are executed", signals);
     for (;;) {
         struct pollfd wait[] = {
             {.fd = SOCKET, .events = POLLIN}, {.fd = group, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -238,7 +281,7 @@ int main(void) {
         }
         tracees_wait();
         if (wait[0].revents && !on_message())
-            return 0;
+            return CATCHER_EXIT_DONE;
         if (wait[1].revents)
             on_questions();
     }

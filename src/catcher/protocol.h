@@ -15,6 +15,7 @@ enum catcher_what {
     CATCHER_OPENED, /* to the service: a FUSE program starts in a silo without a helper, and waits */
     CATCHER_GO_ON, /* from the service: let that process go on */
     CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
+    CATCHER_STARTED, /* to the service: this catcher takes the place of one that died, and knows nothing yet */
 };
 
 enum catcher_kind {

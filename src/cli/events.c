@@ -92,9 +92,10 @@ const struct verb verb_events = {
             "Prints a line for each event until it is interrupted: containers that get\n"
             "LinFsp or end (silo-ready, silo-failed, silo-ended), prefixes that are claimed\n"
             "(claim), volumes that are mounted and end (mount, end), network volumes that a\n"
-            "container opens for the first time (open), and the configuration read again\n"
-            "(reload). What was refused says so, and why. In a container: its own events.\n"
-            "On the host: for root. --json prints an object a line.\n\n"
+            "container opens for the first time (open), the configuration read again\n"
+            "(reload), and linfspd-catcher started again (catcher). What was refused says so,\n"
+            "and why. In a container: its own events. On the host: for root. --json prints\n"
+            "an object a line.\n\n"
             "examples:\n"
             "  sudo linfsp events\n"
             "  sudo linfsp events --json | jq -c 'select(.result == \"refused\")'\n",

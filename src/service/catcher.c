@@ -7,12 +7,16 @@
 #include <sys/stat.h>
 
 #include "catcher/protocol.h"
+#include "service/event.h"
 #include "service/phantom.h"
+#include "service/programs.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/sockets.h"
+
+#define ROOM (16 << 20) /* bytes of messages that wait for the catcher: thousands of silos are told at once */
 
 /* In the child. Nothing of the service's must live on in it. */
 _Noreturn static void become_catcher(int socket, int program) {
@@ -25,9 +29,10 @@ _Noreturn static void become_catcher(int socket, int program) {
 }
 
 int catcher_start(int program) {
-    int pair[2];
+    int pair[2], room = ROOM;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
+    (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     pid_t pid = fork();
     if (pid == 0)
         become_catcher(pair[1], program);
@@ -37,7 +42,8 @@ int catcher_start(int program) {
     return pid < 0 ? -errno : pair[0];
 }
 
-void catcher_serve(const struct silo *silo, bool serve) {
+void catcher_serve(struct silo *silo, bool serve) {
+    silo->caught = serve;
     const struct catcher_message message = {.what = serve ? CATCHER_SERVE : CATCHER_FORGET,
                                             .mount_namespace = silo->mount_namespace.inode};
     if (silo->mount_namespace.inode)
@@ -49,6 +55,20 @@ void catcher_go_on(struct service *service, uint64_t ticket) {
     (void)socket_send(service->catcher, &message, sizeof message, NULL, 0);
 }
 
+/* The catcher died, and there is another one. */
+static void on_started(struct service *service, uint64_t before) {
+    char text[128];
+    struct silo *silo, *next;
+    snprintf(text, sizeof text, "linfspd-catcher died and was started again (%llu times by now)",
+             (unsigned long long)before);
+    event_tell(service, &(struct event){.kind = EVENT_CATCHER, .uid = (uid_t)-1, .text = text});
+    HASH_ITER (hash, service->silos, silo, next)
+        if (silo->caught) {
+            catcher_serve(silo, true);
+            programs_look(silo);
+        }
+}
+
 static int on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct service *service = userdata;
     struct catcher_message message;
@@ -56,6 +76,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
     ssize_t size = socket_receive(fd, &message, sizeof message, NULL, 0, &n_fds);
     if (size == sizeof message && message.what == CATCHER_OPENED)
         phantom_wanted(service, message.mount_namespace, message.ticket);
+    if (size == sizeof message && message.what == CATCHER_STARTED)
+        on_started(service, message.ticket);
     if (size == 0 || (size < 0 && size != -EAGAIN)) {
         log_warning("linfspd-catcher has ended: images with a fusermount3 of their own run that, until the service is "
                     "started anew");

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The service's end of the catcher (catcher/main.c), a process that has the stand-in executed instead of the helpers
- * that images have. Without it these run as they are. */
+/*
+ * The service's end of the catcher (catcher/main.c), a process that has the stand-in executed instead of the helpers
+ * that images have. Without a catcher these run as they are.
+ *
+ * A catcher that dies is followed by another one, on the same socket (catcher/keeper.h). The new one knows nothing. It
+ * says so, and is told again which silos are served; workers tell it again which files are helpers.
+ */
 #ifndef LINFSP_SERVICE_CATCHER_H
 #define LINFSP_SERVICE_CATCHER_H
 
@@ -21,6 +26,6 @@ uint64_t catcher_hold(struct service *service, pid_t pid);
 /* Lets a process that waits go on. */
 void catcher_go_on(struct service *service, uint64_t ticket);
 /* Whether the silo's processes are served by it. */
-void catcher_serve(const struct silo *silo, bool serve);
+void catcher_serve(struct silo *silo, bool serve);
 
 #endif

@@ -29,6 +29,7 @@ static const struct {
     [EVENT_MOUNT] = {"mount", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e06"},
     [EVENT_END] = {"end", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e07"},
     [EVENT_RELOAD] = {"reload", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e08"},
+    [EVENT_CATCHER] = {"catcher", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e09"},
 };
 
 static void fill(struct wire_event *message, const struct event *event) {
@@ -115,7 +116,7 @@ static void format_line(const struct wire_event *message, bool json, char *line,
 
 static void log_event(const struct service *service, const struct event *event, const struct wire_event *message) {
     char line[1900];
-    int level = event->kind == EVENT_SILO_FAILED ? LOG_WARNING : LOG_INFO;
+    int level = event->kind == EVENT_SILO_FAILED || event->kind == EVENT_CATCHER ? LOG_WARNING : LOG_INFO;
     if (level > log_level())
         return;
     format_line(message, service->config->limits.audit_json, line, sizeof line);

@@ -30,6 +30,7 @@ enum event_kind {
     EVENT_MOUNT,
     EVENT_END, /* of a volume */
     EVENT_RELOAD, /* of the configuration */
+    EVENT_CATCHER, /* linfspd-catcher had to be started again */
 };
 
 struct event {

@@ -82,14 +82,85 @@ runs_the_stand_in() { # NAME [PATH]
     inside one sh -c 'i=0; while [ $i -lt 40 ]; do fusermount3 --version & i=$((i + 1)); done | grep -c LinFsp; wait' | grep -qx 40
 }
 
-@test "helper: when the catcher has gone the image's own helper runs, and nothing waits" {
-    box one fuse
-    runs_the_stand_in one
-    kill -KILL "$(pgrep -P "$(service_pid)" linfspd-catcher)"
-    wait_until 3 not runs_the_stand_in one
-    inside one fusermount3 --version | grep -q "fusermount3 version"
+# A service whose catcher has not died yet: the delays before the next one are short.
+new_service() {
     service_stop
     service_start
+}
+
+# The pids of the keeper and of the catcher.
+keeper() {
+    pgrep -P "$(service_pid)" linfspd-catcher
+}
+
+catcher() {
+    pgrep -P "$(keeper)" linfspd-catcher
+}
+
+@test "catcher: it has a cage: few capabilities, no new ones, few system calls" {
+    for pid in "$(keeper)" "$(catcher)"; do
+        has "$(cat "/proc/$pid/status")" "NoNewPrivs:	1" "Seccomp:	2"
+    done
+    equal "capabilities of the catcher" "$(sed -n 's/^CapPrm:\t0*//p' "/proc/$(catcher)/status")" 80004 # SYS_PTRACE, DAC_READ_SEARCH
+    equal "capabilities of its keeper" "$(sed -n 's/^CapPrm:\t0*//p' "/proc/$(keeper)/status")" 280004 # and SYS_ADMIN
+}
+
+@test "catcher: killed, it is started again; meanwhile the image's own helper runs, and nothing waits" {
+    box one fuse
+    runs_the_stand_in one
+    before=$(catcher)
+    kill -STOP "$(keeper)" # so that there is time to look
+    kill -KILL "$before"
+    inside one fusermount3 --version | grep -q "fusermount3 version"
+    kill -CONT "$(keeper)"
+    wait_until 5 runs_the_stand_in one
+    not equal "the catcher" "$(catcher)" "$before"
+    grep -q 'event=catcher .*started again (1 times' "$LINFSP_STATE/linfspd.log"
+    # what starts later is served as well, and so is what is installed now
+    box two fuse
+    runs_the_stand_in two
+    inside one sh -ec 'cp -p /usr/bin/fusermount3 /tmp/f; mv /tmp/f /usr/bin/fusermount3'
+    wait_until 3 runs_the_stand_in one
+    new_service
+}
+
+@test "catcher: killed again and again while helpers run, it harms none of them" {
+    box one fuse
+    inside one sh -c 'i=0; while [ $i -lt 150 ]; do fusermount3 --version || echo "failed: $?"; i=$((i + 1)); done' >"$BATS_TEST_TMPDIR/versions" 2>&1 &
+    many=$!
+    for i in 1 2 3 4 5; do
+        sleep 0.0$((RANDOM % 10))
+        kill -KILL "$(catcher)" 2>/dev/null || true
+        wait_until 10 catcher
+    done
+    wait "$many"
+    equal "runs that did not tell their version" "$(grep -vcE '^fusermount3 (version|.*LinFsp)' "$BATS_TEST_TMPDIR/versions" || true)" 0
+    equal "runs" "$(wc -l <"$BATS_TEST_TMPDIR/versions")" 150
+    wait_until 20 runs_the_stand_in one
+    new_service
+}
+
+@test "catcher: killed while a program waits for its stand-in, that program goes on" {
+    box one fuse-bare
+    for i in 1 2 3; do
+        inside one sh -c 'mkdir -p /tmp/m; timeout 20 bindfs /srv/source /tmp/m; [ $? -ne 124 ]' &
+        program=$!
+        sleep 0.0$((RANDOM % 6))
+        kill -KILL "$(catcher)" 2>/dev/null || true
+        wait "$program" || fail "the program hung, or was killed" || return
+        inside one sh -c 'umount /tmp/m 2>/dev/null || fusermount3 -u /tmp/m 2>/dev/null' || true
+        wait_until 10 catcher
+    done
+    new_service
+}
+
+@test "catcher: when its keeper has gone, too, the service says so and goes on" {
+    box one fuse
+    kill -KILL "$(keeper)" "$(catcher)"
+    wait_until 3 grep -q 'linfspd-catcher has ended' "$LINFSP_STATE/linfspd.log"
+    inside one fusermount3 --version | grep -q "fusermount3 version"
+    inside one sh -ec '/dev/linfsp/bin/memfs -b -m Z:; echo x >/mnt/z/x; cat /mnt/z/x' | grep -qx x
+    new_service
 }
 
 @test "device: chmod, chown and rm of /dev/fuse touch nothing but it" {
