@@ -18,7 +18,7 @@ struct fsp_node {
     size_t hash;
     uint64_t lookups; /* by the kernel; as the next two under the table's lock */
     unsigned references; /* children, open files, and who is at work on it */
-    bool detached;
+    atomic_bool detached; /* is looked at without the lock */
     unsigned name_length;
     WCHAR *name;
 
@@ -37,7 +37,7 @@ struct fsp_node {
     mode_t special_type; /* of a reparse point that is a FIFO, a device or a socket; 0: it is none */
     dev_t special_device;
     uint64_t link_length; /* bytes of a symbolic link's target */
-    unsigned modified_count; /* open files that have written */
+    atomic_uint modified_count; /* open files that have written; is looked at without the lock */
     uint64_t written_at; /* FILETIME of the last write that no one else's time has replaced; 0: none */
 };
 

@@ -259,15 +259,15 @@ static int renew_listing(struct fsp_volume *volume, struct fsp_open *open) {
     return 0;
 }
 
-static int answer_directory(linfsp_request *request, struct fsp_volume *volume, struct fsp_open *open, off_t offset,
-                            bool plus) {
+static int fill_answer(linfsp_request *request, struct fsp_volume *volume, struct fsp_open *open, off_t offset,
+                       bool plus) {
     int r = offset == 0 || !open->listing ? renew_listing(volume, open) : 0;
     if (r < 0)
         return r;
     for (size_t i = (size_t)offset; i < open->listing->count; i++)
         if (!add_one(request, volume, open->node, entry_at(open->listing, i), (off_t)i + 1, plus))
             break;
-    return linfsp_reply_directory(request), 0;
+    return 0;
 }
 
 int fsp_serve_readdir(linfsp_request *request, uint64_t inode _unused_, struct linfsp_file *file, size_t size _unused_,
@@ -276,10 +276,11 @@ int fsp_serve_readdir(linfsp_request *request, uint64_t inode _unused_, struct l
     struct fsp_open *open = fsp_open_of(file);
     fsp_lock_shared(&volume->names);
     pthread_mutex_lock(&open->listing_lock);
-    int r = answer_directory(request, volume, open, offset, plus);
+    int r = fill_answer(request, volume, open, offset, plus);
     pthread_mutex_unlock(&open->listing_lock);
     fsp_unlock(&volume->names);
-    return r;
+    /* last: with the answer the directory may be closed, and open is freed */
+    return r < 0 ? r : (linfsp_reply_directory(request), 0);
 }
 
 static int open_directory(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *node,

@@ -82,7 +82,7 @@ void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_F
 
 /* What writing did to times is with the file system only after the close. */
 uint64_t fsp_attributes_timeout(struct fsp_volume *volume, struct fsp_node *node) {
-    return __atomic_load_n(&node->modified_count, __ATOMIC_RELAXED) > 0 ? 0 : volume->timeouts.file_info;
+    return atomic_load_explicit(&node->modified_count, memory_order_relaxed) > 0 ? 0 : volume->timeouts.file_info;
 }
 
 void fsp_note_security(struct fsp_volume *volume, struct fsp_node *node, const struct fsp_opened *opened) {
