@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/descriptor-flags.h"
+#include "lib/kernel-order.h"
 #include "lib/session.h"
 
 #define LINGER_NS INT64_C(40000)
@@ -24,6 +25,7 @@ int fsp_dev_read(struct fsp_channel *channel, size_t *ret_size) {
         return 0;
     ssize_t n = read(channel->fd, channel->request->input, channel->request->input_size);
     if (n > 0) {
+        fsp_kernel_asked();
         *ret_size = (size_t)n;
         return 1;
     }
@@ -85,6 +87,7 @@ static int serve(struct fsp_channel *channel) {
 int fsp_dev_send(struct linfsp_request *request, const struct iovec *vector, int count, size_t size) {
     int fd = request->channel->fd;
     ssize_t n;
+    fsp_kernel_answered();
     do
         n = count == 1 ? write(fd, vector->iov_base, vector->iov_len) : writev(fd, vector, count);
     while (n < 0 && errno == EINTR);
