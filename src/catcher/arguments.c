@@ -9,6 +9,7 @@
 
 #include "catcher/memory.h"
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 
 #define ARGUMENTS_MAX 32
 
@@ -49,37 +50,18 @@ static bool is_umount(const char *text) {
     return strcmp(slash ? slash + 1 : text, "umount") == 0;
 }
 
-/* The mount table's octal escapes, undone in place. */
-static void unescape(char *text) {
-    char *to = text;
-    for (const char *from = text; *from; to++) {
-        unsigned value;
-        if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1) {
-            *to = (char)value;
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = 0;
-}
-
 /* Whether the topmost mount at path is one of FUSE. */
 static bool is_fuse_mount(pid_t pid, const char *path) {
-    char name[64], point[PATH_MAX], type[32];
+    char name[64];
     snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
     _cleanup_fclose_ FILE *table = fopen(name, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     bool found = false;
-    while (table && getline(&line, &size, table) > 0) {
-        const char *rest = strstr(line, " - ");
-        if (!rest || sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1 || sscanf(rest, " - %31s", type) != 1)
-            continue;
-        unescape(point);
-        if (strcmp(point, path) == 0)
-            found = strcmp(type, "fuse") == 0 || strncmp(type, "fuse.", 5) == 0;
-    }
+    struct mount_line mount;
+    while (table && mount_table_next(table, &line, &size, &mount))
+        if (strcmp(mount.point, path) == 0)
+            found = mount_type_is_fuse(mount.type);
     return found;
 }
 

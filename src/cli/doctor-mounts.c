@@ -14,40 +14,13 @@
 
 #include "cli/doctor.h"
 #include "cli/process.h"
+#include "util/mount-table.h"
 #include "util/paths.h"
 #include "util/utf8.h"
 
 #define MOUNTS_MAX 256
 #define ANSWER_TIMEOUT_MS 500
 #define PATIENCE_MS 5000 /* for all together */
-
-struct mount {
-    char path[4096], type[64], source[512];
-};
-
-/* \040 and the like back to what they stand for, in place. */
-static void unescape(char *text) {
-    char *to = text;
-    for (; *text; text++) {
-        unsigned code;
-        if (text[0] == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
-            *to++ = (char)code;
-            text += 3;
-        } else
-            *to++ = *text;
-    }
-    *to = '\0';
-}
-
-static bool parse_mount(const char *line, struct mount *ret_mount) {
-    const char *behind = strstr(line, " - ");
-    if (!behind || sscanf(line, "%*d %*d %*s %*s %4095s", ret_mount->path) != 1 ||
-        sscanf(behind, " - %63s %511s", ret_mount->type, ret_mount->source) != 2)
-        return false;
-    unescape(ret_mount->path);
-    unescape(ret_mount->source);
-    return true;
-}
 
 /* 0, a negative errno of stat, or -ETIMEDOUT. */
 static int ask_mount(const char *path) {
@@ -90,12 +63,12 @@ static void quote(const char *text, char *ret, size_t size) {
     ret[used] = 0;
 }
 
-static unsigned report_mount(struct doctor *doctor, const struct mount *mount) {
-    int result = ask_mount(mount->path);
+static unsigned report_mount(struct doctor *doctor, const struct mount_line *mount) {
+    int result = ask_mount(mount->point);
     if (result != -ENOTCONN && result != -ETIMEDOUT)
         return 0;
     char mend[4 * 4096 + 64], shown[4096], quoted[4 * 4096 + 8];
-    utf8_printable(mount->path, shown, sizeof shown);
+    utf8_printable(mount->point, shown, sizeof shown);
     quote(shown, quoted, sizeof quoted);
     snprintf(mend, sizeof mend, result == -ENOTCONN ? "umount -l -- %s" : "linfsp umount --force -- %s", quoted);
     if (result == -ENOTCONN)
@@ -117,18 +90,14 @@ static void report_left_by_service(struct doctor *doctor, unsigned ours) {
 
 void doctor_mounts(struct doctor *doctor) {
     _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
-    static struct mount mount;
+    struct mount_line mount;
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     unsigned ours = 0, asked = 0, stale = 0;
     int64_t end = now_ms() + PATIENCE_MS;
-    while (table && getline(&line, &size, table) > 0) {
-        if (!parse_mount(line, &mount))
-            continue;
+    while (table && mount_table_next(table, &line, &size, &mount)) {
         ours += strcmp(mount.source, "linfsp-run") == 0 || strcmp(mount.source, "linfsp-unc") == 0;
-        bool fuse = strcmp(mount.type, "fuse") == 0 || strncmp(mount.type, "fuse.", 5) == 0 ||
-                    strcmp(mount.type, "fuseblk") == 0;
-        if (!fuse || asked == MOUNTS_MAX || now_ms() > end)
+        if (!mount_type_is_fuse(mount.type) || asked == MOUNTS_MAX || now_ms() > end)
             continue;
         asked++;
         stale += report_mount(doctor, &mount);

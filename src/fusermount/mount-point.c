@@ -9,6 +9,7 @@
 
 #include "fusermount/report.h"
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
@@ -96,44 +97,16 @@ int mount_point_pin(const char *path, mode_t *ret_type) {
 
 /* ---- the mount table ------------------------------------------------------------------------------------------- */
 
-/* The kernel writes space, tab, newline and backslash as \ooo. */
-static void unescape(char *text) {
-    char *to = text;
-    for (const char *from = text; *from; to++) {
-        unsigned value;
-        if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1 && strlen(from) >= 4) {
-            *to = (char)value;
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = '\0';
-}
-
-static bool is_fuse_type(const char *type) {
-    return strcmp(type, "fuse") == 0 || strcmp(type, "fuseblk") == 0 || strncmp(type, "fuse.", 5) == 0 ||
-           strncmp(type, "fuseblk.", 8) == 0;
-}
-
 struct mount_entry mount_point_look_up(const char *path) {
     _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     struct mount_entry found = {0};
-    while (table && getline(&line, &size, table) > 0) {
-        static char point[PATH_MAX * 4], root[PATH_MAX * 4];
-        char type[128];
-        unsigned minor;
-        unsigned long long id;
-        const char *rest = strstr(line, " - ");
-        if (!rest || sscanf(line, "%llu %*u %*u:%u %16383s %16383s", &id, &minor, root, point) != 4 ||
-            sscanf(rest, " - %127s", type) != 1)
-            continue;
-        unescape(point);
-        if (strcmp(point, path) == 0) /* the last one at a path lies on top */
-            found = (struct mount_entry){true, is_fuse_type(type), strcmp(root, "/") == 0, minor, id};
-    }
+    struct mount_line mount;
+    while (table && mount_table_next(table, &line, &size, &mount))
+        if (strcmp(mount.point, path) == 0) /* the last one at a path lies on top */
+            found = (struct mount_entry){true, mount_type_is_fuse(mount.type), strcmp(mount.root, "/") == 0,
+                                         mount.minor, mount.id};
     return found;
 }
 

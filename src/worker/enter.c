@@ -25,6 +25,7 @@
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 #include "worker/guard.h"
 #include "worker/scratch.h"
 
@@ -214,20 +215,6 @@ int unmount_fd(const struct job_base *base, int fd) {
     return result;
 }
 
-/* Undoes mountinfo's octal escapes, in place. */
-void mount_table_unescape(char *text) {
-    char *to = text;
-    for (char *from = text; *from; to++) {
-        if (from[0] == '\\' && from[1] && from[2] && from[3]) {
-            *to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = 0;
-}
-
 static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
     int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (table < 0)
@@ -239,14 +226,11 @@ static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *r
     }
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    while (getline(&line, &size, file) > 0) {
-        unsigned long long id;
-        int start = 0, end = 0;
-        if (sscanf(line, "%llu %*u %*s %*s %n%*s%n", &id, &start, &end) < 1 || id != mount_id || end <= start)
+    struct mount_line mount;
+    while (mount_table_next(file, &line, &size, &mount)) {
+        if (mount.id != mount_id)
             continue;
-        line[end] = 0;
-        mount_table_unescape(line + start);
-        _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd = open(mount.point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         uint64_t found = 0;
         if (fd < 0)
             return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? -EAGAIN : -errno;
@@ -266,13 +250,10 @@ bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char
     _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    while (file && getline(&line, &size, file) > 0) {
-        unsigned long long id;
-        char found[64] = "";
-        const char *rest = strstr(line, " - ");
-        if (sscanf(line, "%llu", &id) == 1 && id == mount_id && rest)
-            return sscanf(rest, " - %*s %63s", found) == 1 && strcmp(found, source) == 0;
-    }
+    struct mount_line mount;
+    while (file && mount_table_next(file, &line, &size, &mount))
+        if (mount.id == mount_id)
+            return strcmp(mount.source, source) == 0;
     return false;
 }
 
@@ -299,16 +280,12 @@ int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int 
     _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    while (file && getline(&line, &size, file) > 0) {
-        uint32_t major, minor;
-        int start = 0, end = 0;
-        const char *type = strstr(line, " - fuse");
-        if (!type || sscanf(line, "%*u %*u %u:%u %*s %n%*s%n", &major, &minor, &start, &end) != 2 || end <= start ||
-            major != 0 || minor != fuse_device)
+    struct mount_line mount;
+    while (file && mount_table_next(file, &line, &size, &mount)) {
+        uint32_t major = 0, minor = 0;
+        if (!mount_type_is_fuse(mount.type) || mount.major != 0 || mount.minor != fuse_device)
             continue;
-        line[end] = 0;
-        mount_table_unescape(line + start);
-        _cleanup_close_ int fd = open(line + start, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd = open(mount.point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fd_device(fd, &major, &minor) < 0 || major != 0 || minor != fuse_device ||
             fd_is_mount_root(fd) != 1)
             continue; /* covered */

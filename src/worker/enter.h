@@ -54,8 +54,6 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char 
 int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int *ret_fd);
 /* Whether what is mounted there comes from this source (the first column of mount(8)). */
 bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source);
-/* Undoes the octal escapes of a path in a mount table, in place. */
-void mount_table_unescape(char *text);
 /* The path of fd as seen from the current root; "" where it has none here. */
 int fd_path(const struct job_base *base, int fd, char *ret_path, size_t size);
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 #include "util/paths.h"
 #include "worker/enter.h"
 #include "worker/folder.h"
@@ -94,15 +95,12 @@ static int mount_here(const struct job_base *base, const struct job_folder *requ
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     int r = -ESTALE; /* the kernel walks again, from the beginning */
-    while (file && r != 0 && getline(&line, &size, file) > 0) {
-        unsigned major, minor;
-        int start = 0, end = 0;
-        if (sscanf(line, "%*u %*u %u:%u / %n%*s%n", &major, &minor, &start, &end) != 2 || end <= start || major != 0 ||
-            minor != device)
+    struct mount_line mount;
+    while (file && r != 0 && mount_table_next(file, &line, &size, &mount)) {
+        uint32_t major = 0, minor = 0;
+        if (mount.major != 0 || mount.minor != device || strcmp(mount.root, "/") != 0)
             continue;
-        line[end] = 0;
-        mount_table_unescape(line + start);
-        _cleanup_close_ int folder = open(line + start, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int folder = open(mount.point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder >= 0 && fd_device(folder, &major, &minor) == 0 && major == 0 && minor == device &&
             mount_on_name(folder, request->name, tree) == 0)
             r = 0;

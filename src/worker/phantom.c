@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 #include "util/paths.h"
 #include "worker/enter.h"
 
@@ -52,19 +53,16 @@ static bool find_upper(const struct job_base *base, uint64_t mount_id, char *pat
     _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
-    while (file && getline(&line, &length, file) > 0) {
-        unsigned long long id;
-        const char *rest = strstr(line, " - overlay ");
-        const char *upper = rest ? strstr(rest, ",upperdir=") : NULL;
-        if (sscanf(line, "%llu", &id) != 1 || id != mount_id)
-            continue;
-        if (!upper)
-            return false;
-        upper += strlen(",upperdir=");
-        size_t end = strcspn(upper, ",\n");
-        return upper[0] == '/' && snprintf(path, size, "%.*s", (int)end, upper) == (int)end;
+    struct mount_line mount = {0};
+    while (file && mount_table_next(file, &line, &length, &mount) && mount.id != mount_id) {
     }
-    return false;
+    const char *upper =
+        mount.id == mount_id && strcmp(mount.type, "overlay") == 0 ? strstr(mount.options, ",upperdir=") : NULL;
+    if (!upper)
+        return false;
+    upper += strlen(",upperdir=");
+    size_t end = strcspn(upper, ",");
+    return upper[0] == '/' && snprintf(path, size, "%.*s", (int)end, upper) == (int)end;
 }
 
 static int open_upper(const struct job_base *base, struct place *place) {
