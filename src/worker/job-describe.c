@@ -2,25 +2,11 @@
 /*
  * Which engine made a container, and what it calls it.
  *
- * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id; the
- * name is in the parent's command line, or in Docker's own record.
- *
- *     conmon -c <64 hex> -n <name>                       podman, cri-o
- *     systemd-nspawn -M <name>, bwrap --hostname <name>
- *     containerd-shim-runc-v2 -id <id>                   containerd, where the path tells nothing
- *
- *     /docker/<64 hex>, docker-<64 hex>.scope            docker
- *     libpod-<64 hex>(.scope)                            podman
- *     cri-containerd-<64 hex>.scope, crio-<64 hex>.scope containerd, cri-o (Kubernetes)
- *     lxc.payload.<name>, lxc/<name>                     lxc
- *     machine-<name>.scope                               systemd-nspawn
- *     /kubepods/.../<64 hex>                             containerd (Kubernetes without systemd)
- *
- * The last one in a path is the innermost container. Who runs containers can lie about them: how far what was found is
- * certain is said by engine.c. Runs in a worker: a process can keep whoever reads its command line waiting, by a file
- * system of its own that does not answer.
+ * Read off the init's parent, where that is an engine's own, or off its cgroup path, where engines leave their id
+ * (pattern.h); the name is in the parent's command line, or in Docker's own record. Who runs containers can lie about
+ * them: how far what was found is certain is said by engine.c. Runs in a worker: a process can keep whoever reads its
+ * command line waiting, by a file system of its own that does not answer.
  */
-#include <ctype.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
@@ -32,54 +18,8 @@
 #include "util/utf8.h"
 #include "worker/engine.h"
 #include "worker/jobs.h"
+#include "worker/pattern.h"
 #include "worker/record.h"
-
-#define ID_LENGTH 64 /* hex digits */
-
-struct pattern {
-    const char *before; /* stands before the id */
-    const char *engine;
-    bool hex; /* the id is 64 hex digits */
-};
-
-static const struct pattern patterns[] = {
-    {"docker-", "docker", true}, {"/docker/", "docker", true},
-    {"libpod-", "podman", true}, {"cri-containerd-", "containerd", true},
-    {"crio-", "cri-o", true},    {"lxc.payload.", "lxc", false},
-    {"/lxc/", "lxc", false},     {"machine-", "systemd-nspawn", false},
-};
-
-static size_t hex_length(const char *text) {
-    size_t n = 0;
-    while (isxdigit((unsigned char)text[n]))
-        n++;
-    return n;
-}
-
-/* Where the last id of that pattern begins, NULL where there is none. */
-static const char *find_last(const char *cgroup, const struct pattern *pattern, size_t *ret_length) {
-    const char *found = NULL;
-    for (const char *at = cgroup; (at = strstr(at, pattern->before));) {
-        at += strlen(pattern->before);
-        size_t length = pattern->hex ? hex_length(at) : strcspn(at, "/\n");
-        if (pattern->hex ? length != ID_LENGTH : length == 0)
-            continue;
-        if (!pattern->hex && length > 6 && strncmp(at + length - 6, ".scope", 6) == 0)
-            length -= 6;
-        found = at;
-        *ret_length = length;
-    }
-    return found;
-}
-
-/* A path's last component, where it is an id, below a folder of Kubernetes's. */
-static const char *find_in_pod(const char *line, size_t *ret_length) {
-    const char *pods = strstr(line, "/kubepods/"), *last = pods ? strrchr(pods, '/') + 1 : NULL;
-    if (!last || hex_length(last) != ID_LENGTH)
-        return NULL;
-    *ret_length = ID_LENGTH;
-    return last;
-}
 
 struct description {
     char *id, *engine, *name;
@@ -126,65 +66,36 @@ static void docker_record_by_bundle(pid_t init, const char *id, const struct des
     json_object_put(bundle);
 }
 
-/* conmon is told all: -c ID, -n NAME, and by whom: podman has it call back to podman. */
 static bool describe_by_conmon(pid_t conmon, const struct description *ret) {
     char line[8192];
+    struct pattern_found found;
     ssize_t length = engine_read_entry(conmon, "cmdline", line, sizeof line);
-    const char *option = "", *id = NULL, *name = NULL;
-    bool podman = false;
-    for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
-        if (strcmp(option, "-c") == 0 && hex_length(word) == ID_LENGTH && !word[ID_LENGTH])
-            id = word;
-        else if (strcmp(option, "-n") == 0)
-            name = word;
-        else if (strcmp(option, "--exit-command") == 0)
-            podman = true;
-    }
-    if (!id)
+    if (length < 1 || !pattern_in_conmon(line, (size_t)length, &found))
         return false;
-    snprintf(ret->id, ret->id_size, "%s", id);
-    snprintf(ret->engine, ret->engine_size, "%s", podman ? "podman" : "cri-o");
-    if (name)
-        utf8_printable(name, ret->name, ret->name_size);
+    snprintf(ret->id, ret->id_size, "%.*s", (int)found.id_length, found.id);
+    snprintf(ret->engine, ret->engine_size, "%s", found.engine);
+    if (found.name)
+        utf8_printable(found.name, ret->name, ret->name_size);
     return true;
 }
 
-/* An engine that is one process a container, told its name as one of these options: "--machine NAME" or
- * "--machine=NAME". */
-static const struct engine {
-    const char *program, *engine;
-    const char *options[2];
-} own_processes[] = {
-    {"systemd-nspawn", "systemd-nspawn", {"--machine", "-M"}},
-    {"bwrap", "bubblewrap", {"--hostname"}},
-};
-
-/* The argument, if word is this option, or the word after it is. */
-static const char *argument_of(const char *option, const char *before, const char *word) {
-    size_t length = option ? strlen(option) : 0;
-    if (!option)
-        return NULL;
-    if (strcmp(before, option) == 0)
-        return word;
-    return length > 2 && strncmp(word, option, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
-}
-
+/* Engines that are one process a container, which is told its name. */
 static bool describe_by_engine(pid_t pid, const struct description *ret) {
-    const struct engine *engine = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(own_processes) && !engine; i++)
-        if (engine_is_named(pid, own_processes[i].program))
-            engine = &own_processes[i];
-    if (!engine)
+    static const char *const programs[] = {"systemd-nspawn", "bwrap"};
+    const char *program = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(programs) && !program; i++)
+        if (engine_is_named(pid, programs[i]))
+            program = programs[i];
+    if (!program)
         return false;
-    snprintf(ret->engine, ret->engine_size, "%s", engine->engine);
     char line[8192];
+    struct pattern_found found;
     ssize_t length = engine_read_entry(pid, "cmdline", line, sizeof line);
-    const char *before = "", *name = NULL;
-    for (char *word = line; word < line + length && !name; before = word, word += strlen(word) + 1)
-        for (size_t i = 0; i < ARRAY_SIZE(engine->options) && !name; i++)
-            name = argument_of(engine->options[i], before, word);
-    if (name)
-        utf8_printable(name, ret->name, ret->name_size);
+    if (!pattern_in_command(program, line, length < 1 ? 0 : (size_t)length, &found))
+        return false;
+    snprintf(ret->engine, ret->engine_size, "%s", found.engine);
+    if (found.name)
+        utf8_printable(found.name, ret->name, ret->name_size);
     return true;
 }
 
@@ -196,29 +107,16 @@ static bool describe_by_parent(pid_t init, const struct description *ret) {
 }
 
 static bool describe_by_path(pid_t init, const char *path, const struct description *ret) {
-    const char *last = NULL, *engine = NULL;
-    bool named = false;
-    size_t length = 0, found_length;
-    for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-        const char *found = find_last(path, &patterns[i], &found_length);
-        if (!found || (last && found < last))
-            continue;
-        last = found;
-        length = found_length;
-        engine = patterns[i].engine;
-        named = !patterns[i].hex;
-    }
-    if (!last && (last = find_in_pod(path, &length)))
-        engine = "containerd";
-    if (!last)
+    struct pattern_found found;
+    if (!pattern_in_path(path, &found))
         return false;
-    snprintf(ret->id, ret->id_size, "%.*s", (int)length, last);
-    snprintf(ret->engine, ret->engine_size, "%s", engine);
+    snprintf(ret->id, ret->id_size, "%.*s", (int)found.id_length, found.id);
+    snprintf(ret->engine, ret->engine_size, "%s", found.engine);
     static const char containers[] = "/var/lib/docker/containers";
-    if (strcmp(engine, "docker") == 0) {
+    if (strcmp(found.engine, "docker") == 0) {
         if (!docker_record_at(containers, strlen(containers), ret->id, ret))
             docker_record_by_bundle(init, ret->id, ret);
-    } else if (named)
+    } else if (found.named)
         snprintf(ret->name, ret->name_size, "%s", ret->id);
     return true;
 }
@@ -234,25 +132,17 @@ static bool describe_by_cgroup(pid_t init, const struct description *ret) {
     return false;
 }
 
-/* Kubernetes has one shim for a whole pod. */
 static bool describe_by_shim(pid_t init, const struct description *ret) {
     char line[4096];
-    const char *option = "", *id = NULL;
+    struct pattern_found found;
     pid_t parent;
     ssize_t length;
     if (process_parent(init, &parent) < 0 || !engine_is_named(parent, "containerd-shim") ||
-        (length = engine_read_entry(parent, "cmdline", line, sizeof line)) <= 0)
+        (length = engine_read_entry(parent, "cmdline", line, sizeof line)) <= 0 ||
+        !pattern_in_shim(line, (size_t)length, &found))
         return false;
-    for (char *word = line; word < line + length; option = word, word += strlen(word) + 1) {
-        if (strcmp(option, "-id") == 0)
-            id = word;
-        else if (strcmp(option, "-namespace") == 0 && strcmp(word, "k8s.io") == 0)
-            return false;
-    }
-    if (!id)
-        return false;
-    utf8_printable(id, ret->id, ret->id_size);
-    snprintf(ret->engine, ret->engine_size, "containerd");
+    utf8_printable(found.id, ret->id, ret->id_size);
+    snprintf(ret->engine, ret->engine_size, "%s", found.engine);
     snprintf(ret->name, ret->name_size, "%s", ret->id);
     return true;
 }
