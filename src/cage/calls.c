@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cage/cage.h"
 #include "util/cleanup.h"
@@ -198,7 +199,6 @@ static const char *const allowed_to_workers[] = {
     "sched_getaffinity",
     "sigaltstack",
     "sysinfo",
-    "tgkill",
     "uname",
 };
 
@@ -253,12 +253,11 @@ static const char *const allowed_to_catchers[] = {
     "rt_sigaction",
     "rt_sigprocmask",
     "rt_sigreturn",
-    "tgkill",
 };
 
 /* What its keeper calls besides: it forks catchers, each of which makes its fanotify group and shuts its cage. */
 static const char *const allowed_to_keepers[] = {
-    "capget", "capset", "clone", "fanotify_init", "prctl", "seccomp", "set_robust_list",
+    "capget", "capset", "clone", "fanotify_init", "prctl", "seccomp", "set_robust_list", "tgkill",
 };
 
 static void free_filter(scmp_filter_ctx *filter) {
@@ -332,6 +331,12 @@ int cage_filter_service(void) {
     return r < 0 ? r : load(filter);
 }
 
+/* Signals to its own threads, as abort(3) sends them. */
+static int allow_own_signals(scmp_filter_ctx filter) {
+    const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own);
+}
+
 /* Nothing but these, and those. */
 static int allow_only(const char *const *names, size_t n_names, const char *const *more, size_t n_more) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -342,6 +347,8 @@ static int allow_only(const char *const *names, size_t n_names, const char *cons
     int r = add_all(filter, SCMP_ACT_ALLOW, names, n_names);
     if (r == 0)
         r = add_all(filter, SCMP_ACT_ALLOW, more, n_more);
+    if (r == 0)
+        r = allow_own_signals(filter);
     return r < 0 ? r : load(filter);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,7 +75,9 @@ static int in_a_worker(void) {
     return expect(1, r == 0) | expect(2, refused(execv("/bin/true", arguments), EPERM)) |
            expect(3, refused(fork(), EPERM)) | expect(4, refused(socket(AF_UNIX, SOCK_STREAM, 0), EPERM)) |
            expect(5, refused(chmod("/dev/null", 0666), EPERM)) | expect(6, refused(kill(getpid(), 0), EPERM)) |
-           expect(7, stat("/", &status) == 0);
+           expect(7, stat("/", &status) == 0) |
+           expect(8, refused(syscall(SYS_tgkill, getppid(), getppid(), 0), EPERM)) |
+           expect(9, syscall(SYS_tgkill, getpid(), getpid(), 0) == 0);
 }
 
 /* A catcher is a child of its keeper, which has shut its own cage. */
@@ -85,6 +88,7 @@ static int catcher_begins(void) {
     return expect(11, r == 0) | expect(12, refused(fork(), EPERM)) |
            expect(13, refused(execv("/bin/true", arguments), EPERM)) | expect(14, refused(setuid(0), EPERM)) |
            expect(15, refused(unlink("/nowhere"), EPERM)) | expect(16, refused(kill(getpid(), 0), EPERM)) |
+           expect(20, refused(syscall(SYS_tgkill, getppid(), getppid(), 0), EPERM)) |
            expect(17, refused(prctl(PR_SET_DUMPABLE, 1), EPERM)) | expect(18, stat("/", &status) == 0) |
            expect(19, waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
