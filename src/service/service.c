@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "service/catcher.h"
+#include "service/dist.h"
 #include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
@@ -97,68 +98,6 @@ static int make_run_dir(struct service *service) {
 static int wake_fuse(void) {
     _cleanup_close_ int fd = open(LINFSP_RUN_DIR "/private/fuse", O_RDWR | O_CLOEXEC);
     return fd < 0 ? -errno : 0;
-}
-
-static int copy_file(int from_dir, int to_dir, const char *name) {
-    _cleanup_close_ int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
-    char fresh[300];
-    snprintf(fresh, sizeof fresh, ".%.255s.new", name);
-    _cleanup_close_ int to = openat(to_dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    if (from < 0 || to < 0 || fchmod(to, 0755) < 0)
-        return -errno;
-    ssize_t n;
-    char buffer[65536];
-    while ((n = read(from, buffer, sizeof buffer)) > 0)
-        if (write(to, buffer, (size_t)n) != n)
-            return errno ? -errno : -EIO;
-    if (n < 0 || renameat(to_dir, fresh, to_dir, name) < 0)
-        return -errno;
-    return 0;
-}
-
-/* A file that somebody has open for reading gets no write lease: containers' root could delay each start of our
- * programs by one, in all containers, because they share these files. */
-static void hold_file(struct service *service, int dir, const char *name) {
-    if (service->n_held < ARRAY_SIZE(service->held))
-        service->held[service->n_held++] = openat(dir, name, O_RDONLY | O_CLOEXEC);
-}
-
-/* What we ship goes to our tmpfs, as one copy that all silos' folders link to. */
-static int copy_dist(struct service *service, const char *sub) {
-    char from_path[WIRE_PATH_MAX], to_path[64];
-    snprintf(from_path, sizeof from_path, "%s/%s", service->dist, sub);
-    snprintf(to_path, sizeof to_path, LINFSP_RUN_DIR "/dist/%s", sub);
-    if (mkdir(to_path, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    _cleanup_closedir_ DIR *from = opendir(from_path);
-    if (!from)
-        return errno == ENOENT ? 0 : -errno;
-    _cleanup_close_ int to = open(to_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (to < 0)
-        return -errno;
-    struct dirent *entry;
-    while ((entry = readdir(from))) {
-        struct stat status;
-        if (fstatat(dirfd(from), entry->d_name, &status, 0) < 0 || !S_ISREG(status.st_mode))
-            continue;
-        int r = copy_file(dirfd(from), to, entry->d_name);
-        if (r < 0)
-            return r;
-        hold_file(service, to, entry->d_name);
-    }
-    return 0;
-}
-
-static int copy_all(struct service *service) {
-    if (mkdir(LINFSP_RUN_DIR "/dist", 0755) < 0 && errno != EEXIST)
-        return -errno;
-    static const char *const subs[] = {"", "bin", "lib", "lib/musl"};
-    for (size_t i = 1; i < ARRAY_SIZE(subs); i++) {
-        int r = copy_dist(service, subs[i]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }
 
 static int learn_host(struct service *service) {
@@ -277,7 +216,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->config = config;
     service->config_path = config_path;
     service->limits = config->limits;
-    service->dist = dist;
+    service->dist_folder = dist;
     service->worker_program = worker_program;
     list_init(&service->kept_folders);
     list_init(&service->open_folders);
@@ -292,7 +231,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(wake_fuse(), "the kernel has no FUSE (modprobe fuse)");
     service->fusectl = fusectl_open();
     STEP(service->fusectl, "fusectl");
-    STEP(copy_all(service), "what is put into containers");
+    STEP(dist_new(service->event, service->dist_folder, &service->dist), "what is put into containers");
     STEP(unc_new(&service->unc), "the table of prefixes");
     service->stage = stage_open();
     STEP(service->stage, "the stage for network volumes");
@@ -349,8 +288,7 @@ void service_free(struct service *service) {
     close_fd(&service->fusectl);
     close_fd(&service->fuse_device);
     close_fd(&service->nodes);
-    for (size_t i = 0; i < service->n_held; i++)
-        close_fd(&service->held[i]);
+    dist_free(service->dist);
     close_fd(&service->run_dir);
     if (service->stopping) {
         bool made = access(UNC_MADE, F_OK) == 0;

@@ -25,6 +25,7 @@
 #include "util/list.h"
 
 struct connection;
+struct dist;
 struct folder;
 struct name;
 struct monitor;
@@ -65,9 +66,8 @@ struct service {
     int nodes; /* the folder of our FUSE nodes, on a read-only mount that only we have */
     int fuse_device; /* O_PATH, there */
     int fusectl;
-    const char *dist; /* the folder with bin/ and lib/ of what is put into silos */
-    int held[64]; /* the files in there, open */
-    size_t n_held;
+    const char *dist_folder; /* with bin/ and lib/ of what is put into silos */
+    struct dist *dist;
     int worker_program; /* linfspd-worker */
     int catcher; /* its socket, or /dev/null */
     sd_event_source *catcher_io;

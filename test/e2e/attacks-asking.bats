@@ -102,6 +102,41 @@ cpu_ticks() {
     [ "$elapsed" -lt 3000 ]
 }
 
+@test "attacks: nor when the service has started anew, with the same programs or with others" {
+    local dist=$BATS_TEST_TMPDIR/dist before
+    attacker evil
+    before=$(inside evil stat -c %i "$silo_bin/memfs" "$silo_bin/linfsp")
+    service_kill
+    service_start
+    equal "the programs' inodes" "$(stat -c %i /run/linfsp/dist/bin/memfs /run/linfsp/dist/bin/linfsp)" "$before"
+    has "$(inside evil /loud lease "$silo_bin/memfs" || true)" "refused: Resource temporarily unavailable"
+
+    cp -a "$LINFSP_STAGE/lib/linfsp" "$dist"
+    echo >>"$dist/bin/memfs" # another version
+    for _ in 1 2; do
+        service_kill
+        service_start --dist="$dist"
+        equal "the container's program" "$(inside evil stat -c %i "$silo_bin/memfs")" "$(head -n 1 <<<"$before")"
+        not equal "the new one" "$(stat -c %i /run/linfsp/dist/bin/memfs)" "$(head -n 1 <<<"$before")"
+        has "$(inside evil /loud lease "$silo_bin/memfs" || true)" "refused: Resource temporarily unavailable"
+    done
+    remove_containers
+    service_stop
+    service_start
+}
+
+@test "attacks: a lease from a time without a service is broken by the next one" {
+    local file
+    attacker evil
+    service_kill
+    docker exec -d "$(full_name evil)" /loud lease "$silo_bin/memfs"
+    wait_until 5 grep -q LEASE /proc/locks
+    service_start
+    file=$(inside evil stat -c %i "$silo_bin/memfs")
+    # the kernel has begun to break it: for everybody who comes, not for a time of the attacker's choice
+    grep "LEASE *BREAK" /proc/locks | grep -q ":$file " || fail "no lease is being broken:" "$(cat /proc/locks)"
+}
+
 @test "attacks: volumes of unmodified programs by the dozen, and descriptors by the thousand, do not delay a start" {
     container many debian
     wait_until 5 inside many test -S /dev/linfsp/disk
