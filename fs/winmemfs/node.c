@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ALLOCATION_UNIT 4096u
+#define FIRST_TABLE_SIZE 1024u
 
 UINT64 SystemTime(VOID) {
     FILETIME Time;
@@ -25,16 +26,27 @@ WCHAR FoldUnit(WCHAR Unit) {
 NODE *NodeCreate(MEMFS *Memfs, PCWSTR Name, SIZE_T Length) {
     NODE *Node = (NODE *)calloc(1, sizeof *Node);
     UINT64 Now = SystemTime();
-    if (!Node || Length >= NAME_UNITS) {
+    if (!Node || Length >= NAME_UNITS || !NodeSetName(Node, Name, Length)) {
         free(Node);
         return NULL;
     }
-    memcpy(Node->Name, Name, Length * sizeof *Name);
     Node->References = 1;
     Node->Info.CreationTime = Node->Info.LastAccessTime = Now;
     Node->Info.LastWriteTime = Node->Info.ChangeTime = Now;
     Node->Info.IndexNumber = ++Memfs->NextIndex;
     return Node;
+}
+
+BOOLEAN NodeSetName(NODE *Node, PCWSTR Name, SIZE_T Length) {
+    PWSTR Copy = (PWSTR)malloc((Length + 1) * sizeof *Copy);
+    if (!Copy)
+        return FALSE;
+    memcpy(Copy, Name, Length * sizeof *Copy);
+    Copy[Length] = 0;
+    free(Node->Name);
+    Node->Name = Copy;
+    Node->NameLength = Length;
+    return TRUE;
 }
 
 VOID NodeReference(NODE *Node) {
@@ -45,6 +57,7 @@ VOID NodeDereference(NODE *Node) {
     if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_SEQ_CST) > 0)
         return;
     NodeDeleteAttributes(Node);
+    free(Node->Name);
     free(Node->Data);
     free(Node->Security);
     free(Node->Reparse);
@@ -73,7 +86,7 @@ static SIZE_T Search(const MEMFS *Memfs, NODE *const *Nodes, SIZE_T Count, PCWST
     *PFound = FALSE;
     while (From < To) {
         SIZE_T Middle = From + (To - From) / 2;
-        int Order = CompareNames(Memfs, Nodes[Middle]->Name, wcslen(Nodes[Middle]->Name), Name, Length);
+        int Order = CompareNames(Memfs, Nodes[Middle]->Name, Nodes[Middle]->NameLength, Name, Length);
         if (Order == 0) {
             *PFound = TRUE;
             return Middle;
@@ -86,16 +99,28 @@ static SIZE_T Search(const MEMFS *Memfs, NODE *const *Nodes, SIZE_T Count, PCWST
     return From;
 }
 
-NODE *NodeEntry(MEMFS *Memfs, NODE *Directory, PCWSTR Name, SIZE_T Length) {
-    BOOLEAN Found;
-    SIZE_T Index = Search(Memfs, Directory->Entries, Directory->EntryCount, Name, Length, &Found);
-    return Found ? Directory->Entries[Index] : NULL;
+static SIZE_T HashName(const MEMFS *Memfs, const NODE *Parent, PCWSTR Name, SIZE_T Length) {
+    SIZE_T Hash = (SIZE_T)Parent >> 4;
+    for (SIZE_T I = 0; I < Length; I++)
+        Hash = Hash * 31 + (Memfs->CaseInsensitive ? FoldUnit(Name[I]) : Name[I]);
+    return Hash ^ Hash >> 15;
 }
 
-static NODE *FindStream(MEMFS *Memfs, NODE *File, PCWSTR Name, SIZE_T Length) {
-    BOOLEAN Found;
-    SIZE_T Index = Search(Memfs, File->Streams, File->StreamCount, Name, Length, &Found);
-    return Found ? File->Streams[Index] : NULL;
+static NODE *FindChild(const MEMFS *Memfs, const NODE *Parent, BOOLEAN Stream, PCWSTR Name, SIZE_T Length) {
+    SIZE_T Hash = HashName(Memfs, Parent, Name, Length);
+    NODE *Node = Memfs->TableSize ? Memfs->Table[Hash & (Memfs->TableSize - 1)] : NULL;
+    while (Node && (Node->Hash != Hash || Node->Parent != Parent || Node->IsStream != Stream ||
+                    CompareNames(Memfs, Node->Name, Node->NameLength, Name, Length) != 0))
+        Node = Node->NextOfHash;
+    return Node;
+}
+
+NODE *NodeEntry(MEMFS *Memfs, const NODE *Directory, PCWSTR Name, SIZE_T Length) {
+    return FindChild(Memfs, Directory, FALSE, Name, Length);
+}
+
+static NODE *FindStream(MEMFS *Memfs, const NODE *File, PCWSTR Name, SIZE_T Length) {
+    return FindChild(Memfs, File, TRUE, Name, Length);
 }
 
 SIZE_T NodeIndexAfter(MEMFS *Memfs, NODE *Directory, PCWSTR Name) {
@@ -165,7 +190,7 @@ BOOLEAN NodePath(const NODE *Node, PWSTR Path, SIZE_T Units) {
     SIZE_T At = Units - 1;
     Path[At] = 0;
     for (; Node->Parent; Node = Node->Parent) {
-        SIZE_T Length = wcslen(Node->Name);
+        SIZE_T Length = Node->NameLength;
         if (At < Length + 1)
             return FALSE;
         At -= Length;
@@ -182,6 +207,38 @@ BOOLEAN NodePath(const NODE *Node, PWSTR Path, SIZE_T Units) {
 }
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
+
+static VOID PutIntoTable(MEMFS *Memfs, NODE *Node) {
+    NODE **Place = &Memfs->Table[Node->Hash & (Memfs->TableSize - 1)];
+    Node->NextOfHash = *Place;
+    *Place = Node;
+}
+
+static VOID TakeOutOfTable(MEMFS *Memfs, NODE *Node) {
+    NODE **Place = &Memfs->Table[Node->Hash & (Memfs->TableSize - 1)];
+    while (*Place != Node)
+        Place = &(*Place)->NextOfHash;
+    *Place = Node->NextOfHash;
+}
+
+/* A table that cannot grow is slower; one that is not there at all is an error. */
+static BOOLEAN GrowTable(MEMFS *Memfs) {
+    if (Memfs->NodeCount < Memfs->TableSize)
+        return TRUE;
+    SIZE_T OldSize = Memfs->TableSize, Size = OldSize ? OldSize * 2 : FIRST_TABLE_SIZE;
+    NODE **Old = Memfs->Table, **Table = (NODE **)calloc(Size, sizeof(PVOID));
+    if (!Table)
+        return OldSize > 0;
+    Memfs->Table = Table;
+    Memfs->TableSize = Size;
+    for (SIZE_T I = 0; I < OldSize; I++)
+        for (NODE *Node = Old[I], *Next; Node; Node = Next) {
+            Next = Node->NextOfHash;
+            PutIntoTable(Memfs, Node);
+        }
+    free(Old);
+    return TRUE;
+}
 
 static BOOLEAN InsertAt(NODE ***PNodes, SIZE_T *PCount, SIZE_T *PCapacity, SIZE_T Index, NODE *Node) {
     if (*PCount == *PCapacity) {
@@ -203,13 +260,15 @@ NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream) {
     NODE ***PNodes = Stream ? &Parent->Streams : &Parent->Entries;
     SIZE_T *PCount = Stream ? &Parent->StreamCount : &Parent->EntryCount;
     SIZE_T *PCapacity = Stream ? &Parent->StreamCapacity : &Parent->EntryCapacity;
-    SIZE_T Index = Search(Memfs, *PNodes, *PCount, Node->Name, wcslen(Node->Name), &Found);
+    SIZE_T Index = Search(Memfs, *PNodes, *PCount, Node->Name, Node->NameLength, &Found);
     if (Found)
         return STATUS_OBJECT_NAME_COLLISION;
-    if (!InsertAt(PNodes, PCount, PCapacity, Index, Node))
+    if (!GrowTable(Memfs) || !InsertAt(PNodes, PCount, PCapacity, Index, Node))
         return STATUS_INSUFFICIENT_RESOURCES;
     Node->Parent = Parent;
     Node->IsStream = Stream;
+    Node->Hash = HashName(Memfs, Parent, Node->Name, Node->NameLength);
+    PutIntoTable(Memfs, Node);
     NodeReference(Node);
     Memfs->NodeCount++;
     if (!Stream)
@@ -217,11 +276,10 @@ NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream) {
     return STATUS_SUCCESS;
 }
 
-static VOID TakeOut(NODE **Nodes, SIZE_T *PCount, const NODE *Node) {
-    SIZE_T Index = 0;
-    while (Index < *PCount && Nodes[Index] != Node)
-        Index++;
-    if (Index == *PCount)
+static VOID TakeOut(const MEMFS *Memfs, NODE **Nodes, SIZE_T *PCount, const NODE *Node) {
+    BOOLEAN Found;
+    SIZE_T Index = Search(Memfs, Nodes, *PCount, Node->Name, Node->NameLength, &Found);
+    if (!Found)
         return;
     memmove(Nodes + Index, Nodes + Index + 1, (*PCount - Index - 1) * sizeof(PVOID));
     --*PCount;
@@ -234,11 +292,12 @@ VOID NodeRemove(MEMFS *Memfs, NODE *Node) {
     while (Node->StreamCount)
         NodeRemove(Memfs, Node->Streams[Node->StreamCount - 1]);
     if (Node->IsStream)
-        TakeOut(Parent->Streams, &Parent->StreamCount, Node);
+        TakeOut(Memfs, Parent->Streams, &Parent->StreamCount, Node);
     else {
-        TakeOut(Parent->Entries, &Parent->EntryCount, Node);
+        TakeOut(Memfs, Parent->Entries, &Parent->EntryCount, Node);
         Parent->Info.LastWriteTime = Parent->Info.ChangeTime = SystemTime();
     }
+    TakeOutOfTable(Memfs, Node);
     Node->Parent = NULL;
     Memfs->NodeCount--;
     NodeDereference(Node);

@@ -3,9 +3,10 @@
  * winmemfs's files: a tree of nodes in memory, by WinFsp's types alone. Compiles for Linux and for Windows.
  *
  * Model. A node is a file, a directory or a named stream of one of these. A directory has its entries sorted by name, a
- * file its streams. The tree has one reference to a node, every context that is open has another; a node that was
- * removed from the tree lives until the last one is given back. Who changes names holds WinFsp's operation guard
- * exclusively; data and attributes are guarded by WinFsp's locks on each file.
+ * file its streams; a hash table of all nodes finds one by its parent and name. The tree has one reference to a node,
+ * every context that is open has another; a node that was removed from the tree lives until the last one is given back.
+ * Who changes names holds WinFsp's operation guard exclusively; data and attributes are guarded by WinFsp's locks on
+ * each file.
  */
 #ifndef WINMEMFS_NODE_H
 #define WINMEMFS_NODE_H
@@ -29,7 +30,10 @@ struct NODE {
     NODE *Parent; /* of a stream: its file. NULL: the root, or removed */
     LONG References;
     BOOLEAN IsStream;
-    WCHAR Name[NAME_UNITS];
+    PWSTR Name; /* NUL-terminated */
+    SIZE_T NameLength;
+    SIZE_T Hash; /* of parent and name */
+    NODE *NextOfHash;
     FSP_FSCTL_FILE_INFO Info;
     UINT8 *Data; /* Info.AllocationSize bytes */
     PSECURITY_DESCRIPTOR Security;
@@ -46,6 +50,8 @@ struct NODE {
 struct MEMFS {
     FSP_FILE_SYSTEM *FileSystem;
     NODE *Root;
+    NODE **Table; /* TableSize chains, a power of two */
+    SIZE_T TableSize;
     BOOLEAN CaseInsensitive;
     ULONG MaxNodes, NodeCount;
     UINT64 MaxFileSize;
@@ -60,6 +66,8 @@ WCHAR FoldUnit(WCHAR Unit);
 
 /* With one reference, the caller's. NULL: out of memory. */
 NODE *NodeCreate(MEMFS *Memfs, PCWSTR Name, SIZE_T Length);
+/* Of a node that is not in the tree. FALSE: out of memory. */
+BOOLEAN NodeSetName(NODE *Node, PCWSTR Name, SIZE_T Length);
 VOID NodeReference(NODE *Node);
 /* Frees it with the last reference. */
 VOID NodeDereference(NODE *Node);
@@ -71,7 +79,7 @@ NODE *NodeFindParent(MEMFS *Memfs, PCWSTR Path, PCWSTR *PName, SIZE_T *PLength, 
 /* The entry after a name, where it begins: an index. */
 SIZE_T NodeIndexAfter(MEMFS *Memfs, NODE *Directory, PCWSTR Name);
 /* An entry by its name, or NULL. */
-NODE *NodeEntry(MEMFS *Memfs, NODE *Directory, PCWSTR Name, SIZE_T Length);
+NODE *NodeEntry(MEMFS *Memfs, const NODE *Directory, PCWSTR Name, SIZE_T Length);
 
 /* Puts a node into its parent, as an entry or a stream; the tree takes a reference. */
 NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream);

@@ -365,9 +365,7 @@ static NTSTATUS FSP_ABI Rename(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, P
     NodeRemove(Memfs, Node);
     Node->Streams = Streams;
     Node->StreamCount = StreamCount;
-    memset(Node->Name, 0, sizeof Node->Name);
-    memcpy(Node->Name, Name, Length * sizeof *Name);
-    Result = NodeInsert(Memfs, Parent, Node, FALSE);
+    Result = NodeSetName(Node, Name, Length) ? NodeInsert(Memfs, Parent, Node, FALSE) : STATUS_INSUFFICIENT_RESOURCES;
     Node->Info.ChangeTime = SystemTime();
     NodeDereference(Node);
     return Result;

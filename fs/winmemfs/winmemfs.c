@@ -140,6 +140,7 @@ static NTSTATUS FSP_ABI OnStop(FSP_SERVICE *Service) {
     SlowWait();
     FspFileSystemDelete(FileSystem);
     RemoveAll(Memfs.Root);
+    free(Memfs.Table);
     return STATUS_SUCCESS;
 }
 

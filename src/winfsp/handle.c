@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "winfsp/security.h"
+#include "winfsp/sid.h"
 #include "winfsp/status.h"
 #include "winfsp/text.h"
 
@@ -24,13 +25,23 @@ uint64_t fsp_file_time_now(void) {
 
 bool fsp_descriptor_mode(PSECURITY_DESCRIPTOR descriptor, size_t size, mode_t *ret_mode, uid_t *ret_uid,
                          gid_t *ret_gid) {
-    UINT32 uid, gid, mode;
-    if (size == 0 || !fsp_descriptor_valid(descriptor, size) ||
-        !NT_SUCCESS(FspPosixMapSecurityDescriptorToPermissions(descriptor, &uid, &gid, &mode)))
-        return false;
-    *ret_mode = mode & 07777;
-    *ret_uid = uid;
-    *ret_gid = gid;
+    static _Thread_local struct {
+        struct fsp_descriptor_memo of;
+        unsigned generation;
+        UINT32 uid, gid, mode;
+    } last;
+    unsigned generation = fsp_uid_map_generation();
+    if (generation != last.generation || !fsp_descriptor_is(&last.of, descriptor, size)) {
+        last.of.size = 0;
+        if (size == 0 || !fsp_descriptor_valid(descriptor, size) ||
+            !NT_SUCCESS(FspPosixMapSecurityDescriptorToPermissions(descriptor, &last.uid, &last.gid, &last.mode)))
+            return false;
+        fsp_descriptor_remember(&last.of, descriptor, size);
+        last.generation = generation;
+    }
+    *ret_mode = last.mode & 07777;
+    *ret_uid = last.uid;
+    *ret_gid = last.gid;
     return true;
 }
 

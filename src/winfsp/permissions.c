@@ -71,17 +71,41 @@ static void fill_acl(const union fsp_sid *owner, const union fsp_sid *group, UIN
                          .AceCount = (WORD)(3 + (deny_owner != 0) + (deny_group != 0))};
 }
 
-NTSTATUS FSP_ABI FspPosixMapPermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,
-                                                            PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+static PSECURITY_DESCRIPTOR build(UINT32 uid, UINT32 gid, UINT32 mode) {
     union fsp_sid owner, group;
     union acl_buffer acl;
-    fsp_sid_of_uid(Uid, &owner);
-    fsp_sid_of_uid(Gid, &group);
+    fsp_sid_of_uid(uid, &owner);
+    fsp_sid_of_uid(gid, &group);
     if (fsp_sid_equal(&owner, &group)) /* what is said of one would be said of both */
-        fsp_sid_of_unix_group(Gid, &group);
-    fill_acl(&owner, &group, Mode, &acl);
-    *PSecurityDescriptor = fsp_descriptor_build(&owner, &group, NULL, &acl.acl, SE_DACL_PRESENT | SE_DACL_PROTECTED);
-    return *PSecurityDescriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+        fsp_sid_of_unix_group(gid, &group);
+    fill_acl(&owner, &group, mode, &acl);
+    return fsp_descriptor_build(&owner, &group, NULL, &acl.acl, SE_DACL_PRESENT | SE_DACL_PROTECTED);
+}
+
+/* The files that a program makes have the same owner and mode, one after the other: the last descriptor is copied. */
+NTSTATUS FSP_ABI FspPosixMapPermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,
+                                                            PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+    static _Thread_local struct {
+        struct fsp_descriptor_memo made;
+        unsigned generation;
+        UINT32 uid, gid, mode;
+    } last;
+    unsigned generation = fsp_uid_map_generation();
+    bool same =
+        last.made.size && last.generation == generation && last.uid == Uid && last.gid == Gid && last.mode == Mode;
+    *PSecurityDescriptor = same ? malloc(last.made.size) : build(Uid, Gid, Mode);
+    if (!*PSecurityDescriptor)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (same) {
+        memcpy(*PSecurityDescriptor, last.made.bytes, last.made.size);
+        return STATUS_SUCCESS;
+    }
+    fsp_descriptor_remember(&last.made, *PSecurityDescriptor, fsp_descriptor_size(*PSecurityDescriptor));
+    last.generation = generation;
+    last.uid = Uid;
+    last.gid = Gid;
+    last.mode = Mode;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS FSP_ABI FspPosixMergePermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,

@@ -78,8 +78,25 @@ size_t fsp_descriptor_size(PSECURITY_DESCRIPTOR descriptor) {
     return descriptor ? measure(descriptor, DESCRIPTOR_MAX) : 0;
 }
 
+bool fsp_descriptor_is(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
+    return size > 0 && memo->size == size && memcmp(memo->bytes, descriptor, size) == 0;
+}
+
+void fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
+    memo->size = size <= sizeof memo->bytes ? size : 0;
+    memcpy(memo->bytes, descriptor, memo->size);
+}
+
 bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size) {
-    return descriptor && measure(descriptor, size) != 0;
+    static _Thread_local struct fsp_descriptor_memo valid;
+    if (!descriptor)
+        return false;
+    if (fsp_descriptor_is(&valid, descriptor, size))
+        return true;
+    if (measure(descriptor, size) == 0)
+        return false;
+    fsp_descriptor_remember(&valid, descriptor, size);
+    return true;
 }
 
 /* ---- parts ----------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,14 @@
 /* The size of a self-relative descriptor, 0 where it is malformed within the 64 KiB that one may have. */
 size_t fsp_descriptor_size(PSECURITY_DESCRIPTOR descriptor);
 
+/* A descriptor of the thread's that was looked into last: most files of a volume have the same. */
+struct fsp_descriptor_memo {
+    size_t size; /* 0: none */
+    unsigned char bytes[256];
+};
+bool fsp_descriptor_is(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
+void fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
+
 /* Whether it is one, and fits into size bytes. */
 bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size);
 

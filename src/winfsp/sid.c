@@ -70,7 +70,7 @@ static struct {
     UINT32 uid;
     union fsp_sid sid;
 } map[MAP_MAX];
-static unsigned map_count;
+static _Atomic unsigned map_count, map_generation;
 static pthread_rwlock_t map_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the API's */
@@ -86,12 +86,19 @@ NTSTATUS FSP_ABI FspPosixSetUidMap(UINT32 Uid[], PSID Sid[], ULONG Count) {
         memcpy(map[i].sid.bytes, Sid[i], fsp_sid_size(Sid[i], SECURITY_MAX_SID_SIZE));
     }
     map_count = Count;
+    map_generation++;
     pthread_rwlock_unlock(&map_lock);
     return STATUS_SUCCESS;
 }
 
+unsigned fsp_uid_map_generation(void) {
+    return map_generation;
+}
+
 static bool mapped_sid(UINT32 uid, union fsp_sid *ret_sid) {
     bool found = false;
+    if (map_count == 0)
+        return false;
     pthread_rwlock_rdlock(&map_lock);
     for (unsigned i = 0; i < map_count && !found; i++)
         if (map[i].uid == uid) {
@@ -104,6 +111,8 @@ static bool mapped_sid(UINT32 uid, union fsp_sid *ret_sid) {
 
 static bool mapped_uid(const void *sid, UINT32 *ret_uid) {
     bool found = false;
+    if (map_count == 0)
+        return false;
     pthread_rwlock_rdlock(&map_lock);
     for (unsigned i = 0; i < map_count && !found; i++)
         if (fsp_sid_equal(map[i].sid.bytes, sid)) {

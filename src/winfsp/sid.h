@@ -26,6 +26,8 @@ void fsp_sid_of_unix_group(UINT32 gid, union fsp_sid *ret_sid);
 bool fsp_sid_is_unix_group(const void *sid);
 /* The number that a SID stands for; 65534: nobody. */
 UINT32 fsp_uid_of_sid(const void *sid);
+/* Changes whenever FspPosixSetUidMap changes which number a SID stands for. */
+unsigned fsp_uid_map_generation(void);
 /* "S-1-5-..." Returns the bytes, as snprintf does. */
 int fsp_sid_text(const void *sid, char *ret_text, size_t size);
 
