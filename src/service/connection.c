@@ -46,6 +46,7 @@ void connection_free(struct connection *connection) {
     if (service->stopper == connection)
         service->stopper = NULL;
     service->watchers -= connection->watches;
+    service->hooks.launcher_closed(connection);
     if (connection->waits_for_turn)
         list_remove(&connection->lister);
     list_remove(&connection->node);

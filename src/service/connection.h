@@ -37,6 +37,7 @@ struct connection {
     uint64_t cursor;
     bool watches; /* it gets events (event.h) */
     unsigned events_lost;
+    char *classes; /* a launcher's (launch.h): a name a line; NULL: it is none */
     union wire_message *pending; /* a reply that the client's socket has no room for yet; NULL: none */
 };
 

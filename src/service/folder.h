@@ -44,6 +44,7 @@ struct walk {
     pid_t pid, process; /* of the thread, and its process */
     uid_t uid;
     gid_t gid;
+    bool launched; /* it has waited for a launcher already */
 };
 
 enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_CLOSING, NAME_HIDING };

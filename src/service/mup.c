@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "service/event.h"
+#include "service/launch.h"
 #include "service/permission.h"
 #include "service/service.h"
 #include "service/silo.h"
@@ -19,9 +20,7 @@
 /* Returns 1 with the answer, 0 when it knows nothing of that path, or a negative errno to refuse it. */
 typedef int provider(const struct mup_question *question, struct mup_answer *ret_answer);
 
-/* Whose process it is. A container may have been given a folder of another's /unc (-v /unc/nas:/media). NULL: that
- * cannot be told. */
-static const struct silo *walker_of(const struct mup_question *question) {
+const struct silo *mup_walker(const struct mup_question *question) {
     const struct silo *silo = silo_of_process(question->service, question->walk->process);
     if (silo || !question->silo->host)
         return silo ? silo : question->silo;
@@ -44,7 +43,7 @@ static void tell_open(const struct mup_question *question, const struct silo *wa
 }
 
 static int may_open(const struct mup_question *question, const struct volume *volume, bool *ret_read_only) {
-    const struct silo *walker = walker_of(question), *server = silo_find(volume->service, volume->silo);
+    const struct silo *walker = mup_walker(question), *server = silo_find(volume->service, volume->silo);
     char message[WIRE_TEXT_MAX] = "it is not known which container the process is in";
     int r = walker && server ? permission_open(walker, question->walk->uid, server, volume->prefix, ret_read_only,
                                                message, sizeof message)
@@ -76,7 +75,7 @@ static int ask_table(const struct mup_question *question, struct mup_answer *ret
 /* In the scope of the walker's group, whose members may open each other's local volumes. */
 static int ask_scope(const struct mup_question *question, struct mup_answer *ret_answer) {
     struct service *service = question->service;
-    const struct silo *walker = walker_of(question);
+    const struct silo *walker = mup_walker(question);
     char scope[SCOPE_MAX], path[PREFIX_MAX + SCOPE_MAX];
     uint64_t number = 0;
     if (!walker)
@@ -113,7 +112,7 @@ static int ask_for_engine(const struct mup_question *question, struct mup_answer
     return 0;
 }
 
-static provider *const providers[] = {ask_scope, ask_table, ask_for_engine};
+static provider *const providers[] = {ask_scope, ask_table, launch_ask, ask_for_engine};
 
 int mup_ask(const struct mup_question *question, struct mup_answer *ret_answer) {
     for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
@@ -147,6 +146,8 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
         return r;
     if (answer.kind == MUP_NOTHING)
         return -ENOENT;
+    if (answer.kind == MUP_LAUNCH)
+        return launch_wait(folder, text, path, walk, answer.launcher);
     struct volume *volume = answer.kind == MUP_VOLUME ? volume_find(service, answer.volume) : NULL;
     return folder_open(folder, text, walk, volume, answer.read_only);
 }
@@ -237,6 +238,7 @@ static void for_each_viewer(struct volume *volume, void (*visit)(struct folder *
 void mup_publish(struct volume *volume) {
     volume->published = true;
     for_each_viewer(volume, show_volume);
+    launch_published(volume->service, volume->prefix);
 }
 
 /* ---- what is not there any more -------------------------------------------------------------------------------- */

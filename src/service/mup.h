@@ -12,7 +12,7 @@
 
 #include "service/folder.h"
 
-enum mup_kind { MUP_NOTHING, MUP_FOLDER, MUP_VOLUME };
+enum mup_kind { MUP_NOTHING, MUP_FOLDER, MUP_VOLUME, MUP_LAUNCH };
 
 struct mup_question {
     struct service *service;
@@ -25,11 +25,16 @@ struct mup_question {
 struct mup_answer {
     enum mup_kind kind;
     uint64_t volume;
+    uint64_t launcher; /* MUP_LAUNCH: the connection (launch.h) */
     bool read_only;
 };
 
 /* Returns 0 with what stands at the path, as far as the asker may know, or a negative errno for it. */
 int mup_ask(const struct mup_question *question, struct mup_answer *ret_answer);
+
+/* Whose process walks. A container may have been given a folder of another's /unc (-v /unc/nas:/media). NULL: that
+ * cannot be told. */
+const struct silo *mup_walker(const struct mup_question *question);
 
 /* Somebody walked to that name of the folder. */
 void mup_walk(struct folder *folder, const char *text, const struct walk *walk);

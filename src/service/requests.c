@@ -15,6 +15,7 @@
 #include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
+#include "service/launch.h"
 #include "service/monitor.h"
 #include "service/mount-options.h"
 #include "service/permission.h"
@@ -449,6 +450,12 @@ void request_handle(struct connection *connection, const union wire_message *mes
     case WIRE_WATCH_EVENTS:
         if (!connection->silo->host || is_hosts_root(connection, serial, "watch all that happens"))
             event_watch(connection, serial);
+        return;
+    case WIRE_OFFER_CLASSES:
+        launch_offer(connection, &message->offer_classes);
+        return;
+    case WIRE_START_FAILED:
+        launch_failed(connection, &message->start);
         return;
     case WIRE_RELOAD:
         reload(connection, serial);

@@ -18,6 +18,7 @@
 #include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
+#include "service/launch.h"
 #include "service/monitor.h"
 #include "service/programs.h"
 #include "service/reaper.h"
@@ -158,6 +159,7 @@ static const struct hooks hooks = {
     .room = request_continue_list,
     .list_turn = request_list_turn,
     .life_line_closed = volume_lost_connection,
+    .launcher_closed = launcher_closed,
     .volume_gone = on_volume_gone,
     .silo_gone = check_stopped,
     .stop = service_stop,
@@ -220,6 +222,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->worker_program = worker_program;
     list_init(&service->kept_folders);
     list_init(&service->open_folders);
+    list_init(&service->launches);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -278,6 +281,7 @@ void service_free(struct service *service) {
     service->watchdog = NULL;
     stage_unguard(service->guard);
     workers_free(service->workers);
+    launches_free(service);
     folders_free(service);
     sd_event_source_disable_unref(service->catcher_io);
     programs_free(service->programs);

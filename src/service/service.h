@@ -46,6 +46,7 @@ struct hooks {
     void (*room)(struct connection *connection); /* for more of its list */
     void (*list_turn)(struct silo *silo); /* its connections' lists may go on */
     void (*life_line_closed)(struct volume *volume);
+    void (*launcher_closed)(struct connection *connection); /* any connection */
     void (*volume_gone)(struct silo *silo); /* it was the last of that silo */
     void (*silo_gone)(struct service *service);
     void (*stop)(struct service *service); /* the host's root asks for it */
@@ -98,6 +99,8 @@ struct service {
     struct connection *connections; /* hash */
     uint64_t next_volume, next_connection;
     unsigned watchers; /* connections that get events */
+    unsigned launchers; /* connections of launchers */
+    struct list_node launches; /* walks that wait for one */
     uint64_t injections, failures;
     bool made_run_dir; /* by this service, not by one before it */
     struct hooks hooks;

@@ -94,6 +94,8 @@ static const struct member fusermount[] = {
     END,
 };
 static const struct member share[] = {STRING(wire_share, prefix), STRING(wire_share, mount_point), END};
+static const struct member offer_classes[] = {MEMBER(wire_offer_classes, classes, KIND_TEXT, 0), END};
+static const struct member start[] = {STRING(wire_start, prefix), END};
 static const struct member prepare_silo[] = {
     MEMBER(wire_prepare_silo, pid, KIND_AT_MOST, INT_MAX),
     ZERO(wire_prepare_silo, reserved),
@@ -188,6 +190,9 @@ static const struct layout layouts[] = {
     [WIRE_WATCH_EVENTS] = {"watch_events", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_LIST_OPENED] = {"list_opened", sizeof(struct wire_plain), 0, 0, plain},
     [WIRE_OPENED] = {"opened", sizeof(struct wire_opened), 0, 0, opened},
+    [WIRE_OFFER_CLASSES] = {"offer_classes", sizeof(struct wire_offer_classes), 0, 0, offer_classes},
+    [WIRE_START_WANTED] = {"start_wanted", sizeof(struct wire_start), 0, 0, start},
+    [WIRE_START_FAILED] = {"start_failed", sizeof(struct wire_start), 0, 0, start},
     [WIRE_EVENT] = {"event", sizeof(struct wire_event), 0, 0, event},
     [WIRE_ERROR] = {"error", sizeof(struct wire_error), 0, 0, error},
     [WIRE_DONE] = {"done", sizeof(struct wire_plain), 0, 0, plain},

@@ -22,6 +22,8 @@ union wire_message {
     struct wire_close_backing close_backing;
     struct wire_fusermount fusermount;
     struct wire_share share;
+    struct wire_offer_classes offer_classes;
+    struct wire_start start;
     struct wire_prepare_silo prepare_silo;
     struct wire_ask_policy ask_policy;
     struct wire_verdict verdict;

@@ -56,6 +56,8 @@ enum wire_type {
     WIRE_ASK_POLICY = 21, /* what a silo may do, host's root only -> WIRE_VERDICT */
     WIRE_LIST_OPENED = 23, /* who has opened which network volume -> WIRE_OPENED*, WIRE_DONE */
     WIRE_WATCH_EVENTS = 22, /* -> WIRE_EVENT for each event, until the client closes the connection */
+    WIRE_OFFER_CLASSES = 24, /* a launcher -> WIRE_START_WANTED for each start, until it closes the connection */
+    WIRE_START_FAILED = 25, /* a launcher: no file system comes under that prefix -> WIRE_DONE */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -68,6 +70,7 @@ enum wire_type {
     WIRE_VERDICT = 80,
     WIRE_EVENT = 81,
     WIRE_OPENED = 82,
+    WIRE_START_WANTED = 83,
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
@@ -190,6 +193,18 @@ struct wire_share {
     struct wire_header header;
     char prefix[WIRE_PREFIX_MAX]; /* for WIRE_UNSHARE too */
     char mount_point[WIRE_PATH_MAX];
+};
+
+/* classes: names of servers, one a line. Somebody who walks to \server\share of such a name, where nothing is, waits
+ * until the launcher has started the file system, WIRE_START_FAILED, or for 30 s. */
+struct wire_offer_classes {
+    struct wire_header header;
+    char classes[WIRE_PATH_MAX];
+};
+
+struct wire_start { /* WIRE_START_WANTED, WIRE_START_FAILED */
+    struct wire_header header;
+    char prefix[WIRE_PREFIX_MAX]; /* "\server\share" */
 };
 
 /* pid: of a container's first process, in its mount namespace, as the host counts. rootfs: where its root is there, as
