@@ -416,6 +416,44 @@ typedef struct {
 
 #undef FSP_FSCTL_REQ_CONTEXT
 
+/* ---- the service ----------------------------------------------------------------------------------------------- */
+
+/** A mount point of FSP_FILE_SYSTEM.VolumeHandle. */
+typedef struct {
+    HANDLE VolumeHandle;
+    PWSTR VolumeName;
+    PSECURITY_DESCRIPTOR Security;
+    UINT64 Reserved;
+    PWSTR MountPoint; /* "*:" is replaced by the letter */
+    HANDLE MountHandle; /* out */
+} FSP_MOUNT_DESC;
+
+/** STATUS_NOT_SUPPORTED: a file system's requests come to its operations, not by these. */
+FSP_API NTSTATUS FSP_ABI FspFsctlCreateVolume(PWSTR DevicePath, const FSP_FSCTL_VOLUME_PARAMS *VolumeParams,
+                                              PWCHAR VolumeNameBuf, SIZE_T VolumeNameSize, PHANDLE PVolumeHandle);
+FSP_API NTSTATUS FSP_ABI FspFsctlMakeMountdev(HANDLE VolumeHandle, BOOLEAN Persistent, GUID *UniqueId);
+FSP_API NTSTATUS FSP_ABI FspFsctlUseMountmgr(HANDLE VolumeHandle, PWSTR MountPoint);
+FSP_API NTSTATUS FSP_ABI FspFsctlTransact(HANDLE VolumeHandle, PVOID ResponseBuf, SIZE_T ResponseBufSize,
+                                          PVOID RequestBuf, SIZE_T *PRequestBufSize, BOOLEAN Batch);
+/** Ends the volume. */
+FSP_API NTSTATUS FSP_ABI FspFsctlStop(HANDLE VolumeHandle);
+FSP_API NTSTATUS FSP_ABI FspFsctlStop0(HANDLE VolumeHandle);
+FSP_API NTSTATUS FSP_ABI FspFsctlNotify(HANDLE VolumeHandle, FSP_FSCTL_NOTIFY_INFO *NotifyInfo, SIZE_T Size);
+/** The device's volumes that this container has, "\\Device\\Volume{...}\\server\\share", each with its NUL.
+ * STATUS_BUFFER_TOO_SMALL: *PVolumeListSize is what they need, in bytes. */
+FSP_API NTSTATUS FSP_ABI FspFsctlGetVolumeList(PWSTR DevicePath, PWCHAR VolumeListBuf, PSIZE_T PVolumeListSize);
+/** STATUS_NO_SUCH_DEVICE: the service does not run. */
+FSP_API NTSTATUS FSP_ABI FspFsctlPreflight(PWSTR DevicePath);
+/** Of the LinFsp service: its major number << 16, or its minor one. */
+FSP_API NTSTATUS FSP_ABI FspFsctlServiceVersion(PUINT32 PVersion);
+/** On the host, by root; STATUS_NO_SUCH_DEVICE in a container. */
+FSP_API NTSTATUS FSP_ABI FspFsctlStartService(VOID);
+FSP_API NTSTATUS FSP_ABI FspFsctlStopService(VOID);
+FSP_API NTSTATUS FSP_ABI FspFsctlEnumServices(VOID(FSP_ABI *EnumFn)(PVOID Context, PWSTR ServiceName, BOOLEAN Running),
+                                              PVOID Context);
+FSP_API NTSTATUS FSP_ABI FspMountSet(FSP_MOUNT_DESC *Desc);
+FSP_API NTSTATUS FSP_ABI FspMountRemove(FSP_MOUNT_DESC *Desc);
+
 #define FSP_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 #define FSP_OFFSET_IS(type, member, offset) _Static_assert(offsetof(type, member) == (offset), #type "." #member)
 #ifndef __cplusplus
@@ -446,6 +484,7 @@ FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_REQ, Req.QueryDirectory.Marker, 48);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_REQ, FileName, 80);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_REQ, Buffer, 88);
 FSP_SIZE_IS(FSP_FSCTL_TRANSACT_RSP, 128);
+FSP_SIZE_IS(FSP_MOUNT_DESC, 48);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_RSP, Rsp.Create.Opened.FileInfo, 48);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_RSP, Buffer, 128);
 #endif

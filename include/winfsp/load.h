@@ -119,6 +119,23 @@
     FUNCTION(FspFileSystemOpQuerySecurity)                                                                             \
     FUNCTION(FspFileSystemOpSetSecurity)                                                                               \
     FUNCTION(FspFileSystemOpQueryStreamInformation)                                                                    \
+    FUNCTION(FspFsctlCreateVolume)                                                                                     \
+    FUNCTION(FspFsctlMakeMountdev)                                                                                     \
+    FUNCTION(FspFsctlUseMountmgr)                                                                                      \
+    FUNCTION(FspFsctlTransact)                                                                                         \
+    FUNCTION(FspFsctlStop)                                                                                             \
+    FUNCTION(FspFsctlStop0)                                                                                            \
+    FUNCTION(FspFsctlNotify)                                                                                           \
+    FUNCTION(FspFsctlGetVolumeList)                                                                                    \
+    FUNCTION(FspFsctlPreflight)                                                                                        \
+    FUNCTION(FspFsctlServiceVersion)                                                                                   \
+    FUNCTION(FspFsctlStartService)                                                                                     \
+    FUNCTION(FspFsctlStopService)                                                                                      \
+    FUNCTION(FspFsctlEnumServices)                                                                                     \
+    FUNCTION(FspMountSet)                                                                                              \
+    FUNCTION(FspMountRemove)                                                                                           \
+    FUNCTION(FspCallNamedPipeSecurely)                                                                                 \
+    FUNCTION(FspCallNamedPipeSecurelyEx)                                                                               \
     FUNCTION(FspLinuxUpper)                                                                                            \
     FUNCTION(FspLinuxDescriptorSize)                                                                                   \
     FUNCTION(FspLinuxParseSddl)
@@ -344,6 +361,23 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FspFileSystemOpQuerySecurity (FspLoaded.FspFileSystemOpQuerySecurity)
 #define FspFileSystemOpSetSecurity (FspLoaded.FspFileSystemOpSetSecurity)
 #define FspFileSystemOpQueryStreamInformation (FspLoaded.FspFileSystemOpQueryStreamInformation)
+#define FspFsctlCreateVolume (FspLoaded.FspFsctlCreateVolume)
+#define FspFsctlMakeMountdev (FspLoaded.FspFsctlMakeMountdev)
+#define FspFsctlUseMountmgr (FspLoaded.FspFsctlUseMountmgr)
+#define FspFsctlTransact (FspLoaded.FspFsctlTransact)
+#define FspFsctlStop (FspLoaded.FspFsctlStop)
+#define FspFsctlStop0 (FspLoaded.FspFsctlStop0)
+#define FspFsctlNotify (FspLoaded.FspFsctlNotify)
+#define FspFsctlGetVolumeList (FspLoaded.FspFsctlGetVolumeList)
+#define FspFsctlPreflight (FspLoaded.FspFsctlPreflight)
+#define FspFsctlServiceVersion (FspLoaded.FspFsctlServiceVersion)
+#define FspFsctlStartService (FspLoaded.FspFsctlStartService)
+#define FspFsctlStopService (FspLoaded.FspFsctlStopService)
+#define FspFsctlEnumServices (FspLoaded.FspFsctlEnumServices)
+#define FspMountSet (FspLoaded.FspMountSet)
+#define FspMountRemove (FspLoaded.FspMountRemove)
+#define FspCallNamedPipeSecurely (FspLoaded.FspCallNamedPipeSecurely)
+#define FspCallNamedPipeSecurelyEx (FspLoaded.FspCallNamedPipeSecurelyEx)
 #define FspLinuxUpper (FspLoaded.FspLinuxUpper)
 #define FspLinuxDescriptorSize (FspLoaded.FspLinuxDescriptorSize)
 #define FspLinuxParseSddl (FspLoaded.FspLinuxParseSddl)

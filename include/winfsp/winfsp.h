@@ -193,15 +193,6 @@ typedef struct {
     FSP_FSCTL_TRANSACT_RSP *Response;
 } FSP_FILE_SYSTEM_OPERATION_CONTEXT;
 
-typedef struct {
-    HANDLE VolumeHandle;
-    PWSTR VolumeName;
-    PSECURITY_DESCRIPTOR Security;
-    UINT64 Reserved;
-    PWSTR MountPoint;
-    HANDLE MountHandle;
-} FSP_MOUNT_DESC;
-
 #ifndef __cplusplus
 FSP_SIZE_IS(FSP_FILE_SYSTEM_INTERFACE, 512);
 FSP_OFFSET_IS(FSP_FILE_SYSTEM_INTERFACE, ReadDirectory, 18 * 8);
@@ -215,7 +206,6 @@ FSP_OFFSET_IS(FSP_FILE_SYSTEM, MountPoint, 752);
 FSP_OFFSET_IS(FSP_FILE_SYSTEM, DebugLog, 768);
 FSP_OFFSET_IS(FSP_FILE_SYSTEM, OpGuardLock, 776);
 FSP_OFFSET_IS(FSP_FILE_SYSTEM, UmFileContextIsUserContext2, 784);
-FSP_SIZE_IS(FSP_MOUNT_DESC, 48);
 #endif
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
@@ -494,6 +484,13 @@ FSP_API VOID FSP_ABI FspDebugLogRequest(FSP_FSCTL_TRANSACT_REQ *Request);
 FSP_API VOID FSP_ABI FspDebugLogResponse(FSP_FSCTL_TRANSACT_RSP *Response);
 FSP_API NTSTATUS FSP_ABI FspVersion(PUINT32 PVersion);
 FSP_API PWSTR FSP_ABI FspSxsIdent(VOID);
+/** STATUS_NOT_SUPPORTED: there are no named pipes. */
+FSP_API NTSTATUS FSP_ABI FspCallNamedPipeSecurely(PWSTR PipeName, PVOID InBuffer, ULONG InBufferSize, PVOID OutBuffer,
+                                                  ULONG OutBufferSize, PULONG PBytesTransferred, ULONG Timeout,
+                                                  PSID Sid);
+FSP_API NTSTATUS FSP_ABI FspCallNamedPipeSecurelyEx(PWSTR PipeName, PVOID InBuffer, ULONG InBufferSize, PVOID OutBuffer,
+                                                    ULONG OutBufferSize, PULONG PBytesTransferred, ULONG Timeout,
+                                                    BOOLEAN AllowImpersonation, PSID Sid);
 
 #if !defined(_WIN32) && !defined(__WINE__)
 /* What winfsp/win32.h is made of. */

@@ -50,3 +50,4 @@ complete -c linfsp -n '__fish_seen_subcommand_from metrics' -s l -l listen -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from wine' -l prefix -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from wine wine-setup' -F
 complete -c linfsp -n '__fish_seen_subcommand_from fsptool' -a 'lsvol lsdrv id perm ver'
+complete -c linfsp -n '__fish_seen_subcommand_from launchctl' -a 'start startWithSecret stop info list quit'

@@ -28,8 +28,8 @@ struct verb {
 
 extern const struct verb verb_start, verb_stop, verb_status, verb_silos, verb_volumes, verb_umount, verb_path, verb_run,
     verb_share, verb_unshare, verb_await, verb_bench, verb_cdi, verb_doctor, verb_hook, verb_policy, verb_reload,
-    verb_events, verb_top, verb_trace, verb_metrics, verb_wine, verb_wine_setup, verb_fsptool, verb_restart,
-    verb_version, verb_help;
+    verb_events, verb_top, verb_trace, verb_metrics, verb_wine, verb_wine_setup, verb_fsptool, verb_launcher,
+    verb_launchctl, verb_restart, verb_version, verb_help;
 
 /* Prints the verb's help to standard output; returns 0. */
 int verb_show_help(const struct verb *verb);

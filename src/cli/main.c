@@ -8,10 +8,11 @@
 #include "cli/cli.h"
 
 static const struct verb *const verbs[] = {
-    &verb_start,  &verb_stop,    &verb_restart, &verb_status,  &verb_silos,  &verb_volumes,    &verb_umount,
-    &verb_share,  &verb_unshare, &verb_path,    &verb_run,     &verb_wine,   &verb_wine_setup, &verb_fsptool,
-    &verb_events, &verb_top,     &verb_trace,   &verb_metrics, &verb_policy, &verb_reload,     &verb_bench,
-    &verb_cdi,    &verb_doctor,  &verb_version, &verb_help,    &verb_await,  &verb_hook,
+    &verb_start,      &verb_stop,    &verb_restart,  &verb_status,    &verb_silos,  &verb_volumes,
+    &verb_umount,     &verb_share,   &verb_unshare,  &verb_path,      &verb_run,    &verb_wine,
+    &verb_wine_setup, &verb_fsptool, &verb_launcher, &verb_launchctl, &verb_events, &verb_top,
+    &verb_trace,      &verb_metrics, &verb_policy,   &verb_reload,    &verb_bench,  &verb_cdi,
+    &verb_doctor,     &verb_version, &verb_help,     &verb_await,     &verb_hook,
 };
 
 static const struct verb *find_verb(const char *name) {

@@ -115,6 +115,15 @@ static NTSTATUS check_descriptor(PSECURITY_DESCRIPTOR descriptor, UINT32 desired
     return (wanted & ~granted) == 0 ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
+bool fsp_descriptor_grants(PSECURITY_DESCRIPTOR descriptor, UINT32 uid, UINT32 gid, UINT32 desired) {
+    struct fsp_caller saved = fsp_caller;
+    UINT32 granted;
+    fsp_caller = (struct fsp_caller){.uid = uid, .gid = gid};
+    NTSTATUS status = check_descriptor(descriptor, desired, &granted);
+    fsp_caller = saved;
+    return NT_SUCCESS(status);
+}
+
 /* ---- GetSecurityByName ----------------------------------------------------------------------------------------- */
 
 /* *ret_descriptor is NULL, to be freed else. It has been seen to be whole. */

@@ -25,23 +25,29 @@ uint64_t fsp_file_time_now(void) {
 
 bool fsp_descriptor_mode(PSECURITY_DESCRIPTOR descriptor, size_t size, mode_t *ret_mode, uid_t *ret_uid,
                          gid_t *ret_gid) {
+    static _Thread_local struct fsp_descriptor_memo memo;
     static _Thread_local struct {
-        struct fsp_descriptor_memo of;
         unsigned generation;
         UINT32 uid, gid, mode;
-    } last;
+    } known[FSP_MEMO_SLOTS];
     unsigned generation = fsp_uid_map_generation();
-    if (generation != last.generation || !fsp_descriptor_is(&last.of, descriptor, size)) {
-        last.of.size = 0;
+    UINT32 uid, gid, mode;
+    int slot = fsp_descriptor_recall(&memo, descriptor, size);
+    if (slot < 0 || known[slot].generation != generation) {
         if (size == 0 || !fsp_descriptor_valid(descriptor, size) ||
-            !NT_SUCCESS(FspPosixMapSecurityDescriptorToPermissions(descriptor, &last.uid, &last.gid, &last.mode)))
+            !NT_SUCCESS(FspPosixMapSecurityDescriptorToPermissions(descriptor, &uid, &gid, &mode)))
             return false;
-        fsp_descriptor_remember(&last.of, descriptor, size);
-        last.generation = generation;
+        slot = slot < 0 ? fsp_descriptor_remember(&memo, descriptor, size) : slot;
+        if (slot >= 0)
+            known[slot] = (__typeof__(*known)){generation, uid, gid, mode};
+    } else {
+        uid = known[slot].uid;
+        gid = known[slot].gid;
+        mode = known[slot].mode;
     }
-    *ret_mode = last.mode & 07777;
-    *ret_uid = last.uid;
-    *ret_gid = last.gid;
+    *ret_mode = mode & 07777;
+    *ret_uid = uid;
+    *ret_gid = gid;
     return true;
 }
 

@@ -86,21 +86,23 @@ static PSECURITY_DESCRIPTOR build(UINT32 uid, UINT32 gid, UINT32 mode) {
 NTSTATUS FSP_ABI FspPosixMapPermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,
                                                             PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
     static _Thread_local struct {
-        struct fsp_descriptor_memo made;
+        size_t size; /* 0: none */
+        unsigned char
+            bytes[sizeof(SECURITY_DESCRIPTOR_RELATIVE) + sizeof(union acl_buffer) + 2 * SECURITY_MAX_SID_SIZE];
         unsigned generation;
         UINT32 uid, gid, mode;
     } last;
     unsigned generation = fsp_uid_map_generation();
-    bool same =
-        last.made.size && last.generation == generation && last.uid == Uid && last.gid == Gid && last.mode == Mode;
-    *PSecurityDescriptor = same ? malloc(last.made.size) : build(Uid, Gid, Mode);
+    bool same = last.size && last.generation == generation && last.uid == Uid && last.gid == Gid && last.mode == Mode;
+    *PSecurityDescriptor = same ? malloc(last.size) : build(Uid, Gid, Mode);
     if (!*PSecurityDescriptor)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (same) {
-        memcpy(*PSecurityDescriptor, last.made.bytes, last.made.size);
+        memcpy(*PSecurityDescriptor, last.bytes, last.size);
         return STATUS_SUCCESS;
     }
-    fsp_descriptor_remember(&last.made, *PSecurityDescriptor, fsp_descriptor_size(*PSecurityDescriptor));
+    last.size = fsp_descriptor_size(*PSecurityDescriptor);
+    memcpy(last.bytes, *PSecurityDescriptor, last.size);
     last.generation = generation;
     last.uid = Uid;
     last.gid = Gid;

@@ -78,24 +78,32 @@ size_t fsp_descriptor_size(PSECURITY_DESCRIPTOR descriptor) {
     return descriptor ? measure(descriptor, DESCRIPTOR_MAX) : 0;
 }
 
-bool fsp_descriptor_is(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
-    return size > 0 && memo->size == size && memcmp(memo->bytes, descriptor, size) == 0;
+int fsp_descriptor_recall(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
+    for (int i = 0; i < FSP_MEMO_SLOTS && size > 0; i++)
+        if (memo->slots[i].size == size && memcmp(memo->slots[i].bytes, descriptor, size) == 0)
+            return i;
+    return -1;
 }
 
-void fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
-    memo->size = size <= sizeof memo->bytes ? size : 0;
-    memcpy(memo->bytes, descriptor, memo->size);
+int fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size) {
+    int slot = (int)(memo->next % FSP_MEMO_SLOTS);
+    if (size > sizeof memo->slots[slot].bytes)
+        return -1;
+    memo->next++;
+    memo->slots[slot].size = size;
+    memcpy(memo->slots[slot].bytes, descriptor, size);
+    return slot;
 }
 
 bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size) {
     static _Thread_local struct fsp_descriptor_memo valid;
     if (!descriptor)
         return false;
-    if (fsp_descriptor_is(&valid, descriptor, size))
+    if (fsp_descriptor_recall(&valid, descriptor, size) >= 0)
         return true;
     if (measure(descriptor, size) == 0)
         return false;
-    fsp_descriptor_remember(&valid, descriptor, size);
+    (void)fsp_descriptor_remember(&valid, descriptor, size);
     return true;
 }
 

@@ -16,13 +16,19 @@
 /* The size of a self-relative descriptor, 0 where it is malformed within the 64 KiB that one may have. */
 size_t fsp_descriptor_size(PSECURITY_DESCRIPTOR descriptor);
 
-/* A descriptor of the thread's that was looked into last: most files of a volume have the same. */
+/* The descriptors that a thread has looked into last: a file and its directory, and most others, have one of a few. */
+#define FSP_MEMO_SLOTS 4
 struct fsp_descriptor_memo {
-    size_t size; /* 0: none */
-    unsigned char bytes[256];
+    unsigned next; /* slot to be taken */
+    struct {
+        size_t size; /* 0: none */
+        unsigned char bytes[256];
+    } slots[FSP_MEMO_SLOTS];
 };
-bool fsp_descriptor_is(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
-void fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
+/* The slot that holds it, or -1. */
+int fsp_descriptor_recall(const struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
+/* The slot that holds it from now on, or -1: it is too large. */
+int fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descriptor, size_t size);
 
 /* Whether it is one, and fits into size bytes. */
 bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size);
@@ -37,6 +43,8 @@ PSECURITY_DESCRIPTOR fsp_descriptor_build(PSID owner, PSID group, const ACL *sac
 /* Generic rights as the ones of files that they stand for. */
 UINT32 fsp_expand_generic(UINT32 mask);
 
+/* Whether a valid descriptor grants all that is desired to that user. */
+bool fsp_descriptor_grants(PSECURITY_DESCRIPTOR descriptor, UINT32 uid, UINT32 gid, UINT32 desired);
 /* The index that FspAccessCheckEx had STATUS_REPARSE with, of this thread. */
 UINT32 fsp_reparse_index(void);
 /* May what stands at new_name, if anything, be replaced? */

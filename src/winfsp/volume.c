@@ -89,7 +89,7 @@ static int set_file_system_name(struct fsp_volume *volume) {
 }
 
 /* "WinFsp.Disk" or "WinFsp.Net", also as an absolute path of NT. */
-static int check_device(PCWSTR path, bool *ret_network) {
+int fsp_check_device(PCWSTR path, bool *ret_network) {
     static const WCHAR disk[] = u"WinFsp.Disk", net[] = u"WinFsp.Net", nt[] = u"\\Device\\";
     size_t length = fsp_wide_length(path), head = ARRAY_SIZE(nt) - 1;
     if (length >= head && fsp_wide_compare_folded(path, head, nt, head) == 0)
@@ -199,7 +199,7 @@ NTSTATUS FSP_ABI FspFileSystemCreate(PWSTR DevicePath, const FSP_FSCTL_VOLUME_PA
     *PFileSystem = NULL;
     if (!DevicePath || !VolumeParams)
         return STATUS_INVALID_PARAMETER;
-    int r = check_device(DevicePath, &network);
+    int r = fsp_check_device(DevicePath, &network);
     if (r == 0)
         r = take_params(VolumeParams, &params);
     if (r == 0)
@@ -410,7 +410,7 @@ VOID FSP_ABI FspFileSystemStopDispatcher(FSP_FILE_SYSTEM *FileSystem) {
 NTSTATUS FSP_ABI FspFileSystemPreflight(PWSTR DevicePath, PWSTR MountPoint) {
     bool network;
     struct stat status;
-    if (!DevicePath || check_device(DevicePath, &network) < 0)
+    if (!DevicePath || fsp_check_device(DevicePath, &network) < 0)
         return STATUS_NO_SUCH_DEVICE;
     if (!MountPoint || *MountPoint == '*')
         return STATUS_SUCCESS;

@@ -79,6 +79,9 @@ static inline struct fsp_volume *fsp_volume_of(FSP_FILE_SYSTEM *fs) {
     return (struct fsp_volume *)(void *)fs;
 }
 
+/* WinFsp.Disk or WinFsp.Net, in any of its spellings. -ENODEV: neither. */
+int fsp_check_device(PCWSTR path, bool *ret_network);
+
 /* The operations for liblinfsp (serve*.c). */
 extern const struct linfsp_operations fsp_serve_operations;
 uint64_t fsp_serve_want(const struct fsp_volume *volume);
