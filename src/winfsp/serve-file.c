@@ -2,11 +2,11 @@
 /* Serving open files: open, create, read, write, and what ends it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "winfsp/linux-flags.h"
 #include "winfsp/pending.h"
 #include "winfsp/security.h"
 #include "winfsp/serve.h"

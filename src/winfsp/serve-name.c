@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Serving names: what makes, removes, renames them. */
 #include <errno.h>
-#include <linux/fs.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
 #include "util/cleanup.h"
+#include "winfsp/linux-flags.h"
 #include "winfsp/notify.h"
 #include "winfsp/security.h"
 #include "winfsp/serve.h"

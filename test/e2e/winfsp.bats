@@ -102,6 +102,17 @@ start_here() {
     wait_mounted linked /mnt/z fuse.NTFS
 }
 
+@test "winfsp: and in an image with musl, of its own" {
+    command -v musl-gcc >/dev/null || missing "musl-gcc (package musl-tools)"
+    [ -e "$LINFSP_STAGE/lib/linfsp/lib/musl/libwinfsp.so.1" ] || missing "a build with -Dmusl=enabled"
+    musl-gcc -std=gnu11 -O2 -Wall -Werror -fshort-wchar -DWINFSP_LOAD -isystem "$LINFSP_STAGE/include" -o "$LINFSP_STATE/winfsp/winmemfs-musl" \
+        "$LINFSP_ROOT"/fs/winmemfs/*.c
+    container musl musl
+    start_in -u 1000 musl winmemfs-musl -i -F NTFS -m Z:
+    wait_mounted musl /mnt/z fuse.NTFS
+    script_in -u 1000 musl 'echo loaded >/mnt/z/f; mv /mnt/z/f /mnt/z/g; grep loaded /mnt/z/G; rm /mnt/z/g'
+}
+
 @test "winfsp: a program that is told to stop ends with 0, and one that is killed leaves nothing" {
     local at=$BATS_TEST_TMPDIR/volume
     start_here -F NTFS

@@ -7,6 +7,7 @@
 
 #include "winfsp/fuse/calls.h"
 #include "winfsp/fuse/fuse.h"
+#include "winfsp/linux-flags.h"
 
 static_assert(sizeof(struct fuse_operations) == 464, "struct fuse_operations");
 static_assert(sizeof(struct fuse_operations) <= sizeof(void *) * FSP_OPERATIONS_MAX, "struct fuse_operations");

@@ -7,6 +7,7 @@
 
 #include "winfsp/fuse/calls.h"
 #include "winfsp/fuse3/fuse.h"
+#include "winfsp/linux-flags.h"
 
 static_assert(sizeof(struct fuse3_operations) <= sizeof(void *) * FSP_OPERATIONS_MAX, "struct fuse3_operations");
 static_assert(sizeof(struct fuse3_file_info) == 40 && offsetof(struct fuse3_file_info, fh) == 16, "fuse3_file_info");

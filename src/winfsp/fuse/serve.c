@@ -9,6 +9,7 @@
 
 #include "util/cleanup.h"
 #include "winfsp/fuse/volume.h"
+#include "winfsp/linux-flags.h"
 
 /* ---- what every request needs ---------------------------------------------------------------------------------- */
 
