@@ -18,19 +18,17 @@ need_wine() {
 
 # Compiles what the tests run, once: memfs-fuse and memfs-fuse3, winhello, winmemfs-x64, fuse-faults.
 build_windows_programs() {
-    local source=$LINFSP_ROOT/src/winfsp/wine include=$LINFSP_ROOT/include
+    local include=$LINFSP_ROOT/include
     mkdir -p "$windows"
-    "$source/exports-to" def "$source/exports" >"$windows/winfsp.def" &&
-        x86_64-w64-mingw32-dlltool -d "$windows/winfsp.def" -l "$windows/libwinfsp-x64.a" &&
-        compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
+    compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
         compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30 &&
-        compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" -I"$include" &&
-        compile_windows winmemfs-x64 "$LINFSP_ROOT"/fs/winmemfs/*.c -I"$include" &&
+        compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" &&
+        compile_windows winmemfs-x64 "$LINFSP_ROOT"/fs/winmemfs/*.c &&
         compile_windows fuse-faults "$LINFSP_ROOT/test/helpers/fuse-faults.c" -I"$include/winfsp/fuse"
 }
 
 compile_windows() { # NAME SOURCE-OR-OPTION...
-    x86_64-w64-mingw32-gcc -O2 -Wall -Werror -o "$windows/$1.exe" "${@:2}" "$windows/libwinfsp-x64.a"
+    "$LINFSP_ROOT/examples/wine/cc" -Wall -Werror -o "$windows/$1.exe" "${@:2}"
 }
 
 # A container with Wine, and the programs in /w: `wine_container NAME [OPTION...]`
