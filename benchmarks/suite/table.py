@@ -67,17 +67,23 @@ def operations(data):
 
 
 def variants(title, found):
-    """Each row's first file system against the others of that row."""
-    rows = []
+    """Each row's first file system against the others of that row. Rows of other file systems begin another table."""
+    tables, shown = [], None
     for row in found["rows"]:
         cells, names = row["targets"], list(row["targets"])
-        if not rows:
+        if names != shown:
             others = [f"{names[0]}/{name}" for name in names[1:]]
-            rows = [["operation", "", *names, *others, ""]]
+            tables.append([["operation", "", *names, *others, ""]])
+            shown = names
         ratios = [f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "-" for name in names[1:]]
         figures_ = [rate(cells[name], row["operation"]) for name in names]
-        rows.append([row["operation"], f"×{row['threads']}", *figures_, *ratios, row.get("title", "")])
-    return heading(title) + columns(rows, 2)
+        tables[-1].append([row["operation"], f"×{row['threads']}", *figures_, *ratios, row.get("title", "")])
+    return heading(title) + "\n\n".join(columns(rows, 2) for rows in tables)
+
+
+def winfsp_starts(found):
+    rows = [["", "n", "p50", "p90", "p99", "max", ""], *[spread_of(name, value) for name, value in found.items()]]
+    return heading("A file system of WinFsp's API: start to first stat") + columns(rows)
 
 
 def spread_of(name, found, unit="ms", scale=1000):
@@ -200,6 +206,8 @@ def everything(results):
     ]:
         if name in results:
             text += variants(title, results[name]) + "\n"
+    if results.get("winfsp", {}).get("starts"):
+        text += winfsp_starts(results["winfsp"]["starts"]) + "\n"
     if results.get("io_uring", {}).get("null"):
         text += variants("A round trip to memfs, and to servers that do nothing", {"rows": results["io_uring"]["null"]}) + "\n"
     text += budgets(results["budgets"]) + "\n"

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import typing
 
 import data
@@ -37,9 +38,11 @@ class Variant(data.Target):
         super().__init__(name, Host, folder)
         self.program, self.environment, self.load = program, environment or {}, load
 
+    patience = 10  # seconds until it is mounted
+
     def start(self, stack):
         if self.program:
-            self.folder.mkdir()
+            self.make_folder()
             server = subprocess.Popen(
                 [str(word) for word in self.program],
                 env={**os.environ, **self.environment},
@@ -50,7 +53,7 @@ class Variant(data.Target):
             )
             stack.callback(run, "umount", "-l", self.folder, check=False)
             stack.callback(end_process, server)
-            wait_until(lambda: is_mounted(self.folder) or server.poll() is not None, 10, self.name)
+            wait_until(lambda: is_mounted(self.folder) or server.poll() is not None, self.patience, self.name)
             if not is_mounted(self.folder):
                 raise Missing(f"{self.name}: {server.stderr.read().strip()}")
         self.agent = subprocess.Popen(
@@ -58,6 +61,10 @@ class Variant(data.Target):
         )
         stack.callback(end_process, self.agent)
         stack.callback(self.agent.stdin.close)
+
+
+    def make_folder(self):
+        self.folder.mkdir()
 
 
 def compare(plan, say, stack, title, variants, rows):
@@ -211,20 +218,88 @@ def measure_round_trips(machine, plan, say):
 LARGE = ["-n", "1000000", "-s", "1073741824"]
 
 
+DRIVE = ("W:", pathlib.Path("/mnt/w"))  # for the program in Wine, which is given a letter
+
+
+class Wine(Variant):
+    """A Windows program, in Wine."""
+
+    patience = 60
+
+    def make_folder(self):
+        pass
+
+
+def compile_for_windows(machine):
+    """winmemfs by mingw-w64; None where this machine or build cannot."""
+    tools = ["/usr/lib/wine/wine64", shutil.which("x86_64-w64-mingw32-gcc"), machine.stage / "lib/linfsp/lib/winfsp-x64.dll"]
+    if not all(tool and pathlib.Path(tool).exists() for tool in tools):
+        return None
+    program = machine.folder / "memfs-x64.exe"
+    root = pathlib.Path(__file__).resolve().parents[2]
+    run(root / "examples/wine/cc", "-o", program, *sorted((root / "fs/winmemfs").glob("*.c")))
+    return program
+
+
+def seconds_to_first_stat(command, folder):
+    """From the start of a file system to the first stat of its root."""
+    begin = time.monotonic()
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while not is_mounted(folder):
+                if server.poll() is not None or time.monotonic() > begin + 60:
+                    raise Missing(f"{command[0]} mounts nothing")
+                time.sleep(0.002)
+            os.stat(folder)
+            return time.monotonic() - begin
+        finally:
+            end_process(server, 20)
+            wait_until(lambda: not is_mounted(folder), 20, f"the end of {folder}")
+
+
+def measure_starts(machine, plan, say, program, native):
+    """How long a Windows file system takes to its first stat: in a prefix that is made for it, and in one that is kept; memfs and
+    winmemfs beside it."""
+    letter, folder = DRIVE
+    options = ["-F", "BENCH", "-m", letter]
+    commands = {"memfs": [machine.inside["memfs"], *options], "winmemfs": [native, *options]}
+    if program:
+        kept = machine.folder / "prefix"
+        commands["in Wine, cold"] = [machine.linfsp, "wine", program, *options]
+        commands["in Wine, warm"] = [machine.linfsp, "wine", "--prefix", kept, program, *options]
+        seconds_to_first_stat(commands["in Wine, warm"], folder)  # makes the prefix
+    found = {name: [] for name in commands}
+    for number in range(plan.rounds):
+        say(f"winfsp, starts, round {number + 1} of {plan.rounds}")
+        for name, command in commands.items():
+            found[name].append(seconds_to_first_stat(command, folder) * 1e6)
+    return {name: figures.distribution(samples) for name, samples in found.items()}
+
+
 def measure_winfsp(machine, plan, say):
-    """The layer over liblinfsp: a memfs written against WinFsp's API, and memfs; both are asked each time."""
-    program = machine.build / "fs/winmemfs/winmemfs"
-    if not program.exists():
+    """The layer over liblinfsp: a memfs written against WinFsp's API, as a Linux program and as a Windows program in Wine, and memfs; all
+    are asked each time."""
+    native = machine.build / "fs/winmemfs/winmemfs"
+    if not native.exists():
         raise Missing("winmemfs was not built")
+    program = compile_for_windows(machine)
     machine.service.start()
     with contextlib.ExitStack() as stack:
         folder = work_folder(machine, stack)
         place = folder / "winmemfs"
-        layer = Variant("winmemfs", place, [program, *LARGE, "-t", "0", "-m", place], {"LINFSP_TRANSPORT": "dev"}, machine.inside["load"])
-        names = ["winmemfs", "memfs"]
+        dev = {"LINFSP_TRANSPORT": "dev"}
+        names, load = ["winmemfs", "memfs"], machine.inside["load"]
+        targets = [Variant("winmemfs", place, [native, *LARGE, "-t", "0", "-m", place], dev, load), memfs(machine, folder, "memfs", "-t", "0")]
+        if program:
+            letter, mounted = DRIVE
+            targets.append(Wine("wine", mounted, [machine.linfsp, "wine", program, *LARGE, "-t", "0", "-m", letter], dev, load))
         operations = [*data.METADATA, "list", "read-1m-direct", "write-1m-direct"]
         rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
-        return compare(plan, say, stack, "winfsp", [layer, memfs(machine, folder, "memfs", "-t", "0")], rows)
+        if program:
+            rows += [(operation, threads, ["wine", "memfs", "winmemfs"]) for operation, threads, _ in rows]
+        found = compare(plan, say, stack, "winfsp", targets, rows)
+    found["starts"] = measure_starts(machine, plan, say, program, native)
+    return found
 
 
 # ---- folders passed through --------------------------------------------------------------------------------------
