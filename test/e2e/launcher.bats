@@ -8,6 +8,10 @@ teardown_file() { file_teardown; }
 setup() { service_runs; }
 teardown() { remove_containers && end_host_memfs; }
 
+serves() { # PREFIX: somebody does
+    "$linfsp" volumes --json | jq -ers --arg prefix "$1" 'flatten | any(.prefix == $prefix)' >/dev/null
+}
+
 linfsp_in() { # NAME ARGUMENT...
     inside "$1" /dev/linfsp/bin/linfsp "${@:2}"
 }
@@ -24,6 +28,16 @@ printf "Misspelt = /bin/true\n" >wrong.conf'
     docker exec -d -u user "$(full_name "$1")" /bin/sh -c 'exec /dev/linfsp/bin/linfsp launcher >/tmp/launcher.log 2>&1'
     wait_until 5 inside "$1" test -e /tmp/linfsp-launcher-1000.sock
     wait_until 5 inside_as user "$1" /dev/linfsp/bin/linfsp launchctl list
+}
+
+signal_launcher() { # SIGNAL
+    script_in server "kill -$1 \$(pidof linfsp)"
+}
+
+again_there() { # PID
+    local now
+    now=$("$linfsp" volumes --json | jq -rs 'flatten | map(select(.prefix == "\\hostmem\\x")) | .[0].server_pid // 0')
+    [ "$now" != 0 ] && [ "$now" != "$1" ]
 }
 
 @test "launcher: whoever first opens a UNC path has its file system started: in the launcher's container, another, on the host" {
@@ -80,7 +94,7 @@ here"
     run "${as_user[@]}" info mem y
     equal "no instance" "$status $output" "1 KO 2"
     "${as_user[@]}" stop mem x
-    wait_until 5 not ls /unc/mem/by-hand
+    wait_until 5 not serves '\mem\by-hand' # looking there would start it
     equal "the list" "$("${as_user[@]}" list)" OK
     "${as_user[@]}" startWithSecret secret one 'a "b" %1' 'ge heim'
     wait_until 5 inside server test -s /tmp/told
@@ -98,7 +112,7 @@ here"
     has "$output" "no launcher runs here"
     script_in server 'ln -s linfsp-launcher-1000.sock /tmp/linfsp-launcher-4242.sock'
     run bounded docker exec -u 4242 "$(full_name server)" /dev/linfsp/bin/linfsp launchctl list
-    has "$output" "not reached" # a socket of another user's is none of its own's
+    has "$output" "no launcher runs here" # a socket of another user's is none of its own
     docker exec -d "$(full_name server)" /dev/linfsp/bin/linfsp launcher
     wait_until 5 inside server test -e /run/linfsp-launcher.sock
     script_in server 'rm /tmp/linfsp-launcher-4242.sock'
@@ -129,29 +143,23 @@ here"
     not ls /unc/mem/three
 }
 
-signal_launcher() { # SIGNAL
-    script_in server "kill -$1 \$(pidof linfsp)"
-}
-
 @test "launcher: when it ends whoever waits goes on at once, without it" {
     container server busybox
     launcher_in server
     script_in server 'printf "Executable = /bin/sleep\nCommandLine = 100\n" >/etc/linfsp-launch.d/never.conf'
     signal_launcher HUP # other classes
     begin=$(date +%s)
-    wait_until 5 starts_waiting
+    for _ in $(seq 20); do
+        ls /unc/never/x >/dev/null 2>&1 3>&- &
+        waiting=$!
+        sleep 0.3
+        ! kill -0 "$waiting" 2>/dev/null || break
+    done
+    inside_as user server /dev/linfsp/bin/linfsp launchctl info never x >/dev/null
     signal_launcher KILL
     wait_until 5 gone "$waiting"
     [ $(($(date +%s) - begin)) -lt 25 ]
     not ls /unc/never/x
-}
-
-# In the background, as $waiting: true while it waits.
-starts_waiting() {
-    ls /unc/never/x >/dev/null 2>&1 3>&- &
-    waiting=$!
-    sleep 0.3
-    kill -0 "$waiting" 2>/dev/null && inside_as user server /dev/linfsp/bin/linfsp launchctl info never x >/dev/null
 }
 
 @test "launcher: on the host, and Recovery starts again what dies" {
@@ -170,12 +178,6 @@ starts_waiting() {
     kill "$launcher"
     wait_until 12 gone "$launcher"
     not ls /unc/hostmem/x
-}
-
-again_there() { # PID
-    local now
-    now=$("$linfsp" volumes --json | jq -rs 'flatten | map(select(.prefix == "\\hostmem\\x")) | .[0].server_pid // 0')
-    [ "$now" != 0 ] && [ "$now" != "$1" ]
 }
 
 @test "launcher: one whose container may not have the prefix is not asked" {

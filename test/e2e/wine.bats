@@ -3,6 +3,7 @@
 # Windows file systems, compiled for Windows, in containers with Wine: Linux programs and Windows programs see the same files.
 load ../helpers/common
 load ../helpers/windows
+load ../helpers/winfsp
 
 setup_file() {
     file_setup || return
@@ -54,6 +55,26 @@ teardown() { remove_containers; }
     wait_windows user winhello /mnt/z fuse.winhello
     equal "its file" "$(inside_as 1000 user cat /mnt/z/hello)" "hello from WinFsp's API"
     end_windows user winhello
+}
+
+@test "wine: each function of the native API keeps its contract, as root and as uid 1000" {
+    for user in 0 1000; do
+        wine_container "contracts$user" -u "$user" -e LINFSP_LAUNCH_D=/tmp/classes -e LINFSP_HAS_LAUNCHER=1 -e LINFSP_MAY_NOT_STOP=1
+        script_in "contracts$user" 'mkdir /tmp/classes'
+        docker exec -d "$(full_name "contracts$user")" /dev/linfsp/bin/linfsp launcher
+        wait_until 5 inside "contracts$user" /dev/linfsp/bin/linfsp launchctl list
+        run windows_in "contracts$user" /w/contracts.exe
+        has "$output" "log wide narrow -5 abcd" "logv wide" "event 7" "debug text 5" "sid S-1-5-1000" "sd O:S-1-5-0" '>>Create "\x"'
+        [ "$status" = 0 ] || fail "$output" || return
+    done
+}
+
+@test "wine: memfs's own checks hold for a program of the native API, as they do for it on Linux" {
+    wine_container one -v "$LINFSP_STATE/posix-check:/posix-check:ro"
+    start_windows one winmemfs-x64 -F NTFS -n 100000 -s 100000000 -m Z:
+    wait_windows one winmemfs-x64 /mnt/z fuse.NTFS
+    all_that_it_can "$(timeout 240 docker exec "$(full_name one)" /posix-check --jobs=2 /mnt/z "${cannot[@]}" || true)"
+    end_windows one winmemfs-x64
 }
 
 @test "wine: memfs -i -F NTFS -m Z: of the native API is a disk, and with -u a network volume, names without case" {

@@ -23,6 +23,7 @@ build_windows_programs() {
     compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
         compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30 &&
         compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" &&
+        compile_windows contracts "$LINFSP_ROOT/test/helpers/winfsp-contracts.c" &&
         compile_windows winmemfs-x64 "$LINFSP_ROOT"/fs/winmemfs/*.c &&
         compile_windows fuse-faults "$LINFSP_ROOT/test/helpers/fuse-faults.c" -I"$include/winfsp/fuse"
 }

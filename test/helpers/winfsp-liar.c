@@ -63,6 +63,9 @@ static NTSTATUS Open(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 acc
     (void)options, (void)access;
     if (!NT_SUCCESS(status))
         return status;
+    if (FspFileSystemIsOperationCaseSensitiveF() != FspFileSystemIsOperationCaseSensitive() ||
+        FspFileSystemOperationProcessIdF() != FspFileSystemOperationProcessId())
+        return STATUS_INTERNAL_ERROR;
     if (lies("pending-open"))
         return name[1] ? STATUS_PENDING : STATUS_SUCCESS;
     if (lies("name-garbage") && name[1]) {
