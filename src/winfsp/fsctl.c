@@ -32,6 +32,7 @@ static NTSTATUS call(const char *device, uint16_t type, void (*each)(const union
                      union wire_message *ret_last) {
     _cleanup_close_ int socket = -1;
     struct wire_plain request;
+    memset(ret_last, 0, sizeof *ret_last);
     NTSTATUS status = connect_to(device, &socket);
     if (!NT_SUCCESS(status))
         return status;
@@ -94,6 +95,7 @@ static void add_volume(const union wire_message *message, void *context) {
     list->units += (size_t)units;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the list is filled in by add_volume */
 NTSTATUS FSP_ABI FspFsctlGetVolumeList(PWSTR DevicePath, PWCHAR VolumeListBuf, PSIZE_T PVolumeListSize) {
     const char *device = device_of(DevicePath);
     if (!PVolumeListSize || (!VolumeListBuf && *PVolumeListSize > 0))
