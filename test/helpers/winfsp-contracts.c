@@ -134,7 +134,8 @@ static VOID DirectoryBuffer(VOID) {
     ENTRY One;
     NTSTATUS Result = STATUS_DISK_FULL;
     ULONG Count = 0;
-    static const WCHAR *const Names[] = {L"b", L"..", L"C", L"a", L"."}, *const Sorted[] = {L".", L"..", L"C", L"a", L"b"};
+    static const WCHAR *const Names[] = {L"b", L"..", L"C", L"a", L"."}, *const Sorted[] = {L".", L"..", L"C", L"a",
+                                                                                            L"b"};
     FspFileSystemReadDirectoryBuffer(&Buffer, NULL, Storage, sizeof Storage, &Count);
     CHECK(Count == 2 && ((const UINT8 *)Storage)[0] == 0 && ((const UINT8 *)Storage)[1] == 0);
     CHECK(FspFileSystemAcquireDirectoryBuffer(&Buffer, FALSE, &Result));
@@ -175,13 +176,14 @@ static VOID DirectoryBuffer(VOID) {
 /* ---- reparse points -------------------------------------------------------------------------------------------- */
 
 /* "\a\link" goes to "b", "\loop" to itself; "\a", "\a\b" are there. */
-static NTSTATUS FSP_ABI GetLink(FSP_FILE_SYSTEM *FileSystem, PVOID Context, PWSTR FileName, BOOLEAN IsDirectory, PVOID Buffer,
-                        PSIZE_T PSize) {
+static NTSTATUS FSP_ABI GetLink(FSP_FILE_SYSTEM *FileSystem, PVOID Context, PWSTR FileName, BOOLEAN IsDirectory,
+                                PVOID Buffer, PSIZE_T PSize) {
     PCWSTR Target = Same(FileName, L"\\a\\link") ? L"b" : Same(FileName, L"\\loop") ? L"loop" : NULL;
     (void)FileSystem, (void)Context, (void)IsDirectory;
     if (!Target)
-        return Same(FileName, L"\\a") || Same(FileName, L"\\a\\b") || Same(FileName, L"\\a\\b\\c") ? STATUS_NOT_A_REPARSE_POINT
-                                                                                          : STATUS_OBJECT_NAME_NOT_FOUND;
+        return Same(FileName, L"\\a") || Same(FileName, L"\\a\\b") || Same(FileName, L"\\a\\b\\c")
+                   ? STATUS_NOT_A_REPARSE_POINT
+                   : STATUS_OBJECT_NAME_NOT_FOUND;
     if (!Buffer)
         return STATUS_SUCCESS;
     REPARSE_DATA_BUFFER *Data = (REPARSE_DATA_BUFFER *)Buffer;
@@ -209,17 +211,20 @@ static VOID ReparsePoints(VOID) {
     CHECK(Index == 3);
     CHECK(!FspFileSystemFindReparsePoint(NULL, GetLink, NULL, Path(L"\\a\\link"), &Index));
     CHECK(!FspFileSystemFindReparsePoint(NULL, GetLink, NULL, Path(L"\\x\\y\\z"), &Index));
-    STATUS_IS(FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\a\\link\\c"), 3, TRUE, &Block, Storage, &Size),
-              STATUS_REPARSE);
+    STATUS_IS(
+        FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\a\\link\\c"), 3, TRUE, &Block, Storage, &Size),
+        STATUS_REPARSE);
     CHECK(Block.Information == IO_REPARSE_TAG_SYMLINK && Data->ReparseTag == IO_REPARSE_TAG_SYMLINK);
     CHECK(Data->SymbolicLinkReparseBuffer.SubstituteNameLength == 6 * sizeof(WCHAR) &&
           !memcmp(Data->SymbolicLinkReparseBuffer.PathBuffer, L"\\a\\b\\c", 6 * sizeof(WCHAR)));
     Size = sizeof Storage;
-    STATUS_IS(FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\loop\\x"), 1, TRUE, &Block, Storage, &Size),
-              STATUS_REPARSE_POINT_NOT_RESOLVED);
+    STATUS_IS(
+        FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\loop\\x"), 1, TRUE, &Block, Storage, &Size),
+        STATUS_REPARSE_POINT_NOT_RESOLVED);
     Size = sizeof Storage;
-    STATUS_IS(FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\a\\none\\x"), 3, TRUE, &Block, Storage, &Size),
-              STATUS_OBJECT_PATH_NOT_FOUND);
+    STATUS_IS(
+        FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\a\\none\\x"), 3, TRUE, &Block, Storage, &Size),
+        STATUS_OBJECT_PATH_NOT_FOUND);
     UINT32 Link[2] = {IO_REPARSE_TAG_SYMLINK, 0}, Point[2] = {IO_REPARSE_TAG_MOUNT_POINT, 0};
     STATUS_IS(FspFileSystemCanReplaceReparsePoint(Link, 8, Link, 8), STATUS_SUCCESS);
     STATUS_IS(FspFileSystemCanReplaceReparsePoint(Link, 8, Point, 8), STATUS_IO_REPARSE_TAG_MISMATCH);
@@ -286,13 +291,15 @@ static VOID Descriptors(VOID) {
 }
 
 static NTSTATUS FSP_ABI SecurityByName(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, PUINT32 PAttributes,
-                               PSECURITY_DESCRIPTOR Descriptor, SIZE_T *PSize) {
+                                       PSECURITY_DESCRIPTOR Descriptor, SIZE_T *PSize) {
     BOOLEAN Directory = Same(FileName, L"\\") || Same(FileName, L"\\d");
     (void)FileSystem, (void)Descriptor;
     if (!Directory && !Same(FileName, L"\\f") && !Same(FileName, L"\\d\\r"))
         return STATUS_OBJECT_NAME_NOT_FOUND;
     if (PAttributes)
-        *PAttributes = Directory ? FILE_ATTRIBUTE_DIRECTORY : Same(FileName, L"\\f") ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY;
+        *PAttributes = Directory                ? FILE_ATTRIBUTE_DIRECTORY
+                       : Same(FileName, L"\\f") ? FILE_ATTRIBUTE_NORMAL
+                                                : FILE_ATTRIBUTE_READONLY;
     if (PSize)
         *PSize = 0;
     return STATUS_SUCCESS;
@@ -322,15 +329,20 @@ static FSP_FSCTL_TRANSACT_REQ *CreateRequest(PCWSTR Name, UINT32 Options) {
 static VOID AccessChecks(FSP_FILE_SYSTEM *FileSystem) {
     PSECURITY_DESCRIPTOR Descriptor = NULL;
     UINT32 Granted = 0;
-    STATUS_IS(FspAccessCheckEx(FileSystem, CreateRequest(L"\\f", 0), FALSE, TRUE, 1, &Granted, &Descriptor), STATUS_SUCCESS);
+    STATUS_IS(FspAccessCheckEx(FileSystem, CreateRequest(L"\\f", 0), FALSE, TRUE, 1, &Granted, &Descriptor),
+              STATUS_SUCCESS);
     CHECK(Granted == 1 && !Descriptor);
-    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\none", 0), FALSE, TRUE, 1, &Granted), STATUS_OBJECT_NAME_NOT_FOUND);
-    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\none\\x", 0), TRUE, TRUE, 2, &Granted), STATUS_OBJECT_PATH_NOT_FOUND);
+    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\none", 0), FALSE, TRUE, 1, &Granted),
+              STATUS_OBJECT_NAME_NOT_FOUND);
+    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\none\\x", 0), TRUE, TRUE, 2, &Granted),
+              STATUS_OBJECT_PATH_NOT_FOUND);
     STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\f\\x", 0), TRUE, TRUE, 2, &Granted), STATUS_NOT_A_DIRECTORY);
     STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\f", 1), FALSE, TRUE, 1, &Granted), STATUS_NOT_A_DIRECTORY);
-    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\d", 0x40), FALSE, TRUE, 1, &Granted), STATUS_FILE_IS_A_DIRECTORY);
+    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\d", 0x40), FALSE, TRUE, 1, &Granted),
+              STATUS_FILE_IS_A_DIRECTORY);
     STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\d\\r", 0), FALSE, TRUE, 2, &Granted), STATUS_ACCESS_DENIED);
-    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\d\\r", 0x1000), FALSE, TRUE, 0x10000, &Granted), STATUS_CANNOT_DELETE);
+    STATUS_IS(FspAccessCheck(FileSystem, CreateRequest(L"\\d\\r", 0x1000), FALSE, TRUE, 0x10000, &Granted),
+              STATUS_CANNOT_DELETE);
     CreateRequest(L"\\f", 0)->Kind = FspFsctlTransactReadKind;
     STATUS_IS(FspAccessCheck(FileSystem, &Req.Request, FALSE, TRUE, 1, &Granted), STATUS_INVALID_PARAMETER);
     STATUS_IS(FspCreateSecurityDescriptor(FileSystem, &Req.Request, NULL, &Descriptor), STATUS_INVALID_PARAMETER);
@@ -351,11 +363,15 @@ static VOID Names(VOID) {
     PWSTR Windows = NULL;
     WCHAR Text[64], Root[2] = {'\\', 0};
     PWSTR Head, Tail;
-    STATUS_IS(FspPosixMapWindowsToPosixPath(W(L"\\a\\b\xf03a" L"c"), &Posix), STATUS_SUCCESS);
+    STATUS_IS(FspPosixMapWindowsToPosixPath(W(L"\\a\\b\xf03a"
+                                              L"c"),
+                                            &Posix),
+              STATUS_SUCCESS);
     CHECK(Posix && !strcmp(Posix, "/a/b:c"));
     FspPosixDeletePath(Posix);
     STATUS_IS(FspPosixMapPosixToWindowsPath("/a/b:c", &Windows), STATUS_SUCCESS);
-    CHECK(Windows && Same(Windows, L"\\a\\b\xf03a" L"c"));
+    CHECK(Windows && Same(Windows, L"\\a\\b\xf03a"
+                                   L"c"));
     FspPosixDeletePath(Windows);
     STATUS_IS(FspPosixMapWindowsToPosixPathEx(W(L"a\\b"), &Posix, FALSE), STATUS_SUCCESS);
     CHECK(Posix && !strcmp(Posix, "a\\b"));
@@ -410,7 +426,8 @@ static VOID Times(VOID) {
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
 
-static NTSTATUS FSP_ABI Guard(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request, FSP_FSCTL_TRANSACT_RSP *Response) {
+static NTSTATUS FSP_ABI Guard(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
+                              FSP_FSCTL_TRANSACT_RSP *Response) {
     (void)FileSystem, (void)Request, (void)Response;
     return STATUS_SUCCESS;
 }
@@ -445,12 +462,22 @@ static VOID Helpers(FSP_FILE_SYSTEM *FileSystem) {
 }
 
 static VOID MissingMembers(FSP_FILE_SYSTEM *FileSystem) {
-    static FSP_FILE_SYSTEM_OPERATION *const Operations[] = {
-        FspFileSystemOpCreate, FspFileSystemOpOverwrite, FspFileSystemOpRead, FspFileSystemOpWrite, FspFileSystemOpQueryInformation,
-        FspFileSystemOpSetInformation, FspFileSystemOpQueryEa, FspFileSystemOpSetEa, FspFileSystemOpQueryVolumeInformation,
-        FspFileSystemOpSetVolumeInformation, FspFileSystemOpQueryDirectory, FspFileSystemOpFileSystemControl,
-        FspFileSystemOpDeviceControl, FspFileSystemOpQuerySecurity, FspFileSystemOpSetSecurity,
-        FspFileSystemOpQueryStreamInformation};
+    static FSP_FILE_SYSTEM_OPERATION *const Operations[] = {FspFileSystemOpCreate,
+                                                            FspFileSystemOpOverwrite,
+                                                            FspFileSystemOpRead,
+                                                            FspFileSystemOpWrite,
+                                                            FspFileSystemOpQueryInformation,
+                                                            FspFileSystemOpSetInformation,
+                                                            FspFileSystemOpQueryEa,
+                                                            FspFileSystemOpSetEa,
+                                                            FspFileSystemOpQueryVolumeInformation,
+                                                            FspFileSystemOpSetVolumeInformation,
+                                                            FspFileSystemOpQueryDirectory,
+                                                            FspFileSystemOpFileSystemControl,
+                                                            FspFileSystemOpDeviceControl,
+                                                            FspFileSystemOpQuerySecurity,
+                                                            FspFileSystemOpSetSecurity,
+                                                            FspFileSystemOpQueryStreamInformation};
     static const UINT32 Kinds[] = {1, 2, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 19, 20, 21};
     for (int I = 0; I < (int)(sizeof Kinds / sizeof *Kinds); I++) {
         CreateRequest(L"\\x", 0);
@@ -458,8 +485,7 @@ static VOID MissingMembers(FSP_FILE_SYSTEM *FileSystem) {
         Req.Request.Kind = Rsp.Response.Kind = Kinds[I];
         if (Kinds[I] == FspFsctlTransactSetInformationKind)
             Req.Request.Req.SetInformation.FileInformationClass = FspFileBasicInformation;
-        if (Kinds[I] == FspFsctlTransactSetVolumeInformationKind)
-        {
+        if (Kinds[I] == FspFsctlTransactSetVolumeInformationKind) {
             Req.Request.Req.SetVolumeInformation.FsInformationClass = 2;
             Req.Request.Req.SetVolumeInformation.Info.Label.VolumeLabel.Size = 6; /* the name will do */
         }
@@ -486,9 +512,11 @@ static VOID Volumes(VOID) {
     STATUS_IS(FspFileSystemCreate(W(L"WinFsp.Tape"), &Params, &Interface, &FileSystem), STATUS_NO_SUCH_DEVICE);
     CHECK(FileSystem == NULL);
     STATUS_IS(FspFileSystemCreate(NULL, &Params, &Interface, &FileSystem), STATUS_INVALID_PARAMETER);
-    STATUS_IS(FspFileSystemCreate(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), NULL, &Interface, &FileSystem), STATUS_INVALID_PARAMETER);
+    STATUS_IS(FspFileSystemCreate(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), NULL, &Interface, &FileSystem),
+              STATUS_INVALID_PARAMETER);
     Params.UmFileContextIsUserContext2 = Params.UmFileContextIsFullContext = 1;
-    STATUS_IS(FspFileSystemCreate(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), &Params, &Interface, &FileSystem), STATUS_INVALID_PARAMETER);
+    STATUS_IS(FspFileSystemCreate(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), &Params, &Interface, &FileSystem),
+              STATUS_INVALID_PARAMETER);
     Params.UmFileContextIsUserContext2 = Params.UmFileContextIsFullContext = 0;
     STATUS_IS(FspFileSystemCreate(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), &Params, NULL, &FileSystem), STATUS_SUCCESS);
     MissingMembers(FileSystem);
@@ -511,7 +539,8 @@ static VOID Volumes(VOID) {
     STATUS_IS(FspFileSystemPreflight(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), NULL), STATUS_SUCCESS);
     STATUS_IS(FspFileSystemPreflight(W(L"nothing"), NULL), STATUS_NO_SUCH_DEVICE);
 #ifdef _WIN32
-    STATUS_IS(FspFileSystemPreflight(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), W(L"C:\\windows")), STATUS_OBJECT_NAME_COLLISION);
+    STATUS_IS(FspFileSystemPreflight(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), W(L"C:\\windows")),
+              STATUS_OBJECT_NAME_COLLISION);
 #else
     STATUS_IS(FspFileSystemPreflight(W(L"" FSP_FSCTL_DISK_DEVICE_NAME), W(L"/tmp")), STATUS_OBJECT_NAME_COLLISION);
 #endif
