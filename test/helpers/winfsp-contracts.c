@@ -113,7 +113,7 @@ static VOID Attributes(VOID) {
     int Seen = 0;
     One.Ea.EaNameLength = 1;
     One.Ea.EaValueLength = 3;
-    memcpy(One.Ea.EaName, "A\0val", 5);
+    memcpy(One.Bytes + FIELD_OFFSET(FILE_FULL_EA_INFORMATION, EaName), "A\0val", 5);
     CHECK(FspFileSystemGetEaPackedSize(&One.Ea) == 9);
     CHECK(FspFileSystemAddEa(&One.Ea, Ea, 64, &Count));
     CHECK(Count == 13);
@@ -216,7 +216,8 @@ static VOID ReparsePoints(VOID) {
         STATUS_REPARSE);
     CHECK(Block.Information == IO_REPARSE_TAG_SYMLINK && Data->ReparseTag == IO_REPARSE_TAG_SYMLINK);
     CHECK(Data->SymbolicLinkReparseBuffer.SubstituteNameLength == 6 * sizeof(WCHAR) &&
-          !memcmp(Data->SymbolicLinkReparseBuffer.PathBuffer, L"\\a\\b\\c", 6 * sizeof(WCHAR)));
+          !memcmp((const UINT8 *)Storage + FIELD_OFFSET(REPARSE_DATA_BUFFER, SymbolicLinkReparseBuffer.PathBuffer),
+                  L"\\a\\b\\c", 6 * sizeof(WCHAR)));
     Size = sizeof Storage;
     STATUS_IS(
         FspFileSystemResolveReparsePoints(NULL, GetLink, NULL, Path(L"\\loop\\x"), 1, TRUE, &Block, Storage, &Size),
