@@ -21,10 +21,13 @@
 #define GROUPS_MAX 64
 #define FIRST_SIZE 1024
 
-static _Thread_local UINT32 reparse_index;
+static UINT32 *FSP_THREAD_VARIABLE(reparse_index_here)(void) {
+    static _Thread_local UINT32 index;
+    return &index;
+}
 
 UINT32 fsp_reparse_index(void) {
-    return reparse_index;
+    return *reparse_index_here();
 }
 
 UINT32 fsp_expand_generic(UINT32 mask) {
@@ -52,8 +55,8 @@ static void read_groups(struct token *token) {
     if (token->has_groups)
         return;
     token->has_groups = true;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)fsp_caller.pid);
-    _cleanup_fclose_ FILE *file = fsp_caller.pid > 0 ? fopen(path, "re") : NULL;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)fsp_caller_here()->pid);
+    _cleanup_fclose_ FILE *file = fsp_caller_here()->pid > 0 ? fopen(path, "re") : NULL;
     while (file && fgets(line, sizeof line, file)) {
         if (strncmp(line, "Groups:", 7) != 0)
             continue;
@@ -87,7 +90,7 @@ static bool has_sid(struct token *token, const void *sid) {
 
 /* What a descriptor grants of what is desired; MAXIMUM_ALLOWED: all that it grants. */
 static NTSTATUS check_descriptor(PSECURITY_DESCRIPTOR descriptor, UINT32 desired, UINT32 *ret_granted) {
-    struct token token = {.uid = fsp_caller.uid, .gid = fsp_caller.gid};
+    struct token token = {.uid = fsp_caller_here()->uid, .gid = fsp_caller_here()->gid};
     const ACL *dacl = fsp_descriptor_dacl(descriptor);
     PSID owner = fsp_descriptor_owner(descriptor);
     bool maximum = desired & MAXIMUM_ALLOWED;
@@ -116,11 +119,11 @@ static NTSTATUS check_descriptor(PSECURITY_DESCRIPTOR descriptor, UINT32 desired
 }
 
 bool fsp_descriptor_grants(PSECURITY_DESCRIPTOR descriptor, UINT32 uid, UINT32 gid, UINT32 desired) {
-    struct fsp_caller saved = fsp_caller;
+    struct fsp_caller saved = *fsp_caller_here();
     UINT32 granted;
-    fsp_caller = (struct fsp_caller){.uid = uid, .gid = gid};
+    *fsp_caller_here() = (struct fsp_caller){.uid = uid, .gid = gid};
     NTSTATUS status = check_descriptor(descriptor, desired, &granted);
-    fsp_caller = saved;
+    *fsp_caller_here() = saved;
     return NT_SUCCESS(status);
 }
 
@@ -144,7 +147,7 @@ static NTSTATUS get_security(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 *ret_attrib
         status = fs->Interface->GetSecurityByName(fs, name, ret_attributes, descriptor, &size);
     }
     if (status == STATUS_REPARSE)
-        reparse_index = *ret_attributes;
+        *reparse_index_here() = *ret_attributes;
     bool has = NT_SUCCESS(status) && status != STATUS_REPARSE && size > 0;
     if (has && (size > capacity || !fsp_descriptor_valid(descriptor, size)))
         status = STATUS_INVALID_SECURITY_DESCR;
@@ -169,7 +172,7 @@ struct check {
 };
 
 static bool is_unchecked(const struct check *check) {
-    return !check->user || !fsp_caller.checked || fsp_caller.uid == 0;
+    return !check->user || !fsp_caller_here()->checked || fsp_caller_here()->uid == 0;
 }
 
 /* A file may be deleted, and looked at, by who may do so to its directory's entries. */
@@ -212,7 +215,7 @@ static NTSTATUS check_kind(const struct check *check, UINT32 attributes) {
     if (attributes == INVALID_FILE_ATTRIBUTES)
         return STATUS_SUCCESS;
     if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) && !(check->options & FILE_OPEN_REPARSE_POINT)) {
-        reparse_index = (UINT32)fsp_wide_length(check->name);
+        *reparse_index_here() = (UINT32)fsp_wide_length(check->name);
         return STATUS_REPARSE;
     }
     if (check->parent)
@@ -263,7 +266,7 @@ static NTSTATUS check_traversal(FSP_FILE_SYSTEM *fs, PWSTR name) {
         *cut = 0;
         NTSTATUS status = run_check(fs, &check, &granted, NULL);
         if (status == STATUS_REPARSE)
-            reparse_index = (UINT32)(cut - name);
+            *reparse_index_here() = (UINT32)(cut - name);
         *cut = kept;
         if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
             return status;
@@ -288,7 +291,7 @@ NTSTATUS FSP_ABI FspAccessCheckEx(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSAC
     }
     name = fsp_request_name(Request);
     NTSTATUS status = STATUS_SUCCESS;
-    if (user && AllowTraverseCheck && !Request->Req.Create.HasTraversePrivilege && fsp_caller.checked)
+    if (user && AllowTraverseCheck && !Request->Req.Create.HasTraversePrivilege && fsp_caller_here()->checked)
         status = check_traversal(FileSystem, name);
     if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
         return status;
@@ -354,7 +357,8 @@ static NTSTATUS build_inherited(PSECURITY_DESCRIPTOR parent, PSECURITY_DESCRIPTO
     size_t size = inherit_aces(from, directory, bytes, &count);
     ACL head = {.AclRevision = ACL_REVISION, .AclSize = (WORD)size, .AceCount = (WORD)count};
     memcpy(bytes, &head, sizeof head);
-    NTSTATUS status = FspPosixMapPermissionsToSecurityDescriptor(fsp_caller.uid, fsp_caller.gid, 0777, &usual);
+    NTSTATUS status =
+        FspPosixMapPermissionsToSecurityDescriptor(fsp_caller_here()->uid, fsp_caller_here()->gid, 0777, &usual);
     if (!NT_SUCCESS(status))
         return status;
     PSID owner = given ? fsp_descriptor_owner(given) : NULL, group = given ? fsp_descriptor_group(given) : NULL;

@@ -23,27 +23,37 @@ uint64_t fsp_file_time_now(void) {
     return (uint64_t)(now.tv_sec * INT64_C(10000000) + now.tv_nsec / 100 + FSP_UNIX_EPOCH);
 }
 
-bool fsp_descriptor_mode(PSECURITY_DESCRIPTOR descriptor, size_t size, mode_t *ret_mode, uid_t *ret_uid,
-                         gid_t *ret_gid) {
-    static _Thread_local struct fsp_descriptor_memo memo;
-    static _Thread_local struct {
+/* What the thread's last descriptors say. */
+struct known_modes {
+    struct fsp_descriptor_memo memo;
+    struct {
         unsigned generation;
         UINT32 uid, gid, mode;
-    } known[FSP_MEMO_SLOTS];
+    } slots[FSP_MEMO_SLOTS];
+};
+
+static struct known_modes *FSP_THREAD_VARIABLE(known_here)(void) {
+    static _Thread_local struct known_modes known;
+    return &known;
+}
+
+bool fsp_descriptor_mode(PSECURITY_DESCRIPTOR descriptor, size_t size, mode_t *ret_mode, uid_t *ret_uid,
+                         gid_t *ret_gid) {
+    struct known_modes *known = known_here();
     unsigned generation = fsp_uid_map_generation();
     UINT32 uid, gid, mode;
-    int slot = fsp_descriptor_recall(&memo, descriptor, size);
-    if (slot < 0 || known[slot].generation != generation) {
+    int slot = fsp_descriptor_recall(&known->memo, descriptor, size);
+    if (slot < 0 || known->slots[slot].generation != generation) {
         if (size == 0 || !fsp_descriptor_valid(descriptor, size) ||
             !NT_SUCCESS(FspPosixMapSecurityDescriptorToPermissions(descriptor, &uid, &gid, &mode)))
             return false;
-        slot = slot < 0 ? fsp_descriptor_remember(&memo, descriptor, size) : slot;
+        slot = slot < 0 ? fsp_descriptor_remember(&known->memo, descriptor, size) : slot;
         if (slot >= 0)
-            known[slot] = (__typeof__(*known)){generation, uid, gid, mode};
+            known->slots[slot] = (__typeof__(known->slots[slot])){generation, uid, gid, mode};
     } else {
-        uid = known[slot].uid;
-        gid = known[slot].gid;
-        mode = known[slot].mode;
+        uid = known->slots[slot].uid;
+        gid = known->slots[slot].gid;
+        mode = known->slots[slot].mode;
     }
     *ret_mode = mode & 07777;
     *ret_uid = uid;
@@ -64,7 +74,7 @@ static int fill_create(struct fsp_transaction *transaction, const struct fsp_vol
         r = fsp_put(transaction, opening->extra, opening->extra_size, &request->Req.Create.Ea);
     request->Req.Create.CreateOptions = opening->disposition << 24 | opening->options;
     request->Req.Create.FileAttributes = opening->attributes;
-    request->Req.Create.AccessToken = (UINT64)(UINT32)fsp_caller.pid << 32;
+    request->Req.Create.AccessToken = (UINT64)(UINT32)fsp_caller_here()->pid << 32;
     request->Req.Create.DesiredAccess = opening->access;
     request->Req.Create.ShareAccess = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     request->Req.Create.UserMode = checked;
@@ -376,6 +386,7 @@ NTSTATUS fsp_rename_open(struct fsp_volume *volume, const struct fsp_open *open,
     fsp_put(&transaction, new_path, (new_units + 1) * sizeof *new_path,
             &request->Req.SetInformation.Info.Rename.NewFileName);
     /* never 0 where it may replace: 0 says that it must not */
-    request->Req.SetInformation.Info.Rename.AccessToken = replace ? (UINT64)(UINT32)fsp_caller.pid << 32 | 1 : 0;
+    request->Req.SetInformation.Info.Rename.AccessToken =
+        replace ? (UINT64)(UINT32)fsp_caller_here()->pid << 32 | 1 : 0;
     return transact_now(volume, &transaction);
 }

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "winfsp/security.h"
 #include "winfsp/sid.h"
+#include "winfsp/thread-variable.h"
 
 #define MODE_DIRECTORY 0040000u
 #define MODE_TYPE 0170000u
@@ -83,31 +84,42 @@ static PSECURITY_DESCRIPTOR build(UINT32 uid, UINT32 gid, UINT32 mode) {
 }
 
 /* The files that a program makes have the same owner and mode, one after the other: the last descriptor is copied. */
+struct made {
+    size_t size; /* 0: none */
+    unsigned char
+        bytes[sizeof(SECURITY_DESCRIPTOR_RELATIVE) + sizeof(union acl_buffer) + 2 * SECURITY_MAX_SID_SIZE + 16];
+    unsigned generation;
+    UINT32 uid, gid, mode;
+};
+
+static struct made *FSP_THREAD_VARIABLE(made_here)(void) {
+    static _Thread_local struct made made;
+    return &made;
+}
+
+static PSECURITY_DESCRIPTOR build_or_copy(UINT32 uid, UINT32 gid, UINT32 mode) {
+    struct made *last = made_here();
+    unsigned generation = fsp_uid_map_generation();
+    bool same =
+        last->size && last->generation == generation && last->uid == uid && last->gid == gid && last->mode == mode;
+    PSECURITY_DESCRIPTOR descriptor = same ? malloc(last->size) : build(uid, gid, mode);
+    if (!descriptor)
+        return NULL;
+    if (same)
+        return memcpy(descriptor, last->bytes, last->size);
+    last->size = fsp_descriptor_size(descriptor);
+    memcpy(last->bytes, descriptor, last->size);
+    last->generation = generation;
+    last->uid = uid;
+    last->gid = gid;
+    last->mode = mode;
+    return descriptor;
+}
+
 NTSTATUS FSP_ABI FspPosixMapPermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,
                                                             PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
-    static _Thread_local struct {
-        size_t size; /* 0: none */
-        unsigned char
-            bytes[sizeof(SECURITY_DESCRIPTOR_RELATIVE) + sizeof(union acl_buffer) + 2 * SECURITY_MAX_SID_SIZE];
-        unsigned generation;
-        UINT32 uid, gid, mode;
-    } last;
-    unsigned generation = fsp_uid_map_generation();
-    bool same = last.size && last.generation == generation && last.uid == Uid && last.gid == Gid && last.mode == Mode;
-    *PSecurityDescriptor = same ? malloc(last.size) : build(Uid, Gid, Mode);
-    if (!*PSecurityDescriptor)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    if (same) {
-        memcpy(*PSecurityDescriptor, last.bytes, last.size);
-        return STATUS_SUCCESS;
-    }
-    last.size = fsp_descriptor_size(*PSecurityDescriptor);
-    memcpy(last.bytes, *PSecurityDescriptor, last.size);
-    last.generation = generation;
-    last.uid = Uid;
-    last.gid = Gid;
-    last.mode = Mode;
-    return STATUS_SUCCESS;
+    *PSecurityDescriptor = build_or_copy(Uid, Gid, Mode);
+    return *PSecurityDescriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 NTSTATUS FSP_ABI FspPosixMergePermissionsToSecurityDescriptor(UINT32 Uid, UINT32 Gid, UINT32 Mode,

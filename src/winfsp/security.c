@@ -6,6 +6,7 @@
 
 #include "util/cleanup.h"
 #include "winfsp/sid.h"
+#include "winfsp/thread-variable.h"
 
 #define DESCRIPTOR_MAX 65536u
 
@@ -95,15 +96,20 @@ int fsp_descriptor_remember(struct fsp_descriptor_memo *memo, const void *descri
     return slot;
 }
 
-bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size) {
+static struct fsp_descriptor_memo *FSP_THREAD_VARIABLE(valid_here)(void) {
     static _Thread_local struct fsp_descriptor_memo valid;
+    return &valid;
+}
+
+bool fsp_descriptor_valid(PSECURITY_DESCRIPTOR descriptor, size_t size) {
+    struct fsp_descriptor_memo *valid = valid_here();
     if (!descriptor)
         return false;
-    if (fsp_descriptor_recall(&valid, descriptor, size) >= 0)
+    if (fsp_descriptor_recall(valid, descriptor, size) >= 0)
         return true;
     if (measure(descriptor, size) == 0)
         return false;
-    (void)fsp_descriptor_remember(&valid, descriptor, size);
+    (void)fsp_descriptor_remember(valid, descriptor, size);
     return true;
 }
 

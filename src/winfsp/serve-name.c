@@ -35,8 +35,8 @@ int fsp_creation_begin(struct fsp_volume *volume, struct fsp_node *parent, const
     creation->opening = (struct fsp_opening){.path = creation->path, .units = (size_t)units};
     if (!volume->params.PersistentAcls)
         return 0;
-    NTSTATUS status =
-        FspPosixMapPermissionsToSecurityDescriptor(fsp_caller.uid, fsp_caller.gid, mode, &creation->descriptor);
+    NTSTATUS status = FspPosixMapPermissionsToSecurityDescriptor(fsp_caller_here()->uid, fsp_caller_here()->gid, mode,
+                                                                 &creation->descriptor);
     if (!NT_SUCCESS(status))
         return fsp_errno_from_status(status);
     creation->opening.descriptor = creation->descriptor;

@@ -362,7 +362,7 @@ static int set_own(struct fsp_volume *volume, struct fsp_node *node, struct fsp_
 
 static bool may_set_own(struct fsp_volume *volume, struct fsp_node *node) {
     uid_t owner = node->has_security ? node->uid : volume->owner_uid;
-    return fsp_caller.uid == 0 || fsp_caller.uid == owner;
+    return fsp_caller_here()->uid == 0 || fsp_caller_here()->uid == owner;
 }
 
 /* ---- the operations -------------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 struct fsp_volume *fsp_serve_begin(linfsp_request *request) {
     struct linfsp_caller caller;
     linfsp_request_caller(request, &caller);
-    fsp_caller = (struct fsp_caller){caller.uid, caller.gid, caller.pid, true};
+    *fsp_caller_here() = (struct fsp_caller){caller.uid, caller.gid, caller.pid, true};
     return linfsp_request_context(request);
 }
 

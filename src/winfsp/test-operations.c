@@ -149,7 +149,7 @@ static void make(const FSP_FILE_SYSTEM_INTERFACE *given) {
     file_attributes = 0;
     next_status = STATUS_SUCCESS;
     seen_context = NULL;
-    fsp_caller = (struct fsp_caller){.uid = 1000, .gid = 1000, .checked = true};
+    *fsp_caller_here() = (struct fsp_caller){.uid = 1000, .gid = 1000, .checked = true};
 }
 
 static int tear_down(void **state _unused_) {
@@ -507,7 +507,7 @@ static void test_replaced_operation(void **state _unused_) {
     struct fsp_opened opened;
     params.CaseSensitiveSearch = 1;
     make(&interface);
-    fsp_caller.pid = 4711;
+    fsp_caller_here()->pid = 4711;
     FspFileSystemSetOperation(fs, FspFsctlTransactCreateKind, replaced);
     assert_status(open_as(u"\\f", FILE_OPEN, 0, 0, &opened), STATUS_SUCCESS);
     assert_string_equal(calls, "replaced G Open ");

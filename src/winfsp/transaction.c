@@ -6,13 +6,19 @@
 
 #include "util/cleanup.h"
 
-_Thread_local struct fsp_caller fsp_caller;
+struct fsp_caller *FSP_THREAD_VARIABLE(fsp_caller_here)(void) {
+    static _Thread_local struct fsp_caller caller;
+    return &caller;
+}
 
 /* The thread's operation under way. */
-static _Thread_local FSP_FILE_SYSTEM_OPERATION_CONTEXT *current;
+static FSP_FILE_SYSTEM_OPERATION_CONTEXT **FSP_THREAD_VARIABLE(current_here)(void) {
+    static _Thread_local FSP_FILE_SYSTEM_OPERATION_CONTEXT *current;
+    return &current;
+}
 
 FSP_FILE_SYSTEM_OPERATION_CONTEXT *FSP_ABI FspFileSystemGetOperationContext(VOID) {
-    return current;
+    return *current_here();
 }
 
 void fsp_begin(struct fsp_volume *volume, struct fsp_transaction *transaction, UINT32 kind) {
@@ -54,17 +60,18 @@ NTSTATUS fsp_transact(struct fsp_volume *volume, struct fsp_transaction *transac
     FSP_FILE_SYSTEM *fs = &volume->fs;
     FSP_FSCTL_TRANSACT_REQ *request = &transaction->request;
     FSP_FSCTL_TRANSACT_RSP *response = &transaction->response;
-    FSP_FILE_SYSTEM_OPERATION_CONTEXT context = {request, response}, *before = current;
+    FSP_FILE_SYSTEM_OPERATION_CONTEXT context = {request, response}, **current = current_here();
+    FSP_FILE_SYSTEM_OPERATION_CONTEXT *before = *current;
     if (is_logged(volume, request->Kind))
         FspDebugLogRequest(request);
-    current = &context;
+    *current = &context;
     NTSTATUS status = FspFileSystemEnterOperation(fs, request, response);
     if (NT_SUCCESS(status)) {
         FSP_FILE_SYSTEM_OPERATION *operation = fs->Operations[request->Kind];
         status = operation ? operation(fs, request, response) : STATUS_INVALID_DEVICE_REQUEST;
         FspFileSystemLeaveOperation(fs, request, response);
     }
-    current = before;
+    *current = before;
     if (status == STATUS_PENDING)
         return status;
     response->IoStatus.Status = (UINT32)status;

@@ -11,6 +11,7 @@
 #define WINFSP_TRANSACTION_H
 
 #include "winfsp/node.h"
+#include "winfsp/thread-variable.h"
 #include "winfsp/volume.h"
 
 #ifdef __clang__
@@ -33,7 +34,7 @@ struct fsp_caller {
     int32_t pid;
     bool checked; /* false: the layer itself asks, which may do everything */
 };
-extern _Thread_local struct fsp_caller fsp_caller;
+struct fsp_caller *fsp_caller_here(void);
 
 void fsp_begin(struct fsp_volume *volume, struct fsp_transaction *transaction, UINT32 kind);
 /* Puts size bytes at the end of the request's buffer. -ENAMETOOLONG where there is no room. */

@@ -10,10 +10,11 @@
 #include "util/cleanup.h"
 #include "winfsp/fuse/volume.h"
 #include "winfsp/linux-flags.h"
+#include "winfsp/thread-variable.h"
 
 /* ---- what every request needs ---------------------------------------------------------------------------------- */
 
-struct fsp_context *fsp_fuse_context(void) {
+struct fsp_context *FSP_THREAD_VARIABLE(fsp_fuse_context)(void) {
     static _Thread_local struct fsp_context context;
     return &context;
 }
