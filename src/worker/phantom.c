@@ -53,11 +53,11 @@ static bool find_upper(const struct job_base *base, uint64_t mount_id, char *pat
     _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
-    struct mount_line mount = {0};
-    while (file && mount_table_next(file, &line, &length, &mount) && mount.id != mount_id) {
-    }
-    const char *upper =
-        mount.id == mount_id && strcmp(mount.type, "overlay") == 0 ? strstr(mount.options, ",upperdir=") : NULL;
+    struct mount_line mount;
+    bool found = false;
+    while (!found && file && mount_table_next(file, &line, &length, &mount))
+        found = mount.id == mount_id;
+    const char *upper = found && strcmp(mount.type, "overlay") == 0 ? strstr(mount.options, ",upperdir=") : NULL;
     if (!upper)
         return false;
     upper += strlen(",upperdir=");
