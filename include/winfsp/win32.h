@@ -16,6 +16,7 @@
 #include <wchar.h>
 #else
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -118,6 +119,32 @@ static inline WCHAR *FspWideCopy(WCHAR *To, const WCHAR *From) {
     return (WCHAR *)memcpy(To, From, (FspWideLength(From) + 1) * sizeof *From);
 }
 
+static inline WCHAR *FspWideAppend(WCHAR *To, const WCHAR *From) {
+    FspWideCopy(To + FspWideLength(To), From);
+    return To;
+}
+
+/* As Microsoft's: what does not fit leaves an empty text, and is an error. Units counts the NUL. */
+static inline int FspWideCopyInto(WCHAR *To, size_t Units, const WCHAR *From) {
+    if (!To || Units == 0)
+        return EINVAL;
+    *To = 0;
+    if (!From || FspWideLength(From) >= Units)
+        return From ? ERANGE : EINVAL;
+    FspWideCopy(To, From);
+    return 0;
+}
+
+static inline int FspWideAppendTo(WCHAR *To, size_t Units, const WCHAR *From) {
+    size_t Used = To ? FspWideLength(To) : 0;
+    if (!To || Used >= Units)
+        return EINVAL;
+    int Error = FspWideCopyInto(To + Used, Units - Used, From);
+    if (Error)
+        *To = 0;
+    return Error;
+}
+
 static inline int FspWideCompareAll(const WCHAR *A, const WCHAR *B) {
     return FspWideCompare(A, B, SIZE_MAX, FALSE);
 }
@@ -143,13 +170,85 @@ static inline unsigned long long FspWideNumber(const WCHAR *Text, WCHAR **PEnd, 
 #define wcschr FspWideFind
 #define wcsrchr FspWideFindLast
 #define wcscpy FspWideCopy
+#define wcscat FspWideAppend
+#define wcscpy_s FspWideCopyInto
+#define wcscat_s FspWideAppendTo
 #define wcscmp FspWideCompareAll
 #define wcsncmp FspWideCompareSome
 #define wcstoull FspWideNumber
 #define wcstoul(Text, PEnd, Base) ((ULONG)FspWideNumber((Text), (PEnd), (Base)))
 #define wcstol(Text, PEnd, Base) ((LONG)FspWideNumber((Text), (PEnd), (Base)))
 #define towupper(Unit) FspLinuxUpper((WCHAR)(Unit))
+
+/* UTF-8 to UTF-16, in memory of its own; what is not UTF-8 becomes U+FFFD. NULL: out of memory. */
+static inline WCHAR *FspWideFromBytes(const char *Text) {
+    WCHAR *Wide = (WCHAR *)malloc((strlen(Text) + 1) * sizeof *Wide), *To = Wide;
+    const unsigned char *At = (const unsigned char *)Text;
+    while (Wide && *At) {
+        UINT32 Code = *At++, More = Code < 0x80 ? 0 : Code >= 0xf0 ? 3 : Code >= 0xe0 ? 2 : Code >= 0xc0 ? 1 : 4;
+        if (More == 4)
+            Code = 0xfffd;
+        else if (More > 0)
+            Code &= 0x3fu >> More;
+        for (; More > 0 && More < 4; More--) {
+            if ((*At & 0xc0) != 0x80) {
+                Code = 0xfffd;
+                break;
+            }
+            Code = Code << 6 | (*At++ & 0x3fu);
+        }
+        if (Code >= 0x10000) {
+            *To++ = (WCHAR)(0xd7c0 + (Code >> 10));
+            Code = 0xdc00 + (Code & 0x3ff);
+        }
+        *To++ = (WCHAR)Code;
+    }
+    if (Wide)
+        *To = 0;
+    return Wide;
+}
+
+/* Programs for Windows begin with wmain, whose arguments are UTF-16: it becomes a function that main calls. */
+static inline int FspWideMainRun(int Argc, char **Argv, int (*WideMain)(int, WCHAR **)) {
+    WCHAR **Wide = (WCHAR **)calloc((size_t)Argc + 1, sizeof *Wide);
+    int Status = 1;
+    for (int I = 0; Wide && I < Argc; I++)
+        if (!(Wide[I] = FspWideFromBytes(Argv[I])))
+            return Status;
+    if (Wide)
+        Status = WideMain(Argc, Wide);
+    for (int I = 0; Wide && I < Argc; I++)
+        free(Wide[I]);
+    free(Wide);
+    return Status;
+}
+
+#define wmain(...)                                                                                                     \
+    FspWideMain(__VA_ARGS__);                                                                                          \
+    int main(int Argc_, char **Argv_) {                                                                                \
+        return FspWideMainRun(Argc_, Argv_, (int (*)(int, WCHAR **))(PVOID)FspWideMain);                               \
+    }                                                                                                                  \
+    int FspWideMain(__VA_ARGS__)
 #endif
+
+/* ---- counters -------------------------------------------------------------------------------------------------- */
+
+static inline LONG InterlockedIncrement(LONG volatile *Value) {
+    return __atomic_add_fetch(Value, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedDecrement(LONG volatile *Value) {
+    return __atomic_sub_fetch(Value, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedExchange(LONG volatile *Value, LONG New) {
+    return __atomic_exchange_n(Value, New, __ATOMIC_SEQ_CST);
+}
+
+static inline LONG InterlockedCompareExchange(LONG volatile *Value, LONG New, LONG Expected) {
+    __atomic_compare_exchange_n(Value, &Expected, New, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return Expected;
+}
 
 #endif
 #endif

@@ -56,6 +56,11 @@ typedef struct _REPARSE_DATA_BUFFER {
 #include <stdarg.h>
 #include <stddef.h>
 
+/* A keyword for Microsoft's compiler, also in C. */
+#if !defined(__cplusplus) && !defined(static_assert) && __STDC_VERSION__ < 202311L
+#define static_assert _Static_assert
+#endif
+
 /* The convention of functions that a Windows program calls or is called by. Windows compilers and Linux programs need
  * no word for it; the DLL for Wine is compiled by a Linux compiler, which does. */
 #if !defined(FSP_ABI)
@@ -575,5 +580,10 @@ static inline UINT32 FspFileSystemOperationProcessId(VOID) {
         return FSP_FSCTL_TRANSACT_REQ_TOKEN_PID(Request->Req.SetInformation.Info.Rename.AccessToken);
     return 0;
 }
+
+/* A program that is compiled as on Windows, with 16 bits of wchar_t, finds what <windows.h> has there. */
+#if !defined(_WIN32) && !defined(__WINE__) && __SIZEOF_WCHAR_T__ == 2
+#include <winfsp/win32.h>
+#endif
 
 #endif

@@ -21,10 +21,11 @@ launcher_in() {
     script_in "$1" 'mkdir /etc/linfsp-launch.d
 cd /etc/linfsp-launch.d
 printf "Executable = /dev/linfsp/bin/memfs\nCommandLine = -i -F NTFS -u %%1\n" >mem.conf
-printf "Executable = /bin/sh\nCommandLine = -c \"read s; echo OK; echo \\\$0 \\\$s >/tmp/told; exec sleep 100\" %%1\nSecurity = D:P(A;;RPLC;;;WD)\n" >secret.conf
-printf "Executable = /bin/sh\nCommandLine = -c \"read s; [ \\\$s = good ] && echo OK || echo KO; exec sleep 100\"\n" >check.conf
+printf "Executable = /bin/sh\nCommandLine = -c \"read s; echo OK; echo \$0 \$s >/tmp/told; exec sleep 100\" %%1\nSecurity = D:P(A;;RPLC;;;WD)\n" >secret.conf
+printf "Executable = /bin/sh\nCommandLine = -c \"read s; [ \$s = good ] && echo OK || echo KO; exec sleep 100\"\n" >check.conf
 printf "Executable = /bin/false\n" >gone.conf
 printf "Misspelt = /bin/true\n" >wrong.conf'
+    wait_until 5 inside "$1" test -x /dev/linfsp/bin/linfsp
     docker exec -d -u user "$(full_name "$1")" /bin/sh -c 'exec /dev/linfsp/bin/linfsp launcher >/tmp/launcher.log 2>&1'
     wait_until 5 inside "$1" test -e /tmp/linfsp-launcher-1000.sock
     wait_until 5 inside_as user "$1" /dev/linfsp/bin/linfsp launchctl list
