@@ -44,6 +44,8 @@ static int put(struct word *word, const char *text, size_t size) {
 /* One piece of a word at *at: a percent sign and what it stands for, or one character. */
 static int take_piece(const char **at, const char *const *arguments, size_t n_arguments, struct word *word) {
     const char *here = *at;
+    if (here[0] == '%' && !here[1])
+        return -EINVAL;
     *at += here[0] == '%' ? 2 : 1;
     if (here[0] != '%')
         return put(word, here, 1);
