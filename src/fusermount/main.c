@@ -34,12 +34,15 @@
 #define MOUNT_TABLE "/etc/mtab"
 #define PREFIX_VARIABLE "LINFSP_UNC" /* what -o unc= says, for programs that refuse options they do not know */
 #define RECONNECT_MS 200
+#define ALREADY_TURNS 200
+#define ALREADY_MS 10
 
 struct call {
     const char *options;
     const char *comm; /* --comm-fd */
     const char *mount_point;
     bool unmount, lazy, quiet, wait_only;
+    bool for_caller; /* -E: umount2(2) of the caller's (worker/unmount-call.h) */
 };
 
 /* A mount made, and how to end it. */
@@ -76,7 +79,7 @@ static void parse_options(int argc, char **argv, struct call *call) {
         {"version", no_argument, NULL, 'V'},      {"options", required_argument, NULL, 'o'},
         {"auto-unmount", no_argument, NULL, 'U'}, {"comm-fd", required_argument, NULL, 'c'},
         {"sync-init", no_argument, NULL, 's'},    {0}};
-    for (int c; (c = getopt_long(argc, argv, "hVo:uzq", options, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "hVo:uzqE", options, NULL)) != -1;)
         switch (c) {
         case 'h':
             show_help();
@@ -96,15 +99,16 @@ static void parse_options(int argc, char **argv, struct call *call) {
         case 'q':
             call->quiet = true;
             break;
+        case 'E':
+            call->for_caller = true;
+            break;
         case 'U':
             call->unmount = call->wait_only = true;
             break;
         case 'c':
             call->comm = optarg;
             break;
-        case 's': /* libfuse 3.18 and later ask for it first, and then go back to the protocol that has always been */
-            exit(EXIT_FAILURE);
-        default:
+        default: /* -s, too: libfuse 3.18 and later ask for it first, and then go back to the usual protocol */
             exit(EXIT_FAILURE);
         }
 }
@@ -252,7 +256,7 @@ static void wait_on_life_line(int comm, struct mounted *mounted) {
     }
     char message[WIRE_TEXT_MAX];
     if (mounted->service >= 0)
-        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, message);
+        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, false, message);
 }
 
 /* The file system may have ended in good order, and somebody else's may be mounted there by now: only a dead one is
@@ -264,7 +268,7 @@ static bool is_dead(const char *path) {
     return stat(path, &status) < 0 && errno == ENOTCONN;
 }
 
-static int unmount(const char *path, bool lazy, bool quiet);
+static int unmount(const char *path, bool lazy, bool quiet, bool ended);
 
 static void wait_for_death(int comm, const char *path) {
     struct pollfd wait = {.fd = comm, .events = POLLIN};
@@ -272,7 +276,7 @@ static void wait_for_death(int comm, const char *path) {
         (void)poll(&wait, 1, -1);
     while (!has_hung_up(comm));
     if (is_dead(path))
-        (void)unmount(path, true, true);
+        (void)unmount(path, true, true, false);
 }
 
 static int open_comm(const struct call *call) {
@@ -287,7 +291,7 @@ static void undo(struct mounted *mounted) {
     char message[WIRE_TEXT_MAX];
     close_fd(&mounted->fuse);
     if (mounted->service >= 0)
-        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, message);
+        (void)service_unmount(mounted->service, mounted->volume.id, NULL, true, false, message);
     else
         (void)mount_point_unmount(mounted->path, true);
 }
@@ -386,19 +390,19 @@ static int unmount_by_device(int service, const char *path, const struct mount_e
     uint64_t volume = entry->fuse && entry->whole ? service_find(service, entry->minor, own_path) : 0;
     struct mount_entry own = volume && own_path[0] ? mount_point_look_up(own_path) : (struct mount_entry){0};
     bool elsewhere = own.fuse && own.whole && own.minor == entry->minor && own.id != entry->id;
-    return volume && !elsewhere ? service_unmount(service, volume, NULL, lazy, message) : -ENOENT;
+    return volume && !elsewhere ? service_unmount(service, volume, NULL, lazy, false, message) : -ENOENT;
 }
 
 /* By its path, unless the topmost mount there is something else than a volume: then that is meant. */
-static int unmount_by_service(int service, const char *path, bool lazy, char message[WIRE_TEXT_MAX]) {
+static int unmount_by_service(int service, const char *path, bool lazy, bool ended, char message[WIRE_TEXT_MAX]) {
     struct mount_entry entry = mount_point_look_up(path);
     if (entry.mounted && !(entry.fuse && entry.whole))
         return -ENOENT;
-    int result = service_unmount(service, 0, path, lazy, message);
+    int result = service_unmount(service, 0, path, lazy, ended, message);
     return result == -ENOENT ? unmount_by_device(service, path, &entry, lazy, message) : result;
 }
 
-static int unmount(const char *path, bool lazy, bool quiet) {
+static int unmount(const char *path, bool lazy, bool quiet, bool ended) {
     char message[WIRE_TEXT_MAX];
     _cleanup_close_ int service = -1;
     if (strcmp(path, "/") == 0)
@@ -411,12 +415,24 @@ static int unmount(const char *path, bool lazy, bool quiet) {
             report_no_connection(result);
         return result;
     }
-    result = unmount_by_service(service, path, lazy, message);
+    result = unmount_by_service(service, path, lazy, ended, message);
     if (result == -ENOENT && (getuid() == 0 || direct_is_privileged()))
         return unmount_by_ourselves(path, lazy, quiet);
     if (result == -EPERM) /* another user's: to the caller there is no such mount */
         result = -ENOENT;
     return result < 0 ? report_unmount(path, result, result == -EBUSY ? NULL : message, quiet) : 0;
+}
+
+/* For a program whose umount2(2) was refused. Its descriptor is closed by now, so the service may be unmounting
+ * already, or may have done so. */
+static int unmount_for_caller(const char *path, bool lazy, bool quiet) {
+    int result = -EALREADY;
+    for (int i = 0; i < ALREADY_TURNS && result == -EALREADY; i++) {
+        if (i > 0)
+            (void)poll(NULL, 0, ALREADY_MS);
+        result = unmount(path, lazy, quiet, true);
+    }
+    return result;
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
@@ -447,8 +463,9 @@ int main(int argc, char **argv) {
         report("failed to chdir to '/'");
         return EXIT_FAILURE;
     }
-    int result = call.wait_only ? run_wait(&call, path)
-                 : call.unmount ? unmount(path, call.lazy, call.quiet)
-                                : run_mount(&call, path);
+    int result = call.wait_only    ? run_wait(&call, path)
+                 : call.for_caller ? unmount_for_caller(path, call.lazy, call.quiet)
+                 : call.unmount    ? unmount(path, call.lazy, call.quiet, false)
+                                   : run_mount(&call, path);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -112,13 +112,14 @@ int service_mount(int socket, int mount_point, const char *path, const char *opt
     return fuse; /* the codec lets no WIRE_VOLUME_CREATED pass without one */
 }
 
-int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, char ret_message[WIRE_TEXT_MAX]) {
+int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, bool ended,
+                    char ret_message[WIRE_TEXT_MAX]) {
     static union wire_message answer;
     struct wire_unmount request;
     int none;
     wire_begin(&request, WIRE_UNMOUNT, SERIAL);
     request.volume = volume;
-    request.flags = lazy ? 0 : WIRE_UNMOUNT_NOT_LAZY;
+    request.flags = (lazy ? 0 : WIRE_UNMOUNT_NOT_LAZY) | (ended ? WIRE_UNMOUNT_ENDED : 0);
     if (volume == 0 && WIRE_SET(request.target, path) < 0)
         return failed(-ENAMETOOLONG, path, ret_message);
     /* names that are no UTF-8 name no volume: the service shows none such */

@@ -19,8 +19,9 @@ int service_mount(int socket, int mount_point, const char *path, const char *opt
                   struct service_volume *ret_volume, char ret_message[WIRE_TEXT_MAX]);
 
 /* By number, or by path where volume is 0. With lazy also while files are open, else -EBUSY
- * then. -ENOENT: no volume. */
-int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, char ret_message[WIRE_TEXT_MAX]);
+ * then. -ENOENT: no volume. ended: one that has ended by itself a moment ago is unmounted, too. */
+int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, bool ended,
+                    char ret_message[WIRE_TEXT_MAX]);
 
 /* The volume among the caller's container's that has this device number, and the path at which it was mounted; 0: none
  * has. */

@@ -181,7 +181,7 @@ static void what_the_wire_cannot_carry_is_not_sent(void **state) {
     long_text[sizeof long_text - 1] = '\0';
     assert_int_equal(service_mount(peer.socket, 0, "/m", long_text, false, &volume, message), -ENAMETOOLONG);
     assert_string_equal(message, "mount options too long");
-    assert_int_equal(service_unmount(peer.socket, 0, "/\xff", false, message), -ENOENT);
+    assert_int_equal(service_unmount(peer.socket, 0, "/\xff", false, false, message), -ENOENT);
     finish(&peer);
 }
 
@@ -191,17 +191,17 @@ static bool play_unmounts(int socket) {
     int fd;
     return take(socket, WIRE_UNMOUNT, &fd) && fd < 0 && strcmp(request.unmount.target, "/a b") == 0 &&
            request.unmount.volume == 0 && request.unmount.flags == WIRE_UNMOUNT_NOT_LAZY && !request.unmount.force &&
-           answer_error(socket, EBUSY, "in use") && take(socket, WIRE_UNMOUNT, &fd) && request.unmount.flags == 0 &&
-           answer_done(socket) && take(socket, WIRE_UNMOUNT, &fd) && request.unmount.volume == VOLUME &&
-           !request.unmount.target[0] && answer_error(socket, ENOENT, "no volume");
+           answer_error(socket, EBUSY, "in use") && take(socket, WIRE_UNMOUNT, &fd) &&
+           request.unmount.flags == WIRE_UNMOUNT_ENDED && answer_done(socket) && take(socket, WIRE_UNMOUNT, &fd) &&
+           request.unmount.volume == VOLUME && !request.unmount.target[0] && answer_error(socket, ENOENT, "no volume");
 }
 
 static void unmount_is_by_path_or_number(void **state) {
     struct peer peer = start(play_unmounts);
-    assert_int_equal(service_unmount(peer.socket, 0, "/a b", false, message), -EBUSY);
+    assert_int_equal(service_unmount(peer.socket, 0, "/a b", false, false, message), -EBUSY);
     assert_string_equal(message, "in use");
-    assert_int_equal(service_unmount(peer.socket, 0, "/a b", true, message), 0);
-    assert_int_equal(service_unmount(peer.socket, VOLUME, NULL, true, message), -ENOENT);
+    assert_int_equal(service_unmount(peer.socket, 0, "/a b", true, true, message), 0);
+    assert_int_equal(service_unmount(peer.socket, VOLUME, NULL, true, false, message), -ENOENT);
     finish(&peer);
 }
 

@@ -173,8 +173,10 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
                             .prefix = options.prefix,
                             .keeps_connection = request->flags & WIRE_FUSERMOUNT_AUTO_UNMOUNT,
                             .server = connection->peer.pid};
-    (void)process_parent(connection->peer.pid, &recipe.server); /* the program itself, not its helper */
+    bool known = process_parent(connection->peer.pid, &recipe.server) == 0; /* the program itself, not its helper */
     fill_raw(&recipe.job.mount, &options);
+    recipe.job.mount.server = known ? recipe.server : 0;
+    recipe.job.mount.helper = connection->peer.pid;
     recipe.job.client_fds = 1;
     make(connection, &recipe);
 }

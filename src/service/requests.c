@@ -281,6 +281,10 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
     struct volume *volume = request->target[0] ? volume_by_target(service, connection->silo, request->target)
                                                : volume_find(service, request->volume);
     uint32_t serial = request->header.serial;
+    if (!volume && (request->flags & WIRE_UNMOUNT_ENDED) && volume_has_just_ended(connection->silo, request->target)) {
+        (void)connection_done(connection, serial);
+        return;
+    }
     if (!volume || !may_see(connection->silo, volume->silo)) {
         char number[32];
         snprintf(number, sizeof number, "%llu", (unsigned long long)request->volume);

@@ -351,6 +351,8 @@ void silo_free(struct silo *silo) {
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     sd_event_source_disable_unref(silo->pidfd_io);
+    for (size_t i = 0; i < SILO_ENDED_MAX; i++)
+        free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
     catcher_serve(silo, false);
     phantom_forget(silo);

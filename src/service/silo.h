@@ -15,6 +15,8 @@
 #include "util/namespace.h"
 #include "worker/job.h"
 
+#define SILO_ENDED_MAX 8
+
 struct connection;
 struct owner;
 struct service;
@@ -58,6 +60,11 @@ struct silo {
     uint64_t examined[64]; /* programs that need none (phantom.c) */
     unsigned n_examined;
     unsigned volumes, connections;
+    struct {
+        char *mount_point; /* NULL: free */
+        uint64_t usec; /* when it ended */
+    } ended[SILO_ENDED_MAX]; /* volumes whose servers closed them, and may ask about them yet (volume.c) */
+    unsigned n_ended;
     bool made_letters; /* its /mnt is ours, to go with the last letter */
     uint32_t letter_folders; /* a bit for each letter whose folder is ours, and may not have been removed yet */
     pid_t inner_init; /* its init's pid as it counts */

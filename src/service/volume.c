@@ -46,6 +46,7 @@
 
 #define ORPHAN_USEC 1000000ull
 #define ORPHAN_TURNS 10
+#define ENDED_USEC 5000000ull
 #define DEATHS_MAX 16 /* of workers, over one unmount, after which it is not tried again at once */
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
 #define UNMOUNT_LANE (UINT64_C(1) << 63)
@@ -424,6 +425,35 @@ static void unmount_again(struct volume *volume, const struct job_result *result
                   (unsigned long long)volume->id);
 }
 
+static uint64_t now_usec(const struct service *service) {
+    uint64_t usec = 0;
+    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+/* libfuse closes its descriptor, by which the volume ends, and unmounts then: that is to find what it expects. */
+static void remember_end(const struct volume *volume, struct silo *silo) {
+    char *mount_point = strdup(volume->mount_point);
+    if (!mount_point)
+        return;
+    unsigned at = silo->n_ended++ % SILO_ENDED_MAX;
+    free(silo->ended[at].mount_point);
+    silo->ended[at].mount_point = mount_point;
+    silo->ended[at].usec = now_usec(volume->service);
+}
+
+bool volume_has_just_ended(struct silo *silo, const char *mount_point) {
+    uint64_t now = now_usec(silo->service);
+    for (size_t i = 0; i < SILO_ENDED_MAX; i++) {
+        char *ended = silo->ended[i].mount_point;
+        if (!ended || strcmp(ended, mount_point) != 0)
+            continue;
+        free(steal_pointer(silo->ended[i].mount_point));
+        return now - silo->ended[i].usec < ENDED_USEC;
+    }
+    return false;
+}
+
 /* All its mounts are gone. */
 static void finish(struct volume *volume, const struct job_result *result) {
     struct service *service = volume->service;
@@ -434,6 +464,8 @@ static void finish(struct volume *volume, const struct job_result *result) {
         forget_letters(silo, volume);
         volume->made.by_service = false;
     }
+    if (silo && !silo->dead && volume->raw && volume->server_gone && !volume->waiter)
+        remember_end(volume, silo);
     bool own_wish = volume->waiter && volume->waiter == life_line(volume);
     if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
         tell_end(volume); /* it was ending for another reason when its server asked for that */

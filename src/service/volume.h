@@ -83,6 +83,8 @@ void volume_end_unless_busy(struct volume *volume, const char *reason);
 void volume_abort(struct volume *volume);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
+/* Whether a volume that was mounted there has just ended by itself. Says so once. */
+bool volume_has_just_ended(struct silo *silo, const char *mount_point);
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target);
 /* Enters a new volume into the tables. Returns 0, or -ENOMEM: it is in none then. */
 int volume_register(struct volume *volume, uint64_t id, struct silo *silo);

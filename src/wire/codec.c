@@ -81,7 +81,7 @@ static const struct member volume_created[] = {
 static const struct member unmount[] = {
     STRING(wire_unmount, target),
     MEMBER(wire_unmount, force, KIND_AT_MOST, 1),
-    MEMBER(wire_unmount, flags, KIND_FLAGS, WIRE_UNMOUNT_NOT_LAZY),
+    MEMBER(wire_unmount, flags, KIND_FLAGS, WIRE_UNMOUNT_NOT_LAZY | WIRE_UNMOUNT_ENDED),
     END,
 };
 static const struct member resolve_prefix[] = {STRING(wire_resolve_prefix, prefix), END};

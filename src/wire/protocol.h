@@ -157,6 +157,9 @@ struct wire_unmount {
 };
 /* Only if nobody uses it: -EBUSY otherwise, and the volume stays as it was. Not together with force. */
 #define WIRE_UNMOUNT_NOT_LAZY (1u << 0)
+/* Done, too, if that was mounted there by fusermount3 and has ended a moment ago, because its server closed it. Once.
+ */
+#define WIRE_UNMOUNT_ENDED (1u << 1)
 
 /* LIST_VOLUMES, LIST_SILOS, GET_STATUS, STOP, DONE */
 struct wire_plain {

@@ -144,7 +144,7 @@ static void strings_are_checked(void **state) {
 
 static void numbers_are_checked(void **state) {
     REFUSE(WIRE_UNMOUNT, wire_unmount, force, "\2", "too large");
-    REFUSE(WIRE_UNMOUNT, wire_unmount, flags, "\2", "flag");
+    REFUSE(WIRE_UNMOUNT, wire_unmount, flags, "\4", "flag");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, flags, "\x10", "flag");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, clones, "\x11", "too large");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, root_mode, "\0\x10", "flag");

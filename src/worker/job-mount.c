@@ -23,6 +23,7 @@
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
 #include "worker/stage.h"
+#include "worker/unmount-call.h"
 
 static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
@@ -232,6 +233,9 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;
     if (client_folder >= 0 && request->peer_uid != job->target.root_uid)
         attempt->point.access = client_access_mount(client_folder, request->peer_uid, request->peer_gid, fds->groups);
+    /* everybody else's libfuse runs the helper for unmounting, too */
+    if (request->raw && !host && request->server > 1 && request->peer_uid == job->target.root_uid)
+        (void)unmount_call_change(base, &job->target, request->server, request->helper);
     if ((r = make_superblock(base, job, node, attempt, result, fds->out)) < 0)
         return r;
     if (request->network) {

@@ -75,6 +75,7 @@ struct job_mount {
     char letter[4];
     uid_t peer_uid; /* as the host counts */
     gid_t peer_gid;
+    pid_t server, helper; /* raw: the program, and its child that asks; server 0: not known */
     uint32_t clones;
     uint32_t root_mode;
     uint32_t max_read; /* 0: the kernel's own */

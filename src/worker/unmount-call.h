@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * umount2(2) of a FUSE program.
+ *
+ * When libfuse ends a file system of root's, libfuse calls umount2(2). A container refuses that call. libfuse then
+ * complains and exits, and the mount goes a moment later than its server: a folder that is removed right then is busy.
+ *
+ * So the worker changes one function in the memory of such a program, when the program mounts: umount2 in its copy of
+ * the C library. The call is still made. Where the kernel refuses the call, the function runs the stand-in, as libfuse
+ * does for everybody but root, and waits for it. The mount has gone when umount2 returns.
+ *
+ * The change is in the memory of that process and of its children, not in a file. An exec drops the change.
+ */
+#ifndef LINFSP_WORKER_UNMOUNT_CALL_H
+#define LINFSP_WORKER_UNMOUNT_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "worker/jobs.h"
+
+/* Changes umount2 in the process `server`. `helper` is its child, which asked for the mount and waits for us. The
+ * worker must not have entered the container. Returns 0: umount2 is changed, or was before; -ENOSYS: this machine, or
+ * this program's C library, is not known here; -ESRCH: the process is not the one that was meant; or another negative
+ * errno. The program is as it was then. */
+int unmount_call_change(const struct job_base *base, const struct job_target *target, pid_t server, pid_t helper);
+
+/* ---- each machine's part --------------------------------------------------------------------------------------- */
+
+#define UNMOUNT_CALL_SIZE 32 /* so many bytes of the function are looked at */
+
+/* The function that is put in, which can stand at any address. NULL: there is none for this machine. */
+const void *unmount_call_code(size_t *ret_size);
+/* Where in umount2 the system call is made: an offset, or a negative errno. -EALREADY: it is changed. */
+int unmount_call_find(const uint8_t function[UNMOUNT_CALL_SIZE]);
+/* What is to stand there, at address `from`, to have the function at `to` called: fills in the instructions and returns
+ * their size; or a negative errno. */
+int unmount_call_make(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOUNT_CALL_SIZE]);
+/* The ELF machine of processes that are known here. */
+uint16_t unmount_call_machine(void);
+
+#endif
