@@ -82,6 +82,27 @@ user_memfs() {
     wait_until 5 not test -e "$LINFSP_STATE/user/made"
 }
 
+@test "host: a user's disk can be given to a container where /etc/fuse.conf has user_allow_other, and there only" {
+    [ -n "$DOCKER_HOST" ] || missing "Docker"
+    [ -e /etc/fuse.conf ] || missing "/etc/fuse.conf"
+    install -d -o 54321 -g 54321 "$LINFSP_STATE/user/given"
+    user_memfs -F NTFS -m "$LINFSP_STATE/user/given"
+    wait_until 5 mounted_here "$LINFSP_STATE/user/given" fuse.NTFS || fail "$(cat "$memfs_output")"
+    not container_once busybox -v "$LINFSP_STATE/user/given:/data" -- ls /data
+    kill -TERM "$memfs_pid"
+    wait_until 5 not mounted_here "$LINFSP_STATE/user/given"
+    echo user_allow_other >"$BATS_TEST_TMPDIR/fuse.conf"
+    mount --bind "$BATS_TEST_TMPDIR/fuse.conf" /etc/fuse.conf
+    user_memfs -F NTFS -m "$LINFSP_STATE/user/given"
+    wait_until 5 mounted_here "$LINFSP_STATE/user/given" fuse.NTFS || fail "$(cat "$memfs_output")" || { umount /etc/fuse.conf && return 1; }
+    umount /etc/fuse.conf
+    bounded "${user[@]}" sh -c 'echo hello >"$1/file"' sh "$LINFSP_STATE/user/given"
+    equal "what the container reads" "$(container_once busybox -v "$LINFSP_STATE/user/given:/data" -- cat /data/file)" hello
+    container_once busybox -v "$LINFSP_STATE/user/given:/data" -- ls -a /data | grep -qx file
+    kill -TERM "$memfs_pid"
+    wait_until 5 not mounted_here "$LINFSP_STATE/user/given"
+}
+
 @test "host: an ordinary user may not mount on a letter, nor on a directory of somebody else, not even a writable one" {
     install -d "$LINFSP_STATE/roots"
     install -d -m 1777 "$LINFSP_STATE/anyones"
