@@ -54,6 +54,9 @@ static int send_request(const struct verb *verb, const struct wire_share *reques
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;
     int result = client_call(socket, request, NULL, 0, SHARE_TIMEOUT_MS, NULL, NULL, &answer);
+    struct wire_share followed = *request;
+    if (result == -ENOENT && target_follow_links(followed.mount_point))
+        result = client_call(socket, &followed, NULL, 0, SHARE_TIMEOUT_MS, NULL, NULL, &answer);
     if (result == -ENOENT && is_foreign_mount(request->mount_point))
         return verb_fail(
             verb,

@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/paths.h"
 #include "wire/codec.h"
@@ -72,4 +74,26 @@ int target_parse(const char *text, const char *folder, struct wire_unmount *requ
     if (text[0] == '\\' || strncmp(text, "//", 2) == 0)
         return WIRE_SET(request->target, text);
     return parse_path(text, folder, request);
+}
+
+bool target_follow_links(char path[WIRE_PATH_MAX]) {
+    char folder[PATH_MAX], real[PATH_MAX], whole[PATH_MAX + NAME_MAX + 2], link[2];
+    char *slash = strrchr(path, '/');
+    if (path[0] != '/' || !slash[1])
+        return false;
+    /* the last component may be a file system that hangs: it is followed only if it is a link itself */
+    if (readlink(path, link, sizeof link) > 0) {
+        if (!realpath(path, whole))
+            return false;
+    } else {
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        if (!realpath(folder, real) ||
+            snprintf(whole, sizeof whole, "%s/%s", strcmp(real, "/") == 0 ? "" : real, slash + 1) >= (int)sizeof whole)
+            return false;
+    }
+    if (strcmp(whole, path) == 0 || strlen(whole) >= WIRE_PATH_MAX)
+        return false;
+    memset(path, 0, WIRE_PATH_MAX); /* messages hold nothing behind a string */
+    memcpy(path, whole, strlen(whole));
+    return true;
 }

@@ -3,6 +3,8 @@
 #ifndef LINFSP_CLI_TARGET_H
 #define LINFSP_CLI_TARGET_H
 
+#include <stdbool.h>
+
 #include "wire/protocol.h"
 
 /*
@@ -11,5 +13,8 @@
  * or -ENAMETOOLONG.
  */
 int target_parse(const char *text, const char *folder, struct wire_unmount *request);
+/* Follows the symbolic links in an absolute path that no volume has, in place. Returns whether it is another path now.
+ * Asks the file systems on the way. */
+bool target_follow_links(char path[WIRE_PATH_MAX]);
 
 #endif

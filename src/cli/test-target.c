@@ -4,7 +4,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -61,10 +64,39 @@ static void too_long_is_refused(void **state) {
     assert_int_equal(target_parse(text, "/home/me", &request), -ENAMETOOLONG);
 }
 
+static void links_are_followed(void **state) {
+    char folder[] = "/tmp/test-target.XXXXXX", made[64], link[64], path[WIRE_PATH_MAX] = "", real[128];
+    assert_non_null(mkdtemp(folder));
+    snprintf(made, sizeof made, "%s/made", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(mkdir(made, 0700), 0);
+    assert_int_equal(symlink("made", link), 0);
+    snprintf(real, sizeof real, "%s/not there", made);
+    snprintf(path, sizeof path, "%s/not there", link);
+    assert_true(target_follow_links(path));
+    assert_string_equal(path, real);
+    assert_false(target_follow_links(path));
+    snprintf(path, sizeof path, "%s", link);
+    assert_true(target_follow_links(path));
+    assert_string_equal(path, made);
+    for (size_t i = strlen(path); i < sizeof path; i++)
+        assert_int_equal(path[i], 0);
+    static const char *const others[] = {"", "/", "\\memfs\\share", "/no such folder/x"};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        snprintf(path, sizeof path, "%s", others[i]);
+        assert_false(target_follow_links(path));
+        assert_string_equal(path, others[i]);
+    }
+    unlink(link);
+    rmdir(made);
+    rmdir(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_way_to_name_a_volume),
         cmocka_unit_test(too_long_is_refused),
+        cmocka_unit_test(links_are_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

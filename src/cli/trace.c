@@ -58,6 +58,9 @@ static int find_volume(const struct verb *verb, struct wanted *wanted) {
     wire_begin(&request, WIRE_LIST_VOLUMES, 1);
     if (client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, take_volume, wanted, &answer) < 0)
         return verb_fail(verb, "%s", answer.error.message);
+    if (!wanted->is_found && wanted->target == path && target_follow_links(path) &&
+        client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, take_volume, wanted, &answer) < 0)
+        return verb_fail(verb, "%s", answer.error.message);
     if (!wanted->is_found)
         return verb_fail(verb, "%s is no volume here: linfsp volumes shows them", wanted->target);
     return 0;

@@ -31,6 +31,9 @@ static int umount_one(const struct verb *verb, int socket, struct wire_unmount *
     static union wire_message answer;
     char elsewhere[512];
     int result = client_call(socket, request, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
+    struct wire_unmount followed = *request;
+    if (result == -ENOENT && target_follow_links(followed.target))
+        result = client_call(socket, &followed, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
     if (result == -EBUSY)
         return verb_fail(verb, "%s: %s: files in it are open; close them, or see --lazy and --force", shown,
                          answer.error.message);

@@ -184,6 +184,22 @@ has_in_silos() {
     done
 }
 
+@test "cli: umount, share, unshare and trace take a path that leads through links" {
+    container one busybox
+    # shellcheck disable=SC2016
+    script_in one 'mkdir -p /tmp/real/m; ln -s real /tmp/link; ln -s real/m /tmp/direct'
+    for path in /tmp/link/m /tmp/direct; do
+        start_memfs one -i -m /tmp/real/m
+        wait_mounted one /tmp/real/m
+        inside one "$silo_bin/linfsp" share "$path" '\\by\\link'
+        inside one "$silo_bin/linfsp" unshare "$path"
+        has_not "$(inside one timeout -s INT 1 "$silo_bin/linfsp" trace "$path" 2>&1)" "is no volume"
+        inside one "$silo_bin/linfsp" umount "$path"
+        wait_unmounted one /tmp/real/m
+    done
+    refused "is no volume here" -- docker exec "$(full_name one)" "$silo_bin/linfsp" umount /tmp/link/m
+}
+
 @test "cli: umount says what there is not" {
     refused /mnt/q -- "$linfsp" umount /mnt/q
     refused '\no\such' -- "$linfsp" umount '\no\such'
