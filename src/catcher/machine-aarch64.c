@@ -33,6 +33,13 @@ void machine_registers_execve(const struct machine *machine, uint8_t *registers,
     memcpy(registers, &changed, sizeof changed);
 }
 
+void machine_registers_set_result(const struct machine *machine, uint8_t *registers, int64_t result) {
+    struct user_regs_struct changed;
+    memcpy(&changed, registers, sizeof changed);
+    changed.regs[0] = (unsigned long long)result;
+    memcpy(registers, &changed, sizeof changed);
+}
+
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
     struct user_regs_struct now;
     memcpy(&now, registers, sizeof now);

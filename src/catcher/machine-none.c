@@ -12,6 +12,9 @@ void machine_registers_execve(const struct machine *machine, uint8_t *registers,
                               uint64_t envp) {
 }
 
+void machine_registers_set_result(const struct machine *machine, uint8_t *registers, int64_t result) {
+}
+
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
     return 0;
 }

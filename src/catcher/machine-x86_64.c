@@ -66,6 +66,20 @@ void machine_registers_execve(const struct machine *machine, uint8_t *registers,
         change_32(registers, machine->call, path, argv, envp);
 }
 
+void machine_registers_set_result(const struct machine *machine, uint8_t *registers, int64_t result) {
+    if (machine->word == 8) {
+        struct user_regs_struct changed;
+        memcpy(&changed, registers, sizeof changed);
+        changed.rax = (unsigned long long)result;
+        memcpy(registers, &changed, sizeof changed);
+        return;
+    }
+    struct registers_32 changed;
+    memcpy(&changed, registers, sizeof changed);
+    changed.eax = (uint32_t)result;
+    memcpy(registers, &changed, sizeof changed);
+}
+
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers) {
     if (machine->word == 8) {
         struct user_regs_struct now;

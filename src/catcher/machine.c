@@ -120,3 +120,16 @@ int machine_undo_failed(const struct machine *machine) {
         r = machine_settle(machine);
     return r < 0 ? r : (int)result;
 }
+
+int machine_fail_call(pid_t pid, int error) {
+    struct machine machine = {.pid = pid};
+    uint8_t registers[MACHINE_REGISTERS_MAX];
+    int r = get_registers(pid, machine.registers, &machine.registers_size);
+    if (r == 0)
+        r = machine_registers_read(&machine);
+    if (r < 0)
+        return r;
+    memcpy(registers, machine.registers, sizeof registers);
+    machine_registers_set_result(&machine, registers, error);
+    return set_registers(pid, registers, machine.registers_size);
+}

@@ -35,6 +35,9 @@ int machine_execute(const struct machine *machine, const char *path, unsigned sk
 /* At the end of that call: whether it failed. Then the process is as it was before. */
 int machine_undo_failed(const struct machine *machine);
 
+/* The process stands at the end of a system call: makes that fail with this negative errno. */
+int machine_fail_call(pid_t pid, int error);
+
 /* ---- each machine's part --------------------------------------------------------------------------------------- */
 
 /* Fills in word and stack from registers. */
@@ -42,6 +45,8 @@ int machine_registers_read(struct machine *machine);
 /* Changes a copy of the registers, so that the process calls execve(path, argv, envp) next. */
 void machine_registers_execve(const struct machine *machine, uint8_t *registers, uint64_t path, uint64_t argv,
                               uint64_t envp);
+/* Changes a copy of the registers: the system call that has just ended has this result. */
+void machine_registers_set_result(const struct machine *machine, uint8_t *registers, int64_t result);
 /* The result of the system call that has just ended. */
 int64_t machine_registers_result(const struct machine *machine, const uint8_t *registers);
 /* The bytes of a system call instruction, and what its address is a multiple of. Returns their number; 0: there is

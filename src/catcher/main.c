@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static bool is_script(int file) {
 
 static void on_execute(int file, pid_t thread) {
     enum catcher_kind kind = table_kind(file);
-    if (kind != CATCHER_LIBRARY && !is_script(file) && table_serves(thread))
+    bool library = kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
+    if (!library && !is_script(file) && table_serves(thread) != SERVED_NOT)
         (void)tracee_take(thread, kind);
     answer(file);
 }
@@ -98,13 +100,33 @@ static bool only_reads(pid_t thread) {
     return false;
 }
 
+/* Whether it has CAP_SYS_ADMIN. */
+static bool is_privileged(pid_t thread) {
+    char path[64];
+    unsigned long long effective = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0)
+        if (sscanf(line, "CapEff: %llx", &effective) == 1)
+            break;
+    return effective & (1ull << CAP_SYS_ADMIN);
+}
+
 static void on_open(int file, pid_t thread) {
     struct catcher_message message = {.what = CATCHER_OPENED, .ticket = ++next_ticket, .pid = thread};
+    enum served_kind served = table_serves(thread);
+    if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
+        (void)tracee_follow(thread);
+    if (table_kind(file) != CATCHER_LIBRARY_ALONE || served == SERVED_NOT) {
+        answer(file);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
         if (openings[i].event < 0) {
-            message.mount_namespace = table_namespace(thread);
-            if (!table_serves(thread) || only_reads(thread) ||
-                socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
+            message.mount_namespace = table_silo_namespace(thread);
+            if (only_reads(thread) || socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
                 break;
             openings[i] = (struct opening){.event = file, .ticket = message.ticket, .since = clock_ms()};
             return;
@@ -147,7 +169,8 @@ static int check_openings(void) {
 static void mark(const struct catcher_message *message, int file) {
     char path[32];
     unsigned how = message->what == CATCHER_MARK ? FAN_MARK_ADD : FAN_MARK_REMOVE;
-    uint64_t mask = message->kind == CATCHER_LIBRARY ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
+    bool library = message->kind == CATCHER_LIBRARY || message->kind == CATCHER_LIBRARY_ALONE;
+    uint64_t mask = library ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
     if (fanotify_mark(group, how | FAN_MARK_INODE, mask, AT_FDCWD, path) < 0)
         return;
@@ -170,7 +193,7 @@ static bool on_message(void) {
     switch (message.what) {
     case CATCHER_SERVE:
     case CATCHER_FORGET:
-        table_serve(message.mount_namespace, message.what == CATCHER_SERVE);
+        table_serve(&message);
         break;
     case CATCHER_MARK:
     case CATCHER_UNMARK:

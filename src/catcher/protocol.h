@@ -21,7 +21,9 @@ enum catcher_what {
 enum catcher_kind {
     CATCHER_HELPER, /* a copy of libfuse's helper: its exec becomes that of the stand-in */
     CATCHER_UNMOUNTER, /* umount(8), busybox: the same, where it is called for a FUSE mount */
-    CATCHER_LIBRARY, /* libfuse, in an image that has no helper: its opening is told to the service */
+    CATCHER_LIBRARY, /* libfuse: a program that opens it is followed, if its mount(2) would fail otherwise than programs
+                        expect (tracees.h) */
+    CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper: its opening is also told to the service */
 };
 
 #define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)
@@ -30,6 +32,8 @@ struct catcher_message {
     uint32_t what; /* enum catcher_what */
     uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
     uint64_t mount_namespace; /* SERVE, FORGET, OPENED: its inode number, as /proc/PID/ns/mnt has it */
+    uint64_t silo; /* SERVE: whose it is */
+    uint32_t device_major, device_minor; /* SERVE: of the service's file system, where the silo's folder is */
     uint64_t ticket; /* OPENED, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
     int32_t pid; /* OPENED, HOLD */
     uint32_t reserved;

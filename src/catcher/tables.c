@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "catcher/tables.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#include "util/cleanup.h"
+#include "util/namespace.h"
+#include "util/paths.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define FILES_MAX 65536 /* files that are gone are not told of: the oldest go */
 
+#define FOLLOWS_MAX 5 /* a second, of one silo */
+
 struct served {
-    uint64_t mount_namespace;
+    uint64_t mount_namespace, silo;
+    int64_t second;
+    unsigned follows; /* in that second */
     UT_hash_handle hash;
 };
 
@@ -29,30 +39,90 @@ struct file {
 static struct served *served;
 static struct file *files;
 
-void table_serve(uint64_t mount_namespace, bool serve) {
+static unsigned device_major, device_minor;
+
+void table_serve(const struct catcher_message *message) {
     struct served *entry;
-    HASH_FIND(hash, served, &mount_namespace, sizeof mount_namespace, entry);
+    bool serve = message->what == CATCHER_SERVE;
+    HASH_FIND(hash, served, &message->mount_namespace, sizeof message->mount_namespace, entry);
     if (serve && !entry && (entry = calloc(1, sizeof *entry))) {
-        entry->mount_namespace = mount_namespace;
+        entry->mount_namespace = message->mount_namespace;
         HASH_ADD(hash, served, mount_namespace, sizeof entry->mount_namespace, entry);
     } else if (!serve && entry) {
         HASH_DELETE(hash, served, entry);
         free(entry);
     }
+    if (serve && entry) {
+        entry->silo = message->silo;
+        device_major = message->device_major;
+        device_minor = message->device_minor;
+    }
 }
 
-uint64_t table_namespace(pid_t pid) {
+static uint64_t table_namespace(pid_t pid) {
     char path[64];
     struct stat status;
     snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
     return stat(path, &status) < 0 ? 0 : status.st_ino;
 }
 
-bool table_serves(pid_t pid) {
-    uint64_t mount_namespace = table_namespace(pid);
+static struct served *find_served(uint64_t mount_namespace) {
     struct served *entry;
     HASH_FIND(hash, served, &mount_namespace, sizeof mount_namespace, entry);
     return entry;
+}
+
+/* The silo in which the process's mount namespace was made. */
+static struct served *find_outer(pid_t pid) {
+    char path[64];
+    struct served *entry, *next;
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
+    _cleanup_fclose_ FILE *table = served ? fopen(path, "re") : NULL;
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (table && getline(&line, &size, table) > 0) {
+        if (!strstr(line, " " LINFSP_DEVICE_DIR " "))
+            continue;
+        HASH_ITER (hash, served, entry, next)
+            if (mountinfo_line_is_folder(line, device_major, device_minor, entry->silo))
+                return entry;
+    }
+    return NULL;
+}
+
+enum served_kind table_serves(pid_t pid) {
+    if (find_served(table_namespace(pid)))
+        return SERVED;
+    return find_outer(pid) ? SERVED_NESTED : SERVED_NOT;
+}
+
+static struct served *find_silo(pid_t pid) {
+    struct served *entry = find_served(table_namespace(pid));
+    return entry ? entry : find_outer(pid);
+}
+
+uint64_t table_silo_namespace(pid_t pid) {
+    const struct served *entry = find_silo(pid);
+    return entry ? entry->mount_namespace : 0;
+}
+
+bool table_may_follow(pid_t pid) {
+    struct served *entry = find_silo(pid);
+    int64_t second = clock_ms() / 1000;
+    if (!entry)
+        return false;
+    if (entry->second != second)
+        entry->follows = 0;
+    entry->second = second;
+    return entry->follows++ < FOLLOWS_MAX;
+}
+
+bool table_is_ours(int file) {
+    struct statx status;
+    if (!device_major && !device_minor)
+        return true; /* nobody is served */
+    return statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) == 0 &&
+           status.stx_dev_major == device_major && status.stx_dev_minor == device_minor;
 }
 
 static bool key_of(int file, struct file_key *ret_key) {
@@ -68,7 +138,7 @@ void table_mark(int file, enum catcher_kind kind) {
     struct file *entry;
     if (!key_of(file, &key))
         return;
-    HASH_FIND(hash, files, &key, sizeof key, entry);
+    HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     if (!entry) {
         if (HASH_CNT(hash, files) >= FILES_MAX) {
             entry = files;
@@ -88,7 +158,7 @@ enum catcher_kind table_kind(int file) {
     struct file_key key;
     struct file *entry = NULL;
     if (key_of(file, &key))
-        HASH_FIND(hash, files, &key, sizeof key, entry);
+        HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     return entry ? entry->kind : CATCHER_HELPER;
 }
 

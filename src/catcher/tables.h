@@ -9,11 +9,21 @@
 
 #include "catcher/protocol.h"
 
-void table_serve(uint64_t mount_namespace, bool serve);
-/* The number of a process's mount namespace; 0: it is gone. */
-uint64_t table_namespace(pid_t pid);
-/* Whether its mount namespace is served. */
-bool table_serves(pid_t pid);
+/* From a message that says SERVE or FORGET. */
+void table_serve(const struct catcher_message *message);
+/* Whether a process is served. */
+enum served_kind {
+    SERVED_NOT,
+    SERVED, /* its mount namespace is a silo's */
+    SERVED_NESTED, /* its mount namespace was made in a silo: the silo's folder is mounted there */
+};
+enum served_kind table_serves(pid_t pid);
+/* The number of the mount namespace of its silo; 0: it is in none that is served. */
+uint64_t table_silo_namespace(pid_t pid);
+/* Whether another process of the same silo may be followed now: so many a second. */
+bool table_may_follow(pid_t pid);
+/* Whether a file is on the service's file system. */
+bool table_is_ours(int file);
 void table_mark(int file, enum catcher_kind kind);
 /* CATCHER_HELPER for a file that is not known any more. */
 enum catcher_kind table_kind(int file);

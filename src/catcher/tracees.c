@@ -3,12 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "catcher/arguments.h"
@@ -22,6 +25,8 @@
 #define CATCHER_STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
 #endif
 #define SYSCALL_STOP (SIGTRAP | 0x80)
+#define FOLLOWED_MAX 64
+#define NOT_A_NEW_MOUNT (MS_REMOUNT | MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 struct tracee {
     struct list_node node;
@@ -34,7 +39,12 @@ struct tracee {
         TRACEE_EXECUTES_OURS,
         TRACEE_LEAVES, /* it was asked to stop, to be let go */
         TRACEE_HELD, /* it was asked to stop, and stays so until its ticket is released */
+        TRACEE_FOLLOWED, /* its system calls are looked at until it mounts */
     } state;
+    bool executes_ours; /* what it executes next must be the stand-in */
+    bool condemned; /* and it was not */
+    unsigned calls; /* FOLLOWED: so many were seen */
+    bool mounts; /* FOLLOWED: it is in mount(2) */
     uint64_t ticket; /* HELD */
     bool stopped; /* HELD */
     int64_t since; /* ms */
@@ -57,6 +67,8 @@ static void tracee_free(struct tracee *tracee) {
 }
 
 static void let_go(struct tracee *tracee, int signal) {
+    if (tracee->condemned)
+        signal = SIGKILL;
     (void)ptrace(PTRACE_DETACH, tracee->pid, NULL, (void *)(intptr_t)signal);
     tracee_free(tracee);
 }
@@ -74,6 +86,25 @@ int tracee_take(pid_t thread, enum catcher_kind kind) {
     tracee->kind = kind;
     tracee->since = clock_ms();
     list_append(&tracees, &tracee->node);
+    return 0;
+}
+
+int tracee_follow(pid_t thread) {
+    unsigned followed = 0;
+    struct tracee *other;
+    list_for_each (other, &tracees, node)
+        followed += other->state == TRACEE_FOLLOWED;
+    struct tracee *tracee = followed < FOLLOWED_MAX && !tracee_find(thread) ? calloc(1, sizeof *tracee) : NULL;
+    if (!tracee)
+        return -EBUSY;
+    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
+        int error = -errno;
+        free(tracee);
+        return error;
+    }
+    *tracee = (struct tracee){.pid = thread, .state = TRACEE_FOLLOWED, .since = clock_ms()};
+    list_append(&tracees, &tracee->node);
+    (void)ptrace(PTRACE_INTERRUPT, thread, NULL, NULL); /* it stops at the end of that open */
     return 0;
 }
 
@@ -125,6 +156,7 @@ static void turn(struct tracee *tracee) {
         r = arguments_are_unmount(&tracee->machine, &skip);
     if (r == 0)
         r = machine_execute(&tracee->machine, CATCHER_STAND_IN, skip);
+    tracee->executes_ours = r == 0;
     if (r < 0 || ptrace(PTRACE_SYSCALL, tracee->pid, NULL, NULL) < 0) {
         let_go(tracee, 0);
         return;
@@ -138,13 +170,46 @@ static void resume(struct tracee *tracee, int signal) {
         let_go(tracee, signal);
 }
 
+/* Whether what it has just executed is on the service's file system. In a namespace or a chroot of its own its path may
+ * lead elsewhere. */
+static bool executed_ours(const struct tracee *tracee) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)tracee->pid);
+    _cleanup_close_ int program = open(path, O_PATH | O_CLOEXEC);
+    return program >= 0 && table_is_ours(program);
+}
+
 static void on_executed(struct tracee *tracee) {
+    /* with the rights of the image's program it must execute nothing else: it is killed at the end of this call, which
+     * is before its first instruction */
+    tracee->condemned = tracee->executes_ours && !executed_ours(tracee);
+    if (tracee->condemned && ptrace(PTRACE_SYSCALL, tracee->pid, NULL, NULL) == 0)
+        return;
     if (tracee->state != TRACEE_EXECUTES) {
         let_go(tracee, 0);
         return;
     }
     tracee->state = TRACEE_RETURNS;
     resume(tracee, 0);
+}
+
+/* At a system call's beginning or end. */
+static void look_at_call(struct tracee *tracee) {
+    struct __ptrace_syscall_info info;
+    long size = ptrace(PTRACE_GET_SYSCALL_INFO, tracee->pid, (void *)sizeof info, &info);
+    if (size <= 0 || tracee->calls++ > 2 * FOLLOW_CALLS_MAX) {
+        let_go(tracee, 0);
+        return;
+    }
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+        tracee->mounts = info.entry.nr == SYS_mount && !(info.entry.args[3] & NOT_A_NEW_MOUNT);
+    if (info.op != PTRACE_SYSCALL_INFO_EXIT || !tracee->mounts) {
+        resume(tracee, 0);
+        return;
+    }
+    if (info.exit.is_error && (info.exit.rval == -EINVAL || info.exit.rval == -EACCES))
+        (void)machine_fail_call(tracee->pid, -EPERM);
+    let_go(tracee, 0);
 }
 
 static void on_system_call(struct tracee *tracee) {
@@ -155,6 +220,9 @@ static void on_system_call(struct tracee *tracee) {
     case TRACEE_CALLS:
         tracee->state = TRACEE_EXECUTES_OURS;
         resume(tracee, 0);
+        return;
+    case TRACEE_FOLLOWED:
+        look_at_call(tracee);
         return;
     case TRACEE_EXECUTES_OURS:
         (void)machine_undo_failed(&tracee->machine); /* there is no stand-in here: the image's own program runs */
@@ -193,6 +261,8 @@ static void on_status(pid_t pid, int status) {
         tracee->stopped = true;
     else if (tracee->state == TRACEE_HELD)
         (void)ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signal); /* and stops at once, as it was asked to */
+    else if (tracee->state == TRACEE_FOLLOWED && event == PTRACE_EVENT_STOP && signal == SIGTRAP)
+        resume(tracee, 0); /* it stopped as it was asked to */
     else if (event)
         let_go(tracee, 0); /* it was stopped, by us or by somebody else, and stays so in the second case */
     else if (signal == SYSCALL_STOP)
@@ -208,11 +278,17 @@ void tracees_wait(void) {
         on_status(pid, status);
 }
 
+static int64_t limit_of(const struct tracee *tracee) {
+    return tracee->state == TRACEE_HELD       ? HOLD_LIMIT_MS
+           : tracee->state == TRACEE_FOLLOWED ? FOLLOW_LIMIT_MS
+                                              : TRACEE_LIMIT_MS;
+}
+
 int tracees_check_time(void) {
     int64_t now = clock_ms(), next = -1;
     struct tracee *tracee, *following;
     list_for_each_safe (tracee, following, &tracees, node) {
-        int64_t left = tracee->since + (tracee->state == TRACEE_HELD ? HOLD_LIMIT_MS : TRACEE_LIMIT_MS) - now;
+        int64_t left = tracee->since + limit_of(tracee) - now;
         if (left <= 0 && tracee->state == TRACEE_HELD && tracee->stopped) {
             let_go(tracee, 0);
             continue;

@@ -21,10 +21,19 @@
 
 #define TRACEE_LIMIT_MS 2000
 #define HOLD_LIMIT_MS 500
+#define FOLLOW_LIMIT_MS 30000
+#define FOLLOW_CALLS_MAX 1000
 
 /* Takes a thread that waits in execve. The kernel must let it go on afterwards. Returns 0, or a negative errno: it runs
  * as it is. */
 int tracee_take(pid_t thread, enum catcher_kind kind);
+/*
+ * Follows a thread that waits in open(2) of libfuse, until it has mounted. It has CAP_SYS_ADMIN (in a user namespace of
+ * its own, or given to it alone by an exec), so the kernel does not refuse its mount(2): it says that /dev/fuse is no
+ * FUSE device. libfuse gives up then. Only where the kernel refuses (EPERM) does libfuse turn to its helper: so that is
+ * what it is told. Its memory is not looked at.
+ */
+int tracee_follow(pid_t thread);
 /* Stops a process that has just started, all its threads, until tracees_release. */
 void tracees_hold(pid_t process, uint64_t ticket);
 void tracees_release(uint64_t ticket);

@@ -45,7 +45,10 @@ int catcher_start(int program) {
 void catcher_serve(struct silo *silo, bool serve) {
     silo->caught = serve;
     const struct catcher_message message = {.what = serve ? CATCHER_SERVE : CATCHER_FORGET,
-                                            .mount_namespace = silo->mount_namespace.inode};
+                                            .mount_namespace = silo->mount_namespace.inode,
+                                            .silo = silo->number,
+                                            .device_major = silo->service->run_major,
+                                            .device_minor = silo->service->run_minor};
     if (silo->mount_namespace.inode)
         (void)socket_send(silo->service->catcher, &message, sizeof message, NULL, 0);
 }

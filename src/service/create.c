@@ -35,13 +35,14 @@ struct recipe {
 };
 
 /* What every job has of its volume. */
-static void complete(struct job *job, struct volume *volume, const struct silo *silo) {
+static void complete(struct job *job, struct volume *volume, const struct silo *silo, pid_t client) {
     struct job_mount *mount = &job->mount;
     job->type = JOB_MOUNT;
     job->target = silo->target;
     mount->network = volume->prefix[0];
     mount->peer_uid = volume->peer.uid;
     mount->peer_gid = volume->peer.gid;
+    mount->client = client;
     if (!mount->raw) {
         mount->allow_other = policy_allow_other(silo, &volume->peer, mount->network);
         mount->init.request_timeout = (uint16_t)permission_request_timeout(silo);
@@ -92,7 +93,7 @@ static void make(struct connection *connection, struct recipe *recipe) {
         volume_free(volume);
         return;
     }
-    complete(&recipe->job, volume, silo);
+    complete(&recipe->job, volume, silo, connection->peer.pid);
     int r = start(volume, &recipe->job, connection);
     if (r < 0) {
         volume_free(volume);
@@ -176,7 +177,6 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     bool known = process_parent(connection->peer.pid, &recipe.server) == 0; /* the program itself, not its helper */
     fill_raw(&recipe.job.mount, &options);
     recipe.job.mount.server = known ? recipe.server : 0;
-    recipe.job.mount.helper = connection->peer.pid;
     recipe.job.client_fds = 1;
     make(connection, &recipe);
 }

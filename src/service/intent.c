@@ -11,7 +11,7 @@
 
 /* The last line may be half written: then what it tells of was not begun. */
 static void read_line(struct volume *volume, const char *line) {
-    unsigned long long id;
+    unsigned long long id, inode;
     unsigned device;
     char name[2];
     if (!strchr(line, '\n'))
@@ -19,6 +19,8 @@ static void read_line(struct volume *volume, const char *line) {
     if (sscanf(line, "mount %u %llu", &device, &id) == 2) {
         volume->fuse_device = device;
         volume->mount_id = id;
+    } else if (sscanf(line, "nested %llu %llu", &inode, &id) == 2) {
+        volume->nested = (struct mount_namespace){.inode = inode, .id = id};
     } else if (sscanf(line, "letters %llu", &id) == 1) {
         volume->letters_mount_id = id;
     } else if (strcmp(line, "folder\n") == 0) {

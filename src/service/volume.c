@@ -185,6 +185,7 @@ static void take_over_result(struct volume *volume, const struct job_result *res
     volume->state = VOLUME_LIVE;
     volume->fuse_device = result->mount.fuse_device;
     volume->mount_id = result->mount.mount_id;
+    volume->nested = result->mount.nested;
     volume->letters_mount_id = result->mount.letters_mount_id;
     volume->ring = result->mount.init.flags & FUSE_OVER_IO_URING;
     volume->has_timeout = !volume->raw && (result->mount.init.flags & FUSE_REQUEST_TIMEOUT);
@@ -560,6 +561,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
     job.unmount.not_lazy = volume->not_lazy;
     job.unmount.mount_id = volume->mount_id;
+    job.unmount.nested = volume->nested;
+    job.unmount.server = volume->peer.pid;
     job.unmount.fuse_device = volume->fuse_device;
     job.unmount.abort_inode = abort_inode(volume);
     job.unmount.letters_mount_id = volume->letters_mount_id;

@@ -47,6 +47,7 @@ struct volume {
     uint32_t fuse_device;
     int abort_fd; /* of this very connection: the number may be another's later */
     uint64_t mount_id, letters_mount_id;
+    struct mount_namespace nested; /* inside its silo, where it is mounted; inode 0: in the silo's own */
     struct job_made made;
     int made_parent;
     uint32_t owner_uid, owner_gid;

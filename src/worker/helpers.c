@@ -145,8 +145,9 @@ static bool lacks(int root, const char *helper) {
 /* A program that loads libfuse will want its helper. */
 static void mark_libraries(const struct job_base *base, int root) {
     for (size_t i = 0; i < ARRAY_SIZE(libraries); i++)
-        for (size_t j = 0; j < ARRAY_SIZE(library_folders) && lacks(root, libraries[i].helper); j++)
-            mark(base, root, library_folders[j], libraries[i].name, CATCHER_LIBRARY);
+        for (size_t j = 0; j < ARRAY_SIZE(library_folders); j++)
+            mark(base, root, library_folders[j], libraries[i].name,
+                 lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY);
 }
 
 static bool is_usual(const char *folder) {

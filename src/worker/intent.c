@@ -33,6 +33,11 @@ int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t m
                 (unsigned long long)mount_id);
 }
 
+int intent_nested(int fd, const struct mount_namespace *mount_namespace) {
+    return note(fd, "nested %llu %llu\n", (unsigned long long)mount_namespace->inode,
+                (unsigned long long)mount_namespace->id);
+}
+
 int intent_letters(int fd, uint64_t mount_id) {
     return note(fd, "letters %llu\n", (unsigned long long)mount_id);
 }

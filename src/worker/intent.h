@@ -12,6 +12,8 @@
  * it is opened before a user namespace is entered, and what is noted first is the mount. */
 int intent_begin(const struct job_base *base, const struct job *job);
 int intent_mount(int fd, const struct job *job, uint32_t fuse_device, uint64_t mount_id);
+/* In which namespace nested in the silo the mount will be (nested.h). */
+int intent_nested(int fd, const struct mount_namespace *mount_namespace);
 /* The tmpfs over a read-only /mnt. */
 int intent_letters(int fd, uint64_t mount_id);
 /* A folder that is made for the volume: /mnt itself, or a letter in it. */

@@ -22,6 +22,7 @@
 #include "worker/intent.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
+#include "worker/nested.h"
 #include "worker/stage.h"
 #include "worker/unmount-call.h"
 
@@ -201,6 +202,8 @@ static int declare(const struct job *job, struct attempt *attempt, struct job_re
     result->mount.fuse_device = status.stx_dev_minor;
     result->mount.mount_id = status.stx_mnt_id;
     int r = intent_mount(attempt->intent, job, status.stx_dev_minor, status.stx_mnt_id);
+    if (r == 0 && result->mount.nested.inode)
+        r = intent_nested(attempt->intent, &result->mount.nested);
     return r < 0 ? job_fail(result, r, "the service cannot write its journal: %s", strerror(-r)) : 0;
 }
 
@@ -212,11 +215,31 @@ static int attach_in_silo(struct attempt *attempt, struct job_result *result) {
     return r < 0 ? job_fail(result, r, "cannot mount at %s: %s", result->mount.mount_point, strerror(-r)) : 0;
 }
 
-static int run_mount(const struct job_base *base, const struct job *job, struct job_fds *fds, struct attempt *attempt,
+/* Opens the namespaces in which to mount: the silo's, or those of the client's own in it, which *target then tells. */
+static int open_namespaces(const struct job_base *base, const struct job *job, int pidfd, struct attempt *attempt,
+                           struct job_target *target, struct job_result *result) {
+    _cleanup_(nested_close) struct nested nested = NESTED_NONE;
+    int r = enter_open(base, target, pidfd, &attempt->mount_namespace, &attempt->user_namespace, &attempt->root);
+    if (r < 0 || nested_open(base, target, attempt->mount_namespace, job->mount.client, &nested) == 0)
+        return r;
+    close_fd(&attempt->mount_namespace);
+    close_fd(&attempt->user_namespace);
+    close_fd(&attempt->root);
+    attempt->mount_namespace = steal_fd(&nested.fd);
+    attempt->user_namespace = steal_fd(&nested.user_namespace);
+    attempt->root = steal_fd(&nested.root);
+    result->mount.nested = target->mount_namespace = nested.mount_namespace;
+    target->user_namespace = true;
+    target->root_uid = nested.root_uid;
+    target->root_gid = nested.root_gid;
+    return 0;
+}
+
+static int run_mount(const struct job_base *base, struct job *job, struct job_fds *fds, struct attempt *attempt,
                      struct job_result *result) {
     size_t n_fds = fds->n_in;
     const struct job_mount *request = &job->mount;
-    bool host = job->target.host, own_user_namespace = job->target.user_namespace && !request->network;
+    bool host = job->target.host;
     int r = attempt->intent = intent_begin(base, job);
     if (r < 0)
         return job_fail(result, r, "the service cannot write its journal: %s", strerror(-r));
@@ -224,10 +247,10 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
         attempt->root_type = root_type_of(fds->in[n_fds - 1]);
     if (host)
         attempt->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    else if ((r = enter_open(base, &job->target, fds->in[0], &attempt->mount_namespace, &attempt->user_namespace,
-                             &attempt->root)) < 0)
+    else if ((r = open_namespaces(base, job, fds->in[0], attempt, &job->target, result)) < 0)
         return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
                         strerror(-r));
+    bool own_user_namespace = job->target.user_namespace && !request->network;
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;
@@ -235,7 +258,7 @@ static int run_mount(const struct job_base *base, const struct job *job, struct 
         attempt->point.access = client_access_mount(client_folder, request->peer_uid, request->peer_gid, fds->groups);
     /* everybody else's libfuse runs the helper for unmounting, too */
     if (request->raw && !host && request->server > 1 && request->peer_uid == job->target.root_uid)
-        (void)unmount_call_change(base, &job->target, request->server, request->helper);
+        (void)unmount_call_change(base, &job->target, request->server, request->client);
     if ((r = make_superblock(base, job, node, attempt, result, fds->out)) < 0)
         return r;
     if (request->network) {
@@ -270,7 +293,9 @@ void job_mount(const struct job_base *base, const struct job *job, struct job_fd
                                                        .intent = -1,
                                                        .point = MOUNT_POINT_NONE,
                                                        .root_type = S_IFDIR};
-    int r = run_mount(base, job, fds, &attempt, result);
+    static struct job own;
+    own = *job; /* whose target it is to be may turn out to be another */
+    int r = run_mount(base, &own, fds, &attempt, result);
     if (r < 0) {
         for (uint32_t i = 0; i < result->mount.clones; i++)
             close_fd(&fds->out[1 + i]);

@@ -12,6 +12,7 @@
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
+#include "worker/nested.h"
 #include "worker/stage.h"
 
 /* Removes a mount point that was made, with the rights of whoever made it. */
@@ -102,7 +103,9 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
     if (!request->not_lazy && request->staged)
         take_off_stage(base, request, result);
     _cleanup_close_ int root = -1;
-    int entered = job->target.host ? 0 : enter_silo(base, &job->target, fds->in[0], &root);
+    int entered = job->target.host        ? 0
+                  : request->nested.inode ? nested_enter(base, &job->target, &request->nested, request->server, &root)
+                                          : enter_silo(base, &job->target, fds->in[0], &root);
     if (entered < 0 && entered != -ESRCH) { /* it is mounted there still */
         result->unanswered = true;
         job_fail(result, entered, "cannot enter the container: %s", strerror(-entered));
@@ -110,7 +113,7 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         return;
     }
     if (entered < 0) {
-        /* the silo is gone and its mounts with it */
+        /* the silo, or what is nested in it, is gone and its mounts with it */
         if (enter_host(base) == 0)
             unmount_left_behind(base, request);
         remove_made(base, request, parent);

@@ -75,7 +75,8 @@ struct job_mount {
     char letter[4];
     uid_t peer_uid; /* as the host counts */
     gid_t peer_gid;
-    pid_t server, helper; /* raw: the program, and its child that asks; server 0: not known */
+    pid_t client; /* who asks; it may have a mount namespace of its own in the silo (nested.h) */
+    pid_t server; /* raw: the program whose child the client is; 0: not known */
     uint32_t clones;
     uint32_t root_mode;
     uint32_t max_read; /* 0: the kernel's own */
@@ -96,6 +97,8 @@ struct job_made {
 
 struct job_unmount {
     bool not_lazy; /* -EBUSY, and nothing is done, while files are open */
+    struct mount_namespace nested; /* it is in this one, nested in the silo; inode 0: in the silo's own */
+    pid_t server; /* a process that may be there */
     uint64_t mount_id; /* in the silo; 0: none */
     uint32_t fuse_device; /* what is mounted there: mount ids are used again */
     uint64_t abort_inode; /* of its connection's abort file: numbers of connections are used again; 0: not known */
@@ -228,6 +231,7 @@ struct job_result {
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;
             uint64_t mount_id;
+            struct mount_namespace nested; /* where it was mounted, if that is not the silo's own; else inode 0 */
             uint64_t letters_mount_id;
             uint32_t clones;
             bool published; /* where it failed: it is on the stage, and is the service's to take off */

@@ -106,20 +106,41 @@ static int clone_stand_in(int root) {
     return tree < 0 ? -errno : tree;
 }
 
-static int make_entry(const struct place *place, const char *name, const void *token) {
+static int open_again(const struct job_base *base, int file) {
+    char name[32];
+    snprintf(name, sizeof name, "fd/%d", file);
+    return openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
+}
+
+static int copy(int from, int to) {
+    static char buffer[65536];
+    ssize_t n;
+    while ((n = read(from, buffer, sizeof buffer)) > 0)
+        if (write(to, buffer, (size_t)n) != n)
+            return -EIO;
+    return n < 0 ? -errno : 0;
+}
+
+/* It holds the stand-in itself, too: a mount namespace that was made in the silo has the entry without the mount. */
+static int make_entry(const struct job_base *base, const struct place *place, int root, const char *name,
+                      const void *token) {
     _cleanup_close_ int clone = open_writable_clone(place->folder);
     _cleanup_close_ int file =
         openat(clone < 0 ? place->folder : clone, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
     if (file < 0)
         return -errno;
-    return write(file, token, TOKEN_SIZE) == TOKEN_SIZE ? 0 : -EIO;
+    _cleanup_close_ int where = enter_open_path(root, &STAND_IN[1], 0);
+    _cleanup_close_ int program = where < 0 ? -1 : open_again(base, where);
+    int r = program < 0 ? -ENOENT : copy(program, file);
+    return r < 0 ? r : write(file, token, TOKEN_SIZE) == TOKEN_SIZE ? 0 : -EIO;
 }
 
 /* Whether that path on the host is the upper layer of this very overlayfs: the entry just made has our token there. */
 static bool is_entry(int folder, const char *name, const void *token) {
     char found[TOKEN_SIZE + 1];
     _cleanup_close_ int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return file >= 0 && read(file, found, sizeof found) == TOKEN_SIZE && memcmp(found, token, TOKEN_SIZE) == 0;
+    return file >= 0 && lseek(file, -TOKEN_SIZE, SEEK_END) > 0 && read(file, found, sizeof found) == TOKEN_SIZE &&
+           memcmp(found, token, TOKEN_SIZE) == 0;
 }
 
 static int put_aside(const struct place *place, const char *name, const void *token) {
@@ -152,7 +173,7 @@ static int make_one(const struct job_base *base, const struct place *place, int 
         return tree;
     if (getrandom(token, sizeof token, 0) != sizeof token)
         return -EIO;
-    int r = make_entry(place, name, token);
+    int r = make_entry(base, place, root, name, token);
     if (r < 0)
         return r;
     r = cover(place, name, tree);

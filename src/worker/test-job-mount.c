@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sched.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 
 #include "worker/test-host.h"
 
@@ -52,6 +55,86 @@ static void a_disk(void **state) {
     }
 }
 
+/* A process in user and mount namespaces that were made in a container. */
+static struct container nest(const struct container *container) {
+    struct container nested = {.pidfd = -1};
+    int pair[2];
+    char path[64], byte = 0;
+    _cleanup_close_ int root = open_in(container, ".");
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", container->pid);
+    _cleanup_close_ int mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    nested.pid = fork();
+    if (nested.pid == 0) {
+        bool good = setns(mount_namespace, CLONE_NEWNS) == 0 && fchdir(root) == 0 && chroot(".") == 0 &&
+                    unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
+        if (write(pair[1], good ? "y" : "n", 1) == 1)
+            pause();
+        _exit(0);
+    }
+    assert_int_equal(read(pair[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    close(pair[0]);
+    close(pair[1]);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "/proc/%d/%s", nested.pid, i ? "gid_map" : "uid_map");
+        _cleanup_close_ int map = open(path, O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(map, "0 0 1\n", 6), 6);
+    }
+    nested.pidfd = pidfd_open(nested.pid, 0);
+    nested.target = container->target;
+    assert_int_equal(mount_namespace_of(nested.pid, &nested.target.mount_namespace), 0);
+    return nested;
+}
+
+static void a_namespace_nested_in_a_container(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false), stranger = container_start(false);
+    struct worker worker = worker_new();
+    container.target.silo = 1; /* whose folder it gets */
+    assert_int_equal(inject(&worker, &container, false)->error, 0);
+    struct container nested = nest(&container), of_stranger = nest(&stranger);
+
+    struct job job = disk_for(&container, "z");
+    job.mount.client = nested.pid;
+    const struct job_result *result = work(&worker, &job, &container.pidfd, 1);
+    assert_int_equal(result->error, 0);
+    assert_true(result->spent);
+    assert_int_equal(result->mount.nested.inode, nested.target.mount_namespace.inode);
+    assert_mounted(&nested, "/mnt/z", "nosuid,nodev");
+    assert_not_mounted(&container, "/mnt/z");
+    has_intent("nested ");
+    struct job end = unmount_of(&container, result);
+    end.unmount.nested = result->mount.nested;
+    assert_int_equal(worker_end(&worker), 0);
+    worker = worker_new();
+    assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0); /* found without being told a process */
+    assert_not_mounted(&nested, "/mnt/z");
+
+    /* in none of these is the container's folder: what they ask for is made in the container itself, if at all */
+    const pid_t others[] = {of_stranger.pid, stranger.pid, container.pid, getpid(), 0};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        job = disk_for(&container, "y");
+        job.mount.client = others[i];
+        result = work(&worker, &job, &container.pidfd, 1);
+        assert_int_equal(result->error, 0);
+        assert_int_equal(result->mount.nested.inode, 0);
+        assert_mounted(&container, "/mnt/y", "nosuid,nodev");
+        assert_not_mounted(&of_stranger, "/mnt/y");
+        end = unmount_of(&container, result);
+        assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
+    }
+
+    /* its namespace has gone: there is nothing to undo, and nothing else is undone */
+    end.unmount.nested = nested.target.mount_namespace;
+    container_end(&nested);
+    assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&of_stranger);
+    container_end(&stranger);
+    container_end(&container);
+}
+
 static void letters_that_are_taken(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
@@ -75,6 +158,7 @@ static void letters_that_are_taken(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disk),
+        cmocka_unit_test(a_namespace_nested_in_a_container),
         cmocka_unit_test(letters_that_are_taken),
     };
     return open_worker_program(argv[1]) < 0 ? 1 : cmocka_run_group_tests(tests, make_all, NULL);

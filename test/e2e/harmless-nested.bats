@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Programs in namespaces that were made in a container mount into these, and a program's mount has gone when the program has.
+load ../helpers/common
+
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages fuse3 bindfs sshfs || return
+    file_setup || return
+    [ -z "$DOCKER_HOST" ] || { "$LINFSP_ROOT/test/helpers/fuse-image" fuse fuse-bare >/dev/null 2>&1; }
+}
+
+teardown_file() {
+    file_teardown
+}
+
+setup() {
+    [ -n "$DOCKER_HOST" ] || missing "Docker"
+}
+
+teardown() {
+    remove_containers
+}
+
+box() { # NAME IMAGE [OPTION...]
+    container "$@" --security-opt seccomp=unconfined
+    wait_until 5 inside "$1" test -S /dev/linfsp/disk
+}
+
+# In a user and mount namespace made in a container: `nested [-u USER] NAME SCRIPT`
+nested() {
+    local user=0
+    if [ "$1" = -u ]; then
+        user=$2
+        shift 2
+    fi
+    bounded docker exec -u "$user" "$(full_name "$1")" unshare -Urm /bin/sh -euxc \
+        'no() { if "$@"; then echo "should have failed: $*" >&2; exit 1; fi; }
+        wait_for() { i=0; until "$@"; do i=$((i + 1)); [ $i -lt 300 ]; sleep 0.02; done; } 2>/dev/null
+        '"$2"
+}
+
+fuse_mounts() { # NAME
+    grep -c ' - fuse' "/proc/$(pid_of "$1")/mountinfo" || true
+}
+
+volumes_of() { # NAME
+    "$linfsp" volumes --json | jq "[.[] | select(.silo == \"$(docker inspect -f '{{.Id}}' "$(full_name "$1")")\")] | length"
+}
+
+has_volumes() { # NAME COUNT
+    equal "volumes of $1" "$(volumes_of "$1")" "$2"
+}
+
+# ---- nested user namespaces ------------------------------------------------------------------------------------------------
+
+@test "nested: root and an ordinary user mount into their own namespace, by libfuse 2 and 3" {
+    box one fuse
+    for who in 0 1000; do
+        for program in 'bindfs /srv/source' 'sshfs -o ssh_command=fake-ssh host:/srv/source'; do
+            nested -u $who one "mkdir /tmp/m$who; $program /tmp/m$who; cat /tmp/m$who/file | grep -qx hello
+                grep -q ' /tmp/m$who fuse.*nosuid,nodev' /proc/self/mounts; fusermount3 -u /tmp/m$who; no grep ' /tmp/m$who fuse' /proc/self/mounts; rmdir /tmp/m$who" ||
+                fail "$program as $who" || return
+        done
+    done
+    equal "mounts in the container" "$(fuse_mounts one)" 0
+    wait_until 5 has_volumes one 0
+}
+
+@test "nested: an image without a helper, a namespace in a namespace, umount(8), and a program of LinFsp's" {
+    box bare fuse-bare
+    nested bare 'mkdir /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file | grep -qx hello; umount /tmp/m; rmdir /tmp/m'
+    nested bare "unshare -Urm sh -euc 'mkdir /tmp/m; bindfs /srv/source /tmp/m; grep -qx hello /tmp/m/file; umount /tmp/m; rmdir /tmp/m'"
+    nested bare "mkdir /tmp/m; $silo_bin/memfs -b -m /tmp/m; echo x >/tmp/m/file; grep -q ' /tmp/m fuse' /proc/self/mounts
+        $silo_bin/linfsp umount /tmp/m; no test -e /tmp/m/file; rmdir /tmp/m"
+    has_not "$(docker diff "$(full_name bare)")" fusermount linfsp /usr
+    wait_until 5 has_volumes bare 0
+}
+
+@test "nested: a volume goes with its server, and with its namespace" {
+    box one fuse
+    # shellcheck disable=SC2016
+    nested one 'mkdir /tmp/m; bindfs -f /srv/source /tmp/m & wait_for test -e /tmp/m/file; kill -KILL $!
+        gone() { ! grep " /tmp/m fuse" /proc/self/mounts; }; wait_for gone; rmdir /tmp/m'
+    docker exec -d "$(full_name one)" unshare -Urmpf --kill-child sh -c 'mkdir -p /tmp/n; bindfs /srv/source /tmp/n; exec sleep 100'
+    wait_until 5 has_volumes one 1
+    inside one sh -c 'for p in /proc/[0-9]*; do grep -q "^sleep" $p/comm 2>/dev/null && [ "$(cat $p/cmdline | tr "\0" " ")" = "sleep 100 " ] && kill -KILL ${p#/proc/}; done; true'
+    wait_until 5 has_volumes one 0
+    inside one rmdir /tmp/n
+}
+
+@test "nested: volumes live through a restart of the service" {
+    box one fuse
+    docker exec -d "$(full_name one)" unshare -Urm sh -c 'mkdir /tmp/m; bindfs /srv/source /tmp/m; echo $$ >/tmp/pid; until [ -e /tmp/go ]; do sleep 0.1; done; cat /tmp/m/file >/tmp/read; fusermount3 -u /tmp/m; rmdir /tmp/m && echo removed >>/tmp/read'
+    wait_until 5 inside one test -s /tmp/pid
+    service_kill
+    service_start
+    inside one touch /tmp/go
+    wait_until 10 inside one grep -qx removed /tmp/read
+    equal "what was read" "$(inside one cat /tmp/read)" $'hello\nremoved'
+    wait_until 5 has_volumes one 0
+}
+
+@test "nested: what the container's user may not, and what nobody may" {
+    box one fuse
+    # the root of a user namespace may mount where its user could not write: so it may without LinFsp
+    nested -u 1000 one 'bindfs /srv/source /mnt; grep -qx hello /mnt/file; fusermount3 -u /mnt'
+    nested -u 1000 one 'no bindfs /srv/source /proc; no bindfs /srv/source /dev; no bindfs /srv/source /sys'
+    equal "mounts in the container" "$(fuse_mounts one)" 0
+    # a namespace of another container's cannot be had: its socket does not lead there
+    box two fuse
+    inside two mkdir /tmp/m
+    nested one 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; grep -qx hello /tmp/m/file; fusermount3 -u /tmp/m'
+    equal "mounts in the other container" "$(fuse_mounts two)" 0
+}
+
+@test "nested: a file put in the stand-in's place is not executed with the helper's rights" {
+    box one fuse
+    # shellcheck disable=SC2016
+    nested one 'printf "#!/bin/sh\ntouch /tmp/it-ran\n" >/tmp/f; chmod 755 /tmp/f; cp /bin/touch /tmp/t
+        mount --bind /tmp/f /dev/linfsp/bin/fusermount3; no fusermount3 /tmp/it-ran
+        umount /dev/linfsp/bin/fusermount3; mount --bind /tmp/t /dev/linfsp/bin/fusermount3; no fusermount3 /tmp/it-ran'
+    inside one test ! -e /tmp/it-ran
+    inside one fusermount3 --version | grep -q LinFsp
+}
+
+@test "nested: a storm of programs that load libfuse keeps nobody else waiting" {
+    box one fuse
+    box two fuse
+    # shellcheck disable=SC2016
+    docker exec -d "$(full_name one)" unshare -Urm sh -c 'for j in 1 2; do (while :; do bindfs --version >/dev/null; done) & done; sleep 6; kill 0'
+    sleep 0.5
+    for _ in 1 2 3 4 5; do
+        timed inside two fusermount3 --version >/dev/null
+        [ "$elapsed" -lt 3000 ] || fail "fusermount3 --version took $elapsed ms" || return
+    done
+}
+
+# ---- ended with its program ------------------------------------------------------------------------------------------------
+
+# So often a program is ended by a signal and its folder removed right after wait: `ends NAME COUNT COMMAND` (mounts on /tmp/m)
+ends() {
+    # shellcheck disable=SC2016
+    BOUND=60 script_in "$1" 'set +x; n=0; failed=0; while [ $n -lt '"$2"' ]; do n=$((n + 1)); mkdir /tmp/m; '"$3"' 2>>/tmp/said & p=$!
+        i=0; until [ -e /tmp/m/file ]; do i=$((i + 1)); [ $i -lt 500 ] || exit 1; sleep 0.01; done
+        kill -'"${4:-TERM}"' $p; wait $p || true; rmdir /tmp/m || { failed=$((failed + 1)); sleep 0.5; rmdir /tmp/m; }; done
+        cat /tmp/said; [ $failed = 0 ]; no grep "failed to unmount" /tmp/said'
+}
+
+@test "ended: the folder can be removed right after wait, for libfuse 2 and 3, on busy processors" {
+    container one fuse
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    # shellcheck disable=SC2016
+    inside one sh -c 'for i in 1 2 3 4; do (end=$(($(date +%s) + 20)); while [ $(date +%s) -lt $end ]; do :; done) >/dev/null 2>&1 & done'
+    ends one 15 'bindfs -f /srv/source /tmp/m'
+    ends one 5 'bindfs -f /srv/source /tmp/m' HUP
+    ends one 15 'sshfs -f -o ssh_command=fake-ssh host:/srv/source /tmp/m'
+    ends one 5 'squashfuse -f /srv/image.squashfs /tmp/m'
+}
+
+@test "ended: mounted again right after wait, with files open, and with rm -r" {
+    container one fuse
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    # shellcheck disable=SC2016
+    BOUND=40 script_in one 'set +x; mkdir /tmp/m; for i in 1 2 3 4 5 6 7 8 9 10; do bindfs -f /srv/source /tmp/m & p=$!
+        until [ -e /tmp/m/file ]; do sleep 0.01; done; exec 5</tmp/m/file; kill $p; wait $p || true
+        bindfs /srv/source /tmp/m; [ -e /tmp/m/file ]; exec 5<&-; fusermount3 -u /tmp/m; done
+        bindfs -f /srv/source /tmp/m & p=$!; until [ -e /tmp/m/file ]; do sleep 0.01; done; kill $p; wait $p || true; rm -r /tmp/m'
+}
+
+@test "ended: a program's own signals, children and other mounts are left alone by that" {
+    container one fuse
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$BATS_TEST_TMPDIR/ends-itself" "$LINFSP_ROOT/test/helpers/ends-itself.c"
+    docker cp "$BATS_TEST_TMPDIR/ends-itself" "$(full_name one):/usr/bin/ends-itself"
+    script_in one 'mkdir /tmp/m; /usr/bin/ends-itself /tmp/m; rmdir /tmp/m'
+}
