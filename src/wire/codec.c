@@ -169,6 +169,20 @@ static const struct member status[] = {
 static const struct member backing_opened[] = {ZERO(wire_backing_opened, reserved), END};
 static const struct member volume_ended[] = {MEMBER(wire_volume_ended, reason, KIND_TEXT, 0), END};
 
+static const struct member hold_volume[] = {
+    ZERO(wire_hold_volume, init.reserved),
+    MEMBER(wire_hold_volume, fds, KIND_AT_MOST, WIRE_HELD_FDS_MAX),
+    MEMBER(wire_hold_volume, has_state, KIND_AT_MOST, 1),
+    ZERO(wire_hold_volume, reserved),
+    END,
+};
+static const struct member volume_held[] = {ZERO(wire_volume_held, reserved), END};
+static const struct member take_over[] = {
+    STRING(wire_take_over, file_system_name),
+    STRING(wire_take_over, target),
+    END,
+};
+
 static const struct layout layouts[] = {
     [WIRE_CREATE_VOLUME] = {"create_volume", sizeof(struct wire_create_volume), 0, 2, create_volume},
     [WIRE_ATTACH_VOLUME] = {"attach_volume", sizeof(struct wire_attach_volume), 0, 0, plain},
@@ -202,6 +216,9 @@ static const struct layout layouts[] = {
     [WIRE_SILO] = {"silo", sizeof(struct wire_silo), 0, 0, silo},
     [WIRE_STATUS] = {"status", sizeof(struct wire_status), 0, 0, status},
     [WIRE_BACKING_OPENED] = {"backing_opened", sizeof(struct wire_backing_opened), 0, 0, backing_opened},
+    [WIRE_HOLD_VOLUME] = {"hold_volume", sizeof(struct wire_hold_volume), 1, WIRE_HELD_FDS_MAX + 1, hold_volume},
+    [WIRE_VOLUME_HELD] = {"volume_held", sizeof(struct wire_volume_held), 0, 1, volume_held},
+    [WIRE_TAKE_OVER] = {"take_over", sizeof(struct wire_take_over), 0, 0, take_over},
     [WIRE_VOLUME_ENDED] = {"volume_ended", sizeof(struct wire_volume_ended), 0, 0, volume_ended},
 };
 
@@ -297,6 +314,14 @@ static int check_create_volume(const struct wire_create_volume *request, const c
     return 0;
 }
 
+static int check_hold_volume(const struct wire_hold_volume *request, const char **ret_why) {
+    if (request->fds == 0)
+        return refuse(-EBADMSG, "there is nothing to hold", ret_why);
+    if (request->state_size == 0 || request->state_size > WIRE_STATE_MAX)
+        return refuse(-EBADMSG, "the state's size is out of range", ret_why);
+    return 0;
+}
+
 int wire_check(const union wire_message *message, size_t size, const char **ret_why) {
     const struct wire_header *header = &message->header;
     if (size < sizeof *header)
@@ -315,6 +340,8 @@ int wire_check(const union wire_message *message, size_t size, const char **ret_
         if (result < 0)
             return result;
     }
+    if (header->type == WIRE_HOLD_VOLUME)
+        return check_hold_volume(&message->hold_volume, ret_why);
     return header->type == WIRE_CREATE_VOLUME ? check_create_volume(&message->create_volume, ret_why) : 0;
 }
 
@@ -394,6 +421,8 @@ static int check_fds(const union wire_message *message, size_t n_fds, const char
         uint32_t flags = message->create_volume.flags;
         fewest = most = !!(flags & WIRE_CREATE_MOUNT_POINT_FD) + !!(flags & WIRE_CREATE_MADE_MOUNT_POINT);
     }
+    if (message->header.type == WIRE_HOLD_VOLUME)
+        fewest = most = message->hold_volume.fds + message->hold_volume.has_state;
     if (n_fds < fewest)
         return refuse(-EBADMSG, "a descriptor is missing", ret_why);
     if (n_fds > most)

@@ -35,6 +35,9 @@ union wire_message {
     struct wire_status status;
     struct wire_backing_opened backing_opened;
     struct wire_volume_ended volume_ended;
+    struct wire_hold_volume hold_volume;
+    struct wire_volume_held volume_held;
+    struct wire_take_over take_over;
     unsigned char bytes[WIRE_MESSAGE_MAX];
 };
 

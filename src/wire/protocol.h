@@ -15,6 +15,10 @@
  * The connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On
  * it the service may send WIRE_VOLUME_ENDED at any time. When the life line breaks without that message the service has
  * died: the client goes on serving and hands its cookie to the next service by WIRE_ATTACH_VOLUME.
+ *
+ * A client may ask the service to hold its volume (WIRE_HOLD_VOLUME, on the life line). If the client then dies, the
+ * service keeps the volume's fuse connection for a while, and another client of the same silo and user may become the
+ * volume's server (WIRE_TAKE_OVER).
  */
 #ifndef LINFSP_WIRE_PROTOCOL_H
 #define LINFSP_WIRE_PROTOCOL_H
@@ -58,6 +62,8 @@ enum wire_type {
     WIRE_WATCH_EVENTS = 22, /* -> WIRE_EVENT for each event, until the client closes the connection */
     WIRE_OFFER_CLASSES = 24, /* a launcher -> WIRE_START_WANTED for each start, until it closes the connection */
     WIRE_START_FAILED = 25, /* a launcher: no file system comes under that prefix -> WIRE_DONE */
+    WIRE_HOLD_VOLUME = 26, /* on a life line; fds: the fuse fds, then the state if there is one -> WIRE_VOLUME_HELD */
+    WIRE_TAKE_OVER = 27, /* -> WIRE_VOLUME_CREATED of a held volume; fds: its fuse fds, then its state */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -71,6 +77,7 @@ enum wire_type {
     WIRE_EVENT = 81,
     WIRE_OPENED = 82,
     WIRE_START_WANTED = 83,
+    WIRE_VOLUME_HELD = 84, /* fd: the state, where the request brought none */
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
@@ -144,6 +151,37 @@ struct wire_attach_volume {
     struct wire_header header;
     uint64_t volume;
     uint8_t cookie[WIRE_COOKIE_SIZE];
+};
+
+/* The fuse fds of a volume: more than these are not held. */
+#define WIRE_HELD_FDS_MAX 8
+/* The largest state. A state is a sparse memory file: it costs what is written to it. */
+#define WIRE_STATE_MAX (UINT64_C(8) << 30)
+
+/* Asks the service to hold the volume for some seconds should its server die. state_size: of the memory file that
+ * outlives the server; the service makes that file, unless the request brings the one that an earlier service made. */
+struct wire_hold_volume {
+    struct wire_header header;
+    uint64_t volume;
+    uint64_t state_size; /* bytes, 1 to WIRE_STATE_MAX */
+    struct wire_init init; /* what is in force: told to who takes the volume over */
+    uint32_t seconds; /* wanted */
+    uint32_t fds; /* how many fuse fds come along, 1 to WIRE_HELD_FDS_MAX */
+    uint32_t has_state; /* 1: and then the state */
+    uint32_t reserved;
+};
+
+struct wire_volume_held {
+    struct wire_header header;
+    uint32_t seconds; /* granted */
+    uint32_t reserved;
+};
+
+/* The client wants to be the server of the volume that is held there, in its own silo and for its own uid. */
+struct wire_take_over {
+    struct wire_header header;
+    char file_system_name[WIRE_NAME_MAX];
+    char target[WIRE_PATH_MAX]; /* the mount point as the client sees it, or the prefix in any spelling */
 };
 
 /* By mount point (as its silo's processes see it), prefix in any spelling, or id (where target is ""). Allowed for the

@@ -21,7 +21,7 @@ static const uint16_t types[] = {
     WIRE_ASK_POLICY,     WIRE_VERDICT,        WIRE_WATCH_EVENTS,   WIRE_EVENT,        WIRE_ERROR,
     WIRE_DONE,           WIRE_VOLUME_CREATED, WIRE_VOLUME,         WIRE_SILO,         WIRE_STATUS,
     WIRE_BACKING_OPENED, WIRE_VOLUME_ENDED,   WIRE_LIST_OPENED,    WIRE_OPENED,       WIRE_OFFER_CLASSES,
-    WIRE_START_WANTED,   WIRE_START_FAILED,
+    WIRE_START_WANTED,   WIRE_START_FAILED,   WIRE_HOLD_VOLUME,    WIRE_VOLUME_HELD,  WIRE_TAKE_OVER,
 };
 
 static int count_fds(void) {
@@ -67,6 +67,10 @@ static void begin(union wire_message *message, uint16_t type) {
     wire_begin(message, type, 1);
     if (type == WIRE_ERROR)
         message->error.error = EPERM;
+    if (type == WIRE_HOLD_VOLUME) {
+        message->hold_volume.fds = 1;
+        message->hold_volume.state_size = 4096;
+    }
 }
 
 static void every_type_has_a_size_and_passes(void **state) {
@@ -152,6 +156,13 @@ static void numbers_are_checked(void **state) {
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, letter, "Z", "letter");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, letter, "zz", "letter");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, letter, "zzzz", "terminated");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, fds, "\0", "nothing to hold");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, fds, "\x9", "too large");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, has_state, "\2", "too large");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, reserved, "\1", "reserved");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, state_size, "\0\0\0\0\0\0\0\0", "size");
+    REFUSE(WIRE_HOLD_VOLUME, wire_hold_volume, state_size, "\0\0\0\0\0\0\1", "size");
+    REFUSE(WIRE_TAKE_OVER, wire_take_over, target, "a\nb", "control");
     REFUSE(WIRE_FUSERMOUNT, wire_fusermount, flags, "\2", "flag");
     REFUSE(WIRE_ERROR, wire_error, error, "\0\0", "range");
     REFUSE(WIRE_ERROR, wire_error, error, "\xff\xff\xff\xff", "range");
@@ -307,6 +318,15 @@ static void bad_packets_leak_nothing(void **state) {
     send_raw(socket, &create, sizeof create, 0, 0);
     expect_refusal(fixture, "missing");
     send_raw(socket, &create, sizeof create, 2, 1);
+    expect_refusal(fixture, "more descriptors");
+    struct wire_hold_volume hold;
+    wire_begin(&hold, WIRE_HOLD_VOLUME, 1);
+    hold.fds = 2;
+    hold.has_state = 1;
+    hold.state_size = 1;
+    send_raw(socket, &hold, sizeof hold, 2, 1);
+    expect_refusal(fixture, "missing");
+    send_raw(socket, &hold, sizeof hold, 4, 1);
     expect_refusal(fixture, "more descriptors");
     union wire_message message;
     int fds[WIRE_FDS_MAX];
