@@ -103,6 +103,7 @@ static const char *const allowed_to_workers[] = {
     "fcntl",
     "fstat",
     "fstatfs",
+    "ftruncate",
     "getcwd",
     "getdents64",
     "ioctl",

@@ -10,7 +10,7 @@
 #define DEFAULT_LIMITS                                                                                                 \
     (struct limits) {                                                                                                  \
         .volumes_per_silo = 1000, .connections_per_silo = 1200, .silos_per_user = 256, .request_timeout = 600,         \
-        .network_volumes = true                                                                                        \
+        .fail_over = 300, .network_volumes = true                                                                      \
     }
 
 struct number_key {
@@ -24,11 +24,12 @@ static const struct number_key number_keys[] = {
     {"max_connections_per_silo", offsetof(struct limits, connections_per_silo), 4, 65536},
     {"max_silos_per_user", offsetof(struct limits, silos_per_user), 0, 65536},
     {"request_timeout", offsetof(struct limits, request_timeout), 30, 65535},
+    {"max_fail_over", offsetof(struct limits, fail_over), 0, 300},
 };
 
 #define KEY_NAMES                                                                                                      \
-    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, allow_network_volumes, "     \
-    "audit_json"
+    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, max_fail_over, "             \
+    "allow_network_volumes, audit_json"
 
 /* A file that is being read. */
 struct reader {

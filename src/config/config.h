@@ -20,6 +20,7 @@ struct limits {
     unsigned connections_per_silo;
     unsigned silos_per_user; /* of user namespaces of their own */
     unsigned request_timeout; /* s */
+    unsigned fail_over; /* s that a volume waits for another server at most; 0: not at all */
     bool network_volumes; /* whether a silo may have them */
     bool audit_json; /* events are logged as JSON */
     bool only_descendants; /* from the command line: serve no container that another mount namespace started */

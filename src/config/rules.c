@@ -21,7 +21,7 @@ struct rule *rule_new(const char *name, const char *path, unsigned number) {
     snprintf(rule->name, sizeof rule->name, "%s", name);
     snprintf(rule->place, sizeof rule->place, "%.240s:%u", path, number);
     rule->host = rule->enabled = rule->disks = rule->network_volumes = -1;
-    rule->volumes = rule->connections = rule->request_timeout = -1;
+    rule->volumes = rule->connections = rule->request_timeout = rule->fail_over = -1;
     return rule;
 }
 
@@ -200,10 +200,12 @@ int rule_set(struct rule *rule, const char *key, const char *value, char *ret_te
         return set_number(&rule->connections, key, value, 4, 65536, ret_text, size);
     if (strcmp(key, "request_timeout") == 0)
         return set_number(&rule->request_timeout, key, value, 30, 65535, ret_text, size);
+    if (strcmp(key, "max_fail_over") == 0)
+        return set_number(&rule->fail_over, key, value, 0, 300, ret_text, size);
     return wrong(ret_text, size,
                  "there is no key '%.80s'; conditions: engine, name, image, label, cgroup, user, host; settings: "
                  "linfsp, disks, network_volumes, claim, open, open_by, max_volumes, max_connections, "
-                 "request_timeout",
+                 "request_timeout, max_fail_over",
                  key);
 }
 

@@ -28,6 +28,8 @@ static const struct {
     [EVENT_OPEN] = {"open", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e05"},
     [EVENT_MOUNT] = {"mount", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e06"},
     [EVENT_END] = {"end", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e07"},
+    [EVENT_HELD] = {"held", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e0a"},
+    [EVENT_TAKEN_OVER] = {"taken-over", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e0b"},
     [EVENT_RELOAD] = {"reload", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e08"},
     [EVENT_CATCHER] = {"catcher", "0f5f3c1d2f6b4a0e9d0f6c1b6a9a7e09"},
 };

@@ -29,6 +29,8 @@ enum event_kind {
     EVENT_OPEN, /* of a network volume, for the first time, in a silo */
     EVENT_MOUNT,
     EVENT_END, /* of a volume */
+    EVENT_HELD, /* a volume whose server died waits for another one (hold.h) */
+    EVENT_TAKEN_OVER, /* another server serves a held volume */
     EVENT_RELOAD, /* of the configuration */
     EVENT_CATCHER, /* linfspd-catcher had to be started again */
 };

@@ -110,6 +110,11 @@ unsigned permission_request_timeout(const struct silo *silo) {
     return limit_of(rule ? rule->request_timeout : -1, silo->service->config->limits.request_timeout);
 }
 
+unsigned permission_max_fail_over(const struct silo *silo) {
+    const struct rule *rule = permission_rule(silo);
+    return limit_of(rule ? rule->fail_over : -1, silo->service->config->limits.fail_over);
+}
+
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
 static int outcome(const struct verdict *verdict, char *ret_message, size_t size) {

@@ -37,6 +37,7 @@ bool permission_may_switch_off(const struct service *service);
 unsigned permission_max_volumes(const struct silo *silo);
 unsigned permission_max_connections(const struct silo *silo);
 unsigned permission_request_timeout(const struct silo *silo);
+unsigned permission_max_fail_over(const struct silo *silo); /* s */
 
 /*
  * Each returns 0, or -EPERM with a sentence that names the rule. prefix: canonical. Grants and refusals of network

@@ -94,6 +94,28 @@ static bool volumes_full(const struct silo *silo, uid_t uid) {
     return is_full(silo, uid, &usage, silo->volumes, permission_max_volumes(silo));
 }
 
+static bool holds_full(const struct silo *silo, uid_t uid) {
+    struct usage usage = {0};
+    const struct volume *volume;
+    unsigned held = 0;
+    list_for_each (volume, &silo->volume_list, node)
+        if (volume->hold.n_fds) {
+            held++;
+            usage_add(&usage, uid, volume->peer.uid);
+        }
+    return is_full(silo, uid, &usage, held, POLICY_HELD_VOLUMES_MAX);
+}
+
+int policy_hold(const struct silo *silo, const struct ucred *peer, char *ret_message, size_t size) {
+    if (permission_max_fail_over(silo) == 0)
+        return refuse(ret_message, size, -EPERM,
+                      "no volume is held here (max_fail_over in /etc/linfsp.conf on the host)");
+    if (holds_full(silo, peer->uid))
+        return refuse(ret_message, size, -EDQUOT, "%s has %d volumes held, and may have no more", policy_limited(silo),
+                      POLICY_HELD_VOLUMES_MAX);
+    return 0;
+}
+
 const char *policy_limited(const struct silo *silo) {
     return silo->host ? "this user of the host" : "this container";
 }

@@ -19,6 +19,9 @@ int policy_fusermount(const struct silo *silo, const struct ucred *peer, const s
                       char *ret_message, size_t size);
 int policy_share(const struct silo *silo, const struct volume *volume, char *ret_message, size_t size);
 bool policy_allow_other(const struct silo *silo, const struct ucred *peer, bool network);
+/* Whether a server may have one more volume held. */
+int policy_hold(const struct silo *silo, const struct ucred *peer, char *ret_message, size_t size);
+#define POLICY_HELD_VOLUMES_MAX 64 /* of a silo; of a user of the host */
 /* Whose the limits are in that silo, for errors: "this container". */
 const char *policy_limited(const struct silo *silo);
 /* Whether there is no room for one more connection of that user. */

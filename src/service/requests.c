@@ -13,6 +13,7 @@
 #include "service/create.h"
 #include "service/event.h"
 #include "service/folder.h"
+#include "service/hold.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/launch.h"
@@ -399,7 +400,7 @@ static void ask_policy(struct connection *connection, const struct wire_ask_poli
 
 static bool takes_fds(uint16_t type) {
     return type == WIRE_CREATE_VOLUME || type == WIRE_FUSERMOUNT || type == WIRE_OPEN_BACKING ||
-           type == WIRE_CLOSE_BACKING;
+           type == WIRE_CLOSE_BACKING || type == WIRE_HOLD_VOLUME;
 }
 
 void request_handle(struct connection *connection, const union wire_message *message) {
@@ -424,6 +425,12 @@ void request_handle(struct connection *connection, const union wire_message *mes
         return;
     case WIRE_CLOSE_BACKING:
         backing_close(connection, &message->close_backing);
+        return;
+    case WIRE_HOLD_VOLUME:
+        hold_begin(connection, &message->hold_volume);
+        return;
+    case WIRE_TAKE_OVER:
+        hold_take_over(connection, &message->take_over);
         return;
     case WIRE_ATTACH_VOLUME:
         volume_attach(connection, &message->attach_volume);

@@ -98,6 +98,7 @@ struct service {
     struct volume *volumes; /* hash */
     struct connection *connections; /* hash */
     uint64_t next_volume, next_connection;
+    unsigned kept_descriptors; /* of held volumes (hold.h) */
     unsigned watchers; /* connections that get events */
     unsigned launchers; /* connections of launchers */
     struct list_node launches; /* walks that wait for one */

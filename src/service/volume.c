@@ -96,6 +96,7 @@ void volume_free(struct volume *volume) {
         volume->connection->volume = 0;
     sd_event_source_disable_unref(volume->orphan_timer);
     sd_event_source_disable_unref(volume->unmount_timer);
+    hold_release(volume);
     fusermount_forget(volume);
     free(volume->unmounted);
     close_fd(&volume->abort_fd);
@@ -540,10 +541,12 @@ void volume_end_unless_busy(struct volume *volume, const char *reason) {
 
 void volume_end(struct volume *volume, const char *reason, bool abort) {
     struct service *service = volume->service;
-    if (abort)
+    abort |= hold_is_waiting(volume); /* nobody answers for it */
+    if (abort) {
         volume->not_lazy = false;
-    if (abort)
         volume_abort(volume);
+        hold_release(volume);
+    }
     if (!volume->end_reason[0])
         snprintf(volume->end_reason, sizeof volume->end_reason, "%s", reason);
     if (volume->state == VOLUME_NEW || volume->sharing)
@@ -590,6 +593,8 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
 
 void volume_lost_connection(struct volume *volume) {
     volume->connection = NULL;
+    if (hold_catch(volume))
+        return;
     volume->server_gone = true;
     volume_end(volume, "its server has ended", true);
 }
@@ -700,6 +705,7 @@ void volume_attach(struct connection *connection, const struct wire_attach_volum
         return;
     }
     volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
+    hold_resume(volume);
     volume->connection = connection;
     volume->peer = connection->peer;
     volume_learn_server(volume);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "service/hold.h"
 #include "service/scope.h"
 #include "util/hash.h"
 #include "util/list.h"
@@ -35,6 +36,7 @@ struct volume {
     bool not_lazy; /* it is ending only if nothing in it is in use */
     bool end_wanted; /* while new: end it as soon as it is made */
     struct connection *connection; /* its life line; NULL when broken */
+    struct hold hold; /* what outlives its server */
     uint8_t cookie[WIRE_COOKIE_SIZE];
     struct ucred peer;
     uint64_t since;

@@ -22,6 +22,7 @@
 #define BLOCKERS_AFTER 5 /* s: volumes of those who hold locks are ended */
 #define ALL_AFTER 8 /* s: network volumes that do not answer are ended */
 #define ALARM_TICKS 12 /* so long it is looked; a disk that writes for minutes is no affair of ours */
+#define HELD_AFTER 3 /* s that a volume waits for another server, before it is looked who waits with it */
 #define DYING_MAX 64
 #define WATCH_TICKS 5
 #define THOROUGH 4 /* every so many seconds each container is looked at more closely */
@@ -140,6 +141,36 @@ static void on_overdue(void *context) {
     watchdog_alarm(context);
 }
 
+/* ---- volumes that wait for another server ---------------------------------------------------------------------- */
+
+/* Somebody who was killed before the requests of the dead server were sent again waits on for an answer, and so does
+ * whoever waits for that process's end. It is not known which file system such a task waits for. */
+static void on_looked_for_killed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    bool killed = false;
+    if (service->watchdog)
+        service->watchdog->looking = false;
+    for (uint32_t i = 0; result->error == 0 && i < result->waiting.n; i++)
+        killed |= result->waiting.tasks[i].killed && result->waiting.tasks[i].kind == WAITS_IN_FUSE;
+    struct volume *volume, *next;
+    HASH_ITER (hash, service->volumes, volume, next)
+        if (killed && hold_is_waiting(volume) && volume->hold.waited >= HELD_AFTER && waiting_requests(volume))
+            volume_end(volume, "its server has ended, and somebody who was killed waited for it", true);
+}
+
+static void watch_held(struct watchdog *watchdog) {
+    struct service *service = watchdog->service;
+    struct volume *volume, *next;
+    bool any = false;
+    HASH_ITER (hash, service->volumes, volume, next)
+        if (hold_is_waiting(volume))
+            any |= volume->hold.waited++ >= HELD_AFTER && waiting_requests(volume);
+    struct job job = {.type = JOB_WAITING, .target = {.host = true}};
+    if (any && !watchdog->looking && !service->stopping)
+        watchdog->looking = workers_submit(service->workers, &job, NULL, 0, (struct lane){.kind = LANE_WATCHDOG},
+                                           on_looked_for_killed, service, 0) >= 0;
+}
+
 /* ---- containers that end --------------------------------------------------------------------------------------- */
 
 static bool is_gone(const struct dying *dying) {
@@ -243,6 +274,7 @@ static bool is_needed(const struct watchdog *watchdog) {
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
     struct watchdog *watchdog = userdata;
     look_at_silos(watchdog);
+    watch_held(watchdog);
     if (watchdog->turn % WATCH_TICKS == 0)
         watch_all_requests(watchdog);
     follow_dying(watchdog);

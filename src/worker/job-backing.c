@@ -46,11 +46,11 @@
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
 
-static int check_fuse(int fd, struct job_result *result) {
+int job_check_fuse(int fd, struct job_result *result) {
     struct statx status;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISCHR(status.stx_mode) ||
         status.stx_rdev_major != 10 || status.stx_rdev_minor != 229 || (fcntl(fd, F_GETFL) & O_PATH))
-        return job_fail(result, -EINVAL, "the first descriptor is no FUSE connection");
+        return job_fail(result, -EINVAL, "a descriptor is no FUSE connection");
     return 0;
 }
 
@@ -121,7 +121,7 @@ static int register_file(const struct job *job, int fuse, int file, bool *ret_sp
 
 void job_backing(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     uint32_t id = (uint32_t)job->backing.close;
-    if (check_fuse(fds->in[0], result) < 0)
+    if (job_check_fuse(fds->in[0], result) < 0)
         return;
     if (id) {
         if (ioctl(fds->in[0], FUSE_DEV_IOC_BACKING_CLOSE, &id) < 0)

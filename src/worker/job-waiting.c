@@ -8,6 +8,8 @@
  * task may be a blocker.
  */
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +34,13 @@ static bool waits(int task) {
     return end && end[1] && end[2] == 'D';
 }
 
+static bool is_killed(int task) {
+    char text[4096];
+    unsigned long long signals = 0;
+    const char *pending = read_at(task, "status", text, sizeof text) > 0 ? strstr(text, "\nSigPnd:") : NULL;
+    return pending && sscanf(pending, "\nSigPnd: %llx", &signals) == 1 && (signals & (1u << (SIGKILL - 1)));
+}
+
 /* The innermost function comes first. */
 static enum job_waiting_kind kind_of(int task) {
     static const char *const faults[] = {"handle_mm_fault", "filemap_fault", "__get_user_pages",
@@ -51,15 +60,16 @@ static enum job_waiting_kind kind_of(int task) {
     return WAITS_ELSEWHERE;
 }
 
-static void note(struct job_waiting *list, pid_t pid, uid_t uid, enum job_waiting_kind kind) {
+static void note(struct job_waiting *list, pid_t pid, uid_t uid, enum job_waiting_kind kind, bool killed) {
     uint64_t inode;
     if (process_namespace(pid, "mnt", &inode) < 0)
         inode = 0; /* its namespaces are gone already: it is ending */
     for (uint32_t i = 0; i < list->n; i++)
-        if (list->tasks[i].mount_namespace == inode && list->tasks[i].uid == uid && list->tasks[i].kind == kind)
+        if (list->tasks[i].mount_namespace == inode && list->tasks[i].uid == uid && list->tasks[i].kind == kind &&
+            list->tasks[i].killed == killed)
             return;
     if (list->n < ARRAY_SIZE(list->tasks))
-        list->tasks[list->n++] = (struct job_waiting_task){.mount_namespace = inode, .uid = uid, .kind = kind};
+        list->tasks[list->n++] = (struct job_waiting_task){.mount_namespace = inode, .uid = uid, .kind = kind, .killed = killed};
 }
 
 static void look_at_process(int proc, const char *name, struct job_waiting *list) {
@@ -75,7 +85,7 @@ static void look_at_process(int proc, const char *name, struct job_waiting *list
         _cleanup_close_ int task =
             entry->d_name[0] == '.' ? -1 : openat(folder, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (task >= 0 && waits(task))
-            note(list, atoi(name), status.st_uid, kind_of(task));
+            note(list, atoi(name), status.st_uid, kind_of(task), is_killed(task));
     }
 }
 

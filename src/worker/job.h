@@ -30,6 +30,7 @@ enum job_type {
     JOB_HELPERS, /* look for libfuse's helpers in the image (helpers.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
+    JOB_HOLD, /* check what is kept of a volume (job-hold.c). Of the client: its fuse fds, its state. Back come all */
     JOB_DISCARD, /* take the client's message out of its queue. fd: its connection */
     JOB_DESCRIBE, /* whose the silo is: engine, id, name (describe.c) */
     JOB_SHARE, /* put a volume (unmount.mount_id) on the stage, too; without mount_id: take it off */
@@ -150,6 +151,10 @@ struct job {
             gid_t gid;
         } backing;
         struct {
+            uint64_t state_size;
+            bool has_state; /* the last of the client's descriptors is the state; else one is made */
+        } hold;
+        struct {
             bool anywhere; /* on the host: in no silo */
             uint32_t n;
             uint64_t volumes[64]; /* JOB_HOLDERS_MAX */
@@ -203,6 +208,7 @@ struct job_waiting {
         uint64_t mount_namespace; /* its inode; 0: it has left that already */
         uint32_t uid;
         enum job_waiting_kind kind;
+        bool killed; /* it has been sent SIGKILL */
     } tasks[64]; /* no two alike */
 };
 
@@ -219,6 +225,7 @@ struct job_result {
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;
+        bool made_state; /* HOLD: the last fd is new to the client */
         uint32_t phantoms; /* PHANTOM: how many were made */
         struct job_description description;
         struct job_waiting waiting;

@@ -15,6 +15,7 @@ static job_function *const jobs[] = {
     [JOB_PHANTOM] = job_phantom,
     [JOB_MOUNT] = job_mount,
     [JOB_BACKING] = job_backing,
+    [JOB_HOLD] = job_hold,
     [JOB_DISCARD] = job_discard,
     [JOB_DESCRIBE] = job_describe,
     [JOB_SHARE] = job_share,

@@ -36,10 +36,13 @@ typedef void job_function(const struct job_base *base, const struct job *job, st
                           struct job_result *result);
 
 job_function job_backing, job_describe, job_discard, job_eject, job_folder, job_device_bind, job_device_remove,
-    job_fuse_device, job_helpers, job_inject, job_mount, job_phantom, job_share, job_unmount, job_waiting, job_holders;
+    job_fuse_device, job_helpers, job_hold, job_inject, job_mount, job_phantom, job_share, job_unmount, job_waiting,
+    job_holders;
 
 /* The function of a job's type; one that fails with -EINVAL for a type that is not known. Never NULL. */
 job_function *job_find(uint32_t type);
+/* Whether a client's descriptor is of a FUSE connection, and could be read from: 0, or an error in the result. */
+int job_check_fuse(int fd, struct job_result *result);
 /* Puts an outcome into a result: a negative errno and a sentence. Returns error. */
 int job_fail(struct job_result *result, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
