@@ -240,6 +240,11 @@ void linfsp_request_caller(const linfsp_request *request, struct linfsp_caller *
 void *linfsp_request_buffer(linfsp_request *request, size_t size);
 /** True once the caller gave up (a signal): -EINTR is then a fine answer for work not yet begun. */
 bool linfsp_request_interrupted(linfsp_request *request);
+/** For a volume with fail-over: an earlier server died while it was at this request. What the request asks for was done
+ * wholly, or not at all, and was not answered. So mkdir answers a directory that is there already as its own, and
+ * unlink takes a name that is gone for removed. Only requests that cannot be repeated are ever marked: what makes,
+ * moves or removes a name, openings and releases, setxattr, removexattr, copy_file_range, ioctl. */
+bool linfsp_request_may_be_done(const linfsp_request *request);
 /** For open and create with O_TRUNC, where LINFSP_WANT_ATOMIC_TRUNCATE and LINFSP_WANT_HANDLE_KILLPRIV are in force:
  * clear setuid, and setgid where group-executable, as LINFSP_SET_KILL_SUIDGID says it elsewhere. */
 bool linfsp_request_kill_suidgid(const linfsp_request *request);
@@ -279,6 +284,15 @@ struct linfsp_volume_options {
     void (*trace)(void *context, const char *line);
     /** Who starts the threads that serve; NULL: the library, with all signals blocked in them. Copied. */
     const struct linfsp_threads *thread_functions;
+    /** Seconds that the volume waits for another server should this process die: its files stay open, and who uses them
+     *  waits. Another process of the same container and user that creates a volume with the same file_system_name and
+     *  mount_point (without one: prefix), and with fail_over, takes the volume over. 0: the volume ends with this
+     *  process. See linfsp_volume_fail_over. */
+    uint32_t fail_over;
+    uint32_t reserved; /**< 0 */
+    /** Bytes of memory that the volume's next server finds as this one left it: linfsp_volume_state. What is not
+     *  written to costs nothing. At most 8 GiB less 1 MiB. */
+    uint64_t state_size;
 };
 
 #define LINFSP_VOLUME_READ_ONLY (1u << 0)
@@ -318,6 +332,17 @@ gid_t linfsp_volume_owner_gid(const linfsp_volume *volume);
 const char *linfsp_volume_transport(const linfsp_volume *volume);
 /** "disk" or "network". */
 const char *linfsp_volume_kind(const linfsp_volume *volume);
+
+/** Seconds that this volume waits for another server; 0: it does not outlive this process, because that was not asked
+ * for, or the kernel (before 6.9) or the host's policy does not allow it. */
+uint32_t linfsp_volume_fail_over(const linfsp_volume *volume);
+/** Whether an earlier server's volume was taken over: the kernel knows inodes and handles that the earlier one gave it.
+ */
+bool linfsp_volume_taken_over(const linfsp_volume *volume);
+/** The memory of state_size bytes, rounded up to pages, that outlives a server: all zero at first, and what an earlier
+ * server left there after that. A server may have been killed between any two stores. Lives as long as the volume. NULL
+ * where there is none. ret_size may be NULL. */
+void *linfsp_volume_state(const linfsp_volume *volume, size_t *ret_size);
 
 /* Telling the kernel that something changed behind its back. -ENOENT: it knew nothing of it; also a success. Not from
  * within an operation on the same inode. */

@@ -62,7 +62,11 @@
     FUNCTION(request_kill_suidgid)                                                                                     \
     FUNCTION(notify_names)                                                                                             \
     FUNCTION(volume_end_reason)                                                                                        \
-    FUNCTION(reply_statx)
+    FUNCTION(reply_statx)                                                                                              \
+    FUNCTION(request_may_be_done)                                                                                      \
+    FUNCTION(volume_fail_over)                                                                                         \
+    FUNCTION(volume_taken_over)                                                                                        \
+    FUNCTION(volume_state)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -274,6 +278,10 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_notify_names (linfsp_api_loaded()->notify_names)
 #define linfsp_volume_end_reason (linfsp_api_loaded()->volume_end_reason)
 #define linfsp_reply_statx (linfsp_api_loaded()->reply_statx)
+#define linfsp_request_may_be_done (linfsp_api_loaded()->request_may_be_done)
+#define linfsp_volume_fail_over (linfsp_api_loaded()->volume_fail_over)
+#define linfsp_volume_taken_over (linfsp_api_loaded()->volume_taken_over)
+#define linfsp_volume_state (linfsp_api_loaded()->volume_state)
 
 #endif
 #endif

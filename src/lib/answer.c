@@ -29,13 +29,24 @@ static int send_vector(struct linfsp_request *request, int error, struct iovec *
         .error = error,
         .unique = request->unique,
     };
-    return request->channel->loop->send(request, vector, count, sizeof(struct fuse_out_header) + body);
+    size_t size = sizeof(struct fuse_out_header) + body;
+    struct fsp_ledger_slot *slot = request->slot;
+    if (slot && count == 1)
+        fsp_ledger_answer(slot, &request->answer, size);
+    int r = request->channel->loop->send(request, vector, count, size);
+    if (slot) /* the request may be another's by now */
+        fsp_ledger_end(slot);
+    return r;
 }
 
 /* The first body bytes of request->answer's payload. */
 static int send_small(struct linfsp_request *request, int error, size_t body) {
     struct iovec vector = {&request->answer, sizeof(struct fuse_out_header) + body};
     return send_vector(request, error, &vector, 1, body);
+}
+
+void fsp_answer_again(struct linfsp_request *request, size_t body) {
+    (void)send_small(request, request->answer.header.error, body);
 }
 
 static bool already_answered(const struct linfsp_request *request) {
@@ -463,4 +474,8 @@ bool linfsp_request_kill_suidgid(const linfsp_request *request) {
 bool linfsp_request_interrupted(linfsp_request *request) {
     return atomic_load_explicit(&request->interrupted, memory_order_relaxed) ||
            atomic_load_explicit(&request->channel->interrupted, memory_order_relaxed) == request->unique;
+}
+
+bool linfsp_request_may_be_done(const linfsp_request *request) {
+    return request->may_be_done;
 }

@@ -67,6 +67,7 @@ static int check_prefix(const char *prefix, struct linfsp_error *ret_error) {
 static int take_options(const struct linfsp_volume_options *given, struct linfsp_volume_options *ret_options,
                         struct linfsp_error *ret_error) {
     struct linfsp_volume_options options = {0};
+    const uint64_t state_max = WIRE_STATE_MAX - (UINT64_C(1) << 20);
     const uint32_t known =
         LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START | LINFSP_VOLUME_NOEXEC;
     if (!given || given->size < offsetof(struct linfsp_volume_options, want))
@@ -94,6 +95,12 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
     if (options.thread_functions && (options.thread_functions->size < sizeof *options.thread_functions ||
                                      !options.thread_functions->start || !options.thread_functions->join))
         return fsp_fail(ret_error, EINVAL, "the thread functions have no size, no start or no join member");
+    if (options.state_size > state_max)
+        return fsp_fail(ret_error, EINVAL, "state_size is %llu, it must be at most %llu",
+                        (unsigned long long)options.state_size, (unsigned long long)state_max);
+    if (options.fail_over && (options.threads == 0 || options.threads > WIRE_HELD_FDS_MAX))
+        options.threads = fsp_channel_count(options.threads) < WIRE_HELD_FDS_MAX ? fsp_channel_count(options.threads)
+                                                                                 : WIRE_HELD_FDS_MAX;
     if (options.source && strlen(options.source) >= WIRE_SOURCE_MAX)
         return fsp_fail(ret_error, ENAMETOOLONG, "source \"%.64s...\" is too long", options.source);
     *ret_options = options;
@@ -103,7 +110,7 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
 /* ---- the transport --------------------------------------------------------------------------------------------- */
 
 /* *ret_uring NULL: over /dev/fuse. *ret_forced: nothing else will do. */
-static int choose_transport(unsigned threads, struct fsp_uring **ret_uring, bool *ret_forced,
+static int choose_transport(const struct linfsp_volume_options *options, struct fsp_uring **ret_uring, bool *ret_forced,
                             struct linfsp_error *ret_error) {
     const char *named = getenv("LINFSP_TRANSPORT");
     bool forced = named && strcmp(named, fsp_loop_uring.name) == 0;
@@ -112,7 +119,13 @@ static int choose_transport(unsigned threads, struct fsp_uring **ret_uring, bool
                         fsp_loop_dev.name, fsp_loop_uring.name);
     *ret_uring = NULL;
     *ret_forced = forced;
-    int r = named && *named && !forced ? 0 : fsp_uring_open(threads, ret_uring);
+    if (forced && options->fail_over)
+        return fsp_fail(ret_error, EINVAL,
+                        "io_uring, which LINFSP_TRANSPORT asks for, excludes fail-over: the kernel "
+                        "does not send again what a server took from a ring");
+    /* likewise where nothing is forced */
+    bool none = (named && *named && !forced) || options->fail_over;
+    int r = none ? 0 : fsp_uring_open(options->threads, ret_uring);
     if (r < 0 && forced)
         return fsp_fail(ret_error, -r,
                         "io_uring, which LINFSP_TRANSPORT asks for, cannot be used here (%s): it takes "
@@ -161,6 +174,8 @@ static void describe_request(const struct linfsp_volume_options *options, const 
     fsp_negotiate(options->want, options->max_write, options->max_background, &request->init);
     if (uring)
         request->init.flags |= FUSE_OVER_IO_URING;
+    if (options->fail_over)
+        request->init.flags |= FUSE_HAS_RESEND;
     request->root_mode = options->root_mode ? options->root_mode & 07777 : 0755;
     WIRE_SET(request->letter, point->letter);
     WIRE_SET(request->file_system_name, options->file_system_name);
@@ -219,6 +234,7 @@ static int ask_for_volume(int socket, const struct wire_create_volume *request, 
 /* ---- the volume ------------------------------------------------------------------------------------------------ */
 
 static void free_volume(struct linfsp_volume *volume) {
+    fsp_fail_over_close(volume);
     fsp_session_destroy(&volume->session);
     fsp_lifeline_destroy(&volume->lifeline);
     close_fd(&volume->stop_event);
@@ -263,6 +279,7 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
         close(fds[i]);
     volume->session.volume = volume;
     volume->session.trace = options->trace;
+    volume->init = created->init;
     volume->session.flags = created->init.flags;
     volume->session.granted = fsp_granted(options->want, &created->init);
     if (options->thread_functions)
@@ -318,6 +335,40 @@ static int create_in_time(int socket, const struct linfsp_volume_options *option
     }
 }
 
+/* 1: the volume that is held there is ours now; 0: there is none. Takes *socket over on success, and opens it anew
+ * where it cannot be used any more. */
+static int take_over(int *socket, const struct linfsp_volume_options *options,
+                     const struct linfsp_operations *operations, void *context, struct linfsp_volume *volume,
+                     struct linfsp_error *ret_error) {
+    union wire_message answer = {.bytes = {0}};
+    int fds[WIRE_FDS_MAX];
+    size_t n_fds = 0;
+    if (!options->fail_over)
+        return 0;
+    int r = fsp_fail_over_ask(*socket, options, &answer, fds, &n_fds);
+    if (r == -ENOENT || r == -EAGAIN)
+        return 0;
+    if (r < 0) { /* a service that knows nothing of this hangs up */
+        close_fd(socket);
+        return connect_to_service(options->prefix ? "net" : "disk", options->flags, socket, ret_error);
+    }
+    const struct wire_volume_created *created = &answer.volume_created;
+    r = fill_volume(volume, options, operations, context, *socket, created, fds, n_fds - 1);
+    if (r < 0) {
+        for (size_t i = 0; i < n_fds; i++)
+            close(fds[i]);
+        return fsp_fail(ret_error, -r, "%s", strerror(-r));
+    }
+    steal_fd(socket);
+    r = fsp_fail_over_take(volume, &created->init, options->fail_over, fds[n_fds - 1]);
+    if (r < 0) {
+        close(fds[n_fds - 1]);
+        return fsp_fail(ret_error, -r, "the volume that is held there cannot be taken over: %s",
+                        r == -EPROTO ? "its server was of another version" : strerror(-r));
+    }
+    return 1;
+}
+
 static int create_once(const struct linfsp_volume_options *options, const struct fsp_without *without,
                        const struct linfsp_operations *operations, void *context, linfsp_volume **ret_volume,
                        struct linfsp_error *ret_error) {
@@ -330,8 +381,13 @@ static int create_once(const struct linfsp_volume_options *options, const struct
     struct fsp_uring *uring = NULL;
     bool forced = false;
     int r = connect_to_service(options->prefix ? "net" : "disk", options->flags, &socket, ret_error);
+    if (r == 0 && (r = take_over(&socket, options, operations, context, volume, ret_error)) > 0) {
+        volume->session.without = *without;
+        *ret_volume = volume;
+        return 0;
+    }
     if (r == 0)
-        r = choose_transport(options->threads, &uring, &forced, ret_error);
+        r = choose_transport(options, &uring, &forced, ret_error);
     if (r == 0)
         r = fsp_mount_point_open(options->mount_point, options->flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
     if (r == 0)
@@ -344,6 +400,8 @@ static int create_once(const struct linfsp_volume_options *options, const struct
     }
     steal_fd(&socket);
     volume->session.without = *without;
+    if (options->fail_over)
+        (void)fsp_fail_over_begin(volume, &volume->init, options->fail_over, options->state_size);
     if (forced && !volume->session.uring) {
         linfsp_volume_destroy(volume);
         return fsp_fail(ret_error, EOPNOTSUPP,

@@ -34,6 +34,7 @@ int fsp_lifeline_init(struct fsp_lifeline *line) {
     memset(line, 0, sizeof *line);
     line->socket = -1;
     line->fuse = -1;
+    line->state = -1;
     line->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (line->event < 0)
         return -errno;
@@ -46,6 +47,7 @@ int fsp_lifeline_init(struct fsp_lifeline *line) {
 void fsp_lifeline_destroy(struct fsp_lifeline *line) {
     close_fd(&line->socket);
     close_fd(&line->event);
+    close_fd(&line->state);
     pthread_mutex_destroy(&line->ask_lock);
     pthread_mutex_destroy(&line->lock);
     pthread_mutex_destroy(&line->closes_lock);
@@ -166,6 +168,15 @@ static void ended(struct fsp_lifeline *line, const char *reason) {
     line->ended = true;
 }
 
+/* A service that is new holds nothing yet. Its answer is not waited for: whatever it is, the volume goes on. */
+static void hold_again(struct fsp_lifeline *line) {
+    if (!line->hold.has_state)
+        return;
+    line->hold.header.serial = next_serial(line);
+    line->hold_fds[line->hold.fds] = line->state;
+    (void)wire_send(line->socket, &line->hold, line->hold_fds, line->hold.fds + 1);
+}
+
 /* A message that nobody waits for in particular. */
 static void take(struct fsp_lifeline *line, const union wire_message *message) {
     uint32_t serial = message->header.serial;
@@ -183,6 +194,8 @@ static void take(struct fsp_lifeline *line, const union wire_message *message) {
         line->attach_serial = 0;
         if (refused)
             ended(line, message->error.message);
+        else
+            hold_again(line);
     } else if (refused && message->error.error == ESHUTDOWN) {
         return; /* a service that stops unmounts all by itself, and says so when that is done */
     } else if (serial != 0 && serial == line->unmount_serial) {
@@ -198,8 +211,10 @@ static int receive(struct fsp_lifeline *line, union wire_message *ret_message) {
     if (line->socket < 0)
         return -ENOTCONN;
     int r = wire_receive(line->socket, ret_message, fds, &n_fds, NULL);
+    if (r > 0 && n_fds > 0 && ret_message->header.type == WIRE_VOLUME_HELD && line->state < 0)
+        line->state = steal_fd(&fds[0]);
     for (size_t i = 0; r > 0 && i < n_fds; i++)
-        close(fds[i]); /* none belong here */
+        close_fd(&fds[i]); /* no others belong here */
     if (r > 0 || r == -EAGAIN)
         return r;
     broken(line);

@@ -11,12 +11,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/volume.h"
+#include "util/paths.h"
 #include "util/utf8.h"
 
 static bool is_letter(const char *text) {
@@ -180,6 +183,18 @@ int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point
     }
     *ret_point = point;
     return 0;
+}
+
+int fsp_mount_point_path(const char *text, char ret_path[WIRE_PATH_MAX]) {
+    char parent[WIRE_PATH_MAX], name[WIRE_COMPONENT_MAX], real[PATH_MAX];
+    if (is_letter(text)) {
+        snprintf(ret_path, WIRE_PATH_MAX, LINFSP_LETTER_ROOT "/%c", tolower((unsigned char)text[0]));
+        return 0;
+    }
+    if (!strcmp(text, "*") || split(text, parent, name) < 0 || !name[0] || !realpath(parent, real))
+        return -EINVAL;
+    int length = snprintf(ret_path, WIRE_PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name);
+    return length < WIRE_PATH_MAX ? 0 : -EINVAL;
 }
 
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep) {

@@ -25,6 +25,10 @@
 /* Ends the blocking read of a channel's thread. Ignored by default, so that one that comes late does no harm. */
 #define WAKE_SIGNAL SIGURG
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 static size_t page_align(size_t size) {
     return (size + FSP_PAGE_SIZE - 1) & ~(FSP_PAGE_SIZE - 1);
 }
@@ -45,6 +49,8 @@ struct linfsp_request *fsp_request_map(struct fsp_session *session) {
     request->input_size = FSP_HEADROOM + session->input_data_size;
     request->scratch = memory + FSP_PAGE_SIZE + session->input_data_size;
     request->scratch_size = session->scratch_size;
+    if (session->ledger) /* a server that is killed while the kernel needs a new page of it loses the request */
+        (void)madvise(memory, FSP_PAGE_SIZE + session->input_data_size, MADV_POPULATE_WRITE);
     return request;
 }
 
@@ -147,6 +153,8 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     request->pid = (pid_t)header->pid;
     request->umask = 0;
     request->kill_suidgid = false;
+    request->may_be_done = false;
+    request->slot = NULL;
     request->answer_max = 0;
     request->scratch_used = 0;
     request->entries_used = 0;
@@ -173,6 +181,10 @@ void fsp_session_serve(struct fsp_channel *channel, const struct fuse_in_header 
     begin_request(channel, header);
     if (fsp_is_traced(channel->session))
         fsp_trace_request(request, head, rest, rest_size);
+    if (channel->session->ledger && fsp_ledger_begin(channel->session->ledger, request)) {
+        atomic_store_explicit(&channel->serving, 0, memory_order_relaxed);
+        return;
+    }
     int r = fsp_dispatch(request, head, rest, rest_size, &silent);
     atomic_store_explicit(&channel->serving, 0, memory_order_relaxed);
     if (silent)

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "fuse/fuse-abi.h"
+#include "lib/ledger.h"
 #include "lib/loop.h"
 #include "lib/placement.h"
 #include "linfsp/linfsp.h"
@@ -79,6 +80,8 @@ struct linfsp_request {
     pid_t pid;
     mode_t umask;
     bool kill_suidgid; /* of open and create */
+    bool may_be_done; /* by a server that died (ledger.h) */
+    struct fsp_ledger_slot *slot; /* NULL: it is in no ledger */
     uint32_t answer_max; /* bytes that the kernel has room for, behind the header */
     _Atomic int state; /* FSP_REQUEST_* */
     atomic_bool interrupted; /* once detached */
@@ -144,6 +147,7 @@ struct fsp_session {
     struct linfsp_operations operations;
     void *context;
     void (*trace)(void *context, const char *line);
+    struct fsp_ledger *ledger; /* NULL: the volume does not outlive its server */
     struct meters *meters; /* NULL: none */
     int meters_fd;
     struct linfsp_threads threads; /* start NULL: our own */
@@ -284,6 +288,11 @@ const char *fsp_opcode_name(uint32_t opcode);
  * answer. */
 int fsp_dispatch(struct linfsp_request *request, const void *head, const char *rest, size_t rest_size,
                  bool *ret_silent);
+
+/* ---- answer.c -------------------------------------------------------------------------------------------------- */
+
+/* Sends request->answer, whose body has that many bytes, as an earlier server made it. */
+void fsp_answer_again(struct linfsp_request *request, size_t body);
 
 /* ---- meters.c -------------------------------------------------------------------------------------------------- */
 

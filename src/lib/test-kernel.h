@@ -40,6 +40,7 @@ struct seen {
     bool has_file;
     bool plus;
     bool kill_suidgid;
+    bool may_be_done;
     bool aligned;
     uint64_t handle;
     dev_t device;
@@ -140,6 +141,7 @@ static int op_rename(linfsp_request *request, uint64_t parent, const char *name,
     seen.inode = parent;
     seen.number = new_parent;
     seen.set = flags;
+    seen.may_be_done = linfsp_request_may_be_done(request);
     return linfsp_reply_done(request);
 }
 

@@ -28,6 +28,9 @@ struct fsp_lifeline {
     uint8_t cookie[WIRE_COOKIE_SIZE];
     int event; /* eventfd: another thread took something off the socket that concerns the watcher, or left it work */
     int fuse; /* the connection's descriptor, which goes with what concerns backing files; the session's */
+    struct wire_hold_volume hold; /* what is asked of each service; fds 0: nothing is */
+    int hold_fds[WIRE_HELD_FDS_MAX + 1]; /* the session's, then the state */
+    int state; /* the memory file that goes with it; -1: none */
 
     pthread_mutex_t closes_lock; /* taken after lock; of these: */
     int32_t *closes; /* backing files that are to be given back, the newest last */
@@ -69,6 +72,20 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
 /* Gives a backing file back, now or as soon as the service takes more. From any thread; waits for nobody. -ENOMEM. */
 int fsp_lifeline_close_backing(struct fsp_lifeline *line, int32_t backing_id);
 
+/* ---- fail-over.c ----------------------------------------------------------------------------------------------- */
+
+/* Has the service hold a volume that was just made. Where it does not, an error, and the volume is as before. */
+int fsp_fail_over_begin(struct linfsp_volume *volume, const struct wire_init *init, uint32_t seconds,
+                        uint64_t state_size);
+/* Asks for a volume that is held where the options want one. 0: fds are the caller's, the last is the state. -ENOENT,
+ * -EAGAIN: there is none, and the connection can be used. Another error: it cannot. */
+int fsp_fail_over_ask(int socket, const struct linfsp_volume_options *options, union wire_message *ret_answer,
+                      int *ret_fds, size_t *ret_n_fds);
+/* Makes the volume, which was filled in from that answer, one that was taken over. Takes the state over on success. */
+int fsp_fail_over_take(struct linfsp_volume *volume, const struct wire_init *init, uint32_t seconds, int state);
+/* Unmaps the state, where there is one. */
+void fsp_fail_over_close(struct linfsp_volume *volume);
+
 /* ---- mount-point.c --------------------------------------------------------------------------------------------- */
 
 struct fsp_mount_point {
@@ -85,6 +102,9 @@ struct fsp_mount_point {
  * and ret_error says why. */
 int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point *ret_point,
                          struct linfsp_error *ret_error);
+/* Where it would be, without looking at it: whoever looks at a held volume waits for its server. -EINVAL: it is any
+ * letter, or no directory's name. */
+int fsp_mount_point_path(const char *text, char ret_path[WIRE_PATH_MAX]);
 /* Removes the directory again where we made it and keep is false. */
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep);
 
@@ -133,7 +153,11 @@ struct linfsp_volume {
     int stop_event; /* eventfd, written by linfsp_volume_stop */
     unsigned threads;
     bool run; /* once */
+    uint32_t fail_over; /* s; 0: the volume does not outlive this process */
+    bool taken_over; /* from an earlier server */
+    uint64_t state_size; /* of the ledger and what is behind it */
     bool network;
+    struct wire_init init; /* in force */
     uid_t owner_uid;
     gid_t owner_gid;
     char mount_point[WIRE_PATH_MAX]; /* "": none */
