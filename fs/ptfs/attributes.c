@@ -16,6 +16,7 @@ static int reply_status(linfsp_request *request, const struct pin *file) {
     struct stat status;
     if (fstat(file->fd, &status) < 0)
         return -errno;
+    node_correct(&ptfs->nodes, file->node, &status);
     linfsp_reply_attributes(request, &status, watch_attributes_timeout(ptfs, file->node, &status, mark));
     return 0;
 }
@@ -142,9 +143,9 @@ int ptfs_setattr(linfsp_request *request, uint64_t inode, const struct stat *att
         return r;
     if (set & LINFSP_SET_SIZE) {
         /* an open file may be truncated though its mode has since forbidden it */
-        bool open_for_writing = file_or_null && (fcntl((int)file_or_null->handle, F_GETFL) & O_ACCMODE) != O_RDONLY;
-        if ((open_for_writing ? ftruncate((int)file_or_null->handle, attributes->st_size)
-                              : truncate(path, attributes->st_size)) < 0)
+        int handle = file_or_null ? handles_fd(&ptfs_of(request)->handles, file_or_null->handle) : -1;
+        bool open_for_writing = handle >= 0 && (fcntl(handle, F_GETFL) & O_ACCMODE) != O_RDONLY;
+        if ((open_for_writing ? ftruncate(handle, attributes->st_size) : truncate(path, attributes->st_size)) < 0)
             return -errno;
     }
     if ((set & LINFSP_SET_KILL_SUIDGID) && (r = kill_suidgid(request, fd, &before, before.st_gid)) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files and directories. A handle is a descriptor of the folder's file (of a directory: a struct directory).
+ * Open files and directories (handles.h).
  *
  * With pass-through the kernel reads and writes the folder's file itself. It wants all open files of one inode served
  * alike, so that is settled by the first that opens it, and stands until the last is closed. The file is registered by
@@ -28,8 +28,8 @@
 /* Of a file that is opened to be read only, or written only, as many times as much must be there. */
 #define ONE_WAY 32
 
-static int handle_of(const struct linfsp_file *file) {
-    return (int)file->handle;
+static int handle_of(const linfsp_request *request, const struct linfsp_file *file) {
+    return handles_fd(&ptfs_of(request)->handles, file->handle);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
@@ -50,6 +50,21 @@ static int open_pinned(struct ptfs *ptfs, const struct pin *file, const char *na
         fd = name ? openat(file->fd, name, flags, mode) : open(path, flags, mode);
     while (fd < 0 && errno == EMFILE && node_make_room(&ptfs->nodes));
     return fd < 0 ? -errno : fd;
+}
+
+/* The same for a file of our own whose mode does not let us: an earlier server had it open, or has just made it. */
+static int open_again(struct ptfs *ptfs, const struct pin *file, int flags) {
+    char path[PTFS_FD_PATH_MAX];
+    struct stat status;
+    int fd = open_pinned(ptfs, file, NULL, flags, 0);
+    if (fd != -EACCES || fstat(file->fd, &status) < 0 || status.st_uid != geteuid())
+        return fd;
+    ptfs_fd_path(file->fd, path);
+    if (chmod(path, (status.st_mode & 07777) | 0600) < 0)
+        return -EACCES;
+    fd = open_pinned(ptfs, file, NULL, flags, 0);
+    (void)chmod(path, status.st_mode & 07777);
+    return fd;
 }
 
 /* Registers the file, if it can be, for the first of its openings; other: a descriptor of it. Under the node's lock. */
@@ -82,8 +97,11 @@ static bool is_worth_it(const struct ptfs *ptfs, const struct linfsp_file *file,
     return !(file->flags & O_TRUNC) && fstat(fd, &status) == 0 && (uint64_t)status.st_size >= from;
 }
 
-static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *file, int fd) {
-    file->handle = (uint64_t)fd;
+/* -ENFILE. */
+static int opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *file, int fd) {
+    int r = handles_add(&ptfs->handles, node_number(&ptfs->nodes, node), file->flags, fd, NULL, &file->handle);
+    if (r < 0)
+        return r;
     file->open_flags = ptfs->no_flush ? LINFSP_OPEN_NOFLUSH : 0;
     pthread_mutex_lock(&node->lock);
     node->writers += writes(file);
@@ -96,6 +114,7 @@ static void opened(struct ptfs *ptfs, struct node *node, struct linfsp_file *fil
         file->open_flags |= LINFSP_OPEN_KEEP_CACHE;
     }
     pthread_mutex_unlock(&node->lock);
+    return 0;
 }
 
 static void closed(struct ptfs *ptfs, struct node *node, const struct linfsp_file *file) {
@@ -122,10 +141,15 @@ int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file)
         return fd;
     if (linfsp_request_kill_suidgid(request))
         (void)ptfs_kill_suidgid(request, inode, fd);
-    opened(ptfs, pin.node, file, fd);
+    r = opened(ptfs, pin.node, file, fd);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
     if (linfsp_reply_open(request, file) < 0) {
         closed(ptfs, pin.node, file);
         close(fd);
+        handles_remove(&ptfs->handles, file->handle);
     }
     return 0;
 }
@@ -134,13 +158,26 @@ int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file)
 static int reply_created(linfsp_request *request, struct linfsp_entry *entry, struct linfsp_file *file, int fd) {
     struct ptfs *ptfs = ptfs_of(request);
     struct node *node = node_of(&ptfs->nodes, entry->inode);
-    opened(ptfs, node, file, fd);
+    int r = opened(ptfs, node, file, fd);
+    if (r < 0) {
+        close(fd);
+        node_put(&ptfs->nodes, node, 1);
+        return r;
+    }
     if (linfsp_reply_create(request, entry, file) < 0) {
         closed(ptfs, node, file);
         close(fd);
+        handles_remove(&ptfs->handles, file->handle);
         node_put(&ptfs->nodes, node, 1);
     }
     return 0;
+}
+
+/* Opens what an earlier server has made for the same request. */
+static int open_made(struct ptfs *ptfs, const struct pin *directory, const char *name, int flags) {
+    _cleanup_close_ int fd = openat(directory->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct pin file = {.fd = fd};
+    return fd < 0 ? -errno : open_again(ptfs, &file, flags & ~O_NOFOLLOW);
 }
 
 int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file) {
@@ -155,6 +192,8 @@ int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode
     ptfs_act_as_caller(ptfs, request);
     _cleanup_close_ int fd = open_pinned(ptfs, &directory, name, flags, mode);
     ptfs_act_as_self(ptfs);
+    if ((fd == -EEXIST || fd == -EACCES) && ptfs_has_made(request, &directory, name, S_IFREG))
+        fd = open_made(ptfs, &directory, name, flags & ~(O_CREAT | O_EXCL));
     r = fd < 0 ? fd : ptfs_find(ptfs, &directory, name, &entry);
     return r < 0 ? r : reply_created(request, &entry, file, steal_fd(&fd));
 }
@@ -191,15 +230,22 @@ int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct l
     _cleanup_close_ int fd = open_pinned(ptfs, &directory, ".", flags, mode);
     ptfs_act_as_self(ptfs);
     r = fd < 0 ? fd : find_unnamed(ptfs, fd, &entry);
+    if (r >= 0)
+        node_save_unnamed(&ptfs->nodes, node_of(&ptfs->nodes, entry.inode), fd);
     return r < 0 ? r : reply_created(request, &entry, file, steal_fd(&fd));
 }
 
 int ptfs_release(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct ptfs *ptfs = ptfs_of(request);
     struct node *node = node_of(&ptfs->nodes, inode);
-    close(handle_of(file));
-    closed(ptfs, node, file);
+    int fd = handle_of(request, file);
+    if (fd >= 0) {
+        close(fd);
+        closed(ptfs, node, file);
+    }
     linfsp_reply_done(request);
+    /* last: a request that is sent again has this handle, which must not be another file's by then */
+    handles_remove(&ptfs->handles, file->handle);
     return 0;
 }
 
@@ -209,7 +255,7 @@ int ptfs_read(linfsp_request *request, uint64_t inode, struct linfsp_file *file,
     void *buffer = linfsp_request_buffer(request, size < READ_MAX ? size : READ_MAX);
     if (!buffer)
         return -ENOMEM;
-    ssize_t n = pread(handle_of(file), buffer, size < READ_MAX ? size : READ_MAX, offset);
+    ssize_t n = pread(handle_of(request, file), buffer, size < READ_MAX ? size : READ_MAX, offset);
     if (n < 0)
         return -errno;
     linfsp_reply_data(request, buffer, (size_t)n);
@@ -228,11 +274,11 @@ static ssize_t write_back(int fd, const void *data, size_t size, off_t offset) {
 
 int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file, const void *data, size_t size,
                off_t offset, uint32_t flags) {
-    int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(request, inode, handle_of(file)) : 0;
+    int r = flags & LINFSP_WRITE_KILL_SUIDGID ? ptfs_kill_suidgid(request, inode, handle_of(request, file)) : 0;
     if (r < 0)
         return r;
-    ssize_t n = flags & LINFSP_WRITE_CACHE ? write_back(handle_of(file), data, size, offset)
-                                           : pwrite(handle_of(file), data, size, offset);
+    ssize_t n = flags & LINFSP_WRITE_CACHE ? write_back(handle_of(request, file), data, size, offset)
+                                           : pwrite(handle_of(request, file), data, size, offset);
     if (n < 0)
         return -errno;
     linfsp_reply_written(request, (size_t)n);
@@ -241,7 +287,7 @@ int ptfs_write(linfsp_request *request, uint64_t inode, struct linfsp_file *file
 
 /* close(2) of the caller's: what our own close would say of the file is known now. */
 int ptfs_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    int copy = fcntl(handle_of(file), F_DUPFD_CLOEXEC, 3);
+    int copy = fcntl(handle_of(request, file), F_DUPFD_CLOEXEC, 3);
     if (copy < 0 || close(copy) < 0)
         return -errno;
     linfsp_reply_done(request);
@@ -249,7 +295,7 @@ int ptfs_flush(linfsp_request *request, uint64_t inode, struct linfsp_file *file
 }
 
 int ptfs_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
-    if ((data_only ? fdatasync(handle_of(file)) : fsync(handle_of(file))) < 0)
+    if ((data_only ? fdatasync(handle_of(request, file)) : fsync(handle_of(request, file))) < 0)
         return -errno;
     linfsp_reply_done(request);
     return 0;
@@ -257,9 +303,9 @@ int ptfs_fsync(linfsp_request *request, uint64_t inode, struct linfsp_file *file
 
 int ptfs_fallocate(linfsp_request *request, uint64_t inode, struct linfsp_file *file, int mode, off_t offset,
                    off_t length) {
-    if (fallocate(handle_of(file), mode, offset, length) < 0)
+    if (fallocate(handle_of(request, file), mode, offset, length) < 0)
         return -errno;
-    ptfs_take_suidgid(request, inode, handle_of(file));
+    ptfs_take_suidgid(request, inode, handle_of(request, file));
     linfsp_reply_done(request);
     return 0;
 }
@@ -274,18 +320,18 @@ static int64_t find(void *handle, uint64_t offset, bool hole, uint64_t *ret_size
 }
 
 int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file, off_t offset, int whence) {
-    return seek_answer(&ptfs_of(request)->seeks, request, inode, find, (void *)(intptr_t)handle_of(file), offset,
-                       whence);
+    return seek_answer(&ptfs_of(request)->seeks, request, inode, find, (void *)(intptr_t)handle_of(request, file),
+                       offset, whence);
 }
 
 int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
                          uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
                          uint64_t flags) {
-    ssize_t n =
-        copy_file_range(handle_of(file_in), &offset_in, handle_of(file_out), &offset_out, length, (unsigned)flags);
+    ssize_t n = copy_file_range(handle_of(request, file_in), &offset_in, handle_of(request, file_out), &offset_out,
+                                length, (unsigned)flags);
     if (n < 0)
         return -errno;
-    ptfs_take_suidgid(request, inode_out, handle_of(file_out));
+    ptfs_take_suidgid(request, inode_out, handle_of(request, file_out));
     linfsp_reply_written(request, (size_t)n);
     return 0;
 }
@@ -299,24 +345,43 @@ struct directory {
     pthread_mutex_t lock;
 };
 
-int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    _cleanup_pin_ struct pin pin = PIN_NONE;
-    int r = ptfs_pin(request, inode, &pin);
-    struct directory *directory = r < 0 ? NULL : calloc(1, sizeof *directory);
+static void directory_free(struct directory *directory) {
+    closedir(directory->stream);
+    pthread_mutex_destroy(&directory->lock);
+    free(directory);
+}
+
+static int open_directory(struct ptfs *ptfs, const struct pin *pin, struct directory **ret_directory) {
+    struct directory *directory = calloc(1, sizeof *directory);
     if (!directory)
-        return r < 0 ? r : -ENOMEM;
-    int fd = open_pinned(ptfs_of(request), &pin, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+        return -ENOMEM;
+    int fd = open_pinned(ptfs, pin, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0 || !(directory->stream = fdopendir(fd))) {
-        int error = fd < 0 ? fd : -errno;
+        int error = fd < 0 ? fd : -ENOMEM;
         close_fd(&fd);
         free(directory);
         return error;
     }
     pthread_mutex_init(&directory->lock, NULL);
-    file->handle = (uint64_t)(uintptr_t)directory;
+    *ret_directory = directory;
+    return 0;
+}
+
+int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
+    struct ptfs *ptfs = ptfs_of(request);
+    _cleanup_pin_ struct pin pin = PIN_NONE;
+    struct directory *directory;
+    int r = ptfs_pin(request, inode, &pin);
+    if (r < 0 || (r = open_directory(ptfs, &pin, &directory)) < 0)
+        return r;
+    r = handles_add(&ptfs->handles, node_number(&ptfs->nodes, pin.node), file->flags, -1, directory, &file->handle);
+    if (r < 0) {
+        directory_free(directory);
+        return r;
+    }
     if (linfsp_reply_open(request, file) < 0) {
-        closedir(directory->stream);
-        free(directory);
+        directory_free(directory);
+        handles_remove(&ptfs->handles, file->handle);
     }
     return 0;
 }
@@ -340,9 +405,9 @@ static int add(linfsp_request *request, const struct pin *parent, const struct d
 
 int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
                  bool plus) {
-    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
+    struct directory *directory = handles_directory(&ptfs_of(request)->handles, file->handle);
     _cleanup_pin_ struct pin pin = PIN_NONE;
-    int r = ptfs_pin(request, inode, &pin);
+    int r = directory ? ptfs_pin(request, inode, &pin) : -ESTALE;
     if (r < 0)
         return r;
     r = 1;
@@ -360,7 +425,9 @@ int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
             break;
         }
         directory->pending = entry;
-        if ((r = add(request, &pin, entry, plus)) != 1)
+        if (ptfs_is_attic(ptfs_of(request), &pin, entry->d_name))
+            r = 1;
+        else if ((r = add(request, &pin, entry, plus)) != 1)
             break;
         directory->pending = NULL;
         directory->position = entry->d_off;
@@ -373,19 +440,49 @@ int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
 }
 
 int ptfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
-    closedir(directory->stream);
-    pthread_mutex_destroy(&directory->lock);
-    free(directory);
+    struct handles *handles = &ptfs_of(request)->handles;
+    struct directory *directory = handles_directory(handles, file->handle);
+    if (directory)
+        directory_free(directory);
     linfsp_reply_done(request);
+    handles_remove(handles, file->handle);
     return 0;
 }
 
 int ptfs_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
-    struct directory *directory = (struct directory *)(uintptr_t)file->handle;
-    int fd = dirfd(directory->stream);
+    struct directory *directory = handles_directory(&ptfs_of(request)->handles, file->handle);
+    int fd = directory ? dirfd(directory->stream) : -1;
     if ((data_only ? fdatasync(fd) : fsync(fd)) < 0)
         return -errno;
     linfsp_reply_done(request);
     return 0;
+}
+
+/* ---- after an earlier server ----------------------------------------------------------------------------------- */
+
+static void restore_file(struct ptfs *ptfs, const struct pin *pin, uint64_t handle, uint32_t flags) {
+    const struct linfsp_file file = {.flags = flags};
+    int own = own_flags(flags) & ~(O_TRUNC | O_TMPFILE), fd = open_again(ptfs, pin, own);
+    if (fd == -EACCES && (flags & O_ACCMODE) == O_WRONLY)
+        fd = open_again(ptfs, pin, (own & ~O_ACCMODE) | O_WRONLY);
+    if (fd < 0)
+        return;
+    handles_restore(&ptfs->handles, handle, fd, NULL);
+    pin->node->opens++;
+    pin->node->writers += writes(&file);
+}
+
+void ptfs_restore_handles(struct ptfs *ptfs) {
+    struct state *state = ptfs->nodes.state;
+    for (uint64_t handle = 0; handle < state->handles_end; handle++) {
+        const struct state_handle *note = &state->handles[handle];
+        _cleanup_pin_ struct pin pin = PIN_NONE;
+        struct directory *directory;
+        if (!note->used || node_pin(&ptfs->nodes, node_of(&ptfs->nodes, note->node), &pin) < 0)
+            continue;
+        if (!note->directory)
+            restore_file(ptfs, &pin, handle, note->flags);
+        else if (open_directory(ptfs, &pin, &directory) == 0)
+            handles_restore(&ptfs->handles, handle, -1, directory);
+    }
 }

@@ -14,6 +14,7 @@
 #include "ptfs.h"
 #include "util/cleanup.h"
 
+#define FAIL_OVER_SECONDS 30
 #define PINNED_MAX ((size_t)1 << 17) /* pinned files take memory of the kernel's */
 
 static const char usage[] =
@@ -37,6 +38,8 @@ static const char usage[] =
     "have\n"
     "                              SIZE bytes (K, M, G) or more, and 32 times that where they are only read or only\n"
     "                              written; 1M unless given, 0: each file\n"
+    "      --fail-over[=SECONDS]   should this program be killed, the volume and its open files wait for the same\n"
+    "                              command to be started again, for that long; 30 unless given\n"
     "      --no-pass-through       read and write through this program even where the kernel could by itself\n"
     "  -d, --debug                 print each request and its answer\n"
     "      --help, --version\n";
@@ -80,6 +83,14 @@ static uint64_t parse_size(const char *text) {
     return (uint64_t)value << shift;
 }
 
+static uint32_t parse_seconds(const char *text) {
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end || end == text || *text == '-' || value < 1 || value > 300)
+        errx(2, "time \"%s\": seconds, 1 to 300", text);
+    return (uint32_t)value;
+}
+
 bool ptfs_is_local(int fd) {
     static const unsigned long types[] = {
         0x01021994 /* tmpfs */, 0xef53 /* ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */, 0xf2f52010 /* f2fs */,
@@ -94,7 +105,7 @@ bool ptfs_is_local(int fd) {
 }
 
 static void parse_arguments(int argc, char **argv, struct arguments *arguments) {
-    enum { NO_PASS_THROUGH = 256, PASS_THROUGH, HELP, VERSION };
+    enum { NO_PASS_THROUGH = 256, PASS_THROUGH, FAIL_OVER, HELP, VERSION };
     static const struct option options[] = {{"directory", required_argument, NULL, 'p'},
                                             {"mount-point", required_argument, NULL, 'm'},
                                             {"prefix", required_argument, NULL, 'u'},
@@ -103,6 +114,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
                                             {"read-only", no_argument, NULL, 'r'},
                                             {"no-pass-through", no_argument, NULL, NO_PASS_THROUGH},
                                             {"pass-through", required_argument, NULL, PASS_THROUGH},
+                                            {"fail-over", optional_argument, NULL, FAIL_OVER},
                                             {"debug", no_argument, NULL, 'd'},
                                             {"help", no_argument, NULL, HELP},
                                             {"version", no_argument, NULL, VERSION},
@@ -133,6 +145,9 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
             break;
         case PASS_THROUGH:
             arguments->pass_from = parse_size(optarg);
+            break;
+        case FAIL_OVER:
+            arguments->volume.fail_over = optarg ? parse_seconds(optarg) : FAIL_OVER_SECONDS;
             break;
         case NO_PASS_THROUGH:
             arguments->no_pass_through = true;
@@ -219,6 +234,26 @@ static size_t raise_limit(void) {
     return limit.rlim_cur / 4 * 3 < PINNED_MAX ? (size_t)(limit.rlim_cur / 4 * 3) : PINNED_MAX;
 }
 
+/* Takes up what an earlier ptfs has left, and notes from now on what a later one needs. */
+static void use_state(struct ptfs *ptfs, const char *directory) {
+    size_t size = 0;
+    struct state *state = linfsp_volume_state(ptfs->volume, &size);
+    int r = 0;
+    if (state)
+        r = state_open(state, size, ptfs->nodes.root.key.device, ptfs->nodes.root.key.inode);
+    if (r == -ESTALE || r == -EPROTO)
+        errx(1, "the volume that waits there shows another directory than %s, or is another version's", directory);
+    bool earlier = r > 0;
+    if (r >= 0 && state)
+        r = node_table_use_state(&ptfs->nodes, state, earlier);
+    if (r >= 0)
+        r = handles_init(&ptfs->handles, state);
+    if (r < 0)
+        errx(1, "%s", strerror(-r));
+    if (earlier)
+        ptfs_restore_handles(ptfs);
+}
+
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
@@ -237,12 +272,18 @@ int main(int argc, char **argv) {
                            LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_PASSTHROUGH | LINFSP_WANT_CACHE_SYMLINKS |
                            LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_POSIX_ACL | LINFSP_WANT_DONT_MASK}};
     parse_arguments(argc, argv, &arguments);
+    if (arguments.volume.fail_over) {
+        arguments.no_pass_through = true; /* what is registered for the kernel is not known to who comes after us */
+        arguments.volume.want &= ~LINFSP_WANT_PASSTHROUGH;
+        arguments.volume.state_size = sizeof(struct state);
+    }
     umask(0); /* the caller's has been applied to the modes we are given */
     size_t pinned_max = raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct ptfs ptfs = {.seeks = SEEKS_NONE,
                         .watches = WATCHES_NONE,
-                        .watch = !arguments.timeout_given,
+                        .watch = !arguments.timeout_given &&
+                                 !arguments.volume.fail_over, /* the next ptfs has not seen what changed */
                         .timeout = arguments.timeout,
                         .act_as_caller = geteuid() == 0,
                         .pass_through = !arguments.no_pass_through,
@@ -260,6 +301,9 @@ int main(int argc, char **argv) {
     if (linfsp_volume_create(&arguments.volume, &operations, &ptfs, &ptfs.volume, &error) < 0)
         errx(1, "%s", error.message);
     running = ptfs.volume;
+    use_state(&ptfs, arguments.directory);
+    if (arguments.volume.fail_over && !linfsp_volume_fail_over(ptfs.volume))
+        warnx("the volume ends with this program: kernel or service do not allow fail-over");
     catch_signals();
     const char *point = linfsp_volume_mount_point(ptfs.volume), *unc = linfsp_volume_unc_path(ptfs.volume);
     printf("%s at %s%s%s\n", arguments.directory, point ? point : "", point && unc ? " and " : "", unc ? unc : "");
@@ -268,7 +312,9 @@ int main(int argc, char **argv) {
     const char *why = linfsp_volume_end_reason(ptfs.volume);
     if (r < 0)
         warnx("the volume ended: %s", why ? why : strerror(-r));
-    linfsp_volume_destroy(ptfs.volume);
+    node_table_leave(&ptfs.nodes);
     node_table_close(&ptfs.nodes);
+    handles_close(&ptfs.handles);
+    linfsp_volume_destroy(ptfs.volume);
     return r < 0 ? 1 : 0;
 }

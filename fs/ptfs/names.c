@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,11 +73,23 @@ void ptfs_act_as_self(struct ptfs *ptfs) {
     setfsgid(0);
 }
 
+bool ptfs_is_attic(const struct ptfs *ptfs, const struct pin *parent, const char *name) {
+    return ptfs->nodes.state && parent->node == &ptfs->nodes.root && strcmp(name, ptfs->nodes.state->attic) == 0;
+}
+
+bool ptfs_has_made(const linfsp_request *request, const struct pin *parent, const char *name, mode_t type) {
+    struct stat status;
+    return linfsp_request_may_be_done(request) && fstatat(parent->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (status.st_mode & S_IFMT) == type;
+}
+
 int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, struct linfsp_entry *ret_entry) {
     _cleanup_close_ int fd = -1;
     struct stat status;
     struct node *node;
     struct watch_mark mark = watch_names(ptfs, parent->node);
+    if (ptfs_is_attic(ptfs, parent, name))
+        return -ENOENT;
     do
         fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     while (fd < 0 && errno == EMFILE && node_make_room(&ptfs->nodes));
@@ -88,6 +101,7 @@ int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, str
     struct watch_mark own = mark;
     if (S_ISDIR(status.st_mode))
         own.watched = watch_directory(ptfs, node, &status);
+    node_correct(&ptfs->nodes, node, &status);
     *ret_entry = (struct linfsp_entry){.inode = node_number(&ptfs->nodes, node),
                                        .attributes = status,
                                        .attributes_timeout = watch_attributes_timeout(ptfs, node, &status, own),
@@ -139,6 +153,8 @@ int ptfs_mknod(linfsp_request *request, uint64_t parent, const char *name, mode_
     ptfs_act_as_caller(ptfs, request);
     r = mknodat(directory.fd, name, mode, device) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
+    if (r == -EEXIST && ptfs_has_made(request, &directory, name, mode & S_IFMT ? mode & S_IFMT : S_IFREG))
+        r = 0;
     return r < 0 ? r : reply_found(request, &directory, name);
 }
 
@@ -152,6 +168,8 @@ int ptfs_mkdir(linfsp_request *request, uint64_t parent, const char *name, mode_
     ptfs_act_as_caller(ptfs, request);
     r = mkdirat(directory.fd, name, mode) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
+    if (r == -EEXIST && ptfs_has_made(request, &directory, name, S_IFDIR))
+        r = 0;
     return r < 0 ? r : reply_found(request, &directory, name);
 }
 
@@ -164,6 +182,8 @@ int ptfs_symlink(linfsp_request *request, uint64_t parent, const char *name, con
     ptfs_act_as_caller(ptfs, request);
     r = symlinkat(target, directory.fd, name) < 0 ? -errno : 0;
     ptfs_act_as_self(ptfs);
+    if (r == -EEXIST && ptfs_has_made(request, &directory, name, S_IFLNK))
+        r = 0;
     return r < 0 ? r : reply_found(request, &directory, name);
 }
 
@@ -173,7 +193,9 @@ static int remove_name(linfsp_request *request, uint64_t parent, const char *nam
     if (r < 0)
         return r;
     node_keep(&ptfs_of(request)->nodes, &directory, name);
-    if (unlinkat(directory.fd, name, flags) < 0)
+    if (!(flags & AT_REMOVEDIR))
+        node_save(&ptfs_of(request)->nodes, &directory, name);
+    if (unlinkat(directory.fd, name, flags) < 0 && !(errno == ENOENT && linfsp_request_may_be_done(request)))
         return -errno;
     linfsp_reply_done(request);
     return 0;
@@ -187,6 +209,17 @@ int ptfs_rmdir(linfsp_request *request, uint64_t parent, const char *name) {
     return remove_name(request, parent, name, AT_REMOVEDIR);
 }
 
+/* Whether an earlier server has done it. An exchange leaves both names; what was about to be moved was looked for when
+ * the notes were taken up. */
+static bool has_moved(struct node_table *nodes, const struct pin *from, const char *name, const struct pin *to,
+                      const char *new_name, uint32_t flags) {
+    struct stat status;
+    if (flags & RENAME_EXCHANGE)
+        return node_was_moved(nodes, to, new_name);
+    return fstatat(from->fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+           fstatat(to->fd, new_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
                 uint32_t flags) {
     struct node_table *nodes = &ptfs_of(request)->nodes;
@@ -196,8 +229,16 @@ int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint
         r = ptfs_pin(request, new_parent, &to);
     if (r < 0)
         return r;
-    if (!(flags & RENAME_EXCHANGE))
+    if (linfsp_request_may_be_done(request) && has_moved(nodes, &from, name, &to, new_name, flags)) {
+        linfsp_reply_done(request);
+        return 0;
+    }
+    if (!(flags & RENAME_EXCHANGE)) {
         node_keep(nodes, &to, new_name);
+        node_save(nodes, &to, new_name);
+    } else
+        node_intend(nodes, &to, new_name, &from, name);
+    node_intend(nodes, &from, name, &to, new_name);
     if (renameat2(from.fd, name, to.fd, new_name, flags) < 0)
         return -errno;
     node_moved(nodes, &to, new_name);
@@ -205,6 +246,12 @@ int ptfs_rename(linfsp_request *request, uint64_t parent, const char *name, uint
         node_moved(nodes, &from, name);
     linfsp_reply_done(request);
     return 0;
+}
+
+static bool is_file(const struct pin *parent, const char *name, int fd) {
+    struct stat there, status;
+    return fstatat(parent->fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &status) == 0 &&
+           there.st_dev == status.st_dev && there.st_ino == status.st_ino;
 }
 
 int ptfs_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, const char *new_name) {
@@ -216,7 +263,8 @@ int ptfs_link(linfsp_request *request, uint64_t inode, uint64_t new_parent, cons
     if (r < 0)
         return r;
     ptfs_fd_path(file.fd, path);
-    if (linkat(AT_FDCWD, path, directory.fd, new_name, AT_SYMLINK_FOLLOW) < 0)
+    if (linkat(AT_FDCWD, path, directory.fd, new_name, AT_SYMLINK_FOLLOW) < 0 &&
+        !(errno == EEXIST && linfsp_request_may_be_done(request) && is_file(&directory, new_name, file.fd)))
         return -errno;
     return reply_found(request, &directory, new_name);
 }

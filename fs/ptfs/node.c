@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "linfsp/linfsp.h"
 #include "util/cleanup.h"
 
+#define BY_NUMBER_SIZE (STATE_NODES_MAX * sizeof(void *))
 #define ROOM 64 /* how many are let go of when descriptors have run out */
 #define DEPTH_MAX 500 /* whatever is deeper is not let go of: opening it again is recursive */
 #define CONSIDERED_MAX 256 /* at a time: who waits for it has a file to open */
@@ -95,14 +97,85 @@ bool node_make_room(struct node_table *table) {
     return done > 0;
 }
 
+/* ---- numbers and notes, with a state. All under the table's lock ----------------------------------------------- */
+
+static struct state_node *note_of(struct node_table *table, const struct node *node) {
+    return table->state && node != &table->root ? state_node(table->state, node->number) : NULL;
+}
+
+/* When the file was made; 0 where that is not known. */
+static uint64_t born_at(int fd) {
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BTIME, &status) < 0 ||
+        !(status.stx_mask & STATX_BTIME))
+        return 0;
+    return (uint64_t)status.stx_btime.tv_sec * 1000000000u + status.stx_btime.tv_nsec;
+}
+
+/* 0: there is none left. */
+static uint64_t take_number(struct node_table *table) {
+    if (table->n_free_numbers > 0)
+        return table->free_numbers[--table->n_free_numbers];
+    return table->state->nodes_end < STATE_NUMBER_MIN + STATE_NODES_MAX ? table->state->nodes_end++ : 0;
+}
+
+/* Without memory it is not used again. */
+static void give_number(struct node_table *table, uint64_t number) {
+    if (table->n_free_numbers == table->free_numbers_capacity) {
+        size_t capacity = table->free_numbers_capacity ? 2 * table->free_numbers_capacity : 64;
+        uint64_t *numbers = realloc(table->free_numbers, capacity * sizeof *numbers);
+        if (!numbers)
+            return;
+        table->free_numbers = numbers;
+        table->free_numbers_capacity = capacity;
+    }
+    table->free_numbers[table->n_free_numbers++] = number;
+}
+
+static void attic_name(uint64_t number, char name[24]) {
+    snprintf(name, 24, "%llu", (unsigned long long)number);
+}
+
+static bool note_node(struct node_table *table, struct node *node) {
+    if (!table->state)
+        return true;
+    node->number = take_number(table);
+    if (!node->number)
+        return false;
+    table->by_number[node->number - STATE_NUMBER_MIN] = node;
+    state_put_node(note_of(table, node), node->key.device, node->key.inode, born_at(node->fd), node->type);
+    return true;
+}
+
+static void forget_note(struct node_table *table, struct node *node) {
+    struct state_node *note = note_of(table, node);
+    char name[24];
+    if (!note || !note->used)
+        return;
+    attic_name(node->number, name);
+    if (note->in_attic && table->attic >= 0)
+        (void)unlinkat(table->attic, name, 0);
+    state_drop_node(note);
+    table->by_number[node->number - STATE_NUMBER_MIN] = NULL;
+    give_number(table, node->number);
+}
+
+static void note_lookups(struct node_table *table, const struct node *node) {
+    struct state_node *note = note_of(table, node);
+    if (note)
+        note->lookups = node->lookups;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
 int node_table_init(struct node_table *table, int root, size_t pinned_max) {
     struct stat status;
     if (fstat(root, &status) < 0)
         return -errno;
-    *table = (struct node_table){
-        .root = {.fd = root, .lookups = 1, .type = S_IFDIR, .hashed = true}, .pinned_max = pinned_max, .inotify = -1};
+    *table = (struct node_table){.root = {.fd = root, .lookups = 1, .type = S_IFDIR, .hashed = true},
+                                 .pinned_max = pinned_max,
+                                 .inotify = -1,
+                                 .attic = -1};
     table->root.key = (struct node_key){status.st_dev, status.st_ino};
     pthread_mutex_init(&table->lock, NULL);
     pthread_mutex_init(&table->root.lock, NULL);
@@ -121,6 +194,8 @@ static void stop_watching(struct node_table *table, struct node *node) {
 
 static void node_free(struct node_table *table, struct node *node) {
     stop_watching(table, node);
+    if (!table->closing)
+        forget_note(table, node);
     if (node->hashed)
         HASH_DELETE(hash, table->nodes, node); // NOLINT(clang-analyzer-unix.Malloc)
     if (node->next)
@@ -136,10 +211,20 @@ static void node_free(struct node_table *table, struct node *node) {
 
 void node_table_close(struct node_table *table) {
     struct node *node, *next;
+    table->closing = true;
+    for (uint64_t number = STATE_NUMBER_MIN; table->state && number < table->state->nodes_end; number++)
+        if ((node = node_of(table, number)) && !node->hashed) {
+            node->parent = NULL;
+            node_free(table, node);
+        }
     HASH_ITER (hash, table->nodes, node, next)
         node->parent = NULL; /* which may be freed first */
     HASH_ITER (hash, table->nodes, node, next)
         node_free(table, node);
+    if (table->by_number)
+        munmap(table->by_number, BY_NUMBER_SIZE);
+    free(table->free_numbers);
+    close_fd(&table->attic);
     pthread_mutex_destroy(&table->lock);
 }
 
@@ -155,11 +240,17 @@ static void settle(struct node_table *table, struct node *node) {
 }
 
 struct node *node_of(struct node_table *table, uint64_t inode) {
-    return inode == LINFSP_ROOT_INODE ? &table->root : (struct node *)(uintptr_t)inode;
+    if (inode == LINFSP_ROOT_INODE)
+        return &table->root;
+    if (!table->state)
+        return (struct node *)(uintptr_t)inode;
+    return state_node(table->state, inode) ? table->by_number[inode - STATE_NUMBER_MIN] : NULL;
 }
 
 uint64_t node_number(const struct node_table *table, const struct node *node) {
-    return node == &table->root ? LINFSP_ROOT_INODE : (uint64_t)(uintptr_t)node;
+    if (node == &table->root)
+        return LINFSP_ROOT_INODE;
+    return table->state ? node->number : (uint64_t)(uintptr_t)node;
 }
 
 static bool is_above(const struct node *node, const struct node *other) {
@@ -174,6 +265,7 @@ static void set_place(struct node_table *table, struct node *node, struct node *
     node->astray = !parent;
     if (node == &table->root || !parent || (node->parent == parent && node->name && strcmp(node->name, name) == 0))
         return;
+    struct state_node *note = note_of(table, node);
     char *copy = S_ISDIR(node->type) && is_above(node, parent) ? NULL : strdup(name);
     if (!copy) {
         node->kept = true;
@@ -186,6 +278,8 @@ static void set_place(struct node_table *table, struct node *node, struct node *
     node->parent = parent;
     node->depth = parent->depth + 1;
     node->kept = false;
+    if (note && !table->taking_up)
+        state_set_place(note, node_number(table, parent), name);
     if (node->next)
         parent->pinned_below++;
     if (before) {
@@ -220,6 +314,10 @@ static struct node *make(struct node_table *table, int fd, const struct stat *st
     node->key = (struct node_key){status->st_dev, status->st_ino};
     node->type = status->st_mode & S_IFMT;
     node->fd = fd;
+    if (!note_node(table, node)) {
+        free(node);
+        return NULL;
+    }
     node->hashed = true;
     pthread_mutex_init(&node->lock, NULL);
     HASH_ADD(hash, table->nodes, key, sizeof node->key, node);
@@ -231,7 +329,8 @@ int node_get(struct node_table *table, int fd, const struct stat *status, struct
              struct node **ret_node) {
     pthread_mutex_lock(&table->lock);
     struct node *node = find(table, status);
-    if (node && node->type != (status->st_mode & S_IFMT)) { /* that file has gone, unseen, while it had no descriptor */
+    if (node && (node->type != (status->st_mode & S_IFMT) || (node->born && node->born != born_at(fd)))) {
+        /* that file has gone, unseen, while it had no descriptor */
         HASH_DELETE(hash, table->nodes, node);
         node->hashed = false;
         node = NULL;
@@ -244,6 +343,8 @@ int node_get(struct node_table *table, int fd, const struct stat *status, struct
         return -ENOMEM;
     }
     node->lookups++;
+    node->born = 0;
+    note_lookups(table, node);
     set_place(table, node, parent, name);
     if (table->pinned > table->pinned_max)
         let_go(table, 1 + (table->pinned - table->pinned_max));
@@ -253,10 +354,11 @@ int node_get(struct node_table *table, int fd, const struct stat *status, struct
 }
 
 void node_put(struct node_table *table, struct node *node, uint64_t count) {
-    if (node == &table->root)
+    if (!node || node == &table->root)
         return;
     pthread_mutex_lock(&table->lock);
     node->lookups -= count < node->lookups ? count : node->lookups;
+    note_lookups(table, node);
     settle(table, node);
     pthread_mutex_unlock(&table->lock);
 }
@@ -277,20 +379,44 @@ static int open_child(struct node_table *table, int parent, const char *name) {
     return fd < 0 ? -errno : fd;
 }
 
+/* A descriptor of that node's file, by its name in a directory. */
+static int open_there(struct node_table *table, const struct node *node, int parent, const char *name) {
+    struct stat status;
+    _cleanup_close_ int fd = open_child(table, parent, name);
+    if (fd < 0)
+        return fd == -ENOENT ? -ESTALE : fd;
+    if (fstat(fd, &status) < 0 || !has_key(&status, node) || (node->born && node->born != born_at(fd)))
+        return -ESTALE;
+    return steal_fd(&fd);
+}
+
+static int open_in_attic(struct node_table *table, const struct node *node) {
+    char name[24];
+    attic_name(node->number, name);
+    return table->attic < 0 ? -ESTALE : open_there(table, node, table->attic, name);
+}
+
+/* above: where its directory is held. */
+static int open_in_folder(struct node_table *table, const struct node *node, struct node *parent, const char *name,
+                          struct pin *above) {
+    if (!parent)
+        return -ESTALE;
+    int r = node_pin(table, parent, above);
+    return r < 0 ? r : open_there(table, node, above->fd, name);
+}
+
 /* One that was let go of. Without the table's lock. */
 static int open_again(struct node_table *table, struct node *node, struct node *parent, const char *name,
                       struct pin *ret_pin) {
     _cleanup_pin_ struct pin above = PIN_NONE;
-    struct stat status;
-    int r = node_pin(table, parent, &above);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int fd = open_child(table, above.fd, name);
+    _cleanup_close_ int fd = open_in_folder(table, node, parent, name, &above);
+    if (fd < 0 && table->state)
+        fd = open_in_attic(table, node);
     if (fd < 0)
-        return fd == -ENOENT ? -ESTALE : fd;
-    if (fstat(fd, &status) < 0 || !has_key(&status, node))
-        return -ESTALE;
+        return fd;
+    int r;
     pthread_mutex_lock(&table->lock);
+    node->born = 0;
     take_fd(table, node, steal_fd(&fd));
     r = hold(table, node, ret_pin);
     if (table->pinned > table->pinned_max)
@@ -300,6 +426,8 @@ static int open_again(struct node_table *table, struct node *node, struct node *
 }
 
 int node_pin(struct node_table *table, struct node *node, struct pin *ret_pin) {
+    if (!node)
+        return -ESTALE;
     pthread_mutex_lock(&table->lock);
     if (node->fd >= 0) {
         hold(table, node, ret_pin);
@@ -308,19 +436,22 @@ int node_pin(struct node_table *table, struct node *node, struct pin *ret_pin) {
     }
     _cleanup_free_ char *name = node->name ? strdup(node->name) : NULL;
     struct node *parent = node->parent;
-    if (!name || !parent) {
+    if ((node->name && !name) || (!parent && !table->state)) {
         pthread_mutex_unlock(&table->lock);
-        return name ? -ESTALE : -ENOMEM;
+        return parent ? -ENOMEM : -ESTALE;
     }
-    parent->uses++; /* it is not to go meanwhile */
+    if (parent)
+        parent->uses++; /* it is not to go meanwhile */
     node->uses++;
     pthread_mutex_unlock(&table->lock);
     int r = open_again(table, node, parent, name, ret_pin);
     pthread_mutex_lock(&table->lock);
     node->uses--;
     settle(table, node);
-    parent->uses--;
-    settle(table, parent);
+    if (parent) {
+        parent->uses--;
+        settle(table, parent);
+    }
     pthread_mutex_unlock(&table->lock);
     return r;
 }
@@ -487,4 +618,187 @@ size_t node_places(struct node_table *table, struct node_place **ret_places) {
     pthread_mutex_unlock(&table->lock);
     *ret_places = places;
     return count;
+}
+
+/* ---- for another process --------------------------------------------------------------------------------------- */
+
+/* The node that stands under a name, if the kernel knows of it. Under the table's lock. */
+static struct node *find_name(struct node_table *table, const struct pin *parent, const char *name) {
+    struct stat status;
+    return fstatat(parent->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? find(table, &status) : NULL;
+}
+
+void node_intend(struct node_table *table, const struct pin *parent, const char *name, const struct pin *new_parent,
+                 const char *new_name) {
+    if (!table->state)
+        return;
+    pthread_mutex_lock(&table->lock);
+    struct node *node = find_name(table, parent, name);
+    struct state_node *note = node ? note_of(table, node) : NULL;
+    if (note)
+        state_intend(note, node_number(table, new_parent->node), new_name);
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool node_was_moved(struct node_table *table, const struct pin *parent, const char *name) {
+    pthread_mutex_lock(&table->lock);
+    const struct node *node = find_name(table, parent, name);
+    bool moved = node && node->was_moved;
+    pthread_mutex_unlock(&table->lock);
+    return moved;
+}
+
+static int open_attic(struct node_table *table) {
+    const char *name = table->state->attic;
+    if (table->attic < 0)
+        (void)mkdirat(table->root.fd, name, 0700);
+    if (table->attic < 0)
+        table->attic = openat(table->root.fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return table->attic;
+}
+
+/* Under the table's lock. */
+static void put_into_attic(struct node_table *table, struct node *node, int parent, const char *name, int flags) {
+    struct state_node *note = note_of(table, node);
+    char own[24];
+    if (!note || note->in_attic || S_ISDIR(node->type) || open_attic(table) < 0)
+        return;
+    attic_name(node->number, own);
+    if (linkat(parent, name, table->attic, own, flags) == 0 || errno == EEXIST)
+        note->in_attic = 1;
+}
+
+void node_save(struct node_table *table, const struct pin *parent, const char *name) {
+    if (!table->state)
+        return;
+    pthread_mutex_lock(&table->lock);
+    struct node *node = find_name(table, parent, name);
+    if (node && is_open(node))
+        put_into_attic(table, node, parent->fd, name, 0);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void node_save_unnamed(struct node_table *table, struct node *node, int fd) {
+    char path[48];
+    if (!table->state)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    pthread_mutex_lock(&table->lock);
+    put_into_attic(table, node, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    pthread_mutex_unlock(&table->lock);
+}
+
+void node_correct(struct node_table *table, const struct node *node, struct stat *status) {
+    const struct state_node *note = note_of(table, node);
+    if (note && note->in_attic && status->st_nlink > 0)
+        status->st_nlink--;
+}
+
+static struct node *make_again(struct node_table *table, uint64_t number) {
+    const struct state_node *note = state_node(table->state, number);
+    struct node *node = calloc(1, sizeof *node);
+    if (!node)
+        return NULL;
+    *node = (struct node){.key = {note->device, note->inode},
+                          .number = number,
+                          .born = note->born,
+                          .type = note->type & S_IFMT,
+                          .fd = -1,
+                          .lookups = note->lookups,
+                          .intended = note->intended};
+    pthread_mutex_init(&node->lock, NULL);
+    struct stat status = {.st_dev = node->key.device, .st_ino = node->key.inode};
+    if (!find(table, &status)) {
+        node->hashed = true;
+        HASH_ADD(hash, table->nodes, key, sizeof node->key, node);
+    }
+    table->let_go++;
+    table->by_number[number - STATE_NUMBER_MIN] = node;
+    return node;
+}
+
+/* Puts a node where the notes say that it is, or may be. The notes may hold anything. */
+static void place_again(struct node_table *table, struct node *node, bool other) {
+    const struct state_place *place = state_place(note_of(table, node), other);
+    struct state_place copy;
+    memcpy(&copy, place, sizeof copy);
+    struct node *parent = node_of(table, copy.parent);
+    if (parent && parent != node && S_ISDIR(parent->type) && memchr(copy.name, 0, sizeof copy.name) && copy.name[0] &&
+        !strchr(copy.name, '/') && strcmp(copy.name, "..") != 0 && !is_above(node, parent))
+        set_place(table, node, parent, copy.name);
+}
+
+static void set_depth(struct node *node) {
+    node->depth = 0;
+    for (const struct node *above = node->parent; above; above = above->parent)
+        node->depth++;
+}
+
+/* A node that was about to be moved: is it there? */
+static void settle_intention(struct node_table *table, struct node *node) {
+    struct pin pin = PIN_NONE;
+    if (node_pin(table, node, &pin) < 0) {
+        place_again(table, node, true);
+        set_depth(node);
+        node->was_moved = node_pin(table, node, &pin) == 0;
+    }
+    state_node(table->state, node->number)->intended = 0;
+    node_let(&pin);
+}
+
+static int take_up_nodes(struct node_table *table) {
+    for (uint64_t number = STATE_NUMBER_MIN; number < table->state->nodes_end; number++)
+        if (!state_node(table->state, number)->used)
+            give_number(table, number);
+        else if (!make_again(table, number))
+            return -ENOMEM;
+    return 0;
+}
+
+static int take_up(struct node_table *table) {
+    uint64_t end = table->state->nodes_end;
+    int r = take_up_nodes(table);
+    table->taking_up = true;
+    for (int pass = 0; r == 0 && pass < 3; pass++)
+        for (uint64_t number = STATE_NUMBER_MIN; number < end; number++) {
+            struct node *node = node_of(table, number);
+            table->taking_up = pass < 2;
+            if (node && pass == 0)
+                place_again(table, node, false);
+            else if (node && pass == 1)
+                set_depth(node);
+            else if (node && node->intended)
+                settle_intention(table, node);
+        }
+    table->taking_up = false;
+    for (uint64_t number = STATE_NUMBER_MIN; r == 0 && number < end; number++)
+        settle(table, node_of(table, number));
+    return r;
+}
+
+int node_table_use_state(struct node_table *table, struct state *state, bool earlier) {
+    void *memory =
+        mmap(NULL, BY_NUMBER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    table->by_number = memory;
+    table->state = state;
+    if (!earlier)
+        return 0;
+    table->attic = openat(table->root.fd, state->attic, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return take_up(table);
+}
+
+void node_table_leave(struct node_table *table) {
+    if (!table->state)
+        return;
+    for (uint64_t number = STATE_NUMBER_MIN; table->attic >= 0 && number < table->state->nodes_end; number++) {
+        struct state_node *note = state_node(table->state, number);
+        char name[24];
+        attic_name(number, name);
+        if (note->used && note->in_attic)
+            (void)unlinkat(table->attic, name, 0);
+    }
+    if (table->attic >= 0)
+        (void)unlinkat(table->root.fd, table->state->attic, AT_REMOVEDIR);
 }

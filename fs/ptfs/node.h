@@ -13,6 +13,9 @@
  * kernel looks the whole path up anew. Files that are open, and those that have lost their name, keep their descriptor,
  * and so does a directory as long as a node below it has one.
  *
+ * A table with a state (state.h) notes its nodes there. They have numbers that another process can use, and are found
+ * again by it as nodes that were let go of.
+ *
  * Locks: table->lock guards all of a table and its nodes but what node->lock guards.
  */
 #ifndef PTFS_NODE_H
@@ -24,12 +27,16 @@
 #include <sys/stat.h>
 #include <uthash.h>
 
+#include "state.h"
+
 struct node_key {
     uint64_t device, inode;
 };
 
 struct node {
     struct node_key key;
+    uint64_t number; /* with a state */
+    uint64_t born; /* not 0: an earlier process saw it last, and it is to be checked by this */
     UT_hash_handle hash;
     int fd; /* O_PATH; -1: let go of */
     mode_t type;
@@ -39,6 +46,8 @@ struct node {
     unsigned depth; /* below the root */
     bool hashed; /* else its inode number is another file's by now */
     bool used; /* since it was last considered for letting go */
+    bool intended; /* an earlier process was about to move it */
+    bool was_moved; /* intended: and it had done so */
     bool kept; /* never let go of: it is not found by parent and name */
     struct node *parent; /* where it was last seen; NULL: not known */
     char *name;
@@ -65,6 +74,13 @@ struct node_table {
     size_t let_go; /* nodes without */
     int inotify; /* -1: nothing is watched */
     struct node *watched; /* hash of directories that are */
+    struct state *state; /* NULL: none */
+    struct node **by_number; /* with a state: STATE_NODES_MAX of them */
+    uint64_t *free_numbers; /* which have been used */
+    size_t n_free_numbers, free_numbers_capacity;
+    bool taking_up; /* the notes are read, not written */
+    bool closing; /* the notes stay as they are */
+    int attic; /* the directory for files without names; -1: there is none yet */
     struct node root; /* in the hash, too; never freed, never let go of */
 };
 
@@ -73,7 +89,12 @@ struct node_table {
 int node_table_init(struct node_table *table, int root, size_t pinned_max);
 void node_table_close(struct node_table *table);
 
-/* The node of an inode number that the kernel gave. */
+/* Notes all nodes in state from now on. earlier: takes up what stands there. The table has no nodes yet. -ENOMEM. */
+int node_table_use_state(struct node_table *table, struct state *state, bool earlier);
+/* No server follows: what was made in the folder for one goes. */
+void node_table_leave(struct node_table *table);
+
+/* The node of an inode number that the kernel gave. NULL: there is none, which happens with a state only. */
 struct node *node_of(struct node_table *table, uint64_t inode);
 uint64_t node_number(const struct node_table *table, const struct node *node);
 
@@ -103,6 +124,16 @@ bool node_make_room(struct node_table *table);
 /* parent's name is about to go, or to become another file's: what is known under it keeps its descriptor from now on.
  */
 void node_keep(struct node_table *table, const struct pin *parent, const char *name);
+/* With a state: parent's name is about to be moved there; or it is about to go, though it may be open. */
+void node_intend(struct node_table *table, const struct pin *parent, const char *name, const struct pin *new_parent,
+                 const char *new_name);
+void node_save(struct node_table *table, const struct pin *parent, const char *name);
+/* Whether an earlier process has moved what stands there to there, as it was about to. */
+bool node_was_moved(struct node_table *table, const struct pin *parent, const char *name);
+/* As node_save, for a file without a name. */
+void node_save_unnamed(struct node_table *table, struct node *node, int fd);
+/* Takes what we have made of it away from the attributes of a node's file. */
+void node_correct(struct node_table *table, const struct node *node, struct stat *status);
 /* Something was moved there. */
 void node_moved(struct node_table *table, const struct pin *parent, const char *name);
 

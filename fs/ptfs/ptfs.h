@@ -5,12 +5,14 @@
 
 #include "../common/privileges.h"
 #include "../common/seek.h"
+#include "handles.h"
 #include "linfsp/linfsp.h"
 #include "node.h"
 #include "watch.h"
 
 struct ptfs {
     struct node_table nodes;
+    struct handles handles;
     linfsp_volume *volume;
     uint64_t timeout; /* ms that the kernel may keep attributes and names of what is not watched */
     bool watch; /* what can be is to be watched */
@@ -41,6 +43,10 @@ int ptfs_readlink(linfsp_request *request, uint64_t inode);
 
 /* The descriptor of an inode for the time of an operation. */
 int ptfs_pin(linfsp_request *request, uint64_t inode, struct pin *ret_pin);
+/* A request that an earlier server may have done: whether it has made that name, a file of that type. */
+bool ptfs_has_made(const linfsp_request *request, const struct pin *parent, const char *name, mode_t type);
+/* Whether that name is our own directory (state.h), which nobody is to see. */
+bool ptfs_is_attic(const struct ptfs *ptfs, const struct pin *parent, const char *name);
 /* Looks name up and counts it: what every answer with an entry needs. */
 int ptfs_find(struct ptfs *ptfs, const struct pin *parent, const char *name, struct linfsp_entry *ret_entry);
 /* The mode of what is to be made in a directory: less the umask, unless the directory's default ACL stands for that. */
@@ -50,6 +56,8 @@ void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request);
 void ptfs_act_as_self(struct ptfs *ptfs);
 
 /* files.c: open files and directories */
+/* Opens what an earlier server had open. */
+void ptfs_restore_handles(struct ptfs *ptfs);
 int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
 int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file);
 int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct linfsp_file *file);

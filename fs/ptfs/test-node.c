@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +24,7 @@ enum { PINNED_MAX = 20, FILES = 300 };
 static char folder[] = "/tmp/test-node.XXXXXX";
 static struct node_table table;
 static int root;
+static struct state *notes; /* NULL: none */
 
 static int set_up(void **state) {
     strcpy(folder, "/tmp/test-node.XXXXXX");
@@ -35,6 +37,9 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     char command[64];
     node_table_close(&table);
+    if (notes)
+        munmap(notes, sizeof *notes);
+    notes = NULL;
     close(root);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command);
@@ -281,6 +286,144 @@ static void test_told(void **state) {
     assert_int_equal(HASH_CNT(hash, table.nodes), 1);
 }
 
+/* ---- for another process --------------------------------------------------------------------------------------- */
+
+static void use_notes(bool earlier) {
+    struct stat status;
+    if (!earlier) {
+        notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_true(notes != MAP_FAILED);
+    }
+    assert_int_equal(fstat(root, &status), 0);
+    assert_int_equal(state_open(notes, sizeof *notes, status.st_dev, status.st_ino), earlier);
+    assert_int_equal(node_table_use_state(&table, notes, earlier), 0);
+}
+
+/* The process is killed, and another one begins. */
+static void next_process(void) {
+    node_table_close(&table);
+    assert_int_equal(node_table_init(&table, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), PINNED_MAX), 0);
+    use_notes(true);
+}
+
+static uint64_t number_of(struct node *parent, const char *name) {
+    return node_number(&table, look_up(parent, name));
+}
+
+static void test_another_process(void **state) {
+    use_notes(false);
+    assert_int_equal(mkdirat(root, "d", 0755), 0);
+    make_file("d/a");
+    make_file("b");
+    uint64_t d = number_of(&table.root, "d"), a = number_of(node_of(&table, d), "a"), b = number_of(&table.root, "b");
+    assert_int_equal(number_of(&table.root, "b"), b);
+    node_put(&table, node_of(&table, d), 1); /* the kernel forgets it first */
+    next_process();
+    assert_int_equal(pin_result(node_of(&table, a)), 0);
+    assert_int_equal(pin_result(node_of(&table, b)), 0);
+    assert_int_equal(number_of(&table.root, "b"), b);
+    assert_int_equal(node_of(&table, b)->lookups, 3);
+    node_put(&table, node_of(&table, b), 3);
+    node_put(&table, node_of(&table, a), 1);
+    assert_null(node_of(&table, a));
+    assert_null(node_of(&table, d));
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+    next_process();
+    assert_int_equal(HASH_CNT(hash, table.nodes), 1);
+    make_file("c");
+    assert_in_range(number_of(&table.root, "c"), STATE_NUMBER_MIN, STATE_NUMBER_MIN + 2); /* numbers are used again */
+}
+
+/* Killed on both sides of a rename, for a file and for a folder with a file in it. */
+static void test_killed_while_moving(void **state) {
+    struct pin top = PIN_NONE;
+    use_notes(false);
+    assert_int_equal(mkdirat(root, "d", 0755), 0);
+    make_file("d/a");
+    make_file("b");
+    uint64_t d = number_of(&table.root, "d"), a = number_of(node_of(&table, d), "a"), b = number_of(&table.root, "b");
+    for (int done = 0; done < 2; done++) {
+        const char *from[] = {"d", "b"}, *to[] = {"e", "c"};
+        assert_int_equal(node_pin(&table, &table.root, &top), 0);
+        for (int i = 0; i < 2; i++) {
+            node_intend(&table, &top, from[i], &top, to[i]);
+            assert_true(!done || renameat(root, from[i], root, to[i]) == 0);
+        }
+        node_let(&top);
+        next_process();
+        assert_int_equal(pin_result(node_of(&table, b)), 0);
+        assert_int_equal(pin_result(node_of(&table, a)), 0);
+        assert_int_equal(node_of(&table, b)->was_moved, done);
+        assert_int_equal(number_of(&table.root, done ? "e" : "d"), d);
+    }
+    next_process();
+    assert_int_equal(pin_result(node_of(&table, a)), 0);
+}
+
+static void test_attic(void **state) {
+    struct pin top = PIN_NONE;
+    struct stat status;
+    use_notes(false);
+    make_file("open");
+    make_file("closed");
+    uint64_t open = number_of(&table.root, "open"), closed = number_of(&table.root, "closed");
+    node_of(&table, open)->opens = 1;
+    assert_int_equal(node_pin(&table, &table.root, &top), 0);
+    node_save(&table, &top, "open");
+    node_save(&table, &top, "closed");
+    node_let(&top);
+    assert_int_equal(unlinkat(root, "open", 0), 0);
+    assert_int_equal(unlinkat(root, "closed", 0), 0);
+    next_process();
+    assert_int_equal(pin_result(node_of(&table, open)), 0);
+    assert_int_equal(pin_result(node_of(&table, closed)), -ESTALE);
+    assert_int_equal(fstat(node_of(&table, open)->fd, &status), 0);
+    assert_int_equal(status.st_nlink, 1);
+    node_correct(&table, node_of(&table, open), &status);
+    assert_int_equal(status.st_nlink, 0);
+    assert_int_equal(fstatat(root, notes->attic, &status, 0), 0);
+    node_put(&table, node_of(&table, open), 1);
+    node_table_leave(&table);
+    assert_int_equal(fstatat(root, notes->attic, &status, 0), -1);
+}
+
+/* The same inode number, another file: an earlier process knew one that has gone. */
+static void test_inode_number_used_again(void **state) {
+    use_notes(false);
+    make_file("a");
+    uint64_t a = number_of(&table.root, "a");
+    state_node(notes, a)->born--; /* of the one that has gone */
+    next_process();
+    assert_int_equal(pin_result(node_of(&table, a)), -ESTALE);
+    uint64_t other = number_of(&table.root, "a");
+    assert_int_not_equal(other, a);
+    assert_int_equal(pin_result(node_of(&table, other)), 0);
+}
+
+/* Notes that make no sense are survived. */
+static void test_garbage(void **state) {
+    unsigned seed = 1;
+    use_notes(false);
+    look_up_all();
+    for (int turn = 0; turn < 200; turn++) {
+        for (uint64_t n = 0; n < 40; n++) {
+            struct state_node *note = &notes->nodes[(uint64_t)rand_r(&seed) % FILES];
+            unsigned char *bytes = (unsigned char *)note;
+            bytes[(size_t)rand_r(&seed) % sizeof *note] = (unsigned char)rand_r(&seed);
+            note->places[rand_r(&seed) % 2].parent = (uint64_t)rand_r(&seed) % (FILES + 2);
+            note->type = rand_r(&seed) % 2 ? S_IFDIR : S_IFREG;
+        }
+        next_process();
+        for (uint64_t number = STATE_NUMBER_MIN; number < notes->nodes_end; number++) {
+            struct pin pin = PIN_NONE;
+            (void)node_pin(&table, node_of(&table, number), &pin);
+            node_let(&pin);
+        }
+    }
+    assert_null(node_of(&table, 0));
+    assert_null(node_of(&table, UINT64_MAX));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -293,6 +436,11 @@ int main(void) {
         TEST(test_replaced),
         TEST(test_watched),
         TEST(test_told),
+        TEST(test_another_process),
+        TEST(test_killed_while_moving),
+        TEST(test_attic),
+        TEST(test_inode_number_used_again),
+        TEST(test_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,8 @@ int ptfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, con
     _cleanup_change_ struct watch_change change;
     watch_change_begin(ptfs_of(request), &place.file, &change);
     if ((place.link ? lsetxattr(place.path, name, value, size, flags)
-                    : setxattr(place.path, name, value, size, flags)) < 0)
+                    : setxattr(place.path, name, value, size, flags)) < 0 &&
+        !(errno == EEXIST && linfsp_request_may_be_done(request)))
         return -errno;
     change.made = true;
     if (lose_sgid && strcmp(name, ACL_ACCESS) == 0 && (r = kill_sgid(&place)) < 0)
@@ -141,7 +142,8 @@ int ptfs_removexattr(linfsp_request *request, uint64_t inode, const char *name) 
         return r == -EOPNOTSUPP ? -ENODATA : r;
     _cleanup_change_ struct watch_change change;
     watch_change_begin(ptfs_of(request), &place.file, &change);
-    if ((place.link ? lremovexattr(place.path, name) : removexattr(place.path, name)) < 0)
+    if ((place.link ? lremovexattr(place.path, name) : removexattr(place.path, name)) < 0 &&
+        !(errno == ENODATA && linfsp_request_may_be_done(request)))
         return -errno;
     change.made = true;
     watch_change_end(&change);
