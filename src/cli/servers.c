@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -54,10 +53,11 @@ static void look_into(struct servers *servers, int proc, const char *pid) {
         close(folder);
     struct dirent *entry;
     while (fds && (entry = readdir(fds))) {
-        struct stat status;
+        struct statx status; /* as the kernel remembers it: nobody's server is asked, which may hang */
         uint32_t connection;
-        if (entry->d_name[0] != '.' && fstatat(folder, entry->d_name, &status, 0) == 0 && S_ISCHR(status.st_mode) &&
-            status.st_rdev == makedev(FUSE_MAJOR, FUSE_MINOR) && (connection = connection_of(process, entry->d_name)))
+        if (entry->d_name[0] != '.' && statx(folder, entry->d_name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+            S_ISCHR(status.stx_mode) && status.stx_rdev_major == FUSE_MAJOR && status.stx_rdev_minor == FUSE_MINOR &&
+            (connection = connection_of(process, entry->d_name)))
             add(servers, connection, (pid_t)atoi(pid));
     }
 }
