@@ -254,6 +254,16 @@ static void use_state(struct ptfs *ptfs, const char *directory) {
         ptfs_restore_handles(ptfs);
 }
 
+/* A volume with fail-over outlives a process that a signal ends: until we catch those, they wait. */
+static void hold_signals(bool hold) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, NULL);
+}
+
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
@@ -276,6 +286,7 @@ int main(int argc, char **argv) {
         arguments.no_pass_through = true; /* what is registered for the kernel is not known to who comes after us */
         arguments.volume.want &= ~LINFSP_WANT_PASSTHROUGH;
         arguments.volume.state_size = sizeof(struct state);
+        hold_signals(true);
     }
     umask(0); /* the caller's has been applied to the modes we are given */
     size_t pinned_max = raise_limit();
@@ -305,6 +316,8 @@ int main(int argc, char **argv) {
     if (arguments.volume.fail_over && !linfsp_volume_fail_over(ptfs.volume))
         warnx("the volume ends with this program: kernel or service do not allow fail-over");
     catch_signals();
+    if (arguments.volume.fail_over)
+        hold_signals(false);
     const char *point = linfsp_volume_mount_point(ptfs.volume), *unc = linfsp_volume_unc_path(ptfs.volume);
     printf("%s at %s%s%s\n", arguments.directory, point ? point : "", point && unc ? " and " : "", unc ? unc : "");
     fflush(stdout);

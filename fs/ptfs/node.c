@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "node.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -664,7 +665,12 @@ static void put_into_attic(struct node_table *table, struct node *node, int pare
     if (!note || note->in_attic || S_ISDIR(node->type) || open_attic(table) < 0)
         return;
     attic_name(node->number, own);
-    if (linkat(parent, name, table->attic, own, flags) == 0 || errno == EEXIST)
+    int r = linkat(parent, name, table->attic, own, flags);
+    if (r < 0 && errno == EEXIST) { /* of a process that was killed here: it may be another file's */
+        (void)unlinkat(table->attic, own, 0);
+        r = linkat(parent, name, table->attic, own, flags);
+    }
+    if (r == 0)
         note->in_attic = 1;
 }
 
@@ -790,15 +796,12 @@ int node_table_use_state(struct node_table *table, struct state *state, bool ear
 }
 
 void node_table_leave(struct node_table *table) {
-    if (!table->state)
-        return;
-    for (uint64_t number = STATE_NUMBER_MIN; table->attic >= 0 && number < table->state->nodes_end; number++) {
-        struct state_node *note = state_node(table->state, number);
-        char name[24];
-        attic_name(number, name);
-        if (note->used && note->in_attic)
-            (void)unlinkat(table->attic, name, 0);
-    }
+    int fd = table->attic < 0 ? -1 : openat(table->attic, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_closedir_ DIR *attic = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    while (attic && (entry = readdir(attic)))
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(table->attic, entry->d_name, 0);
     if (table->attic >= 0)
         (void)unlinkat(table->root.fd, table->state->attic, AT_REMOVEDIR);
 }
