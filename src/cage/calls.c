@@ -314,6 +314,8 @@ static int load(scmp_filter_ctx filter) {
 #ifdef CAGE_WITHOUT_FILTERS
     return 0;
 #else
+    /* the kernel's own error: without this a kernel that has no seccomp cannot be told from a failure */
+    (void)seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
     return seccomp_load(filter);
 #endif
 }
