@@ -24,11 +24,11 @@ static VOID GetInfo(const NODE *Node, FSP_FSCTL_FILE_INFO *Info) {
     }
 }
 
-/* The name as it was made, for systems that find it by another spelling. */
-static VOID GiveName(const NODE *Node, FSP_FSCTL_FILE_INFO *Info) {
+/* The name as it was made, where a file is found by another spelling. */
+static VOID GiveName(const MEMFS *Memfs, const NODE *Node, FSP_FSCTL_FILE_INFO *Info) {
     FSP_FSCTL_OPEN_FILE_INFO *Open = FspFileSystemGetOpenFileInfo(Info);
     WCHAR Path[FSP_FSCTL_TRANSACT_PATH_SIZEMAX / sizeof(WCHAR)];
-    if (!NodePath(Node, Path, sizeof Path / sizeof *Path))
+    if (!Memfs->CaseInsensitive || !NodePath(Node, Path, sizeof Path / sizeof *Path))
         return;
     SIZE_T Size = wcslen(Path) * sizeof *Path;
     if (Size > Open->NormalizedNameSize)
@@ -167,7 +167,7 @@ static NTSTATUS FSP_ABI CreateEx(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, UI
     }
     *PFileContext = Node;
     GetInfo(Node, FileInfo);
-    GiveName(Node, FileInfo);
+    GiveName(Memfs, Node, FileInfo);
     return STATUS_SUCCESS;
 }
 
@@ -181,7 +181,7 @@ static NTSTATUS FSP_ABI Open(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, UINT32
     NodeReference(Node);
     *PFileContext = Node;
     GetInfo(Node, FileInfo);
-    GiveName(Node, FileInfo);
+    GiveName(MemfsOf(FileSystem), Node, FileInfo);
     return STATUS_SUCCESS;
 }
 
