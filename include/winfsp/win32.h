@@ -233,6 +233,7 @@ static inline int FspWideMainRun(int Argc, char **Argv, int (*WideMain)(int, WCH
 
 /* ---- counters -------------------------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are Windows' */
 static inline LONG InterlockedIncrement(LONG volatile *Value) {
     return __atomic_add_fetch(Value, 1, __ATOMIC_SEQ_CST);
 }
@@ -249,6 +250,7 @@ static inline LONG InterlockedCompareExchange(LONG volatile *Value, LONG New, LO
     __atomic_compare_exchange_n(Value, &Expected, New, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return Expected;
 }
+/* NOLINTEND(readability-non-const-parameter) */
 
 #endif
 #endif
