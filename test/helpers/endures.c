@@ -95,8 +95,8 @@ static const char *data_name(const struct worker *worker) {
 
 static void write_some(struct worker *worker) {
     size_t at = any(worker, SIZE_MAX_FILE - 1), length = 1 + any(worker, SIZE_MAX_FILE - at);
-    if (any(worker, 2))
-        length = 1 + length % 5000;
+    if (length > 5000 && any(worker, 2))
+        length = 1 + length % 5000; /* never longer than it was: it may end at the largest size */
     for (size_t i = 0; i < length; i++)
         worker->scratch[i] = (unsigned char)(worker->random >> (i % 56)) ^ (unsigned char)i;
     ssize_t n = pwrite(worker->fd, worker->scratch, length, (off_t)at);
