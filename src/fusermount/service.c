@@ -120,7 +120,7 @@ int service_unmount(int socket, uint64_t volume, const char *path, bool lazy, bo
     wire_begin(&request, WIRE_UNMOUNT, SERIAL);
     request.volume = volume;
     request.flags = (lazy ? 0 : WIRE_UNMOUNT_NOT_LAZY) | (ended ? WIRE_UNMOUNT_ENDED : 0);
-    if (volume == 0 && WIRE_SET(request.target, path) < 0)
+    if (volume == 0 && WIRE_SET(request.target, path ? path : "") < 0)
         return failed(-ENAMETOOLONG, path, ret_message);
     /* names that are no UTF-8 name no volume: the service shows none such */
     if (wire_check((const union wire_message *)&request, sizeof request, NULL) < 0)

@@ -107,7 +107,7 @@ static const uint8_t call[] = {0xb8, 0xa6, 0, 0, 0, 0x0f, 0x05};
 #define NOP 0x90
 
 const void *unmount_call_code(size_t *ret_size) {
-    *ret_size = (size_t)(unmount_call_end - unmount_call_begin);
+    *ret_size = (size_t)((uintptr_t)unmount_call_end - (uintptr_t)unmount_call_begin);
     return unmount_call_begin;
 }
 
