@@ -268,10 +268,13 @@ static void silo_list(struct silo *silo) {
 }
 
 /* Its namespace ends: the inode number may be another's. */
+/* Another silo may get its namespace's inode number from now on: all that goes by that number ends here. */
 static void silo_unlist(struct silo *silo) {
-    if (silo->listed)
-        HASH_DELETE(by_namespace, silo->service->namespaces, silo);
+    if (!silo->listed)
+        return;
+    HASH_DELETE(by_namespace, silo->service->namespaces, silo);
     silo->listed = false;
+    catcher_serve(silo, false);
 }
 
 static int on_list_turn(sd_event_source *source, void *userdata) {
@@ -354,7 +357,6 @@ void silo_free(struct silo *silo) {
     for (size_t i = 0; i < SILO_ENDED_MAX; i++)
         free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
-    catcher_serve(silo, false);
     phantom_forget(silo);
     programs_forget(silo);
     owner_leave(silo);

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/sockets.h"
 #include "worker/enter.h"
+#include "worker/phantom.h"
 
 #include <linux/openat2.h>
 
@@ -132,11 +133,10 @@ static void look_into(const struct job_base *base, int root, const char *folder,
 
 static bool lacks(int root, const char *helper) {
     char path[64];
-    struct stat status;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         snprintf(path, sizeof path, "%s/%s", folders[i], helper);
         _cleanup_close_ int file = open_inside(root, path, O_PATH | O_NOFOLLOW);
-        if (file >= 0 && fstat(file, &status) == 0)
+        if (file >= 0 && !phantom_is_ghost(file))
             return false;
     }
     return true;

@@ -143,6 +143,19 @@ static bool is_entry(int folder, const char *name, const void *token) {
            memcmp(found, token, TOKEN_SIZE) == 0;
 }
 
+bool phantom_is_ghost(int file) {
+    struct stat status;
+    return fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == TOKEN_SIZE;
+}
+
+/* A ghost is put to use again: what it holds is what lies beside the upper layer. */
+static bool is_ghost_of_ours(const struct place *place, const char *name) {
+    char aside[64], token[TOKEN_SIZE];
+    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    _cleanup_close_ int file = openat(place->beside, aside, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return file >= 0 && read(file, token, sizeof token) == sizeof token && is_entry(place->folder, name, token);
+}
+
 static int put_aside(const struct place *place, const char *name, const void *token) {
     char aside[64];
     _cleanup_close_ int folder = open_beneath(place->upper, place->path, O_RDONLY | O_DIRECTORY);
@@ -171,6 +184,8 @@ static int make_one(const struct job_base *base, const struct place *place, int 
     _cleanup_close_ int tree = clone_stand_in(root);
     if (tree < 0)
         return tree;
+    if (is_ghost_of_ours(place, name))
+        return cover(place, name, tree);
     if (getrandom(token, sizeof token, 0) != sizeof token)
         return -EIO;
     int r = make_entry(base, place, root, name, token);
@@ -199,10 +214,10 @@ static void restore_time(const struct place *place, const struct timespec *chang
 /* Where a program finds it by PATH. */
 static bool has_somewhere(int root, const char *name) {
     static const char *const folders[] = {"usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"};
-    struct stat status;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         _cleanup_close_ int folder = enter_open_path(root, folders[i], O_DIRECTORY);
-        if (folder >= 0 && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        _cleanup_close_ int file = folder < 0 ? -1 : openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (file >= 0 && !phantom_is_ghost(file))
             return true;
     }
     return false;

@@ -7,12 +7,17 @@
  * upper layer behind overlayfs's back, to a place beside it: the mount keeps overlayfs's own entry alive, and whoever
  * looks at the layer (docker diff, commit, build) finds nothing, however the container ends. It is put back for being
  * removed in good order. On other file systems the entry is a file of ours for as long as the mount is there.
+ *
+ * A ghost is such an entry of a container that ended, which overlayfs goes on showing to whoever asks for its name. An
+ * engine that restarts a container keeps the overlayfs mounted (docker restart), and the kernel its entries in memory.
  */
 #ifndef LINFSP_WORKER_PHANTOM_H
 #define LINFSP_WORKER_PHANTOM_H
 
 #include "worker/jobs.h"
 
+/* Whether that file is a ghost: then the image has nothing under its name. */
+bool phantom_is_ghost(int file);
 /* Makes it, under each of the names that the image has nothing under. Returns how many it made, or a negative errno. */
 int phantom_make(const struct job_base *base, int root);
 void phantom_remove(const struct job_base *base, int root);

@@ -188,6 +188,15 @@ catcher() {
     docker export "$(full_name one)" | tar -t | { ! grep -E 'linfsp|fusermount'; }
 }
 
+@test "layers: an image without a helper: its container is restarted while a program has it, and mounts each time" {
+    container one fuse-bare -- sh -c 'until [ -S /dev/linfsp/disk ]; do sleep 0.05; done; mkdir -p /tmp/m; exec bindfs -f /srv/source /tmp/m'
+    for round in 1 2 3; do
+        wait_until 10 inside one test -e /tmp/m/file || fail "round $round" "$(docker logs "$(full_name one)" 2>&1)" || return
+        [ "$round" -eq 3 ] || docker restart -t 1 "$(full_name one)" >/dev/null
+    done
+    has_not "$(docker diff "$(full_name one)")" fusermount linfsp-aside
+}
+
 @test "layers: a RUN that writes nothing leaves nothing, one that writes to our places leaves what it wrote" {
     mkdir "$BATS_TEST_TMPDIR/context"
     printf '#!/bin/sh\necho mine\n' >"$BATS_TEST_TMPDIR/context/f"
