@@ -20,7 +20,7 @@ struct rule *rule_new(const char *name, const char *path, unsigned number) {
         return NULL;
     snprintf(rule->name, sizeof rule->name, "%s", name);
     snprintf(rule->place, sizeof rule->place, "%.240s:%u", path, number);
-    rule->host = rule->enabled = rule->disks = rule->network_volumes = -1;
+    rule->host = rule->enabled = rule->disks = rule->network_volumes = rule->browse = -1;
     rule->volumes = rule->connections = rule->request_timeout = rule->fail_over = -1;
     return rule;
 }
@@ -179,10 +179,9 @@ int rule_set(struct rule *rule, const char *key, const char *value, char *ret_te
         const char *key;
         int *value;
     } switches[] = {
-        {"host", &rule->host},
-        {"linfsp", &rule->enabled},
-        {"disks", &rule->disks},
-        {"network_volumes", &rule->network_volumes},
+        {"host", &rule->host},     {"linfsp", &rule->enabled},
+        {"disks", &rule->disks},   {"network_volumes", &rule->network_volumes},
+        {"browse", &rule->browse},
     };
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         if (strcmp(key, lists[i].key) == 0)
@@ -204,7 +203,7 @@ int rule_set(struct rule *rule, const char *key, const char *value, char *ret_te
         return set_number(&rule->fail_over, key, value, 0, 300, ret_text, size);
     return wrong(ret_text, size,
                  "there is no key '%.80s'; conditions: engine, name, image, label, cgroup, user, host; settings: "
-                 "linfsp, disks, network_volumes, claim, open, open_by, max_volumes, max_connections, "
+                 "linfsp, disks, network_volumes, claim, open, open_by, browse, max_volumes, max_connections, "
                  "request_timeout, max_fail_over",
                  key);
 }

@@ -40,6 +40,7 @@ struct rule {
     /* settings; -1, 0 or NULL: not set */
     int enabled; /* 0: nothing of LinFsp in these containers */
     int disks, network_volumes;
+    int browse; /* 1: /unc lists all that may be opened there */
     int volumes, connections;
     int request_timeout; /* s */
     int fail_over; /* s */

@@ -254,6 +254,11 @@ void name_hide(struct name *name) {
     }
 }
 
+static void submit_show(const struct name *name) {
+    struct job job = make_job(name->folder, FOLDER_SHOW, name->text);
+    (void)submit(name->folder, &job, -1, lane_of(name->folder, 0, LANE_MOUNTS), done_nothing, 0);
+}
+
 void folder_show(struct folder *folder, const char *text, struct volume *volume) {
     struct name *name = folder_name(folder, text);
     if (name) {
@@ -265,9 +270,10 @@ void folder_show(struct folder *folder, const char *text, struct volume *volume)
         return;
     name->listed = true;
     name_set_volume(name, volume);
-    struct job job = make_job(folder, FOLDER_SHOW, text);
     if (folder->live)
-        (void)submit(folder, &job, -1, lane_of(folder, 0, LANE_MOUNTS), done_nothing, 0);
+        submit_show(name);
+    else
+        folder->unshown = true;
 }
 
 /* Somebody there waits, and it is not known what became of the mount. */
@@ -460,6 +466,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         job.folder.child = child->id;
         job.folder.make_child = !child->live;
         names = child->live ? -1 : write_names(child, NAME_HIDING);
+        child->unshown = false;
     }
     name->state = NAME_OPENING;
     name->walk = *walk;
@@ -516,6 +523,10 @@ int folder_take(struct folder *folder, int pipe) {
         return r;
     folder->pipe = pipe;
     folder->live = true;
+    for (const struct name *name = folder->names; name && folder->unshown; name = name->hash.next)
+        if (name->listed)
+            submit_show(name);
+    folder->unshown = false;
     journal_put_folder(folder);
     return 0;
 }
@@ -589,6 +600,7 @@ static int take_up(struct folder *folder) {
     struct job job = make_job(folder, folder->restored ? FOLDER_REOPEN : FOLDER_MAKE, "");
     mup_list(folder);
     _cleanup_close_ int names = write_names(folder, NAME_HIDING);
+    folder->unshown = false;
     job.folder.at_host = folder == folder->service->host_folder;
     watch_open(folder); /* a service before this one may have left some open */
     return submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);

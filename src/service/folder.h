@@ -78,6 +78,7 @@ struct folder {
     struct list_node of_silo;
     bool live; /* it is there, and its pipe is open */
     struct list_node kept; /* of the service: it is in no folder above, and may be in use elsewhere */
+    bool unshown; /* names came while a worker made the folder: they are shown as soon as it is live */
     bool uncertain; /* a worker that was to make it was lost */
     bool restored; /* the service before this one made it */
     struct list_node of_open; /* of the service: a volume is open in it */

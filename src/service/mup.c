@@ -192,6 +192,51 @@ static void show_volume(struct folder *folder, struct volume *volume) {
     folder_show(folder, text, rest[length] ? NULL : volume);
 }
 
+/* ---- silos that browse ----------------------------------------------------------------------------------------- */
+
+static bool browses(const struct silo *silo) {
+    return silo->of_browsers.next;
+}
+
+static bool may_browse(const struct silo *silo, const struct volume *volume) {
+    const struct silo *server = silo_find(volume->service, volume->silo);
+    char scope[SCOPE_MAX], message[WIRE_TEXT_MAX];
+    bool read_only;
+    if (volume->scope[0]) {
+        scope_of(silo, scope);
+        return strcmp(scope, volume->scope) == 0;
+    }
+    return server && permission_open(silo, 0, server, volume->prefix, &read_only, message, sizeof message) == 0;
+}
+
+/* Calls visit for all shares at or below that path of the silo's /unc, also those it may not open. */
+static bool each_share_there(const struct silo *silo, const char *path, unc_visit *visit, void *context) {
+    const struct unc *unc = silo->service->unc;
+    char scope[SCOPE_MAX], in_scope[PREFIX_MAX + SCOPE_MAX];
+    scope_of(silo, scope);
+    if (!unc_each_share(unc, path, visit, context))
+        return false;
+    return !path[0] || scope_path(scope, path, in_scope, sizeof in_scope) < 0 ||
+           unc_each_share(unc, in_scope, visit, context);
+}
+
+static bool show_browsed(void *context, const char *path, uint64_t number) {
+    struct folder *folder = context;
+    const struct silo *silo = silo_find(folder->service, folder->silo);
+    struct volume *volume = volume_find(folder->service, number);
+    if (volume && volume->published && may_browse(silo, volume))
+        show_volume(folder, volume);
+    return silo->names < NAMES_PER_SILO_MAX;
+}
+
+static bool is_unbrowsed(void *context, const char *path, uint64_t number) {
+    const struct silo *silo = context;
+    const struct volume *volume = volume_find(silo->service, number);
+    return !volume || !volume->published || !may_browse(silo, volume);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------------------- */
+
 void mup_show(struct folder *folder, const char *text) {
     struct service *service = folder->service;
     const struct silo *silo = silo_find(service, folder->silo);
@@ -212,6 +257,8 @@ void mup_list(struct folder *folder) {
         list_for_each (volume, &silo->volume_list, node)
             if (volume->published)
                 show_volume(folder, volume);
+    if (silo && browses(silo))
+        (void)each_share_there(silo, folder->path, show_browsed, folder);
 }
 
 /* Calls visit for the folder of each level above the volume in that silo's /unc, as far as there are. */
@@ -227,12 +274,21 @@ static void for_each_level(struct volume *volume, struct silo *silo, void (*visi
     }
 }
 
+static void for_each_browser(struct service *service, struct volume *volume,
+                             void (*visit)(struct folder *, struct volume *)) {
+    struct silo *silo;
+    list_for_each (silo, &service->browsers, of_browsers)
+        if (silo->number != volume->silo && (!volume->published || may_browse(silo, volume)))
+            for_each_level(volume, silo, visit);
+}
+
 static void for_each_viewer(struct volume *volume, void (*visit)(struct folder *, struct volume *)) {
     struct silo *silo = silo_find(volume->service, volume->silo), *host = volume->service->host;
     if (host && (!volume->scope[0] || silo == host))
         for_each_level(volume, host, visit);
     if (silo && silo != host)
         for_each_level(volume, silo, visit);
+    for_each_browser(volume->service, volume, visit);
 }
 
 void mup_publish(struct volume *volume) {
@@ -243,8 +299,19 @@ void mup_publish(struct volume *volume) {
 
 /* ---- what is not there any more -------------------------------------------------------------------------------- */
 
-/* Whether a name that is no volume's leads to something still: on the host, in the table; in a container, which lists
- * its own only, in the folder below. */
+/* Whether that silo lists something at or below the path, without having opened it: its own, or what it browses. */
+static bool lists_below(const struct silo *silo, const char *path) {
+    size_t length = strlen(path);
+    const struct volume *volume;
+    list_for_each (volume, &silo->volume_list, node)
+        if (volume->published && strncmp(volume->prefix, path, length) == 0 &&
+            (volume->prefix[length] == '/' || !volume->prefix[length]))
+            return true;
+    return browses(silo) && !each_share_there(silo, path, is_unbrowsed, (void *)silo);
+}
+
+/* Whether a name that is no volume's leads to something still: on the host, in the table; in a container, to what it
+ * lists, or in the folder below. */
 static bool is_wanted(const struct name *name) {
     struct folder *folder = name->folder;
     struct service *service = folder->service;
@@ -256,12 +323,7 @@ static bool is_wanted(const struct name *name) {
         return true;
     if (silo->host)
         return unc_find(service->unc, path, &number) != UNC_NOTHING;
-    size_t length = strlen(path);
-    const struct volume *volume;
-    list_for_each (volume, &silo->volume_list, node)
-        if (volume->published && strncmp(volume->prefix, path, length) == 0 && volume->prefix[length] == '/')
-            return true;
-    return false;
+    return lists_below(silo, path);
 }
 
 struct name *mup_unwanted(const struct folder *folder) {
@@ -313,4 +375,36 @@ void mup_release(struct volume *volume) {
     unc_release(volume->service->unc, volume->id);
     if (volume->prefix[0])
         for_each_viewer(volume, hide_unwanted);
+}
+
+/* Names that are listed because they may be browsed, and may not any more. What was opened stays. */
+static void hide_unbrowsed(struct folder *folder, const struct silo *silo) {
+    char path[PREFIX_MAX];
+    for (struct name *name = folder->names, *next; name; name = next) {
+        next = name->hash.next;
+        if (name->state == NAME_SHOWN && !name->since && join(folder, name->text, path, sizeof path) == 0 &&
+            !lists_below(silo, path))
+            name_hide(name);
+    }
+}
+
+void mup_browse(struct silo *silo) {
+    const struct rule *rule = silo->host || silo->dead ? NULL : permission_rule(silo);
+    bool browsed = browses(silo);
+    struct folder *folder;
+    list_remove(&silo->of_browsers);
+    if (rule && rule->browse > 0)
+        list_append(&silo->service->browsers, &silo->of_browsers);
+    if (!browsed && !browses(silo))
+        return;
+    list_for_each (folder, &silo->folder_list, of_silo) {
+        hide_unbrowsed(folder, silo);
+        mup_list(folder);
+    }
+}
+
+void mup_browse_anew(struct service *service) {
+    struct silo *silo, *next;
+    HASH_ITER (hash, service->silos, silo, next)
+        mup_browse(silo);
 }

@@ -46,7 +46,12 @@ struct name *mup_unwanted(const struct folder *folder);
 /* The folder may have nothing in it any more. */
 void mup_tidy(struct folder *folder);
 
-/* The volume can be opened from now on: it is shown in its own silo and on the host. */
+/* Reads from the rules whether the silo lists all that it may open (browse = yes), and shows or hides that; does so for
+ * all silos, after a new configuration. */
+void mup_browse(struct silo *silo);
+void mup_browse_anew(struct service *service);
+
+/* The volume can be opened from now on: it is shown in its own silo, on the host, and where it may be browsed. */
 void mup_publish(struct volume *volume);
 /* It cannot be opened any more, and is unmounted wherever it was: as long as its name_list is not empty that is not
  * done, and volume_withdrawn is called then. */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "service/connection.h"
 #include "service/event.h"
+#include "service/mup.h"
 #include "service/scope.h"
 #include "service/service.h"
 #include "service/silo.h"
@@ -183,6 +184,7 @@ int permission_reload(struct service *service, char *ret_message, size_t size) {
     struct silo *silo, *next;
     HASH_ITER (hash, service->silos, silo, next)
         silo_describe(silo);
+    mup_browse_anew(service);
     event_tell(service, &(struct event){.kind = EVENT_RELOAD, .uid = (uid_t)-1});
     return 0;
 }

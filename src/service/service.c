@@ -221,6 +221,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->dist_folder = dist;
     service->worker_program = worker_program;
     list_init(&service->kept_folders);
+    list_init(&service->browsers);
     list_init(&service->open_folders);
     list_init(&service->launches);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;

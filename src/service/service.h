@@ -93,6 +93,7 @@ struct service {
     struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
     uint64_t last_number; /* of a silo */
     struct silo *host;
+    struct list_node browsers; /* silos that list all that they may open */
     struct owner *owners; /* hash */
     unsigned owned_silos;
     struct volume *volumes; /* hash */

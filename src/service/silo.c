@@ -31,6 +31,7 @@
 #include "service/folder.h"
 #include "service/journal.h"
 #include "service/lane.h"
+#include "service/mup.h"
 #include "service/owner.h"
 #include "service/permission.h"
 #include "service/phantom.h"
@@ -357,6 +358,7 @@ void silo_free(struct silo *silo) {
     for (size_t i = 0; i < SILO_ENDED_MAX; i++)
         free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
+    list_remove(&silo->of_browsers);
     phantom_forget(silo);
     programs_forget(silo);
     owner_leave(silo);
@@ -394,6 +396,8 @@ static void take_folder(struct silo *silo, const struct job_result *result, int 
         folder->uncertain = result->unanswered;
     if (n_fds && (!folder || folder_take(folder, fds[0]) < 0))
         close(fds[0]);
+    if (folder && folder->live)
+        mup_list(folder); /* it may browse */
 }
 
 static int start_injection(struct silo *silo, bool early, const char *rootfs);
@@ -483,6 +487,7 @@ static int furnish(struct silo *silo, bool early, const char *rootfs) {
 static void on_known(struct silo *silo) {
     const struct rule *rule = permission_rule(silo);
     set_admission(silo, true);
+    mup_browse(silo);
     if (!silo->awaits_rule)
         return;
     silo->awaits_rule = false;

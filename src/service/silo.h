@@ -73,6 +73,7 @@ struct silo {
     struct list_node connection_list, volume_list;
     struct list_node folder_list; /* of its /unc (folder.h) */
     unsigned folders, names;
+    struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
     bool injecting; /* a worker is at it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;

@@ -106,6 +106,23 @@ static void a_folder_is_listed(void **state) {
     assert_string_equal(text, "s=1 t=3 a=1 b=2 c=2 ");
 }
 
+static bool collect_two(void *context, const char *path, uint64_t volume) {
+    collect(context, path, volume);
+    return volume != 2;
+}
+
+static void all_shares_below_a_path_are_visited_until_one_is_enough(void **state) {
+    char text[256] = "";
+    assert_int_equal(claim("s/a", 1), 0);
+    assert_int_equal(claim("t/b/c", 2), 0);
+    assert_int_equal(claim("t/d", 3), 0);
+    assert_true(unc_each_share(unc, "s", collect_two, text));
+    assert_true(unc_each_share(unc, "s/a", collect_two, text));
+    assert_true(unc_each_share(unc, "nothing", collect_two, text));
+    assert_false(unc_each_share(unc, "", collect_two, text));
+    assert_string_equal(text, "s/a=1 s/a=1 s/a=1 t/b/c=2 ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_prefix_is_found_in_its_own_spelling_only, set_up, tear_down),
@@ -114,6 +131,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_release_leaves_nothing_but_what_others_have, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_claim_leaves_no_folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_is_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_shares_below_a_path_are_visited_until_one_is_enough, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,21 @@ void unc_list(const struct unc *unc, const char *folder, unc_visit *visit, void 
                 return;
 }
 
+static bool each_share(const struct node *node, unc_visit *visit, void *context) {
+    const struct node *child;
+    if (node->volume)
+        return visit(context, node->path, node->volume);
+    list_for_each (child, &node->children, sibling)
+        if (!each_share(child, visit, context))
+            return false;
+    return true;
+}
+
+bool unc_each_share(const struct unc *unc, const char *path, unc_visit *visit, void *context) {
+    const struct node *node = find_exactly(unc, path);
+    return !node || each_share(node, visit, context);
+}
+
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest) {
     char folded[PREFIX_MAX];
     /* the shortest prefix that is a share: they do not overlap */

@@ -34,6 +34,10 @@ enum unc_kind unc_find(const struct unc *unc, const char *path, uint64_t *ret_vo
 typedef bool unc_visit(void *context, const char *name, uint64_t volume);
 void unc_list(const struct unc *unc, const char *folder, unc_visit *visit, void *context);
 
+/* Calls visit for each share below a path in exactly this spelling ("": all; path: of the share, as claimed) until that
+ * returns false. Returns whether it never did. */
+bool unc_each_share(const struct unc *unc, const char *path, unc_visit *visit, void *context);
+
 /* The volume under whose prefix this canonical path lies; 0: none. ret_rest points behind the prefix in canonical. */
 uint64_t unc_resolve(const struct unc *unc, const char *canonical, const char **ret_rest);
 unsigned unc_count(const struct unc *unc);

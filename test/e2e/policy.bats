@@ -249,6 +249,45 @@ END
     grep -q 'event=open result=refused.*open_by' "$LINFSP_STATE/linfspd.log"
 }
 
+@test "policy: browse = yes lists all that may be opened there, and nothing else; reloading shows and hides it" {
+    container hidden busybox --label com.docker.compose.project=h
+    container server busybox --label com.docker.compose.project=s
+    share hidden y '\own\s'
+    share server y '\pub\a'
+    container plain busybox
+    container browser busybox
+    equal "before" "$(inside browser ls /unc/)" ""
+    configured <<'END'
+[rule browser]
+name = *-browser
+open = !\pub\secret*, \pub\*, \own\*, \late\*
+browse = yes
+
+[rule hidden]
+name = *-hidden
+open_by = same-silo-group
+END
+    wait_until 5 inside browser test -e /unc/pub
+    equal "its folders" "$(inside browser ls /unc/ | tr -d '\r')" pub
+    equal "in one" "$(inside browser ls /unc/pub/ | tr -d '\r')" a
+    start_memfs server -F NTFS -u '\pub\secret1'
+    start_memfs server -F NTFS -u '\pub\b'
+    start_memfs server -F NTFS -u '\late\c\d'
+    wait_until 5 inside browser test -e /unc/late
+    wait_until 5 eval '[ "$(inside browser ls /unc/pub/ | sort | tr -d "\r" | tr "\n" " ")" = "a b " ]'
+    equal "deeper" "$(inside browser ls /unc/late/c | tr -d '\r')" d
+    not in_table "$(pid_of browser)" /dev/linfsp/unc/pub/a
+    container second-browser busybox
+    wait_until 5 eval '[ "$(inside second-browser ls /unc/ | sort | tr -d "\r" | tr "\n" " ")" = "late pub " ]'
+    equal "who has no such rule" "$(inside plain ls /unc/)" ""
+    inside browser ls /unc/pub/a
+    configured </dev/null
+    wait_until 5 eval '[ "$(inside browser ls /unc/ | tr -d "\r")" = pub ]'
+    equal "what was opened stays" "$(inside browser ls /unc/pub | tr -d '\r')" a
+    signal_memfs KILL server
+    wait_until 5 eval '[ -z "$(inside browser ls /unc/)" ]'
+}
+
 @test "policy: LINFSP=off in a container's environment means nothing of ours" {
     container plain busybox -e LINFSP=off
     container served busybox
