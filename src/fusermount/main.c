@@ -36,6 +36,9 @@
 #define RECONNECT_MS 200
 #define ALREADY_TURNS 200
 #define ALREADY_MS 10
+#define AGAIN_MS 100
+#define AGAIN_TURNS 20
+#define DIED_TURNS 80
 
 struct call {
     const char *options;
@@ -181,17 +184,41 @@ static void report_no_connection(int error) {
     report("%s", text);
 }
 
+/* One attempt. On failure message says why. */
+static int ask_service(int mount_point, const struct options *options, struct mounted *mounted,
+                       char message[WIRE_TEXT_MAX]) {
+    close_fd(&mounted->service);
+    message[0] = 0;
+    int result = wire_connect(DEVICE, -1, &mounted->service);
+    if (result == 0)
+        result = service_mount(mounted->service, mount_point, mounted->path, options->asked, options->auto_unmount,
+                               &mounted->volume, message);
+    return result;
+}
+
+/* What a service that was just started may say until it has put away what the one before it left half-made. */
+static bool may_pass(int error) {
+    return error == -ECONNRESET || error == -EPIPE || error == -ENODEV || error == -EEXIST || error == -EBUSY ||
+           error == -ENOTEMPTY;
+}
+
+/* If the service dies while it is asked, whoever looks after it may start another in a moment: it is asked again. */
 static int mount_by_service(int mount_point, const struct options *options, struct mounted *mounted) {
     char message[WIRE_TEXT_MAX];
-    int result = wire_connect(DEVICE, -1, &mounted->service);
-    if (result < 0) {
-        report_no_connection(result);
-        return result;
+    int result = ask_service(mount_point, options, mounted, message);
+    bool died = result == -ECONNRESET || result == -EPIPE;
+    for (int turn = 0; turn < (died ? DIED_TURNS : AGAIN_TURNS); turn++) {
+        bool told_to = result == -EAGAIN && message[0]; /* else there are too many connections */
+        if (!told_to && !(died && may_pass(result)))
+            break;
+        (void)poll(NULL, 0, AGAIN_MS);
+        result = ask_service(mount_point, options, mounted, message);
+        died = died || result == -ECONNRESET || result == -EPIPE;
     }
-    result = service_mount(mounted->service, mount_point, mounted->path, options->asked, options->auto_unmount,
-                           &mounted->volume, message);
-    if (result < 0)
+    if (result < 0 && message[0])
         report("%s", message);
+    else if (result < 0)
+        report_no_connection(result);
     else
         mounted->fuse = result;
     return result < 0 ? result : 0;

@@ -413,7 +413,8 @@ static int create_once(const struct linfsp_volume_options *options, const struct
 
 /* What a service that was just started may say until it has put away what the one before it left half-made. */
 static bool may_pass(int error) {
-    return error == -ECONNRESET || error == -ENODEV || error == -EEXIST || error == -EBUSY || error == -ENOTEMPTY;
+    return error == -ECONNRESET || error == -ENODEV || error == -EEXIST || error == -EBUSY || error == -ENOTEMPTY ||
+           error == -ENOTCONN || error == -EAGAIN;
 }
 
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,

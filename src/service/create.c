@@ -15,12 +15,15 @@
 #include "service/connection.h"
 #include "service/fusermount.h"
 #include "service/mount-options.h"
+#include "service/numbers.h"
 #include "service/permission.h"
 #include "service/policy.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/list.h"
+#include "util/paths.h"
 #include "util/process.h"
 #include "wire/prefix.h"
 
@@ -30,6 +33,7 @@ struct recipe {
     struct job job;
     const char *name; /* of the file system */
     const char *prefix; /* as the client gives it; "": a disk */
+    const char *mount_point; /* the same; "": a letter, or none */
     bool keeps_connection;
     pid_t server;
 };
@@ -74,11 +78,35 @@ static int start(struct volume *volume, struct job *job, const struct connection
     return volume_submit(volume, job, fds, n);
 }
 
+/* Whether a volume that is about to go is mounted where this request wants one. */
+static bool is_in_the_way(struct silo *silo, const struct recipe *recipe, const struct ucred *client) {
+    char path[WIRE_PATH_MAX];
+    const char *letter = recipe->job.mount.letter;
+    if (letter[0] == '*')
+        return false; /* it takes another */
+    if (letter[0])
+        snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", letter[0] | 0x20);
+    else
+        snprintf(path, sizeof path, "%s", recipe->mount_point);
+    struct volume *volume;
+    list_for_each (volume, &silo->volume_list, node)
+        if (path[0] && strcmp(volume->mount_point, path) == 0)
+            return volume_passes(volume, client);
+    return false;
+}
+
 static void make(struct connection *connection, struct recipe *recipe) {
     struct silo *silo = connection->silo;
     struct service *service = silo->service;
+    struct ucred client = connection->peer;
+    client.pid = recipe->server;
+    if (is_in_the_way(silo, recipe, &client)) {
+        (void)connection_error(connection, recipe->serial, -EAGAIN,
+                               "the volume that is mounted there is just ending: try again");
+        return;
+    }
     struct volume *volume = volume_new(service);
-    if (!volume || volume_register(volume, ++service->next_volume, silo) < 0) {
+    if (!volume || volume_register(volume, number_volume(service), silo) < 0) {
         volume_free(volume);
         (void)connection_error(connection, recipe->serial, -ENOMEM, "the service is out of memory");
         return;
@@ -121,8 +149,11 @@ void volume_create(struct connection *connection, const struct wire_create_volum
         (void)connection_error(connection, serial, r, "%s", message);
         return;
     }
-    struct recipe recipe = {
-        .serial = serial, .name = request->file_system_name, .prefix = request->prefix, .server = connection->peer.pid};
+    struct recipe recipe = {.serial = serial,
+                            .name = request->file_system_name,
+                            .prefix = request->prefix,
+                            .mount_point = request->mount_point,
+                            .server = connection->peer.pid};
     struct job_mount *mount = &recipe.job.mount;
     mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;
     mount->noexec = request->flags & WIRE_CREATE_NOEXEC;
@@ -172,6 +203,7 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     struct recipe recipe = {.serial = request->header.serial,
                             .name = options.subtype[0] ? options.subtype : "fuse",
                             .prefix = options.prefix,
+                            .mount_point = request->mount_point,
                             .keeps_connection = request->flags & WIRE_FUSERMOUNT_AUTO_UNMOUNT,
                             .server = connection->peer.pid};
     bool known = process_parent(connection->peer.pid, &recipe.server) == 0; /* the program itself, not its helper */

@@ -19,6 +19,8 @@
 
 #define SILOS_DIR LINFSP_RUN_DIR "/silos"
 #define RETRY_USEC (5 * 1000000ull)
+#define RETRY_SOON_USEC 20000ull /* where a worker died, as all that are idle may */
+#define DEATHS_MAX 16
 
 static const char *const socket_names[2] = {"disk", "net"};
 
@@ -127,11 +129,12 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-static void retry(struct silo *silo, const char *why) {
+static void retry(struct silo *silo, bool worker_died, const char *why) {
+    bool soon = worker_died && ++silo->binders_lost < DEATHS_MAX;
     log_warning("%s cannot be served yet: %s", silo->host ? "the host" : silo->id, why);
     if (!silo->rebind_timer)
-        (void)sd_event_add_time_relative(silo->service->event, &silo->rebind_timer, CLOCK_MONOTONIC, RETRY_USEC, 100000,
-                                         on_retry, silo);
+        (void)sd_event_add_time_relative(silo->service->event, &silo->rebind_timer, CLOCK_MONOTONIC,
+                                         soon ? RETRY_SOON_USEC : RETRY_USEC, 10000, on_retry, silo);
 }
 
 static void on_bound(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -146,7 +149,7 @@ static void on_bound(void *context, uint64_t key, const struct job_result *resul
             close(fd);
     }
     if (silo && r < 0)
-        retry(silo, result->error < 0 ? result->message : strerror(-r));
+        retry(silo, result->unanswered && result->error == -EIO, result->error < 0 ? result->message : strerror(-r));
     if (silo && silo->host)
         service_host_is_bound(service);
 }
@@ -158,18 +161,32 @@ void device_rebind(struct silo *silo) {
     int r = disk < 0 || net < 0 ? -EMFILE
                                 : submit(silo->service, JOB_DEVICE_BIND, silo->number, silo->folder, fds, 2, on_bound);
     if (r < 0)
-        retry(silo, strerror(-r));
+        retry(silo, false, strerror(-r));
 }
 
+static int submit_removal(struct service *service, uint64_t number);
+
 static void on_removed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    bool passes = (result->unanswered && result->error == -EIO) || result->error == -ENOMEM ||
+                  result->error == -EMFILE || result->error == -ENFILE;
+    service->removers_lost = passes ? service->removers_lost + 1 : 0;
+    if (passes && service->removers_lost < DEATHS_MAX && submit_removal(service, key) >= 0)
+        return;
     if (result->error < 0) /* the next service that starts removes it */
         log_notice("a folder of an ended container stays for now: %s", result->message);
+}
+
+static int submit_removal(struct service *service, uint64_t number) {
+    char path[64];
+    snprintf(path, sizeof path, SILOS_DIR "/%llu", (unsigned long long)number);
+    return submit(service, JOB_DEVICE_REMOVE, number, path, NULL, 0, on_removed);
 }
 
 void device_remove(struct silo *silo) {
     silo->rebind_timer = sd_event_source_disable_unref(silo->rebind_timer);
     if (silo->has_folder && !silo->host)
-        (void)submit(silo->service, JOB_DEVICE_REMOVE, silo->number, silo->folder, NULL, 0, on_removed);
+        (void)submit_removal(silo->service, silo->number);
     silo->has_folder = false;
 }
 
@@ -177,11 +194,10 @@ void device_sweep(struct service *service) {
     _cleanup_closedir_ DIR *directory = opendir(SILOS_DIR);
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {
-        char *end, path[64];
+        char *end;
         uint64_t number = strtoull(entry->d_name, &end, 10);
         if (*end || !number || silo_find(service, number))
             continue;
-        snprintf(path, sizeof path, SILOS_DIR "/%llu", (unsigned long long)number);
-        (void)submit(service, JOB_DEVICE_REMOVE, number, path, NULL, 0, on_removed);
+        (void)submit_removal(service, number);
     }
 }

@@ -11,6 +11,7 @@
 #include "service/journal.h"
 #include "service/lane.h"
 #include "service/mup.h"
+#include "service/numbers.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -21,7 +22,9 @@
 #include "util/paths.h"
 #include "util/process.h"
 
+#define FAILURES_MAX 16
 #define HIDES_LOST_MAX 16
+#define SWEEPERS_LOST_MAX 16
 #define PACKETS_PER_TURN 16
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
@@ -90,7 +93,7 @@ static struct folder *enter_folder(struct service *service, struct silo *silo, u
 struct folder *folder_new(struct service *service, struct silo *silo, const char *path) {
     if (silo->folders >= FOLDERS_PER_SILO_MAX && !silo->host)
         return NULL;
-    return enter_folder(service, silo, ++service->next_folder, path);
+    return enter_folder(service, silo, number_folder(service), path);
 }
 
 static struct name *enter_name(struct folder *folder, uint64_t id, const char *text) {
@@ -509,11 +512,11 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t events, void *userd
     int r = 1;
     for (int i = 0; i < PACKETS_PER_TURN && r > 0; i++)
         r = take_packet(folder, fd);
-    if (r < 0) {
-        if (r != -EPIPE)
-            log_warning("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, strerror(-r));
+    if (r < 0 && r != -EPIPE)
+        log_warning("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, strerror(-r));
+    folder->failures = r < 0 ? folder->failures + 1 : 0;
+    if (r == -EPIPE || folder->failures > FAILURES_MAX) /* else whoever waits there would wait for good */
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    }
     return 0;
 }
 
@@ -606,6 +609,14 @@ static int take_up(struct folder *folder) {
     return submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
 }
 
+static void sweep(struct service *service);
+
+static void on_swept(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    if (result->unanswered && result->error == -EIO && ++service->sweepers_lost < SWEEPERS_LOST_MAX)
+        sweep(service);
+}
+
 /* What is on the stage and nobody's: of silos and volumes that ended while no service ran. */
 static void sweep(struct service *service) {
     struct job job = {.type = JOB_FOLDER, .target = {.host = true}};
@@ -620,10 +631,10 @@ static void sweep(struct service *service) {
     HASH_ITER (hash, service->folders, folder, next)
         fprintf(file, "folders/%llu%c", (unsigned long long)folder->id, 0);
     job.folder.action = FOLDER_SWEEP;
-    job.folder.folder = service->next_folder;
-    job.folder.volume = service->next_volume;
+    job.folder.folder = service->sweep_folder;
+    job.folder.volume = service->sweep_volume;
     if (fflush(file) == 0)
-        (void)workers_submit(service->workers, &job, &fd, 1, silo_lane(service->host, 0, LANE_UNMOUNTS), done_nothing,
+        (void)workers_submit(service->workers, &job, &fd, 1, silo_lane(service->host, 0, LANE_UNMOUNTS), on_swept,
                              service, 0);
     (void)fclose(file);
 }

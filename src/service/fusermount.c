@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 
 #include "service/service.h"
+#include "service/table.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -23,9 +24,10 @@
 
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
+#define NODES_DIR LINFSP_RUN_DIR "/private"
 
 static void node_path(const struct volume *volume, char *path, size_t size) {
-    snprintf(path, size, LINFSP_RUN_DIR "/private/volume-%llu", (unsigned long long)volume->id);
+    snprintf(path, size, NODES_DIR "/volume-%llu", (unsigned long long)volume->id);
 }
 
 static int on_node_closed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
@@ -49,6 +51,17 @@ void fusermount_forget(struct volume *volume) {
     volume->node_watch = sd_event_source_disable_unref(volume->node_watch);
     node_path(volume, path, sizeof path);
     (void)unlink(path);
+}
+
+void fusermount_sweep(struct service *service) {
+    _cleanup_closedir_ DIR *directory = opendir(NODES_DIR);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        unsigned long long id;
+        int end = 0;
+        if (sscanf(entry->d_name, "volume-%llu%n", &id, &end) == 1 && !entry->d_name[end] && !volume_find(service, id))
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
 }
 
 int fusermount_make_node(struct volume *volume) {

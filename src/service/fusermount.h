@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+struct service;
 struct volume;
 
 /* Makes the node through which the volume's descriptor will be opened. Returns an O_PATH fd of it, or a negative errno.
@@ -14,5 +15,7 @@ int fusermount_make_node(struct volume *volume);
 /* Has closed called once nobody has the volume's descriptor any more. */
 int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume));
 void fusermount_forget(struct volume *volume);
+/* When the journal has been read: removes the nodes of volumes that ended while no service ran. */
+void fusermount_sweep(struct service *service);
 
 #endif

@@ -25,8 +25,8 @@ static void file_name(char *path, size_t size, const char *kind, uint64_t key, c
     snprintf(path, size, JOURNAL_DIR "/%s-%llu%s", kind, (unsigned long long)key, suffix);
 }
 
-static void write_entry(const char *kind, uint64_t key, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void write_entry(const char *kind, uint64_t key, const char *format, ...) {
+static int write_entry(const char *kind, uint64_t key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int write_entry(const char *kind, uint64_t key, const char *format, ...) {
     char path[128], fresh[128];
     file_name(path, sizeof path, kind, key, "");
     file_name(fresh, sizeof fresh, kind, key, ".new");
@@ -40,11 +40,13 @@ static void write_entry(const char *kind, uint64_t key, const char *format, ...)
         int error = whole ? 0 : errno;
         (void)fclose(file);
         if (whole && rename(fresh, path) == 0)
-            return;
+            return 0;
         errno = error ? error : errno;
     }
-    log_error("journal: %s stays as it was: %s", path, strerror(errno));
+    int r = errno ? -errno : -EIO;
+    log_error("journal: %s stays as it was: %s", path, strerror(-r));
     (void)unlink(fresh);
+    return r;
 }
 
 void journal_drop(const char *kind, uint64_t key) {
@@ -54,10 +56,10 @@ void journal_drop(const char *kind, uint64_t key) {
 }
 
 void journal_put_silo(const struct silo *silo) {
-    write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d\n",
-                silo->target.init_pid, (unsigned long long)silo->init_start, (unsigned long long)silo->since,
-                (unsigned long long)silo->mount_namespace.inode, (unsigned long long)silo->mount_namespace.id,
-                silo->sole_init);
+    (void)write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d\n",
+                      silo->target.init_pid, (unsigned long long)silo->init_start, (unsigned long long)silo->since,
+                      (unsigned long long)silo->mount_namespace.inode, (unsigned long long)silo->mount_namespace.id,
+                      silo->sole_init);
 }
 
 void journal_drop_silo(const struct silo *silo) {
@@ -65,11 +67,11 @@ void journal_drop_silo(const struct silo *silo) {
         journal_drop("silo", silo->number);
 }
 
-void journal_put_volume(const struct volume *volume) {
+int journal_put_volume(const struct volume *volume) {
     char cookie[2 * WIRE_COOKIE_SIZE + 1];
     for (size_t i = 0; i < WIRE_COOKIE_SIZE; i++)
         snprintf(cookie + 2 * i, 3, "%02x", volume->cookie[i]);
-    write_entry(
+    return write_entry(
         "volume", volume->id,
         "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
         "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\nscope %s\nnested %llu %llu\n",
@@ -87,7 +89,7 @@ void journal_drop_volume(const struct volume *volume) {
 }
 
 void journal_put_folder(const struct folder *folder) {
-    write_entry("folder", folder->id, "silo %llu\npath %s\n", (unsigned long long)folder->silo, folder->path);
+    (void)write_entry("folder", folder->id, "silo %llu\npath %s\n", (unsigned long long)folder->silo, folder->path);
 }
 
 void journal_drop_folder(const struct folder *folder) {
@@ -95,13 +97,18 @@ void journal_drop_folder(const struct folder *folder) {
 }
 
 void journal_put_name(const struct name *name) {
-    write_entry("name", name->id, "folder %llu volume %llu child %llu since %llu uid %u\nname %s\n",
-                (unsigned long long)name->folder->id, (unsigned long long)name->volume, (unsigned long long)name->child,
-                (unsigned long long)name->since, name->uid, name->text);
+    (void)write_entry("name", name->id, "folder %llu volume %llu child %llu since %llu uid %u\nname %s\n",
+                      (unsigned long long)name->folder->id, (unsigned long long)name->volume,
+                      (unsigned long long)name->child, (unsigned long long)name->since, name->uid, name->text);
 }
 
 void journal_drop_name(const struct name *name) {
     journal_drop("name", name->id);
+}
+
+void journal_put_numbers(uint64_t volume, uint64_t folder) {
+    (void)write_entry("numbers", 0, "volume %llu folder %llu\n", (unsigned long long)volume,
+                      (unsigned long long)folder);
 }
 
 /* Reads a line and what stands behind its word. */
@@ -196,6 +203,15 @@ bool journal_parse_name(FILE *file, struct name_record *ret_record) {
     return true;
 }
 
+bool journal_parse_numbers(FILE *file, uint64_t *ret_volume, uint64_t *ret_folder) {
+    unsigned long long volume, folder;
+    if (fscanf(file, "volume %llu folder %llu\n", &volume, &folder) != 2)
+        return false;
+    *ret_volume = volume;
+    *ret_folder = folder;
+    return true;
+}
+
 void journal_read(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *)) {
     _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
     struct dirent *entry;
@@ -213,6 +229,20 @@ void journal_read(struct service *service, const char *kind, void (*replay)(stru
     }
 }
 
+/* What a service that was killed was just writing. */
+static void drop_unfinished(void) {
+    _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        const char *suffix = strrchr(entry->d_name, '.');
+        if (suffix && strcmp(suffix, ".new") == 0)
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+}
+
 int journal_open(void) {
-    return mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST ? -errno : 0;
+    if (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    drop_unfinished();
+    return 0;
 }

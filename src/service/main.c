@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -49,6 +50,8 @@ static const char usage[] =
     "them over, as it does when this one is killed.\n";
 
 #define SERVICE_NICE (-15)
+#define LOCK_TURNS 50
+#define LOCK_TURN_MS 10
 
 struct arguments {
     const char *config;
@@ -208,12 +211,18 @@ static void raise_limits(void) {
     }
 }
 
-/* One service a host: the lock is the kernel's, and goes with us however we end. */
+/* One service a host: the lock is the kernel's, and goes with us however we end. Of a service that was killed children
+ * may have it for a moment longer. */
 static int take_lock(void) {
     int fd = open("/run/linfspd.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    int r = flock(fd, LOCK_EX | LOCK_NB);
+    for (int turn = 0; turn < LOCK_TURNS && r < 0 && errno == EWOULDBLOCK; turn++) {
+        (void)poll(NULL, 0, LOCK_TURN_MS);
+        r = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    if (r < 0) {
         close(fd);
         return errno == EWOULDBLOCK ? -EALREADY : -errno;
     }
@@ -281,12 +290,15 @@ static int run(const struct arguments *arguments, const char *dist, int catcher)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    (void)sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service);
-    (void)sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
-    (void)sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service);
-    (void)sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service);
-    service_when_ready(service, tell_ready, (void *)arguments);
-    r = sd_event_loop(service->event);
+    if ((r = sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service)) < 0 ||
+        (r = sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service)) < 0 ||
+        (r = sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service)) < 0 ||
+        (r = sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service)) < 0) {
+        log_error("signals: %s", strerror(-r)); /* a service that cannot be stopped is none */
+    } else {
+        service_when_ready(service, tell_ready, (void *)arguments);
+        r = sd_event_loop(service->event);
+    }
     service_free(service);
     return r;
 }

@@ -7,9 +7,11 @@
 
 #include "service/device.h"
 #include "service/folder.h"
+#include "service/fusermount.h"
 #include "service/holders.h"
 #include "service/intent.h"
 #include "service/journal.h"
+#include "service/numbers.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -42,7 +44,9 @@ static void restore_volume(struct service *service, uint64_t id, FILE *file) {
 /* What a worker was making when the service before this one died. */
 static void restore_intent(struct service *service, uint64_t id, FILE *file) {
     go_on_from(&service->next_volume, id);
-    struct volume *volume = volume_find(service, id) ? NULL : volume_new(service);
+    struct volume *made = volume_find(service, id), *volume = made ? NULL : volume_new(service);
+    if (made)
+        made->unannounced = true;
     if (volume && (!intent_parse(file, volume) ||
                    volume_restore_to_end(service, volume, id, "the service died while it was being made") < 0))
         volume_free(volume); /* its container is gone, and with it what was made there */
@@ -81,10 +85,12 @@ int restore_all(struct service *service) {
     HASH_SRT(hash, service->silos, by_number);
     HASH_SRT(hash, service->volumes, by_id);
     device_sweep(service);
+    fusermount_sweep(service);
     struct silo *silo, *next;
     HASH_ITER (hash, service->silos, silo, next)
         holders_look(silo);
     journal_read(service, "folder", restore_folder);
     journal_read(service, "name", restore_name);
+    numbers_restore(service);
     return 0;
 }

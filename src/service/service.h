@@ -87,6 +87,9 @@ struct service {
     struct list_node open_folders;
     sd_event_source *close_timer; /* looks for idle volumes in them */
     uint64_t next_folder, next_name;
+    uint64_t volumes_aside, folders_aside; /* numbers.h */
+    uint64_t sweep_volume, sweep_folder; /* what has a number up to these on the stage is of services before this one */
+    unsigned sweepers_lost; /* workers that died over that */
     struct folder *host_folder; /* the host's /unc */
     int host_folder_state; /* folders_are_starting */
     struct silo *silos; /* hash, by number */
@@ -104,6 +107,7 @@ struct service {
     unsigned launchers; /* connections of launchers */
     struct list_node launches; /* walks that wait for one */
     uint64_t injections, failures;
+    unsigned removers_lost; /* workers that died or lacked something, one after the other, over removing folders */
     bool made_run_dir; /* by this service, not by one before it */
     struct hooks hooks;
     bool stopping;

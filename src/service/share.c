@@ -23,11 +23,12 @@
 #include "service/worker.h"
 #include "wire/codec.h"
 
-static void drop_prefix(struct volume *volume) {
+/* uncertain: it may be on the stage all the same, and is looked for there when it ends. */
+static void drop_prefix(struct volume *volume, bool uncertain) {
     mup_release(volume);
-    volume->staged = false;
+    volume->staged = uncertain;
     volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
-    journal_put_volume(volume);
+    (void)journal_put_volume(volume);
 }
 
 static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -38,10 +39,10 @@ static void on_done(void *context, uint64_t key, const struct job_result *result
         volume->sharing = false;
         bool taken_back = volume->unsharing && result->error == 0, failed = !volume->unsharing && result->error < 0;
         if (taken_back || failed) {
-            drop_prefix(volume);
+            drop_prefix(volume, result->unanswered);
         } else {
             mup_publish(volume);
-            journal_put_volume(volume);
+            (void)journal_put_volume(volume);
         }
         if (volume->end_wanted) /* it waited for us: nothing is to be left at its prefix */
             volume_end(volume, volume->end_reason, volume->server_gone);

@@ -50,6 +50,7 @@
 #include "wire/codec.h"
 
 #define KTHREADD 2
+#define INJECTORS_LOST_MAX 3 /* workers that die over an injection before that fails */
 #define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
 struct silo *silo_find_namespace(struct service *service, uint64_t inode) {
@@ -409,14 +410,23 @@ static void leave_alone(struct silo *silo, const char *why) {
     tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
 
+/* A worker died over it: half of it may be there. A runtime's hook, at whose time the root was another, is told that it
+ * failed, and the entry point is the second chance (silo_consider). */
+static bool is_injected_again(struct silo *silo, const struct job_result *result) {
+    bool by_hook = silo->unsettled && !silo->was_early;
+    return result->unanswered && result->error == -EIO && !silo->dead && ++silo->injectors_lost <= INJECTORS_LOST_MAX &&
+           !by_hook;
+}
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
     take_folder(silo, result, fds, n_fds);
-    if (silo) {
+    bool again = silo && is_injected_again(silo, result);
+    if (silo)
         silo->injecting = false;
+    if (silo && !again)
         answer_preparers(silo, result->error, result->message);
-    }
     if (silo && silo->dead && !silo_in_use(silo)) {
         silo_free(silo);
         silo = NULL;
@@ -426,6 +436,10 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     } else if (result->error == 0 && result->inject.not_yet && silo->entered) {
         folders_end(silo); /* its entry point ran meanwhile: no event will find it anew */
         if (start_injection(silo, false, "") < 0)
+            silo_free(silo);
+    } else if (again) {
+        folders_end(silo);
+        if (start_injection(silo, silo->was_early, "") < 0)
             silo_free(silo);
     } else if (result->error == -ESRCH || (result->error == 0 && result->inject.not_yet)) {
         silo_free(silo); /* gone; or the candidate's next event, or the exec, finds it anew */
@@ -464,6 +478,7 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     job.inject.folder_number = folder->id;
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
+    job.inject.again = silo->injectors_lost > 0;
     /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
     silo->unsettled = early || rootfs[0];
     job.inject.may_mount = !silo->unsettled && process_may_mount(silo->target.init_pid);
@@ -614,7 +629,7 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         if (!early)
             phantom_program(silo, pid);
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
-        if (silo->state == SILO_FAILED && silo->was_early && !early && !silo->retried) {
+        if (silo->state == SILO_FAILED && (silo->was_early || silo->injectors_lost) && !early && !silo->retried) {
             silo->retried = true;
             if ((r = start_injection(silo, false, "")) < 0)
                 fail_silo(silo, "%s", strerror(-r));

@@ -50,6 +50,7 @@ struct silo {
     bool has_folder;
     int sockets[2]; /* disk, net; -1: not bound yet */
     sd_event_source *rebind_timer;
+    unsigned binders_lost; /* workers that died over its sockets */
     sd_event_source *socket_io[2], *pidfd_io;
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
@@ -75,6 +76,7 @@ struct silo {
     unsigned folders, names;
     struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
     bool injecting; /* a worker is at it */
+    unsigned injectors_lost; /* workers that died over it */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool entered; /* its entry point has run */

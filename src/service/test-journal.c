@@ -55,7 +55,7 @@ static void a_volume_is_read_back(void **state) {
     if (!ready)
         skip();
     struct volume volume = a_volume(), found;
-    journal_put_volume(&volume);
+    assert_int_equal(journal_put_volume(&volume), 0);
     assert_true(read_back(&found));
     assert_true(found.silo == volume.silo && found.fuse_device == 41 && found.mount_id == 99);
     assert_true(found.letters_mount_id == 98 && found.server_start == 31337 && found.allow_other && !found.raw);
@@ -75,20 +75,20 @@ static void a_short_write_changes_nothing(void **state) {
         skip();
     static char block[4096];
     struct volume volume = a_volume(), found;
-    journal_put_volume(&volume);
+    assert_int_equal(journal_put_volume(&volume), 0);
     _cleanup_close_ int filler = open(LINFSP_RUN_DIR "/filler", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     while (write(filler, block, sizeof block) > 0) {
     }
     memset(volume.mount_point, 'x', sizeof volume.mount_point - 1);
     volume.fuse_device = 42;
-    journal_put_volume(&volume);
+    assert_int_equal(journal_put_volume(&volume), -ENOSPC);
     assert_true(read_back(&found));
     assert_int_equal(found.fuse_device, 41);
     assert_string_equal(found.mount_point, "/mnt/with a blank");
     assert_int_equal(access(ENTRY ".new", F_OK), -1);
     close_fd(&filler);
     assert_int_equal(unlink(LINFSP_RUN_DIR "/filler"), 0);
-    journal_put_volume(&volume);
+    assert_int_equal(journal_put_volume(&volume), 0);
     assert_true(read_back(&found));
     assert_int_equal(found.fuse_device, 42);
     journal_drop_volume(&volume);

@@ -208,16 +208,21 @@ static void take_over_result(struct volume *volume, const struct job_result *res
     open_abort(volume);
 }
 
-/* It was ended while it was being made: who asked for it is waiting still, and has no volume. */
-static void refuse_ended(struct volume *volume) {
+/* The volume is mounted, but its server, which waits for the reply, does not get it. */
+static void refuse(struct volume *volume, int error, const char *what, const char *why) {
     struct connection *connection = steal_pointer(volume->connection);
     if (!connection)
         return;
     connection->volume = 0;
     volume->server_gone = true;
-    if (connection_error(connection, connection->serial, -ECANCELED, "the volume was ended while it was being made: %s",
-                         volume->end_reason[0] ? volume->end_reason : "its container has ended") >= 0)
+    if (connection_error(connection, connection->serial, error, "%s: %s", what, why) >= 0)
         connection_ready(connection);
+}
+
+/* The volume ended during its creation. */
+static void refuse_ended(struct volume *volume) {
+    refuse(volume, -ECANCELED, "the volume was ended while it was being made",
+           volume->end_reason[0] ? volume->end_reason : "its container has ended");
 }
 
 /* Its mounts could not be made. A worker that could still say so has undone what it made, but for the share. */
@@ -263,10 +268,26 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     if (result->mount.made && n_fds == clones + 2)
         volume->made_parent = steal_fd(&fds[n_fds - 1]);
     struct silo *silo = silo_find(service, volume->silo);
+    if (volume->abort_fd < 0 && connection) {
+        close_fds(fds, n_fds);
+        refuse(volume, -EMFILE, "the service cannot hold the volume's connection",
+               "it is out of descriptors or memory");
+        volume_end(volume, "the service could not hold its connection", true);
+        return;
+    }
     if (volume->end_wanted || !connection || !silo || silo->dead) {
         close_fds(fds, n_fds);
         refuse_ended(volume);
         volume_end(volume, volume->end_reason[0] ? volume->end_reason : "its server has gone", true);
+        return;
+    }
+    /* before its server hears of it: what was announced is to outlive the service. The intent goes afterwards: an entry
+     * with an intent is of a volume that may not have been announced */
+    int r = journal_put_volume(volume);
+    if (r < 0) {
+        close_fds(fds, n_fds);
+        refuse(volume, r, "the service cannot write down the volume in " LINFSP_RUN_DIR, strerror(-r));
+        volume_end(volume, "it could not be written down", true);
         return;
     }
     if (volume->raw && !volume->keeps_connection) {
@@ -275,17 +296,32 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     }
     if (volume->prefix[0])
         mup_publish(volume);
-    /* first of all: the client waits for it. One that does not take it may end the volume */
-    int r = announce(volume, connection, result, fds);
+    /* a client that does not take it may end the volume */
+    r = announce(volume, connection, result, fds);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);
     volume = volume_find(service, key);
     if (!volume)
         return;
-    journal_put_volume(volume);
     intent_drop(key);
     tell(volume, EVENT_MOUNT, false, NULL);
+}
+
+static bool server_is_there(const struct volume *volume) {
+    uint64_t start;
+    return process_start(volume->peer.pid, &start) == 0 && start == volume->server_start;
+}
+
+bool volume_passes(struct volume *volume, const struct ucred *client) {
+    if (volume->state == VOLUME_ENDING)
+        return volume->server_gone && !volume->unmount_timer;
+    if (!volume->orphan_timer)
+        return false;
+    bool asks_again = volume->unannounced && client->pid == volume->peer.pid && server_is_there(volume);
+    if (asks_again)
+        volume_end(volume, "its server did not hear that it was made", true);
+    return asks_again || !server_is_there(volume);
 }
 
 static void tell_claim(const struct volume *volume, const struct connection *connection, const char *refusal) {
@@ -298,8 +334,8 @@ static void tell_claim(const struct volume *volume, const struct connection *con
                                                 .text = refusal});
 }
 
-/* Enters it into the table, and takes the spelling that the folders have. */
-static int claim(struct volume *volume, uint64_t id, char *ret_taken) {
+/* Enters it into the table, and takes the spelling that the folders have. ret_holder: who has what is taken. */
+static int claim(struct volume *volume, uint64_t id, char *ret_taken, uint64_t *ret_holder) {
     char path[PREFIX_MAX], spelled[PREFIX_MAX];
     size_t hidden = volume->scope[0] ? strlen(volume->scope) + 1 : 0;
     if (!hidden)
@@ -307,6 +343,8 @@ static int claim(struct volume *volume, uint64_t id, char *ret_taken) {
     else if (scope_path(volume->scope, volume->prefix, path, sizeof path) < 0)
         return -ENAMETOOLONG;
     int r = unc_claim(volume->service->unc, path, id, spelled, ret_taken);
+    if (r == -EEXIST && unc_find(volume->service->unc, ret_taken, ret_holder) != UNC_SHARE)
+        *ret_holder = 0;
     if (r == -EEXIST && hidden)
         memmove(ret_taken, ret_taken + hidden, strlen(ret_taken + hidden) + 1);
     if (r < 0)
@@ -347,10 +385,17 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
         tell_claim(volume, connection, message);
         return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
     }
-    r = claim(volume, volume->id, taken);
+    uint64_t holder;
+    r = claim(volume, volume->id, taken, &holder);
+    struct volume *other = r == -EEXIST ? volume_find(volume->service, holder) : NULL;
     if (r == -EEXIST) {
         char unc[PREFIX_MAX + 8];
         (void)prefix_to_unc(taken, unc, sizeof unc);
+        if (other && volume_passes(other, &volume->peer))
+            return connection_error(connection, serial, -EAGAIN,
+                                    "the prefix %s belongs to a volume that is just ending: try again", unc) < 0
+                       ? -EPIPE
+                       : -EAGAIN;
         tell_claim(volume, connection, "the prefix is in use");
         return connection_error(connection, serial, r,
                                 "the prefix %s is in use: choose another (linfsp volumes, on the "
@@ -503,7 +548,7 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         volume_end(volume, volume->end_reason, true);
         return;
     }
-    if (result->error == -EBUSY && volume->not_lazy) {
+    if (result->error < 0 && volume->not_lazy && !result->unanswered) { /* busy, or it failed: it is mounted still */
         volume->state = VOLUME_LIVE;
         volume->not_lazy = false;
         volume->end_reason[0] = 0;
@@ -619,11 +664,6 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
 
 /* ---- after a restart ------------------------------------------------------------------------------------------- */
 
-static bool server_is_there(const struct volume *volume) {
-    uint64_t start;
-    return process_start(volume->peer.pid, &start) == 0 && start == volume->server_start;
-}
-
 /* Where the process that asked for the volume has gone, only a child of it could come back, and had the time. */
 static int on_orphaned(sd_event_source *source, uint64_t usec, void *userdata) {
     struct volume *volume = userdata;
@@ -651,13 +691,15 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
     char taken[PREFIX_MAX];
     if (!silo)
         return -ESRCH;
-    int r = volume->prefix[0] ? claim(volume, id, taken) : 0;
+    uint64_t holder;
+    int r = volume->prefix[0] ? claim(volume, id, taken, &holder) : 0;
     volume->published = volume->prefix[0] && r == 0;
     if (r == 0 && (r = volume_register(volume, id, silo)) < 0)
         unc_release(service->unc, id);
     if (r < 0)
         return r;
     volume->state = VOLUME_LIVE;
+    volume->staged = true; /* it may be there: the service may have died over a share */
     if (volume->made.by_service && volume->made.name[0])
         silo->letter_folders |= letter_bit(volume);
     open_abort(volume);

@@ -69,6 +69,7 @@ struct volume {
     bool unsharing_waits; /* for names that are being hidden */
     struct job_result *unmounted; /* ENDING: it is, and waits for the same */
     uint64_t sharer; /* the connection that asked for it */
+    bool unannounced; /* after a restart: its server may not have heard that it was made */
     sd_event_source *orphan_timer; /* after a restart: until the server has come back */
     unsigned orphan_turns; /* how often it is still looked after */
     sd_event_source *unmount_timer; /* until it is tried again */
@@ -79,6 +80,9 @@ struct volume {
 };
 
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request);
+/* Whether a volume that is in the way of a client's request is about to go: its server has gone, or is the client, who
+ * asks again since the service died before it could tell of this volume. Then the volume is ended here. */
+bool volume_passes(struct volume *volume, const struct ucred *client);
 /* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
 void volume_end(struct volume *volume, const char *reason, bool abort);
 /* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */

@@ -167,7 +167,7 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
         job_fail(result, dev, "its /dev is not a folder: %s", strerror(-dev));
         return;
     }
-    if (is_injected(base, root) == 1) {
+    if (!job->inject.again && is_injected(base, root) == 1) {
         result->inject.nested = true;
         return;
     }

@@ -58,6 +58,7 @@ struct job_inject {
     char folder[64]; /* the silo's folder on the host */
     char rootfs[WIRE_PATH_MAX]; /* where its root is, before its runtime has made it the root; "": it is */
     bool early; /* its runtime is still at work: only where /dev is a mount already */
+    bool again; /* a worker died over it: what is there is half of this very injection, and is removed first */
     bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
     uint64_t folder_number; /* of its /unc, which is made */
 };
