@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "util/namespace.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <stdio.h>
@@ -15,9 +16,19 @@
 #define NS_GET_MNTNS_ID _IOR(NSIO, 0x5, __u64)
 #endif
 
-uint64_t mount_namespace_id(int fd) {
+/* Kernels without ids do not know the request. Any other error is one: a namespace without its id would be taken for
+ * another. */
+static int namespace_id(int fd, uint64_t *ret_id) {
     __u64 id = 0;
-    return ioctl(fd, NS_GET_MNTNS_ID, &id) < 0 ? 0 : id;
+    if (ioctl(fd, NS_GET_MNTNS_ID, &id) < 0 && errno != ENOTTY && errno != EINVAL)
+        return -errno;
+    *ret_id = id;
+    return 0;
+}
+
+uint64_t mount_namespace_id(int fd) {
+    uint64_t id = 0;
+    return namespace_id(fd, &id) < 0 ? 0 : id;
 }
 
 int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
@@ -27,7 +38,11 @@ int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
-    *ret_namespace = (struct mount_namespace){.inode = status.st_ino, .id = mount_namespace_id(fd)};
+    uint64_t id = 0;
+    int r = namespace_id(fd, &id);
+    if (r < 0)
+        return r;
+    *ret_namespace = (struct mount_namespace){.inode = status.st_ino, .id = id};
     return 0;
 }
 

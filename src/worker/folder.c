@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/auto_dev-ioctl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,8 @@
 #include "util/cleanup.h"
 
 #define NAME_MODE 0755
+#define ANSWER_TURNS 20
+#define ANSWER_PAUSE_MS 20
 
 int folder_open(uint64_t folder) {
     char path[STAGE_PATH_MAX];
@@ -117,7 +120,7 @@ int folder_clone(uint64_t folder, unsigned long propagation) {
     return steal_fd(&tree);
 }
 
-int folder_answer(int folder, uint32_t token, int status) {
+static int answer_once(int folder, uint32_t token, int status) {
     if (status == 0)
         return ioctl(folder, AUTOFS_IOC_READY, token) < 0 ? -errno : 0;
     _cleanup_close_ int control = open_control();
@@ -129,6 +132,16 @@ int folder_answer(int folder, uint32_t token, int status) {
     if (control >= 0 && ioctl(control, AUTOFS_DEV_IOCTL_FAIL, &request) == 0)
         return 0;
     return ioctl(folder, AUTOFS_IOC_FAIL, token) < 0 ? -errno : 0;
+}
+
+/* Who waits there waits for good without an answer, so a lack of memory is waited out. */
+int folder_answer(int folder, uint32_t token, int status) {
+    int r = answer_once(folder, token, status);
+    for (int turn = 0; turn < ANSWER_TURNS && r < 0 && r != -ENOENT; turn++) {
+        (void)poll(NULL, 0, ANSWER_PAUSE_MS);
+        r = answer_once(folder, token, status);
+    }
+    return r;
 }
 
 static void name_path(uint64_t folder, const char *name, char ret_path[STAGE_PATH_MAX + 256]) {

@@ -86,10 +86,17 @@ static void unmount_left_behind(const struct job_base *base, const struct job_un
     }
 }
 
+/* Out of memory or descriptors: it is mounted still, and the service tries again. */
+static bool is_short(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static void take_off_stage(const struct job_base *base, const struct job_unmount *request, struct job_result *result) {
     int r = stage_enter(base);
     if (r == 0)
         r = stage_drop_volume(request->staged);
+    if (r < 0)
+        result->unanswered = true; /* it is there still: the service tries again */
     if (r < 0)
         job_fail(result, r, "cannot take the volume off the service's stage: %s", strerror(-r));
     if ((r = enter_host(base)) < 0)
@@ -126,6 +133,11 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
         return;
     }
+    if (is_short(found)) {
+        result->unanswered = true;
+        job_fail(result, found, "cannot look for the mount: %s", strerror(-found));
+        return;
+    }
     bool ours = found == 0 && fd_device(mount, &major, &minor) == 0 && major == 0 && minor == request->fuse_device;
     if (parent < 0 && request->made.name[0])
         found_parent = open_parent(base, ours ? mount : -1, request);
@@ -136,6 +148,7 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
             job_fail(result, r, "cannot unmount: %s", strerror(-r));
         if (r < 0 && request->not_lazy)
             return;
+        result->unanswered = is_short(r);
     }
     remove_made(base, request, parent >= 0 ? parent : found_parent);
     if (request->not_lazy && request->staged)
