@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -76,11 +77,10 @@ static const char *const refused[] = {
     "uselib",
     "ustat",
     "vserver",
-    /* priorities of real-time tasks, other personalities */
+    /* priorities, but by sched_setscheduler (util/urgency.h); other personalities */
     "personality",
     "sched_setattr",
     "sched_setparam",
-    "sched_setscheduler",
     "mbind",
     "set_mempolicy",
 };
@@ -347,11 +347,14 @@ static int allow_only(const char *const *names, size_t n_names, const char *cons
     _cleanup_(free_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return -ENOMEM;
+    const struct scmp_arg_cmp ordinary = SCMP_A1(SCMP_CMP_EQ, SCHED_OTHER);
     int r = add_all(filter, SCMP_ACT_ALLOW, names, n_names);
     if (r == 0)
         r = add_all(filter, SCMP_ACT_ALLOW, more, n_more);
     if (r == 0)
         r = allow_own_signals(filter);
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 1, ordinary);
     return r < 0 ? r : load(filter);
 }
 

@@ -9,6 +9,7 @@
 const cap_value_t cage_service_capabilities[] = {
     CAP_SYS_ADMIN, /* mounts, namespaces, fusectl */
     CAP_SYS_CHROOT,   CAP_SYS_PTRACE, /* a container's root and namespaces */
+    CAP_SYS_NICE, /* real-time priority (util/urgency.h) */
     CAP_SYS_RESOURCE, /* descriptors for many containers */
     CAP_NET_ADMIN, /* the kernel's news of processes */
     CAP_CHOWN,        CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,

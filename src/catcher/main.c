@@ -32,6 +32,7 @@
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
 #include "util/sockets.h"
+#include "util/urgency.h"
 
 #define SOCKET 3
 #define ANSWER_LIMIT_MS 1000
@@ -267,6 +268,7 @@ static int prepare_catcher(uint64_t before) {
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_SETMASK, &children, NULL);
+    urgency_lower_by_signal();
     int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         return -errno;

@@ -22,6 +22,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/urgency.h"
 
 #define WORKER "linfspd-worker"
 #define CATCHER "linfspd-catcher"
@@ -52,6 +53,7 @@ static const char usage[] =
 #define SERVICE_NICE (-15)
 #define LOCK_TURNS 50
 #define LOCK_TURN_MS 10
+#define CALM_SEC 10
 
 struct arguments {
     const char *config;
@@ -192,11 +194,36 @@ static void lead_group(void) {
     }
 }
 
-/* A container's first program may be a file system, which looks for us within a millisecond, on a host whose CPUs are
- * all busy. What we do is short. Workers have the same. */
+/* Workers and the catcher inherit it. The nice value counts where there is no urgency. */
 static void raise_priority(void) {
     if (setpriority(PRIO_PROCESS, 0, SERVICE_NICE) < 0)
         log_debug("no higher priority: %s", strerror(errno));
+    sigset_t busy; /* blocked before it can come: see on_cpu_time */
+    sigemptyset(&busy);
+    sigaddset(&busy, SIGXCPU);
+    sigprocmask(SIG_BLOCK, &busy, NULL);
+    int r = urgency_raise();
+    if (r < 0)
+        log_info("no real-time priority (%s): on a busy host a container's first program may be faster than we",
+                 strerror(-r));
+}
+
+static sd_event_source *calm; /* when the service is urgent again */
+
+static int on_calm(sd_event_source *source, uint64_t usec, void *userdata) {
+    calm = sd_event_source_disable_unref(calm);
+    (void)urgency_raise();
+    return 0;
+}
+
+/* The service has not slept for too long: somebody keeps it busy. For a while it is an ordinary process. */
+static int on_cpu_time(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    const struct service *service = userdata;
+    log_debug("the service is busy: no real-time priority for %d s", CALM_SEC);
+    urgency_lower();
+    calm = sd_event_source_disable_unref(calm);
+    (void)sd_event_add_time_relative(service->event, &calm, CLOCK_MONOTONIC, CALM_SEC * 1000000ull, 0, on_calm, NULL);
+    return 0;
 }
 
 static void raise_limits(void) {
@@ -293,12 +320,14 @@ static int run(const struct arguments *arguments, const char *dist, int catcher)
     if ((r = sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service)) < 0 ||
         (r = sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service)) < 0 ||
         (r = sd_event_add_signal(service->event, NULL, SIGHUP, on_reload, service)) < 0 ||
-        (r = sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service)) < 0) {
+        (r = sd_event_add_signal(service->event, NULL, SIGUSR1, on_leave, service)) < 0 ||
+        (r = sd_event_add_signal(service->event, NULL, SIGXCPU, on_cpu_time, service)) < 0) {
         log_error("signals: %s", strerror(-r)); /* a service that cannot be stopped is none */
     } else {
         service_when_ready(service, tell_ready, (void *)arguments);
         r = sd_event_loop(service->event);
     }
+    calm = sd_event_source_disable_unref(calm);
     service_free(service);
     return r;
 }

@@ -85,8 +85,11 @@ static void candidate_free(struct candidate *candidate) {
 
 static int on_candidate_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     struct candidate *candidate = userdata;
-    /* not in a silo yet: its root is still the host's, or has no /dev. Otherwise silo.c has taken it over */
-    if (silo_consider(candidate->monitor->service, candidate->pid, true) != 0)
+    struct service *service = candidate->monitor->service;
+    /* 0: its root is still the host's, or has no /dev. While it is being set up it stays a candidate: that may have
+     * come too early */
+    int r = silo_consider(service, candidate->pid, true);
+    if (r < 0 || (r > 0 && silo_is_set_up(service, candidate->pid)))
         candidate_free(candidate);
     return 0;
 }

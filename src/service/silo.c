@@ -70,6 +70,11 @@ bool silo_is_known(struct service *service, uint64_t inode) {
     return silo_find_namespace(service, inode) != NULL;
 }
 
+bool silo_is_set_up(struct service *service, pid_t pid) {
+    const struct silo *silo = silo_of_process(service, pid);
+    return silo && silo->state != SILO_NEW;
+}
+
 static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
     event_tell(silo->service, &(struct event){.kind = kind,
                                               .refused = kind == EVENT_SILO_FAILED,
@@ -526,7 +531,8 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
     struct silo *silo = silo_new(service, new_number(service), &mount_namespace);
     if (!silo)
         return -ENOMEM;
-    r = watch_anchor(silo, find_anchor(inode, pid));
+    /* a runtime at work: a process above may be a step of its own, about to end */
+    r = watch_anchor(silo, early ? pid : find_anchor(inode, pid));
     if (r == 0)
         r = owner_admit(silo);
     if (r < 0) {

@@ -104,6 +104,8 @@ struct silo *silo_of_process(struct service *service, pid_t pid);
 struct silo *silo_find_namespace(struct service *service, uint64_t inode);
 /* Whether there is a silo whose mount namespace has this inode number. */
 bool silo_is_known(struct service *service, uint64_t inode);
+/* Whether the silo of this process is set up, or is known to get nothing. */
+bool silo_is_set_up(struct service *service, pid_t pid);
 /* The process with this pid runs in a silo we may not know yet. early: its runtime may still be setting it up. Returns
  * 1 when it is (now) known as one, 0 when it is not in a silo (yet), or a negative errno. */
 int silo_consider(struct service *service, pid_t pid, bool early);

@@ -141,6 +141,7 @@ _Noreturn static void guard_main(int service, int stage) {
     prctl(PR_SET_NAME, "linfspd-guard");
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
+    signal(SIGXCPU, SIG_IGN); /* its work is done once, at the end */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -19,6 +19,7 @@
 #include "cage/cage.h"
 #include "util/cleanup.h"
 #include "util/sockets.h"
+#include "util/urgency.h"
 #include "wire/codec.h"
 #include "worker/client-access.h"
 #include "worker/enter.h"
@@ -113,6 +114,7 @@ static void prepare(void) {
     signal(SIGPIPE, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
+    urgency_lower_by_signal();
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(0);
     (void)setgroups(0, NULL); /* where it started as root these are root's */
