@@ -107,6 +107,7 @@ static const char *const allowed_to_workers[] = {
     "getcwd",
     "getdents64",
     "ioctl",
+    "linkat",
     "lseek",
     "lstat",
     "memfd_create",

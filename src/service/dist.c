@@ -17,8 +17,17 @@
 #define AGAIN_USEC (5 * 1000000ull) /* a lease is about to be broken */
 #define BLOCK 65536
 
-/* Of what is put into silos. */
-static const char *const folders[] = {"bin", "lib", "lib/musl"};
+/* Of what is put into silos. Foreign: libraries for silos of other architectures (worker/libraries.c). */
+static const char *const folders[] = {"bin",
+                                      "lib",
+                                      "lib/musl",
+                                      "foreign",
+#define FOREIGN(name) "foreign/" name, "foreign/" name "/lib", "foreign/" name "/lib/musl"
+                                      FOREIGN("amd64"),
+                                      FOREIGN("arm64"),
+                                      FOREIGN("armhf"),
+                                      FOREIGN("i386")};
+#undef FOREIGN
 
 struct held {
     ino_t inode;
@@ -97,11 +106,11 @@ static int take_folder(const char *source, const char *name) {
     char from_path[PATH_MAX], to_path[64];
     snprintf(from_path, sizeof from_path, "%s/%s", source, name);
     snprintf(to_path, sizeof to_path, DIST "/%s", name);
-    if (mkdir(to_path, 0755) < 0 && errno != EEXIST)
-        return -errno;
     _cleanup_closedir_ DIR *from = opendir(from_path);
     if (!from)
         return errno == ENOENT ? 0 : -errno;
+    if (mkdir(to_path, 0755) < 0 && errno != EEXIST)
+        return -errno;
     _cleanup_close_ int to = open(to_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (to < 0)
         return -errno;

@@ -22,6 +22,7 @@
 #include "worker/helpers.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
+#include "worker/libraries.h"
 #include "worker/off.h"
 
 static int clone_folder(const char *folder) {
@@ -132,6 +133,8 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
     /* not before: its runtime may be at work, and its root another meanwhile */
     _cleanup_close_ int mount_namespace = -1, user_namespace = -1, root = -1;
     int r = enter_open(base, &job->target, fds->in[0], &mount_namespace, &user_namespace, &root);
+    if (r == 0)
+        libraries_choose(base, job->inject.folder, root, job->inject.rootfs);
     int trees[] = {folder_tree, unc_tree};
     uid_t uid;
     gid_t gid;

@@ -79,3 +79,40 @@ serves_in() { # IMAGE NAME
         env LINFSP_LIBRARY=/nowhere/liblinfsp.so "$LINFSP_STATE/library/loaded" -m Z: a=b
     refused "invalid ELF header" -- env LINFSP_LIBRARY=/etc/passwd "$LINFSP_STATE/library/loaded" -m Z: a=b
 }
+
+# An image of another architecture: a static /probe, and a /hello that finds liblinfsp when it runs, with the C library of that
+# architecture. `foreign_image NAME TRIPLET LOADER [FILE...]`: FILE is put there, too
+foreign_image() {
+    local name=$1 triplet=$2 loader=$3 tree=$BATS_TEST_TMPDIR/$1
+    mkdir -p "$tree"/{bin,lib,dev,proc,sys,tmp,mnt}
+    "$triplet-gcc" -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$tree/probe" "$LINFSP_ROOT/test/helpers/probe.c" || return
+    cp -L "/usr/$triplet/lib/libc.so.6" "/usr/$triplet/lib/$loader" "$tree/lib/" || return
+    build "$name" "$triplet-gcc" -DLINFSP_LOAD -- --cflags || return
+    cp "$LINFSP_STATE/library/$name" "$tree/hello"
+    [ $# -lt 4 ] || cp "${@:4}" "$tree/"
+    tar -C "$tree" -c . | docker import --change 'CMD ["/probe", "wait"]' - "linfsp-test/$name" >/dev/null
+}
+
+@test "library: fsp_load: a container of i386 gets a library for i386" {
+    command -v i686-linux-gnu-gcc >/dev/null || missing "i686-linux-gnu-gcc" || return
+    foreign_image i386 i686-linux-gnu ld-linux.so.2
+    container i386 i386
+    docker exec -d "$(full_name i386)" /hello -m X: -u //hello/i386 text=there
+    wait_mounted i386 /mnt/x || fail "$(docker exec "$(full_name i386)" /hello -m X: a=b 2>&1)"
+    equal "in i386" "$(inside i386 /probe read /mnt/x/text)" there
+    equal "on the host" "$(bounded cat /unc/hello/i386/text)" there
+    has "$(inside i386 /dev/linfsp/bin/linfsp version)" linfsp # a program of the host's architecture
+    container debian debian
+    equal "the library of another container" "$(inside debian head -c 5 /dev/linfsp/lib/liblinfsp.so.1 | od -An -tx1 | tr -d ' ')" 7f454c4602
+}
+
+@test "library: fsp_load: a container of arm64 gets a library for arm64, under an emulator" {
+    command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null || missing "aarch64-linux-gnu-gcc and qemu-user-static" || return
+    [ "$(uname -m)" = x86_64 ] || skip "this machine needs no emulator"
+    foreign_image arm64 aarch64-linux-gnu ld-linux-aarch64.so.1 "$(command -v qemu-aarch64-static)"
+    container arm64 arm64 -- /qemu-aarch64-static /probe wait
+    docker exec -d "$(full_name arm64)" /qemu-aarch64-static /hello -m X: -u //hello/arm64 text=there
+    BOUND=20 wait_mounted arm64 /mnt/x || fail "$(docker exec "$(full_name arm64)" /qemu-aarch64-static /hello -m X: a=b 2>&1)"
+    equal "in arm64" "$(inside arm64 /qemu-aarch64-static /probe read /mnt/x/text)" there
+    equal "on the host" "$(bounded cat /unc/hello/arm64/text)" there
+}
