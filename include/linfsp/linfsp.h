@@ -318,6 +318,24 @@ const char *linfsp_volume_end_reason(const linfsp_volume *volume);
 /** Takes NULL. Unmounts what is still mounted. */
 void linfsp_volume_destroy(linfsp_volume *volume);
 
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+/** Goes into the background. The caller goes on in a new process, with a session of its own; the first process waits
+ * for linfsp_background_ready, and then ends with status 0. If the new process ends before that, the first process ends
+ * with the same status, or with 1. To be called before linfsp_volume_create, and while the program has one thread.
+ * Returns 0, or a negative errno: nothing has happened then. */
+int linfsp_background(void);
+/** The volume is there. Ends the first process; standard input and output become /dev/null, and so does standard error
+ * unless keep_stderr is true; the working directory becomes /. Does nothing without linfsp_background. */
+void linfsp_background_ready(bool keep_stderr);
+/** The main function of a file system, for one that needs no other: takes the options -m, -u, -b, -d, -r and -h from
+ * the command line, creates the volume, ends it on SIGINT, SIGTERM and SIGHUP, and serves it. defaults is what holds
+ * where the command line says nothing; without mount point and prefix the volume is at the first free letter. Says on
+ * standard output where the volume is, and on standard error what is wrong. Returns the exit status: 0, 1, or 2 for a
+ * wrong command line. */
+int linfsp_main(int argc, char **argv, const struct linfsp_volume_options *defaults,
+                const struct linfsp_operations *operations, void *context);
+
+/* ---- volumes, once created ------------------------------------------------------------------------------------- */
 const char *linfsp_volume_mount_point(const linfsp_volume *volume); /**< "/mnt/z"; NULL where there is none */
 /** "/unc/server/share", or "/dev/linfsp/unc/server/share" where there is no /unc; NULL for a disk */
 const char *linfsp_volume_unc_path(const linfsp_volume *volume);

@@ -66,7 +66,10 @@
     FUNCTION(request_may_be_done)                                                                                      \
     FUNCTION(volume_fail_over)                                                                                         \
     FUNCTION(volume_taken_over)                                                                                        \
-    FUNCTION(volume_state)
+    FUNCTION(volume_state)                                                                                             \
+    FUNCTION(background)                                                                                               \
+    FUNCTION(background_ready)                                                                                         \
+    FUNCTION(main)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -282,6 +285,9 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_volume_fail_over (linfsp_api_loaded()->volume_fail_over)
 #define linfsp_volume_taken_over (linfsp_api_loaded()->volume_taken_over)
 #define linfsp_volume_state (linfsp_api_loaded()->volume_state)
+#define linfsp_background (linfsp_api_loaded()->background)
+#define linfsp_background_ready (linfsp_api_loaded()->background_ready)
+#define linfsp_main (linfsp_api_loaded()->main)
 
 #endif
 #endif

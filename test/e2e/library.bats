@@ -116,3 +116,26 @@ foreign_image() {
     equal "in arm64" "$(inside arm64 /qemu-aarch64-static /probe read /mnt/x/text)" there
     equal "on the host" "$(bounded cat /unc/hello/arm64/text)" there
 }
+
+@test "library: the guide's smallest file system, as it stands there: options, background, its end" {
+    local folder=$LINFSP_STATE/library flags
+    awk '/^```c$/ {inside = 1; next} /^```$/ && inside {exit} inside' "$LINFSP_ROOT/docs/writing-a-file-system.md" >"$folder/empty.c"
+    read -ra flags < <(pkg-config --cflags linfsp)
+    gcc -std=c11 -Wall -Wextra -Wno-unused-parameter -Werror -o "$folder/empty" "$folder/empty.c" "${flags[@]}" -L"$LINFSP_STAGE/lib" -llinfsp
+    export LD_LIBRARY_PATH=$LINFSP_STAGE/lib
+    equal "said" "$(bounded "$folder/empty" -b -m Z:)" /mnt/z
+    mounted_here /mnt/z fuse.empty # when the command returns
+    equal "entries" "$(bounded ls -A /mnt/z)" ""
+    refused "/mnt/z" -- "$folder/empty" -b -m Z: # its own error, and its status, though it went into the background
+    bounded "$linfsp" umount Z:
+    wait_until 5 not mounted_here /mnt/z
+    has "$(bounded "$folder/empty" -h)" "Usage:" MOUNT-POINT
+    refused "Usage:" -- "$folder/empty" --what
+    refused "no arguments are taken" -- "$folder/empty" here
+    "$folder/empty" -m Z: -u //hello/empty >/dev/null 2>&1 3>&- &
+    echo "$!" >>"$LINFSP_STATE/memfs.pids"
+    wait_until 5 mounted_here /mnt/z
+    kill -TERM "$!"
+    wait "$!" || fail "ended by SIGTERM: status $?"
+    not mounted_here /mnt/z
+}
