@@ -2,11 +2,13 @@
 /* `linfsp umount`: by mount point, drive letter, prefix, path under /unc, or number. The service decides who may. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/elsewhere.h"
 #include "cli/target.h"
+#include "cli/users.h"
 
 #define UMOUNT_TIMEOUT_MS 30000
 #define VOLUMES_MAX 4096
@@ -27,6 +29,37 @@ static void remember(const union wire_message *reply, void *userdata) {
         found->ids[found->count++] = reply->volume.id;
 }
 
+/* The volume that was meant, and its device; volumes of other containers are not looked at. */
+struct meant {
+    const struct wire_unmount *request;
+    uint32_t fuse_device;
+};
+
+static void match(const union wire_message *reply, void *userdata) {
+    struct meant *meant = userdata;
+    const struct wire_volume *volume = &reply->volume;
+    if (reply->header.type != WIRE_VOLUME)
+        return;
+    const char *target = meant->request->target;
+    if (meant->request->volume ? meant->request->volume == volume->id
+                               : (strcmp(target, volume->mount_point) == 0 || strcmp(target, volume->unc_path) == 0 ||
+                                  (volume->prefix[0] && strcasecmp(target, volume->prefix) == 0)))
+        meant->fuse_device = volume->fuse_device;
+}
+
+static int fail_busy(const struct verb *verb, int socket, const struct wire_unmount *request, const char *shown,
+                     const char *why) {
+    static union wire_message last;
+    struct meant meant = {.request = request};
+    struct wire_plain list;
+    char users[512] = "";
+    wire_begin(&list, WIRE_LIST_VOLUMES, 1);
+    if (client_call(socket, &list, NULL, 0, CLIENT_TIMEOUT_MS, match, &meant, &last) >= 0 && meant.fuse_device)
+        users_text(meant.fuse_device, users, sizeof users);
+    return verb_fail(verb, "%s: %s: %s; end that first, or see --lazy and --force", shown, why,
+                     users[0] ? users : "a process uses it");
+}
+
 static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
     static union wire_message answer;
     char elsewhere[512];
@@ -35,8 +68,7 @@ static int umount_one(const struct verb *verb, int socket, struct wire_unmount *
     if (result == -ENOENT && target_follow_links(followed.target))
         result = client_call(socket, &followed, NULL, 0, UMOUNT_TIMEOUT_MS, NULL, NULL, &answer);
     if (result == -EBUSY)
-        return verb_fail(verb, "%s: %s: files in it are open; close them, or see --lazy and --force", shown,
-                         answer.error.message);
+        return fail_busy(verb, socket, request, shown, answer.error.message);
     if (result == -ENOENT && !request->volume &&
         volume_elsewhere(socket, request->target, elsewhere, sizeof elsewhere) > 0)
         return verb_fail(verb, "%s is not mounted here, but it is %s", shown, elsewhere);

@@ -71,6 +71,11 @@ static void describe(int fd, const char *text, char ret_path[WIRE_PATH_MAX]) {
     snprintf(ret_path + used, WIRE_PATH_MAX - used, "/%s", text);
 }
 
+static bool is_mount_root(int fd) {
+    struct stat status, above;
+    return fstatat(fd, ".", &status, 0) == 0 && fstatat(fd, "..", &above, 0) == 0 && status.st_dev != above.st_dev;
+}
+
 static int check_empty(int fd, const char *text, struct linfsp_error *ret_error) {
     int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (again < 0 && errno == ENOTCONN)
@@ -83,9 +88,15 @@ static int check_empty(int fd, const char *text, struct linfsp_error *ret_error)
         close(again);
         return fsp_fail(ret_error, ENOMEM, "mount point %s: out of memory", text);
     }
-    for (struct dirent *entry; (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            return fsp_fail(ret_error, ENOTEMPTY, "mount point %s is not empty (it has \"%s\")", text, entry->d_name);
+    struct dirent *entry;
+    while ((entry = readdir(directory)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)) {
+    }
+    if (entry && is_mount_root(fd))
+        return fsp_fail(ret_error, EBUSY,
+                        "%s is a mount point already: unmount it first (linfsp umount %s), or choose another folder",
+                        text, text);
+    if (entry)
+        return fsp_fail(ret_error, ENOTEMPTY, "mount point %s is not empty (it has \"%s\")", text, entry->d_name);
     return 0;
 }
 

@@ -341,3 +341,21 @@ completed() {
     refused "neither a SID nor a number nor a user" -- docker exec "$(full_name one)" /dev/linfsp/bin/linfsp fsptool id nobody-at-all
     refused "it takes lsvol" -- docker exec "$(full_name one)" /dev/linfsp/bin/linfsp fsptool load
 }
+
+@test "cli: umount names who keeps a volume busy; a mount point that is mounted already is called so" {
+    local user
+    container one busybox
+    disk one z
+    docker exec -d "$(full_name one)" sh -c 'cd /mnt/z && exec sleep 1000'
+    wait_until 5 run_in_number 1 one sleep
+    user=$(inside one pidof sleep)
+    refused "pid $user (sleep) works in it" -- docker exec "$(full_name one)" "$silo_bin/linfsp" umount Z:
+    refused "pid $(pids_in one sleep) (sleep) works in it" -- "$linfsp" umount "$("$linfsp" volumes --json | jq '.[0].id')"
+    inside one kill "$user"
+    docker exec -d "$(full_name one)" sh -c 'exec sleep 1000 >/mnt/z/open'
+    wait_until 5 inside one test -e /mnt/z/open
+    refused "(sleep) has a file open" -- docker exec "$(full_name one)" "$silo_bin/linfsp" umount /mnt/z
+    memfs_refused one "/mnt/z is a mount point already" -- -m /mnt/z
+    inside one "$silo_bin/linfsp" umount --force Z:
+    wait_unmounted one /mnt/z
+}
