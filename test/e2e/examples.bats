@@ -5,7 +5,7 @@ load ../helpers/common
 
 setup_file() {
     source "$LINFSP_ROOT/packaging/packages.bash"
-    install_packages docker-compose podman-compose podman || return
+    install_packages buildah docker-compose podman-compose podman || return
     file_setup
     export COMPOSE_PROJECT_NAME=linfsp-test-example
     cat >"$LINFSP_STATE/no-network.yaml" <<-'END'
@@ -86,6 +86,31 @@ end_podman() {
     exchanged pod-example/data
     PODMAN=$BATS_TEST_TMPDIR/podman BOUND=60 bounded "$LINFSP_ROOT/examples/pod" linfsp-test/busybox down
     wait_until 10 not test -e /unc/pod-example
+}
+
+# buildah with the same store.
+make_buildah() {
+    cat >"$BATS_TEST_TMPDIR/buildah" <<-END
+	#!/bin/bash
+	verb=\$1
+	shift
+	options=()
+	[ "\$verb" != run ] || options=(--isolation oci --runtime runc)
+	exec buildah --root "$BATS_TEST_TMPDIR/store" --runroot "$BATS_TEST_TMPDIR/run" "\$verb" "\${options[@]}" "\$@"
+	END
+    chmod +x "$BATS_TEST_TMPDIR/buildah"
+}
+
+@test "examples: an image built with buildah, with a file system in the build step, serves files when it runs" {
+    command -v buildah >/dev/null && command -v podman >/dev/null && command -v runc >/dev/null || missing "buildah, podman and runc" || return
+    make_podman || fail "podman takes no image" || return
+    make_buildah
+    BUILDAH=$BATS_TEST_TMPDIR/buildah BOUND=60 bounded "$LINFSP_ROOT/examples/buildah" localhost/linfsp-test/busybox linfsp-test-built || fail "buildah"
+    equal "what the build step made" "$(BOUND=30 bounded "$BATS_TEST_TMPDIR/podman" run --rm localhost/linfsp-test-built cat /result)" 1000
+    BOUND=30 bounded "$BATS_TEST_TMPDIR/podman" run -d --name linfsp-test-built localhost/linfsp-test-built
+    wait_until 10 test -d /unc/buildah-example/data
+    BOUND=30 bounded "$BATS_TEST_TMPDIR/podman" rm -f -t 0 linfsp-test-built
+    wait_until 10 not test -e /unc/buildah-example
 }
 
 @test "examples: podman-compose takes the same file" {
