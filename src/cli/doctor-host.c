@@ -115,9 +115,9 @@ static void check_security_modules(struct doctor *doctor) {
     read_line("/sys/module/apparmor/parameters/enabled", apparmor, sizeof apparmor);
     if (enforcing[0] == '1')
         finding(doctor, LEVEL_NOTE, "security",
-                "SELinux may keep containers from the service's sockets; LinFsp has no policy module of its own yet",
-                "ausearch -m avc -ts recent | audit2allow -M linfsp && semodule -i linfsp.pp (after reading what it "
-                "allows)",
+                "without LinFsp's policy module, programs whose image has its own fusermount3 are refused",
+                "semodule -i /usr/share/linfsp/selinux/linfsp.cil (Debian's package does that); "
+                "ausearch -m avc -ts recent shows what is denied still",
                 "SELinux is enforcing");
     else if (apparmor[0] == 'Y')
         finding(doctor, LEVEL_OK, "security", NULL, NULL,
