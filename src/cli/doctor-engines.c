@@ -29,14 +29,26 @@ static const struct engine {
     {"bwrap", "--version", AFTER},
 };
 
+/* The line that says something: a user's engine may complain first, of a file that the user may not read. */
+static char *version_line(char *text) {
+    char *line = text;
+    while (strncmp(line, "WARNING:", 8) == 0 || strncmp(line, "time=", 5) == 0) {
+        char *end = strchr(line, '\n');
+        if (!end || !end[1])
+            break;
+        line = end + 1;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}
+
 static bool report_engine(struct doctor *doctor, const struct engine *engine) {
     char path[4096], text[512], version[512];
     if (program_find(engine->program, path, sizeof path) < 0)
         return false;
     int status =
         program_ask((char *[]){path, (char *)(uintptr_t)engine->option, NULL}, ASK_TIMEOUT_MS, text, sizeof text);
-    text[strcspn(text, "\n")] = '\0';
-    utf8_printable(text, version, sizeof version);
+    utf8_printable(version_line(text), version, sizeof version);
     if (status == -ETIMEDOUT)
         finding(doctor, LEVEL_NOTE, "engines", "none, if the machine is just busy", "linfsp doctor, later",
                 "%s did not tell its version within %d s", path, ASK_TIMEOUT_MS / 1000);

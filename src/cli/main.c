@@ -89,8 +89,8 @@ static void show_overview(FILE *to) {
     fprintf(to, "\nOn the host, as root:\n"
                 "  linfsp start\n"
                 "Then in any container:\n"
-                "  memfs -i -F NTFS -m Z:                      a disk at /mnt/z, seen in this container only\n"
-                "  memfs -i -F NTFS -m Y: -u '\\memfs\\share'    and everywhere at /unc/memfs/share\n"
+                "  memfs -i -F NTFS -m Z:                    a disk at /mnt/z, here only\n"
+                "  memfs -i -F NTFS -m Y: -u '\\memfs\\share'  and everywhere at /unc/memfs/share\n"
                 "\n`linfsp VERB --help` tells about one verb, `linfsp doctor` what a machine lacks.\n");
 }
 
