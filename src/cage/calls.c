@@ -143,6 +143,7 @@ static const char *const allowed_to_workers[] = {
     "fsconfig",
     "fsmount",
     "fsopen",
+    "fspick",
     "mount",
     "mount_setattr",
     "move_mount",

@@ -23,6 +23,7 @@
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
 #include "worker/nested.h"
+#include "worker/overlay.h"
 #include "worker/stage.h"
 #include "worker/unmount-call.h"
 
@@ -251,6 +252,8 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
         return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
                         strerror(-r));
     bool own_user_namespace = job->target.user_namespace && !request->network;
+    if (!host && request->letter[0])
+        (void)overlay_open(base, job->target.init_pid, attempt->root, &attempt->point.overlay);
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;

@@ -6,8 +6,10 @@
  * to its path. It must be the client's own (or the client the silo's root), no mount point already, and not among the
  * kernel's own file systems.
  *
- * A letter is /mnt/<letter>, made by the service, for any user of the silo. Where the silo's root is read-only, a small
- * tmpfs is mounted over an empty /mnt first: nothing is written to the image or its layers.
+ * A letter is /mnt/<letter>, made by the service, for any user of the silo. Nothing of it stays when the silo ends. In
+ * an overlayfs the folder is taken out of the upper layer as soon as it is open (overlay.h). In any other root, and in
+ * one that is read-only, a small tmpfs is mounted over an empty /mnt, and the folder is made in that. If such a /mnt
+ * has entries, or is missing, the folder is made in the root itself and removed afterwards.
  */
 #include "worker/mount-point.h"
 
@@ -30,17 +32,31 @@
 void mount_point_close(struct mount_point *point) {
     close_fd(&point->fd);
     close_fd(&point->parent);
+    overlay_close(&point->overlay);
 }
 
-static int remove_folder(int parent, const char *name) {
-    if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
-        return 0;
-    return errno == EROFS ? remove_through_clone(parent, name, AT_REMOVEDIR) : -errno;
+static void set_time_back(int folder, const struct stat *before) {
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before->st_mtim};
+    (void)utimensat(folder, "", times, AT_EMPTY_PATH);
+}
+
+/* root: of the file system that parent lies on. */
+static void remove_folder(int parent, const char *name, int root) {
+    struct stat before;
+    if (fstat(parent, &before) < 0)
+        return;
+    int r = unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+    if (r == -EROFS)
+        r = remove_through_clone(parent, name, AT_REMOVEDIR);
+    if (r == 0)
+        set_time_back(parent, &before);
+    else if (r == -ESTALE) /* overlay_hide removed it */
+        overlay_forget(root);
 }
 
 void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
                                bool letters_too) {
-    _cleanup_close_ int above = letters_too ? openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    _cleanup_close_ int above = openat(parent, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
     _cleanup_close_ int letters = -1;
     /* ids of mounts are used again */
     if (letters_mount_id && !mount_has_source(base, letters_mount_id, LETTERS_SOURCE))
@@ -48,15 +64,16 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
     if (letters_mount_id)
         enter_own_letters(letters_mount_id);
     if (parent >= 0)
-        (void)remove_folder(parent, name);
+        remove_folder(parent, name, above);
     if (letters_mount_id && open_mount_by_id(base, letters_mount_id, LINFSP_LETTER_ROOT, &letters) == 0 &&
         directory_is_empty(letters) == 1)
         (void)unmount_fd(base, steal_fd(&letters));
-    if (above >= 0)
-        (void)remove_folder(above, &LINFSP_LETTER_ROOT[1]);
+    if (above >= 0 && letters_too)
+        remove_folder(above, &LINFSP_LETTER_ROOT[1], above);
 }
 
 void mount_point_undo(const struct job_base *base, struct mount_point *point) {
+    close_fd(&point->fd);
     if (point->made_here && point->parent >= 0)
         mount_point_remove_letter(base, point->parent, point->made_name, point->letters_mount_id, point->made_letters);
 }
@@ -144,7 +161,7 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     return 0;
 }
 
-/* A detached tmpfs for the letters of a silo whose root is read-only. */
+/* A detached tmpfs for the letters of a silo whose root is not to be written. */
 static int make_letters_mount(void) {
     _cleanup_close_ int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
     if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", LETTERS_SOURCE, 0) < 0 ||
@@ -157,7 +174,7 @@ static int make_letters_mount(void) {
     return fd < 0 ? -errno : fd;
 }
 
-/* Replaces *folder, an empty /mnt that cannot be written, by a tmpfs over it. It may be one already, of an earlier
+/* Replaces *folder, an empty /mnt that is not to be written, by a tmpfs over it. It may be one already, of an earlier
  * letter; then, or where it is neither, *folder stays as it is. */
 static int cover_letters_folder(const struct job_base *base, int *folder, struct mount_point *point) {
     uint64_t *mount_id = &point->letters_mount_id;
@@ -190,14 +207,32 @@ static int cover_letters_folder(const struct job_base *base, int *folder, struct
 }
 
 static int make_folder(int parent, const char *name) {
-    return mkdirat(parent, name, 0755) < 0 ? -errno : 0;
+    struct stat before;
+    if (fstat(parent, &before) < 0 || mkdirat(parent, name, 0755) < 0)
+        return -errno;
+    set_time_back(parent, &before);
+    return 0;
+}
+
+static bool is_on_mount_of(int folder, int root) {
+    uint64_t of_folder, of_root;
+    return fd_mount_id(folder, &of_folder) == 0 && fd_mount_id(root, &of_root) == 0 && of_folder == of_root;
+}
+
+/* Whether what is made in that folder is left behind when the silo is killed. */
+static bool outlives_silo(const struct mount_point *point, int root, int folder) {
+    struct statfs status;
+    if (point->host || !is_on_mount_of(folder, root) || fstatfs(folder, &status) < 0 || status.f_type == TMPFS_MAGIC)
+        return false;
+    return point->overlay.upper < 0;
 }
 
 static int open_letters_folder(int root, struct mount_point *point, struct job_result *result) {
     const char *name = &LINFSP_LETTER_ROOT[1];
     int folder = enter_open_path(root, name, O_DIRECTORY);
     if (folder == -ENOENT) {
-        int r = intent_letters_folder(point->intent);
+        struct stat before;
+        int r = fstat(root, &before) < 0 ? -errno : intent_letters_folder(point->intent);
         if (r == 0)
             r = make_folder(root, name);
         if (r == -EROFS)
@@ -207,6 +242,8 @@ static int open_letters_folder(int root, struct mount_point *point, struct job_r
                             strerror(-r));
         folder = enter_open_path(root, name, O_DIRECTORY);
         point->made_letters = true;
+        if (folder >= 0 && point->overlay.upper >= 0)
+            (void)overlay_hide(&point->overlay, "", name, folder, &before);
     }
     if (folder < 0)
         return job_fail(result, folder, "%s of the container is not a plain folder: %s", LINFSP_LETTER_ROOT,
@@ -219,20 +256,30 @@ static bool is_missing(int root, const char *path) {
     return fd == -ENOENT;
 }
 
+/* Makes a letter's folder. *folder may become the tmpfs over it. */
+static int make_letter(const struct job_base *base, int root, int *folder, const char *letter,
+                       struct mount_point *point) {
+    bool covers = outlives_silo(point, root, *folder) ? !point->made_letters && directory_is_empty(*folder) == 1
+                                                      : overlay_is_hidden(*folder);
+    int r = covers ? -EROFS : make_folder(*folder, letter);
+    if (r != -EROFS)
+        return r;
+    r = cover_letters_folder(base, folder, point);
+    return r < 0 ? r : make_folder_through_clone(*folder, letter);
+}
+
 /* Opens /mnt/<letter>, making it where it is missing. -EEXIST when it is in use. */
 static int take_letter(const struct job_base *base, int root, int *folder, const char *letter,
                        struct mount_point *point) {
     char path[16];
     snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
     /* one that is there already is the container's own, and stays */
-    int made = is_missing(root, path) ? intent_letter(point->intent, letter) : -EEXIST;
+    struct stat before;
+    int made = fstat(*folder, &before) < 0 ? -errno : 0;
     if (made == 0)
-        made = make_folder(*folder, letter);
-    if (made == -EROFS) {
-        made = cover_letters_folder(base, folder, point);
-        if (made == 0)
-            made = make_folder_through_clone(*folder, letter);
-    }
+        made = is_missing(root, path) ? intent_letter(point->intent, letter) : -EEXIST;
+    if (made == 0)
+        made = make_letter(base, root, folder, letter, point);
     if (made < 0 && made != -EEXIST && made != -EROFS)
         return made;
     _cleanup_close_ int fd = enter_open_path(root, path, O_DIRECTORY);
@@ -241,6 +288,8 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
     if (made != 0 && (fd_is_mount_root(fd) != 0 || directory_is_empty(fd) != 1))
         return -EEXIST;
     point->fd = steal_fd(&fd);
+    if (made == 0 && point->overlay.upper >= 0 && is_on_mount_of(*folder, root))
+        (void)overlay_hide(&point->overlay, &LINFSP_LETTER_ROOT[1], letter, point->fd, &before);
     if (made == 0) {
         point->made = point->made_here = true;
         point->parent = fcntl(*folder, F_DUPFD_CLOEXEC, 3);
@@ -251,6 +300,7 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
 
 static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point,
                        struct job_result *result) {
+    point->host = job->target.host;
     enter_act_as(job->target.root_uid, job->target.root_gid);
     _cleanup_close_ int folder = open_letters_folder(root, point, result);
     if (folder < 0) {

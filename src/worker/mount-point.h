@@ -4,22 +4,25 @@
 #define LINFSP_WORKER_MOUNT_POINT_H
 
 #include "worker/jobs.h"
+#include "worker/overlay.h"
 
 struct mount_point {
     int fd; /* O_PATH of the folder */
     int parent; /* of a made one */
     int access; /* whether the client may mount there (client_access_mount) */
     int intent; /* where what is made is written down first (intent.h); borrowed */
+    bool host; /* it is on the host, in no silo */
     bool made; /* to be removed with the volume */
     bool made_here; /* by us just now: to be removed at once where the mount fails */
     bool made_letters; /* /mnt itself was made, too */
-    uint64_t letters_mount_id; /* the tmpfs over a read-only /mnt that it stands in; 0: none */
+    uint64_t letters_mount_id; /* the tmpfs over /mnt that it stands in; 0: none */
+    struct overlay overlay; /* of the silo's root: what is made for a letter is taken out of its layer */
     char made_name[WIRE_COMPONENT_MAX];
 };
 
 #define MOUNT_POINT_NONE                                                                                               \
     (struct mount_point) {                                                                                             \
-        .fd = -1, .parent = -1, .intent = -1                                                                           \
+        .fd = -1, .parent = -1, .intent = -1, .overlay = OVERLAY_NONE                                                  \
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in

@@ -4,19 +4,17 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
-#include "util/mount-table.h"
 #include "util/paths.h"
 #include "worker/enter.h"
+#include "worker/overlay.h"
 
 #define STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
 #define ASIDE "linfsp-aside-"
@@ -24,57 +22,19 @@
 
 static const char *const names[] = {"fusermount3", "fusermount"};
 
-/* A folder of the silo's in which programs look, and the same folder in the upper layer, where there is one. */
+/* A folder of the silo's in which programs look, and the upper layer of the overlayfs that it lies on, if any. */
 struct place {
     int folder;
     const char *path;
-    int upper; /* the whole upper layer; -1: no overlayfs */
-    int beside; /* the folder in which it lies */
+    struct overlay overlay;
 };
 
 #define PLACE_NONE                                                                                                     \
-    { .folder = -1, .upper = -1, .beside = -1 }
+    { .folder = -1, .overlay = OVERLAY_NONE }
 
 static void place_close(struct place *place) {
     close_fd(&place->folder);
-    close_fd(&place->upper);
-    close_fd(&place->beside);
-}
-
-static int open_beneath(int folder, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
-}
-
-/* The value of upperdir= in the root's line of the mount table, which is the engine's path on the host. */
-static bool find_upper(const struct job_base *base, uint64_t mount_id, char *path, size_t size) {
-    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
-    _cleanup_free_ char *line = NULL;
-    size_t length = 0;
-    struct mount_line mount;
-    bool found = false;
-    while (!found && file && mount_table_next(file, &line, &length, &mount))
-        found = mount.id == mount_id;
-    const char *upper = found && strcmp(mount.type, "overlay") == 0 ? strstr(mount.options, ",upperdir=") : NULL;
-    if (!upper)
-        return false;
-    upper += strlen(",upperdir=");
-    size_t end = strcspn(upper, ",");
-    return upper[0] == '/' && snprintf(path, size, "%.*s", (int)end, upper) == (int)end;
-}
-
-static int open_upper(const struct job_base *base, struct place *place) {
-    char path[WIRE_PATH_MAX];
-    uint64_t mount_id;
-    if (fd_mount_id(place->folder, &mount_id) < 0 || !find_upper(base, mount_id, path, sizeof path))
-        return -EOPNOTSUPP;
-    place->upper = open_beneath(base->host_root, path + 1, O_PATH | O_DIRECTORY);
-    char *slash = strrchr(path, '/');
-    *slash = 0;
-    place->beside = open_beneath(base->host_root, path[0] ? path + 1 : ".", O_RDONLY | O_DIRECTORY);
-    return place->upper < 0 || place->beside < 0 ? -errno : 0;
+    overlay_close(&place->overlay);
 }
 
 static int find_place(const struct job_base *base, int root, struct place *place) {
@@ -92,7 +52,7 @@ static int find_place(const struct job_base *base, int root, struct place *place
         fstatfs(place->folder, &status) < 0)
         return -EOPNOTSUPP;
     if (status.f_type == OVERLAYFS_SUPER_MAGIC)
-        return open_upper(base, place);
+        return overlay_open(base, 0, place->folder, &place->overlay);
     return status.f_type == FUSE_SUPER_MAGIC || status.f_type == NFS_SUPER_MAGIC || (status.f_flags & ST_RDONLY)
                ? -EOPNOTSUPP
                : 0;
@@ -158,11 +118,11 @@ static bool is_ghost_of_ours(const struct place *place, const char *name) {
 
 static int put_aside(const struct place *place, const char *name, const void *token) {
     char aside[64];
-    _cleanup_close_ int folder = open_beneath(place->upper, place->path, O_RDONLY | O_DIRECTORY);
+    _cleanup_close_ int folder = overlay_open_folder(&place->overlay, place->path, O_RDONLY);
     if (folder < 0 || !is_entry(folder, name, token))
         return -EOPNOTSUPP;
     snprintf(aside, sizeof aside, ASIDE "%s", name);
-    return renameat(folder, name, place->beside, aside) < 0 ? -errno : 0;
+    return renameat(folder, name, place->overlay.beside, aside) < 0 ? -errno : 0;
 }
 
 static int cover(const struct place *place, const char *name, int tree) {
@@ -178,7 +138,7 @@ static int make_link(const struct place *place, const char *name) {
 }
 
 static int make_one(const struct job_base *base, const struct place *place, int root, const char *name) {
-    if (place->upper < 0)
+    if (place->overlay.upper < 0)
         return make_link(place, name);
     char token[TOKEN_SIZE];
     _cleanup_close_ int tree = clone_stand_in(root);
@@ -192,7 +152,7 @@ static int make_one(const struct job_base *base, const struct place *place, int 
     if (r < 0)
         return r;
     r = cover(place, name, tree);
-    if (r == 0 && place->upper >= 0) {
+    if (r == 0 && place->overlay.upper >= 0) {
         r = put_aside(place, name, token);
         _cleanup_close_ int covered = r < 0 ? openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
         if (covered >= 0)
@@ -205,8 +165,9 @@ static int make_one(const struct job_base *base, const struct place *place, int 
 
 static void restore_time(const struct place *place, const struct timespec *changed) {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, *changed};
-    _cleanup_close_ int folder = place->upper < 0 ? openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-                                                  : open_beneath(place->upper, place->path, O_RDONLY | O_DIRECTORY);
+    _cleanup_close_ int folder = place->overlay.upper < 0
+                                     ? openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                     : overlay_open_folder(&place->overlay, place->path, O_RDONLY);
     if (folder >= 0)
         (void)futimens(folder, times);
 }
@@ -249,17 +210,17 @@ static bool is_ours(const struct job_base *base, int file) {
 /* Brings the entry back from beside the upper layer: overlayfs removes what it finds there only. */
 static void bring_back(const struct place *place, const char *name) {
     char aside[64];
-    _cleanup_close_ int folder = open_beneath(place->upper, place->path, O_PATH | O_DIRECTORY);
+    _cleanup_close_ int folder = overlay_open_folder(&place->overlay, place->path, O_PATH);
     snprintf(aside, sizeof aside, ASIDE "%s", name);
     if (folder >= 0)
-        (void)renameat(place->beside, aside, folder, name);
+        (void)renameat(place->overlay.beside, aside, folder, name);
 }
 
 static void remove_one(const struct job_base *base, const struct place *place, const char *name) {
     _cleanup_close_ int file = openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat before;
     char link[sizeof STAND_IN + 1];
-    ssize_t length = place->upper < 0 ? readlinkat(place->folder, name, link, sizeof link) : -1;
+    ssize_t length = place->overlay.upper < 0 ? readlinkat(place->folder, name, link, sizeof link) : -1;
     if (length == sizeof STAND_IN - 1 && memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0) {
         (void)remove_through_clone(place->folder, name, 0);
         return;
@@ -267,7 +228,7 @@ static void remove_one(const struct job_base *base, const struct place *place, c
     if (!is_ours(base, file) || fstat(place->folder, &before) < 0 || unmount_fd(base, file) < 0)
         return;
     close_fd(&file);
-    if (place->upper >= 0)
+    if (place->overlay.upper >= 0)
         bring_back(place, name);
     (void)remove_through_clone(place->folder, name, 0);
     restore_time(place, &before.st_mtim);
