@@ -20,7 +20,7 @@ static bool is_below(const char *path, const char *root) {
     return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Where network volumes are found here: in a container with a read-only root there is no /unc. */
+/* Where network volumes are found here: a container whose root is no overlayfs has no /unc. */
 static const char *unc_root_here(void) {
     struct stat status;
     if (stat(LINFSP_UNC_ROOT, &status) < 0 && stat(UNC_IN_SILO, &status) == 0)

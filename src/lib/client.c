@@ -258,7 +258,7 @@ static struct linfsp_volume *allocate_volume(void) {
     return volume;
 }
 
-/* A container whose root could not be written has no /unc, but the way round it is always there. */
+/* A container whose root is no overlayfs has no /unc, but the way round it is always there. */
 static void set_unc_path(struct linfsp_volume *volume, const char *path) {
     struct stat status;
     bool round =

@@ -411,7 +411,7 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs);
 /* Somebody wants nothing of ours in this container. */
 static void leave_alone(struct silo *silo, const char *why) {
     silo->state = SILO_OFF;
-    snprintf(silo->failure, sizeof silo->failure, "%s", why);
+    snprintf(silo->failure, sizeof silo->failure, "%.255s", why);
     tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
 
@@ -455,7 +455,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     } else if (result->error == 0 && result->inject.off) {
         device_remove(silo);
         folders_end(silo);
-        leave_alone(silo, "off: LINFSP=off is in its environment");
+        leave_alone(silo, result->message);
     } else if (result->error < 0) {
         folders_end(silo);
         fail_silo(silo, "%s", result->message);

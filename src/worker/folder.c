@@ -61,7 +61,7 @@ static int mount_folder(const char *path, int pipe_end) {
     snprintf(options, sizeof options, "fd=%d,pgrp=%d,minproto=5,maxproto=5,indirect", pipe_end, (int)getpgrp());
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return -errno;
-    if (mount("linfsp-unc", path, "autofs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ||
+    if (mount(FOLDER_SOURCE, path, "autofs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ||
         mount(NULL, path, NULL, MS_SHARED, NULL) < 0)
         return -errno;
     return 0;

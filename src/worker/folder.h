@@ -15,6 +15,8 @@
 
 #include "worker/stage.h"
 
+#define FOLDER_SOURCE "linfsp-unc" /* what a mount table shows of it */
+
 /* Makes a folder and its place on the stage. names: a file of the names to be shown, each with its NUL; -1: none.
  * root_only: only root may list it. Returns the pipe's end for the service. */
 int folder_make(uint64_t folder, bool root_only, int names);

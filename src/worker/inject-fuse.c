@@ -34,8 +34,7 @@ static void bind_device(int device_tree, int dev) {
         (void)unlinkat(dev, "fuse", 0);
 }
 
-/* Where a silo has the host's own /dev, nothing is made in it. */
-static bool is_the_hosts(const struct job_base *base, int dev) {
+bool inject_fuse_is_hosts(const struct job_base *base, int dev) {
     uint32_t major, minor, host_major, host_minor;
     _cleanup_close_ int host_dev = openat(base->host_root, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return host_dev >= 0 && fd_device(dev, &major, &minor) == 0 && fd_device(host_dev, &host_major, &host_minor) == 0 &&
@@ -50,7 +49,7 @@ static bool takes_nodes(const struct job *job, int dev) {
 
 void inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int dev, bool may_mount) {
     struct stat status;
-    if (is_the_hosts(base, dev) || fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
+    if (inject_fuse_is_hosts(base, dev) || fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);
     if (takes_nodes(job, dev))

@@ -14,4 +14,7 @@ void inject_fuse(const struct job_base *base, const struct job *job, int device_
 /* Takes it out, where it is ours. Returns whether it was. */
 bool eject_fuse(const struct job_base *base, int dev);
 
+/* Whether this is the host's own /dev: no device is made in that. */
+bool inject_fuse_is_hosts(const struct job_base *base, int dev);
+
 #endif

@@ -9,6 +9,7 @@
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
 #include "worker/phantom.h"
+#include "worker/root-unc.h"
 
 int injection_remove(const struct job_base *base, int root) {
     for (int i = 0; i < 2; i++) {
@@ -44,11 +45,5 @@ void job_eject(const struct job_base *base, const struct job *job, struct job_fd
     phantom_remove(base, root);
     if (dev >= 0)
         (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
-    char link[64];
-    ssize_t length = readlinkat(root, "unc", link, sizeof link - 1);
-    if (length > 0) {
-        link[length] = 0;
-        if (strcmp(link, UNC_LINK) == 0)
-            (void)remove_through_clone(root, "unc", 0);
-    }
+    root_unc_remove(base, root);
 }

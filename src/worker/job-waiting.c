@@ -69,7 +69,8 @@ static void note(struct job_waiting *list, pid_t pid, uid_t uid, enum job_waitin
             list->tasks[i].killed == killed)
             return;
     if (list->n < ARRAY_SIZE(list->tasks))
-        list->tasks[list->n++] = (struct job_waiting_task){.mount_namespace = inode, .uid = uid, .kind = kind, .killed = killed};
+        list->tasks[list->n++] =
+            (struct job_waiting_task){.mount_namespace = inode, .uid = uid, .kind = kind, .killed = killed};
 }
 
 static void look_at_process(int proc, const char *name, struct job_waiting *list) {

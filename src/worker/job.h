@@ -234,7 +234,7 @@ struct job_result {
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
-            bool off; /* its environment says that it is to have nothing of ours */
+            bool off; /* it is to have nothing of ours: the message says why */
         } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
             uint32_t fuse_device;

@@ -94,6 +94,21 @@ int record_from_bundle(const char *json, struct job_description *description) {
     return 0;
 }
 
+static bool is_text(json_object *object, const char *name, const char *text) {
+    json_object *found = member(object, name, json_type_string);
+    return found && strcmp(json_object_get_string(found), text) == 0;
+}
+
+bool record_is_build_step(const char *json, const char *host_json) {
+    _cleanup_json_ json_object *record = json_tokener_parse(json), *host = json_tokener_parse(host_json);
+    json_object *health = member(member(record, "Config", json_type_object), "Healthcheck", json_type_object);
+    json_object *test = member(health, "Test", json_type_array);
+    const char *check = test ? json_object_get_string(json_object_array_get_idx(test, 0)) : NULL;
+    return check && strcmp(check, "NONE") == 0 &&
+           is_text(member(host, "LogConfig", json_type_object), "Type", "none") &&
+           is_text(member(host, "RestartPolicy", json_type_object), "Name", "");
+}
+
 void record_group(const char *labels, char *ret_group, size_t size) {
     static const struct {
         const char *label, *kind;

@@ -14,6 +14,9 @@
 int record_from_docker(const char *json, struct job_description *description);
 int record_from_bundle(const char *json, struct job_description *description);
 
+/* Whether Docker's records, config.v2.json and hostconfig.json, are of a step of a build by its own builder. */
+bool record_is_build_step(const char *json, const char *host_json);
+
 /* What containers of the same Compose project or pod have in common, from labels: "compose:NAME", "pod:ID"; else "". */
 void record_group(const char *labels, char *ret_group, size_t size);
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -124,12 +125,41 @@ int make_all(void **state) {
 
 /* ---- containers -------------------------------------------------------------------------------------------------- */
 
+bool layered;
+
+bool make_layers(bool with_mnt) {
+    static const char *const folders[] = {"",           "/lower",         "/upper",     "/work",
+                                          "/lower/usr", "/lower/usr/bin", "/lower/dev", "/lower/mnt"};
+    for (size_t i = 0; i < ARRAY_SIZE(folders) - !with_mnt; i++) {
+        char path[64];
+        snprintf(path, sizeof path, LAYERS "%s", folders[i]);
+        if (mkdir(path, 0755) < 0)
+            return false;
+    }
+    return true;
+}
+
+void layer_has(const char *path, const char *wanted) {
+    const char *found = "";
+    char name[64];
+    snprintf(name, sizeof name, LAYERS "/upper%s", path);
+    _cleanup_closedir_ DIR *directory = opendir(name);
+    struct dirent *entry;
+    assert_non_null(directory);
+    while ((entry = readdir(directory)))
+        if (entry->d_name[0] != '.')
+            found = entry->d_name;
+    assert_string_equal(found, wanted);
+}
+
 static bool build_container(void) {
     static const char *const folders[] = {"/mnt/dev", "/mnt/mnt", "/mnt/usr", "/mnt/usr/bin"};
+    static const char layers[] = "lowerdir=" LAYERS "/lower,upperdir=" LAYERS "/upper,workdir=" LAYERS "/work";
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("container", "/mnt", "tmpfs", 0, "mode=0755") < 0)
+        (layered ? mount("container", "/mnt", "overlay", 0, layers)
+                 : mount("container", "/mnt", "tmpfs", 0, "mode=0755")) < 0)
         return false;
-    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && !layered; i++)
         if (mkdir(folders[i], 0755) < 0)
             return false;
     return mount("container-dev", "/mnt/dev", "tmpfs", 0, "mode=0755") == 0 && change_root("/mnt");
@@ -307,6 +337,14 @@ const struct job_result *work(const struct worker *worker, struct job *job, cons
     if (result.error)
         fprintf(stderr, "    answer: %s\n", result.message);
     return &result;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place) {
+    return remove(path);
+}
+
+void remove_tree(const char *path) {
+    assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT), 0);
 }
 
 struct job job_for(uint32_t type, const struct container *container) {

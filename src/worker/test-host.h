@@ -63,6 +63,14 @@ bool exists_in(const struct container *container, const char *path);
 void assert_mounted(const struct container *container, const char *path, const char *part);
 void assert_not_mounted(const struct container *container, const char *path);
 
+/* What the next container's root is: a tmpfs, or an overlayfs of layers that lie in LAYERS. */
+#define LAYERS "/run/layers"
+extern bool layered;
+bool make_layers(bool with_mnt);
+/* The upper layer's first file or folder below path; "": there is none. */
+void layer_has(const char *path, const char *wanted);
+void remove_tree(const char *path);
+
 /* ---- the worker -------------------------------------------------------------------------------------------------- */
 
 struct worker {

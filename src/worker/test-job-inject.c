@@ -21,7 +21,8 @@ static void inject_and_eject(void **state) {
     assert_true(result->helpers.n_watches > 0);
     assert_mounted(&container, "/dev/linfsp", " ro,nosuid,nodev");
     assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
-    assert_true(exists_in(&container, "unc") && exists_in(&container, "dev/fuse"));
+    assert_true(exists_in(&container, "dev/fuse"));
+    assert_false(exists_in(&container, "unc")); /* it would be left behind */
     assert_false(exists_in(&container, "usr/bin/fusermount3"));
     assert_not_mounted(NULL, "/dev/linfsp");
 
@@ -35,6 +36,44 @@ static void inject_and_eject(void **state) {
     assert_false(exists_in(&container, "usr/bin/fusermount3"));
     assert_int_equal(worker_end(&worker), 0);
     container_end(&container);
+}
+
+/* Nothing of /unc is in the layer while it is there, nor later; and it can be had again. */
+static void unc_in_layers(void **state) {
+    NEEDS_A_HOST();
+    struct stat before, after;
+    assert_true(make_layers(true));
+    assert_int_equal(stat(LAYERS "/upper", &before), 0);
+    layered = true;
+    struct container container = container_start(false);
+    layered = false;
+    struct worker worker = worker_new();
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(inject(&worker, &container, false)->error, 0);
+        assert_mounted(&container, "/unc", " - autofs linfsp-unc ");
+        assert_not_mounted(&container, "/dev/linfsp/unc");
+        char target[8] = "";
+        assert_int_equal(readlinkat(run_dir, "silos/1/unc", target, sizeof target), 4);
+        assert_memory_equal(target, "/unc", 4);
+        layer_has("", "");
+        assert_true(inject(&worker, &container, false)->inject.nested);
+        struct job eject = job_for(JOB_EJECT, &container);
+        assert_int_equal(work(&worker, &eject, &container.pidfd, 1)->error, 0);
+        assert_not_mounted(&container, "/unc");
+        assert_false(exists_in(&container, "unc"));
+        layer_has("", "");
+        assert_int_equal(stat(LAYERS "/upper", &after), 0);
+        assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim);
+    }
+    /* what is the container's own stays, also the mark of what it has removed */
+    _cleanup_close_ int upper = open(LAYERS "/upper", O_PATH | O_CLOEXEC);
+    assert_int_equal(mknodat(upper, "unc", S_IFCHR, 0), 0);
+    assert_int_equal(inject(&worker, &container, false)->error, 0);
+    assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
+    layer_has("", "unc");
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&container);
+    remove_tree(LAYERS);
 }
 
 /* fs.mount-max, or anything else: what was mounted already must not stay, and be taken for another silo's. */
@@ -135,7 +174,7 @@ static void a_user_namespace_spends_the_worker(void **state) {
     assert_true(result->spent);
     assert_mounted(&container, "/dev/linfsp", " ro,nosuid,nodev");
     struct stat status;
-    _cleanup_close_ int folder = open_in(&container, "unc");
+    _cleanup_close_ int folder = open_in(&container, "dev/fuse");
     assert_int_equal(fstat(folder, &status), 0);
     assert_int_equal(status.st_uid, USER);
     assert_int_equal(worker_end(&worker), 0);
@@ -145,6 +184,7 @@ static void a_user_namespace_spends_the_worker(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inject_and_eject),
+        cmocka_unit_test(unc_in_layers),
         cmocka_unit_test(half_an_injection_is_undone),
         cmocka_unit_test(helpers_of_the_image_are_found_by_what_they_are),
         cmocka_unit_test(early_means_not_yet),

@@ -135,6 +135,51 @@ static void a_namespace_nested_in_a_container(void **state) {
     container_end(&container);
 }
 
+static void unmount_letter(const struct worker *worker, const struct container *container,
+                           const struct job_result *mounted) {
+    struct job end = unmount_of(container, mounted);
+    end.unmount.letters_mount_id = mounted->mount.letters_mount_id;
+    const int fds[] = {container->pidfd, fds_back[2]};
+    fds_back[2] = -1;
+    assert_int_equal(work(worker, &end, fds, 2)->error, 0);
+    close(fds[1]);
+}
+
+/* A letter is in the layer neither while it is mounted nor later; files beside it are. */
+static void a_letter_in_layers(void **state) {
+    NEEDS_A_HOST();
+    for (int with_mnt = 0; with_mnt < 2; with_mnt++) {
+        assert_true(make_layers(with_mnt));
+        layered = true;
+        struct container container = container_start(false);
+        layered = false;
+        struct worker worker = worker_new();
+        for (int round = 0; round < 2; round++) {
+            struct job job = disk_for(&container, "z");
+            const struct job_result *result = work(&worker, &job, &container.pidfd, 1);
+            assert_int_equal(result->error, 0);
+            assert_true(result->mount.made);
+            assert_int_equal(result->mount.made_letters, !with_mnt);
+            assert_mounted(&container, "/mnt/z", " - fuse.TEST test ");
+            layer_has("", with_mnt ? "mnt" : "");
+            if (with_mnt)
+                layer_has("/mnt", "");
+            unmount_letter(&worker, &container, result);
+            assert_not_mounted(&container, "/mnt/z");
+            assert_false(exists_in(&container, "mnt/z"));
+            assert_int_equal(exists_in(&container, "mnt"), with_mnt);
+        }
+        _cleanup_close_ int root = open_in(&container, "");
+        assert_int_equal(mkdirat(root, "mnt", 0755), with_mnt ? -1 : 0);
+        assert_int_equal(mkdirat(root, "mnt/own", 0755), 0);
+        layer_has("/mnt", "own");
+        assert_int_equal(worker_end(&worker), 0);
+        close_fd(&root);
+        container_end(&container);
+        remove_tree(LAYERS);
+    }
+}
+
 static void letters_that_are_taken(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
@@ -159,6 +204,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disk),
         cmocka_unit_test(a_namespace_nested_in_a_container),
+        cmocka_unit_test(a_letter_in_layers),
         cmocka_unit_test(letters_that_are_taken),
     };
     return open_worker_program(argv[1]) < 0 ? 1 : cmocka_run_group_tests(tests, make_all, NULL);

@@ -39,6 +39,23 @@ static void a_bundle_is_read(void **state) {
     assert_string_equal(group, "pod:9f");
 }
 
+static void a_step_of_a_build_is_told_from_a_container(void **state) {
+    static const char step[] = "{\"Config\":{\"Image\":\"sha256:29\",\"Healthcheck\":{\"Test\":[\"NONE\"]}}}";
+    static const char host[] = "{\"LogConfig\":{\"Type\":\"none\",\"Config\":{}},\"RestartPolicy\":{\"Name\":\"\"}}";
+    assert_true(record_is_build_step(step, host));
+    static const char *const others[][2] = {
+        {step, "{\"LogConfig\":{\"Type\":\"json-file\"},\"RestartPolicy\":{\"Name\":\"\"}}"},
+        {step, "{\"LogConfig\":{\"Type\":\"none\"},\"RestartPolicy\":{\"Name\":\"no\"}}"},
+        {"{\"Config\":{\"Image\":\"sha256:29\"}}", host},
+        {"{\"Config\":{\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"]}}}", host},
+        {"{\"Config\":{\"Healthcheck\":{\"Test\":[]}}}", host},
+        {"", host},
+        {step, "[]"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_false(record_is_build_step(others[i][0], others[i][1]));
+}
+
 static void what_is_no_record_is_refused(void **state) {
     static const char *const texts[] = {"", "x", "[]", "3", "\"x\"", "{\"a\":"};
     struct job_description description = {0}, nothing = {0};
@@ -79,8 +96,11 @@ static void labels_without_room_are_left_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dockers_record_is_read),           cmocka_unit_test(a_bundle_is_read),
-        cmocka_unit_test(what_is_no_record_is_refused),     cmocka_unit_test(wrong_types_tell_nothing),
+        cmocka_unit_test(dockers_record_is_read),
+        cmocka_unit_test(a_bundle_is_read),
+        cmocka_unit_test(a_step_of_a_build_is_told_from_a_container),
+        cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(wrong_types_tell_nothing),
         cmocka_unit_test(labels_without_room_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

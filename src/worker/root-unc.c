@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /unc in a silo's own root: where the silo's network volumes are found.
+ *
+ * The folder to mount on is made in the root, where that is an overlayfs, and taken out of its upper layer at once
+ * (overlay.h). So it is in no layer, and nothing of it is left when the container ends. In any other root it would be
+ * left behind: there network volumes are at /dev/linfsp/unc alone.
+ *
+ * An image's own /unc is left alone. While an image is built nothing is made: what its steps put at /unc is the
+ * image's.
+ */
+#include "worker/root-unc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util/cleanup.h"
+#include "util/paths.h"
+#include "worker/build.h"
+#include "worker/enter.h"
+#include "worker/folder.h"
+#include "worker/injection.h"
+#include "worker/overlay.h"
+
+#define NAME "unc"
+
+static int open_unc(int root) {
+    return enter_open_path(root, NAME, O_DIRECTORY);
+}
+
+/* Whether a folder of ours is mounted there. */
+static bool is_mounted(const struct job_base *base, int unc) {
+    uint64_t mount_id;
+    return fd_is_mount_root(unc) == 1 && fd_mount_id(unc, &mount_id) == 0 &&
+           mount_has_source(base, mount_id, FOLDER_SOURCE);
+}
+
+static int make_folder(const struct job *job, const struct overlay *overlay, int root) {
+    struct stat before;
+    if (overlay_has(overlay, NAME)) /* the mark of one that the container has removed */
+        return -EEXIST;
+    if (fstat(root, &before) < 0)
+        return -errno;
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    int r = make_folder_through_clone(root, NAME);
+    _cleanup_close_ int unc = r < 0 ? r : open_unc(root);
+    if (unc >= 0)
+        r = overlay_hide(overlay, "", NAME, unc, &before);
+    if (unc >= 0 && r < 0)
+        (void)remove_through_clone(root, NAME, AT_REMOVEDIR);
+    enter_act_as_self();
+    return r < 0 ? r : steal_fd(&unc);
+}
+
+/* Opens /unc, to be mounted on. */
+static int find_or_make(const struct job_base *base, const struct job *job, int root) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    int r = fd_is_mount_root(root) == 1 ? overlay_open(base, 0, root, &overlay) : -EOPNOTSUPP;
+    if (r < 0)
+        return r;
+    _cleanup_close_ int unc = open_unc(root);
+    if (unc >= 0) /* one of ours, where somebody unmounted that, or an attempt before this one failed */
+        return fd_is_mount_root(unc) == 0 && overlay_is_hidden(unc) ? steal_fd(&unc) : -EEXIST;
+    return unc == -ENOENT ? make_folder(job, &overlay, root) : unc;
+}
+
+static int make_inside(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    _cleanup_close_ int rootfs = -1;
+    int r = enter_mount_namespace(mount_namespace, root);
+    if (r == 0 && job->inject.rootfs[0]) {
+        root = rootfs = open(job->inject.rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = rootfs < 0 ? -errno : 0;
+    }
+    if (r < 0)
+        return r;
+    enter_own_mounts(base, root, -1);
+    if (injection_is_stale(base, root))
+        root_unc_remove(base, root);
+    return find_or_make(base, job, root);
+}
+
+/* What /dev/linfsp/unc is: a link to /unc, or a folder. It may be the other of an attempt before this one. */
+static int set_device_folder(const struct job_base *base, const struct job *job, bool link) {
+    char path[sizeof job->inject.folder + 8], target[8];
+    snprintf(path, sizeof path, "%s/" NAME, job->inject.folder + strlen(LINFSP_RUN_DIR "/"));
+    bool linked = readlinkat(base->run_dir, path, target, sizeof target) > 0;
+    if (linked == link)
+        return 0;
+    if (unlinkat(base->run_dir, path, linked ? 0 : AT_REMOVEDIR) < 0)
+        return -errno;
+    int r = link ? symlinkat(LINFSP_UNC_ROOT, base->run_dir, path) : mkdirat(base->run_dir, path, 0755);
+    return r < 0 ? -errno : 0;
+}
+
+int root_unc_make(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    _cleanup_close_ int unc = -1;
+    int r = build_is_step(base, job) ? -EOPNOTSUPP : 0;
+    if (r == 0) {
+        unc = make_inside(base, job, mount_namespace, root);
+        r = enter_host(base);
+    }
+    if (r == 0)
+        r = set_device_folder(base, job, unc >= 0);
+    return r < 0 ? r : steal_fd(&unc);
+}
+
+static void remove_old_link(int root) {
+    char link[sizeof UNC_IN_DEVICES + 1];
+    ssize_t length = readlinkat(root, NAME, link, sizeof link);
+    if (length == sizeof UNC_IN_DEVICES - 1 && memcmp(link, UNC_IN_DEVICES, sizeof UNC_IN_DEVICES - 1) == 0)
+        (void)remove_through_clone(root, NAME, 0);
+}
+
+void root_unc_remove(const struct job_base *base, int root) {
+    remove_old_link(root); /* of a service of an older version */
+    _cleanup_close_ int unc = open_unc(root);
+    if (unc < 0 || (!is_mounted(base, unc) && !overlay_is_hidden(unc)))
+        return;
+    if (is_mounted(base, unc))
+        (void)unmount_fd(base, unc);
+    close_fd(&unc);
+    overlay_forget(root);
+}
