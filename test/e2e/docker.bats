@@ -100,7 +100,7 @@ hang() {
     wait_until 5 not mounted one /tmp/m
 }
 
-@test "docker: commit and export keep no file of a mount nor of ours, but a link" {
+@test "docker: commit and export keep no file of a mount nor of ours" {
     serve
     disk one z
     share one y '\docker\commit'
@@ -111,10 +111,10 @@ hang() {
     docker rm "$new" >/dev/null
     grep -qx etc/mine "$BATS_TEST_TMPDIR/kept"
     equal "what is in it of ours" "$(grep -E 'linfsp|secret|^unc|tmp/m/|mnt/.+' "$BATS_TEST_TMPDIR/kept" | sort | tr '\n' ' ')" \
-        "mnt/y/ mnt/z/ tmp/m/ unc -> /dev/linfsp/unc "
+        "tmp/m/ "
     # and a container of it works as any other
     out=$(BOUND=20 bounded docker run --rm --label linfsp-test --network=none linfsp-test/committed sh -euc '
-        bindfs /srv/source /tmp/m; cat /tmp/m/file /etc/mine; umount /tmp/m; ls /mnt/z')
+        bindfs /srv/source /tmp/m; cat /tmp/m/file /etc/mine; umount /tmp/m; ! ls /mnt/z 2>/dev/null')
     equal "in the new one" "$out" "hello"$'\n'"mine"
 }
 

@@ -125,10 +125,10 @@ mounted_in() {
     in_table "$@"
 }
 
-# The same without going there.
+# The same without going there. What is below /dev/linfsp/unc is below /unc where a container has that.
 in_table() { # PID PATH [TYPE]
-    awk -v path="$2" -v type="${3:-}" '
-        $5 == path { for (i = 7; i < NF && $i != "-"; i++); if (type == "" || $(i + 1) == type) found = 1 }
+    awk -v path="$2" -v other="${2#/dev/linfsp}" -v type="${3:-}" '
+        $5 == path || (other ~ /^\/unc/ && $5 == other) { for (i = 7; i < NF && $i != "-"; i++); if (type == "" || $(i + 1) == type) found = 1 }
         END { exit !found }' "/proc/$1/mountinfo" 2>/dev/null
 }
 

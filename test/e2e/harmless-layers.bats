@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Nothing of LinFsp's comes into a layer, or stays in a tree that outlives its container: while it is in use, afterwards, and after the
+# container, or the service, was killed. A build makes the same layers as without it.
+load ../helpers/common
+load ../helpers/engines
+
+setup_file() {
+    file_setup && room_open || return
+    [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" fuse >/dev/null 2>&1
+}
+
+teardown_file() {
+    [ -z "$DOCKER_HOST" ] || docker image rm -f linfsp-test/{layers,kept,unc-of-its-own} >/dev/null 2>&1 || true
+    room_teardown
+}
+
+teardown() {
+    remove_containers
+    if find_guest; then kill -KILL "$guest"; fi # of a test that failed
+    [ -n "$(service_pid)" ] || service_start
+}
+
+needs_docker() {
+    [ -n "$DOCKER_HOST" ] || missing "Docker"
+}
+
+box() { # NAME IMAGE [OPTION...]
+    container "$@"
+    wait_until 5 inside "$1" test -d /dev/linfsp/unc/
+}
+
+no_changes() { # WHEN
+    equal "docker diff, $1" "$(docker diff "$(full_name one)")" ""
+}
+
+@test "layers: /unc and letters are in no diff, commit or export, while they are there, after docker kill, and after the next start" {
+    needs_docker
+    box one debian
+    before=$(inside one stat -c '%n %Y' / /mnt)
+    no_changes "at first"
+    share one y '\layers\one'
+    disk one z
+    script_in one 'echo x >/unc/layers/one/file; [ "$(cat /mnt/y/file)" = x ]; echo x >/mnt/z/file'
+    no_changes "with letters"
+    equal "the times of / and /mnt" "$(inside one stat -c '%n %Y' / /mnt)" "$before"
+    equal "what is listed in /mnt" "$(inside one ls /mnt)" ""
+    inside one ls / | { ! grep -x unc; }
+    docker commit "$(full_name one)" linfsp-test/kept >/dev/null
+    has_not "$(layer_of linfsp-test/kept)" unc mnt/ linfsp
+    docker export "$(full_name one)" | tar -t | { ! grep -E '^(unc|mnt/.)|linfsp'; }
+    docker kill "$(full_name one)" >/dev/null
+    no_changes "after docker kill"
+    docker start "$(full_name one)" >/dev/null
+    wait_until 5 inside one test -d /dev/linfsp/unc/
+    disk one z
+    no_changes "in its second life"
+    inside one ls /unc
+}
+
+# What the top layer of an image holds, but for folders that a lower layer has, too.
+layer_of() { # IMAGE
+    local folder=$BATS_TEST_TMPDIR/saved
+    rm -rf "$folder" && mkdir "$folder"
+    docker save "$1" | tar -C "$folder" -x
+    tar -tf "$folder/$(jq -r '.[0].Layers[-1]' "$folder/manifest.json")" | grep -vxE '(mnt|usr|usr/bin|tmp|dev|etc|run)/'
+}
+
+@test "layers: nothing stays when the service is killed, and then the container" {
+    needs_docker
+    box one debian
+    disk one z
+    service_kill
+    docker kill "$(full_name one)" >/dev/null
+    no_changes "after both"
+    service_start
+    no_changes "with the next service"
+}
+
+@test "layers: /unc is a real path, takes no mount more than /dev/linfsp/unc would, and works on a read-only root, too" {
+    needs_docker
+    box one debian
+    box two debian --read-only
+    for name in one two; do
+        equal "mounts of ours in $name" "$(inside "$name" grep -cE 'linfsp-(run|unc)' /proc/self/mountinfo)" 2
+    done
+    share one y '\layers\real'
+    for name in one two; do
+        equal "the real path in $name" "$(inside "$name" sh -c 'cd /dev/linfsp/unc/layers/real && pwd -P')" /unc/layers/real
+        equal "of it in $name" "$(inside "$name" realpath /unc/layers/real)" /unc/layers/real
+    done
+}
+
+@test "layers: when the service stops /unc is free; what a container has there is its own" {
+    needs_docker
+    box one debian
+    disk one z
+    service_stop
+    script_in one 'no test -e /unc; no test -e /mnt/z; mkdir /unc; echo mine >/unc/file; mkdir /mnt/z; echo mine >/mnt/z/file'
+    service_start
+    wait_until 5 inside one test -d /dev/linfsp/unc/
+    script_in one '[ "$(cat /unc/file /mnt/z/file)" = "$(printf "mine\nmine")" ]; rm -r /unc /mnt/z'
+    no_changes "of its own things"
+}
+
+@test "layers: an image's /unc is left alone, also where the container has removed it" {
+    needs_docker
+    printf '%s\n' 'FROM linfsp-test/debian' 'RUN mkdir /unc && echo image >/unc/file' >"$BATS_TEST_TMPDIR/Dockerfile"
+    DOCKER_BUILDKIT=0 docker build -q --network none -t linfsp-test/unc-of-its-own "$BATS_TEST_TMPDIR" >/dev/null
+    box one unc-of-its-own
+    equal "its file" "$(inside one cat /unc/file)" image
+    inside one rm -r /unc
+    docker restart -t 0 "$(full_name one)" >/dev/null
+    wait_until 5 inside one test -d /dev/linfsp/unc/
+    inside one sh -c '! ls /unc 2>/dev/null'
+    equal "docker diff" "$(docker diff "$(full_name one)")" "D /unc"
+}
+
+# A Dockerfile of what people write, with all times fixed, so that the same steps make the same layers. The last one cannot be: COPY
+# sets the time of the folder.
+write_dockerfile() { # FOLDER FROM
+    mkdir -p "$1"
+    printf '#!/bin/sh\necho mine\n' >"$1/f"
+    chmod 755 "$1/f"
+    touch -d @1000000000 "$1/f"
+    cat >"$1/Dockerfile" <<END
+FROM $2
+RUN true
+RUN mkdir -p /unc && echo ok >/unc/x && touch -d @1000000000 /unc/x /unc
+RUN mkdir -p /mnt/z/in && touch -d @1000000000 /mnt/z/in /mnt/z /mnt
+RUN mkdir /tmp/m && bindfs /srv/source /tmp/m && cat /tmp/m/file >/got && fusermount3 -u /tmp/m && rmdir /tmp/m && touch -d @1000000000 /tmp /got
+COPY f /usr/bin/fusermount3
+END
+}
+
+@test "layers: a build makes the same layers with and without the service, and has FUSE" {
+    needs_docker
+    write_dockerfile "$BATS_TEST_TMPDIR/context" linfsp-test/fuse
+    build() {
+        DOCKER_BUILDKIT=0 BOUND=60 bounded docker build --no-cache --network none -t linfsp-test/layers "$BATS_TEST_TMPDIR/context" "$@"
+    }
+    build >/dev/null
+    docker image inspect linfsp-test/layers | jq -r '.[].RootFS.Layers[:-1][]' >"$BATS_TEST_TMPDIR/with"
+    equal "what FUSE gave" "$(container_once layers -- cat /got)" hello
+    equal "what is at /unc" "$(container_once layers -- cat /unc/x)" ok
+    equal "the copied file" "$(container_once layers -- fusermount3)" mine
+    service_stop
+    sed -i 's/bindfs .srv.source .tmp.m/true/; s/fusermount3 -u .tmp.m/true/; s,/tmp/m/file,/srv/source/file,' "$BATS_TEST_TMPDIR/context/Dockerfile"
+    build >/dev/null
+    docker image inspect linfsp-test/layers | jq -r '.[].RootFS.Layers[:-1][]' >"$BATS_TEST_TMPDIR/without"
+    diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
+}
+
+@test "layers: podman build makes the same layers with and without the service" {
+    lacking=$(lacks_podman_runc)
+    [ -z "$lacking" ] || missing "$lacking"
+    write_dockerfile "$BATS_TEST_TMPDIR/context" localhost/base
+    sed -i '/bindfs/d' "$BATS_TEST_TMPDIR/context/Dockerfile"
+    local tree=$BATS_TEST_TMPDIR/tree
+    cp -a "$engines/root" "$tree"
+    mkdir -p "$tree/usr/bin"
+    tar -C "$tree" -c . | podman_root import - localhost/base >/dev/null 2>&1
+    for isolation in oci chroot; do
+        for service in with without; do
+            [ "$service" = with ] || service_stop
+            network=$([ $isolation = chroot ] && echo host || echo none)
+            podman_root --runtime runc build --isolation $isolation --ulimit nofile=1024:1024 --no-cache --network "$network" --timestamp 0 --layers \
+                -t localhost/layers "$BATS_TEST_TMPDIR/context" >"$BATS_TEST_TMPDIR/output" 2>&1 || fail "$isolation, $service:" "$(tail -n 5 "$BATS_TEST_TMPDIR/output")" || return
+            podman_root image inspect localhost/layers | jq -r '.[].RootFS.Layers[]' >"$BATS_TEST_TMPDIR/$service"
+            [ "$service" = with ] || service_start
+        done
+        diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with" || fail "by $isolation" || return
+    done
+    podman_root rmi -af >/dev/null 2>&1 || true
+}
+
+# What a tree holds, with modes, owners and times.
+tree_of() {
+    (cd "$1" && find . -printf '%p %M %U %T@ %l\n' | sort)
+}
+
+# Runs a container of this kind, has it serve /mnt/z, and kills it.
+serve_and_be_killed() { # KIND
+    local kind=$1
+    guest=
+    "run_$kind" "layers-$kind" /bin/sh -c 'until [ -S /dev/linfsp/disk ]; do sleep 0.05; done; /dev/linfsp/bin/memfs -b -i -m Z:; sleep 1000; true' >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- 9>&- &
+    { wait_until 10 find_guest && find_guest; } || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
+    wait_until 10 in_table "$guest" /mnt/z fuse.WinFsp-MEMFS || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
+    [ -d "/proc/$guest/root/dev/linfsp/unc/" ]
+    kill -KILL "$guest"
+    wait_until 10 gone "$guest"
+    wait || true
+}
+
+# The first process of a guest, in $guest: the one whose root has guest.sh and which runs our script.
+find_guest() {
+    guest=$(pgrep -f '^/bin/sh -c until \[ -S /dev/linfsp/disk' | while read -r pid; do
+        if [ -e "/proc/$pid/root/guest.sh" ]; then
+            echo "$pid"
+            break
+        fi
+    done)
+    [ -n "$guest" ]
+}
+
+@test "trees: a runc bundle, an LXC and an nspawn tree are as before when their container was killed" {
+    for kind in runc crun lxc nspawn; do
+        [ -z "$("lacks_$kind")" ] || continue
+        root_for() { # once, so that the tree can be compared
+            container_root=$engines/bundles/$1/rootfs
+            [ -d "$container_root" ] || { mkdir -p "$engines/bundles/$1" && cp -a "$engines/root" "$container_root"; }
+        }
+        root_for "layers-$kind"
+        serve_and_be_killed "$kind" || return
+        wait_until 5 tree_is_as_before "$engines/bundles/layers-$kind/rootfs" || {
+            diff <(tree_of "$engines/root") <(tree_of "$container_root")
+            fail "$kind"
+            return 1
+        }
+    done
+}
+
+# Runtimes themselves make folders and devices to mount on.
+tree_is_as_before() {
+    ! diff <(tree_of "$engines/root") <(tree_of "$1") | grep -E '^[<>]' | grep -E 'unc|linfsp|/mnt|dev/fuse'
+}
+
+@test "trees: a chroot, with or without a mount namespace, is no container: nothing is put there" {
+    local tree=$BATS_TEST_TMPDIR/tree
+    cp -a "$engines/root" "$tree"
+    before=$(tree_of "$tree")
+    for how in "" "unshare --mount" "unshare --mount --pid --fork"; do
+        $how chroot "$tree" /bin/sleep 2 3>&- &
+        sleep 1
+        equal "the tree under: $how chroot" "$(tree_of "$tree")" "$before"
+        wait
+        equal "the tree after: $how chroot" "$(tree_of "$tree")" "$before"
+    done
+    before=$(ls -d /dev/linfsp 2>/dev/null || true)
+    unshare --mount sh -c 'mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sleep 2' sh "$tree" 3>&- &
+    sleep 1
+    has_not "$(cat "/proc/$!/mountinfo")" linfsp
+    equal "the host's /dev" "$(ls -d /dev/linfsp 2>/dev/null || true)" "$before"
+    wait
+}
+
+@test "trees: one with the /unc of an older LinFsp boots as a host, and the service starts there" {
+    service_stop
+    ! [ -e /unc ] || [ -d /unc ]
+    made=$([ -e /unc ] || echo made)
+    [ -n "$made" ] || rmdir /unc || missing "an empty /unc"
+    ln -s /dev/linfsp/unc /unc
+    service_start
+    status=0
+    [ -d /unc ] && [ ! -L /unc ] || status=1
+    ls /unc || status=1
+    service_stop
+    [ -n "$made" ] || mkdir /unc
+    service_start
+    [ "$status" = 0 ]
+}
