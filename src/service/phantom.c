@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "service/catcher.h"
+#include "service/lane.h"
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -22,7 +24,17 @@ struct waiting {
     uint64_t ticket;
 };
 
+static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+}
+
+static void close_folder(struct silo *silo) {
+    reaper_close(silo->service->reaper, steal_fd(&silo->phantom_folder));
+}
+
 static void on_removed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (silo && !silo->phantom && result->error == 0)
+        close_folder(silo);
 }
 
 static void submit_removal(struct silo *silo) {
@@ -55,6 +67,12 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
     struct silo *silo = silo_find(waiting->service, key);
     if (result->error < 0)
         log_debug("silo %llu: no stand-in can be put there: %s", (unsigned long long)key, result->message);
+    if (n_fds && silo) {
+        close_folder(silo);
+        silo->phantom_folder = steal_fd(&fds[0]);
+    }
+    if (n_fds && fds[0] >= 0)
+        reaper_close(waiting->service->reaper, steal_fd(&fds[0]));
     if (silo && (silo->phantom || (result->error == 0 && result->phantoms > 0))) {
         stay(silo);
         silo->n_examined = 0; /* this program may be started again */
@@ -106,13 +124,23 @@ void phantom_program(struct silo *silo, pid_t pid) {
         catcher_go_on(silo->service, ticket);
 }
 
+static void forget_time(struct silo *silo) {
+    silo->phantom_timer = sd_event_source_disable_unref(silo->phantom_timer);
+}
+
 void phantom_give_way(struct silo *silo) {
     if (!silo->phantom)
         return;
-    phantom_forget(silo);
+    forget_time(silo);
     submit_removal(silo);
 }
 
-void phantom_forget(struct silo *silo) {
-    silo->phantom_timer = sd_event_source_disable_unref(silo->phantom_timer);
+void phantom_end(struct silo *silo) {
+    struct job job = {.type = JOB_PHANTOM, .target = {.host = true, .silo = silo->number}};
+    forget_time(silo);
+    if (silo->phantom_folder >= 0)
+        (void)workers_submit(silo->service->workers, &job, &silo->phantom_folder, 1,
+                             (struct lane){.silo = silo->number, .kind = LANE_FOLDERS}, done_nothing, silo->service,
+                             silo->number);
+    close_folder(silo);
 }

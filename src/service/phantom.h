@@ -16,7 +16,7 @@ void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t 
 void phantom_program(struct silo *silo, pid_t pid);
 /* A package manager is at work on a helper: the stand-in goes at once. */
 void phantom_give_way(struct silo *silo);
-/* The silo goes. */
-void phantom_forget(struct silo *silo);
+/* The silo goes: what of it would stay in a root that outlives the silo is removed. */
+void phantom_end(struct silo *silo);
 
 #endif

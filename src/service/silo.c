@@ -274,8 +274,7 @@ static void silo_list(struct silo *silo) {
     silo->listed = hash_has(by_namespace, silo);
 }
 
-/* Its namespace ends: the inode number may be another's. */
-/* Another silo may get its namespace's inode number from now on: all that goes by that number ends here. */
+/* Its namespace ends. Another silo may get its namespace's inode number from now on: all that goes by that number ends here. */
 static void silo_unlist(struct silo *silo) {
     if (!silo->listed)
         return;
@@ -297,7 +296,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     silo->service = service;
     silo->number = number;
     silo->mount_namespace = *mount_namespace;
-    silo->pidfd = silo->sockets[0] = silo->sockets[1] = -1;
+    silo->pidfd = silo->sockets[0] = silo->sockets[1] = silo->phantom_folder = -1;
     silo->since = clock_now_realtime();
     list_init(&silo->listers);
     list_init(&silo->connection_list);
@@ -365,7 +364,7 @@ void silo_free(struct silo *silo) {
         free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
     list_remove(&silo->of_browsers);
-    phantom_forget(silo);
+    phantom_end(silo);
     programs_forget(silo);
     owner_leave(silo);
     device_remove(silo);

@@ -26,7 +26,8 @@ enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
     JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device as its /dev/fuse (inject-fuse.c) */
-    JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c) */
+    JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c). host: the silo has
+                    ended, the fd is the folder to take it away from */
     JOB_HELPERS, /* look for libfuse's helpers in the image (helpers.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */

@@ -184,7 +184,7 @@ static bool has_somewhere(int root, const char *name) {
     return false;
 }
 
-int phantom_make(const struct job_base *base, int root) {
+int phantom_make(const struct job_base *base, int root, int *ret_folder) {
     _cleanup_(place_close) struct place place = PLACE_NONE;
     struct stat before;
     int r = find_place(base, root, &place), made = 0;
@@ -198,6 +198,8 @@ int phantom_make(const struct job_base *base, int root) {
     }
     if (made)
         restore_time(&place, &before.st_mtim);
+    if (made && place.overlay.upper < 0)
+        *ret_folder = steal_fd(&place.folder);
     return made ? made : r;
 }
 
@@ -216,15 +218,28 @@ static void bring_back(const struct place *place, const char *name) {
         (void)renameat(place->overlay.beside, aside, folder, name);
 }
 
+static bool is_link(int folder, const char *name) {
+    char link[sizeof STAND_IN + 1];
+    return readlinkat(folder, name, link, sizeof link) == sizeof STAND_IN - 1 &&
+           memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0;
+}
+
+void phantom_remove_links(int folder) {
+    struct stat before;
+    bool removed = false;
+    if (fstat(folder, &before) < 0)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        removed |= is_link(folder, names[i]) && remove_through_clone(folder, names[i], 0) == 0;
+    if (!removed)
+        return;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before.st_mtim};
+    (void)utimensat(folder, "", times, AT_EMPTY_PATH);
+}
+
 static void remove_one(const struct job_base *base, const struct place *place, const char *name) {
     _cleanup_close_ int file = openat(place->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat before;
-    char link[sizeof STAND_IN + 1];
-    ssize_t length = place->overlay.upper < 0 ? readlinkat(place->folder, name, link, sizeof link) : -1;
-    if (length == sizeof STAND_IN - 1 && memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0) {
-        (void)remove_through_clone(place->folder, name, 0);
-        return;
-    }
     if (!is_ours(base, file) || fstat(place->folder, &before) < 0 || unmount_fd(base, file) < 0)
         return;
     close_fd(&file);
@@ -238,6 +253,8 @@ void phantom_remove(const struct job_base *base, int root) {
     _cleanup_(place_close) struct place place = PLACE_NONE;
     if (find_place(base, root, &place) < 0)
         return;
+    if (place.overlay.upper < 0)
+        phantom_remove_links(place.folder);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         remove_one(base, &place, names[i]);
 }

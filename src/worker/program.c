@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
+#include "worker/enter.h"
 
 #define NAME "fusermount"
 #define BLOCK (1 << 20)
@@ -53,6 +54,13 @@ static bool find_constants(int file, off_t *ret_from, off_t *ret_size) {
     return false;
 }
 
+/* Our own programs have a place in /dev/linfsp, and mount without a helper. */
+static bool is_ours(const struct job_base *base, int program) {
+    uint32_t major, minor, our_major, our_minor;
+    return fd_device(program, &major, &minor) == 0 && fd_device(base->run_dir, &our_major, &our_minor) == 0 &&
+           major == our_major && minor == our_minor;
+}
+
 bool program_names_helper(const struct job_base *base, pid_t pid) {
     char path[64];
     struct statfs kind;
@@ -61,7 +69,8 @@ bool program_names_helper(const struct job_base *base, pid_t pid) {
     snprintf(path, sizeof path, "../%d/exe", (int)pid);
     /* looked at before it is opened: the server of a FUSE file system could make us wait */
     _cleanup_close_ int where = openat(base->proc_self, path, O_PATH | O_CLOEXEC);
-    if (where < 0 || fstatfs(where, &kind) < 0 || kind.f_type == FUSE_SUPER_MAGIC || kind.f_type == NFS_SUPER_MAGIC)
+    if (where < 0 || is_ours(base, where) || fstatfs(where, &kind) < 0 || kind.f_type == FUSE_SUPER_MAGIC ||
+        kind.f_type == NFS_SUPER_MAGIC)
         return false;
     _cleanup_close_ int file = openat(base->proc_self, path, O_RDONLY | O_CLOEXEC);
     if (file < 0 || fstat(file, &status) < 0)
