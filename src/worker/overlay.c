@@ -60,6 +60,7 @@ static int find_upper(const struct job_base *base, pid_t pid, uint64_t mount_id,
 
 int overlay_open(const struct job_base *base, pid_t pid, int fd, struct overlay *ret_overlay) {
     char path[WIRE_PATH_MAX] = "";
+    struct statfs system;
     uint64_t mount_id;
     int r = fd_mount_id(fd, &mount_id);
     if (r == 0)
@@ -68,6 +69,8 @@ int overlay_open(const struct job_base *base, pid_t pid, int fd, struct overlay 
     if (r < 0 || !slash)
         return r < 0 ? r : -EOPNOTSUPP;
     _cleanup_close_ int upper = open_beneath(base->host_root, path, O_PATH | O_DIRECTORY);
+    if (upper >= 0 && (fstatfs(upper, &system) < 0 || system.f_type == FUSE_SUPER_MAGIC))
+        return -EOPNOTSUPP; /* its server would be asked for the folder again, which ends what is mounted there */
     *slash = 0;
     int beside = upper < 0 ? upper : open_beneath(base->host_root, path, O_RDONLY | O_DIRECTORY);
     if (beside < 0)
