@@ -76,6 +76,31 @@ static void unc_in_layers(void **state) {
     remove_tree(LAYERS);
 }
 
+/* In a root that is no overlayfs the stand-in is a link. It can be removed when the container has ended, too. */
+static void links_of_the_stand_in(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false);
+    struct worker worker = worker_new();
+    struct job make = job_for(JOB_PHANTOM, &container), end = {.type = JOB_PHANTOM, .target.host = true};
+    make.phantom.there = true;
+    const struct job_result *result = work(&worker, &make, &container.pidfd, 1);
+    assert_int_equal(result->error, 0);
+    assert_int_equal(result->phantoms, 2);
+    assert_int_equal(n_fds_back, 1);
+    _cleanup_close_ int folder = fds_back[0];
+    n_fds_back = 0;
+    struct stat status;
+    assert_int_equal(fstatat(folder, "fusermount3", &status, AT_SYMLINK_NOFOLLOW), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(unlinkat(folder, "fusermount", 0), 0);
+    assert_int_equal(symlinkat("elsewhere", folder, "fusermount"), 0);
+    container_end(&container);
+    assert_int_equal(work(&worker, &end, &folder, 1)->error, 0);
+    assert_int_equal(fstatat(folder, "fusermount3", &status, AT_SYMLINK_NOFOLLOW), -1);
+    assert_int_equal(fstatat(folder, "fusermount", &status, AT_SYMLINK_NOFOLLOW), 0); /* not ours */
+    assert_int_equal(worker_end(&worker), 0);
+}
+
 /* fs.mount-max, or anything else: what was mounted already must not stay, and be taken for another silo's. */
 static void half_an_injection_is_undone(void **state) {
     NEEDS_A_HOST();
@@ -185,6 +210,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inject_and_eject),
         cmocka_unit_test(unc_in_layers),
+        cmocka_unit_test(links_of_the_stand_in),
         cmocka_unit_test(half_an_injection_is_undone),
         cmocka_unit_test(helpers_of_the_image_are_found_by_what_they_are),
         cmocka_unit_test(early_means_not_yet),
