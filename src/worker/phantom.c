@@ -112,7 +112,7 @@ bool phantom_is_ghost(int file) {
 static bool is_ghost_of_ours(const struct place *place, const char *name) {
     char aside[64], token[TOKEN_SIZE];
     snprintf(aside, sizeof aside, ASIDE "%s", name);
-    _cleanup_close_ int file = openat(place->beside, aside, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    _cleanup_close_ int file = openat(place->overlay.beside, aside, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return file >= 0 && read(file, token, sizeof token) == sizeof token && is_entry(place->folder, name, token);
 }
 
