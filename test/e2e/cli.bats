@@ -191,7 +191,7 @@ has_in_silos() {
     for path in /tmp/link/m /tmp/direct; do
         start_memfs one -i -m /tmp/real/m
         wait_mounted one /tmp/real/m
-        inside one "$silo_bin/linfsp" share "$path" '\\by\\link'
+        inside one "$silo_bin/linfsp" share "$path" '\by\link'
         inside one "$silo_bin/linfsp" unshare "$path"
         has_not "$(inside one timeout -s INT 1 "$silo_bin/linfsp" trace "$path" 2>&1)" "is no volume"
         inside one "$silo_bin/linfsp" umount "$path"
