@@ -274,7 +274,8 @@ static void silo_list(struct silo *silo) {
     silo->listed = hash_has(by_namespace, silo);
 }
 
-/* Its namespace ends. Another silo may get its namespace's inode number from now on: all that goes by that number ends here. */
+/* Its namespace ends. Another silo may get its namespace's inode number from now on: all that goes by that number ends
+ * here. */
 static void silo_unlist(struct silo *silo) {
     if (!silo->listed)
         return;
