@@ -3,8 +3,9 @@
  * /unc in a silo's own root: where the silo's network volumes are found.
  *
  * The folder to mount on is made in the root, where that is an overlayfs, and taken out of its upper layer at once
- * (overlay.h). So it is in no layer, and nothing of it is left when the container ends. In any other root it would be
- * left behind: there network volumes are at /dev/linfsp/unc alone.
+ * (overlay.h). So it is in no layer, and nothing of it is left when the container ends. A root in memory ends with its
+ * container: there the folder is simply made. In any other root it would be left behind: there network volumes are at
+ * /dev/linfsp/unc alone.
  *
  * An image's own /unc is left alone. While an image is built nothing is made: what its steps put at /unc is the
  * image's.
@@ -12,9 +13,11 @@
 #include "worker/root-unc.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "util/cleanup.h"
 #include "util/paths.h"
@@ -54,9 +57,23 @@ static int make_folder(const struct job *job, const struct overlay *overlay, int
     return r < 0 ? r : steal_fd(&unc);
 }
 
+static bool is_in_memory(int root) {
+    struct statfs status;
+    return fstatfs(root, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
+static int make_in_memory(const struct job *job, int root) {
+    enter_act_as(job->target.root_uid, job->target.root_gid);
+    int r = make_folder_through_clone(root, NAME);
+    enter_act_as_self();
+    return r < 0 ? r : open_unc(root);
+}
+
 /* Opens /unc, to be mounted on. */
 static int find_or_make(const struct job_base *base, const struct job *job, int root) {
     _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    if (is_in_memory(root))
+        return make_in_memory(job, root);
     int r = fd_is_mount_root(root) == 1 ? overlay_open(base, 0, root, &overlay) : -EOPNOTSUPP;
     if (r < 0)
         return r;
@@ -118,8 +135,11 @@ void root_unc_remove(const struct job_base *base, int root) {
     _cleanup_close_ int unc = open_unc(root);
     if (unc < 0 || (!is_mounted(base, unc) && !overlay_is_hidden(unc)))
         return;
-    if (is_mounted(base, unc))
+    bool mounted = is_mounted(base, unc);
+    if (mounted)
         (void)unmount_fd(base, unc);
     close_fd(&unc);
+    if (mounted && is_in_memory(root))
+        (void)remove_through_clone(root, NAME, AT_REMOVEDIR);
     overlay_forget(root);
 }
