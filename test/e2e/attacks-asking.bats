@@ -111,7 +111,7 @@ cpu_ticks() {
     equal "the programs' inodes" "$(stat -c %i /run/linfsp/dist/bin/memfs /run/linfsp/dist/bin/linfsp)" "$before"
     has "$(inside evil /loud lease "$silo_bin/memfs" || true)" "refused: Resource temporarily unavailable"
 
-    cp -a "$LINFSP_STAGE/lib/linfsp" "$dist"
+    cp -aL "$LINFSP_STAGE/lib/linfsp" "$dist" # its programs are links
     echo >>"$dist/bin/memfs" # another version
     for _ in 1 2; do
         service_kill

@@ -187,9 +187,18 @@ serve_and_be_killed() { # KIND
     { wait_until 10 find_guest && find_guest; } || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
     wait_until 10 in_table "$guest" /mnt/z fuse.WinFsp-MEMFS || fail "$(cat "$BATS_TEST_TMPDIR/output")" || return
     [ -d "/proc/$guest/root/dev/linfsp/unc/" ]
-    kill -KILL "$guest"
+    kill -KILL "$(init_of "$guest")"
     wait_until 10 gone "$guest"
     wait || true
+}
+
+# The first process of a process' pid namespace: LXC has one of its own there.
+init_of() { # PID
+    local pid=$1 parent
+    while parent=$(awk '{ print $4 }' "/proc/$pid/stat") && [ "$(readlink "/proc/$parent/ns/pid")" = "$(readlink "/proc/$1/ns/pid")" ]; do
+        pid=$parent
+    done
+    echo "$pid"
 }
 
 # The first process of a guest, in $guest: the one whose root has guest.sh and which runs our script.
