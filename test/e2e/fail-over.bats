@@ -159,7 +159,7 @@ kill_in() { # NAME
     serve_in one -m Z: -u '\memfs\folder'
     wait_mounted one /mnt/z
     exec 7<>/unc/memfs/folder/file
-    script_in two '(while :; do echo x; sleep 0.05; done) >/unc/memfs/folder/other 2>/tmp/errors &'
+    script_in two '(set +x; exec 2>/tmp/errors; while :; do echo x; sleep 0.05; done) >/unc/memfs/folder/other &'
     for text in first second third; do
         echo "$text" >&7
         kill_in one
