@@ -55,8 +55,8 @@ evil() {
     container evil evil "${@:2}"
 }
 
-ours_in() { # NAME: where FUSE and we are mounted, but for /dev/linfsp
-    our_mounts "$(pid_of "$1")" | awk '{print $1}' | grep -vE '^/dev/linfsp(/|$)' | sort | tr '\n' ' '
+ours_in() { # NAME: where FUSE and we are mounted, but for /dev/linfsp and /unc
+    our_mounts "$(pid_of "$1")" | awk '{print $1}' | grep -vE '^(/dev/linfsp|/unc)(/|$)' | sort | tr '\n' ' '
 }
 
 nothing_of_ours_in() { # NAME

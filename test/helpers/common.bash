@@ -119,8 +119,10 @@ timed() {
 
 # The mount table of a process: `mounted_in PID PATH [TYPE]`. A share is mounted when somebody goes there, so that is done first.
 mounted_in() {
-    case $2 in
-    /unc/*/* | /dev/linfsp/unc/*/*) timeout 5 stat "/proc/$1/root$2/." >/dev/null 2>&1 || return ;;
+    local path=$2
+    [ ! -L "/proc/$1/root/dev/linfsp/unc" ] || path=${2#/dev/linfsp} # a link would lead to the /unc of whoever follows it
+    case $path in
+    /unc/*/* | /dev/linfsp/unc/*/*) timeout 5 stat "/proc/$1/root$path/." >/dev/null 2>&1 || return ;;
     esac
     in_table "$@"
 }
