@@ -526,6 +526,15 @@ bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size
     return watched;
 }
 
+void node_watch_all(struct node_table *table, uint32_t mask, size_t max) {
+    struct node *node, *next;
+    pthread_mutex_lock(&table->lock);
+    HASH_ITER (hash, table->nodes, node, next)
+        if (S_ISDIR(node->type) && node->watch == 0 && node->fd >= 0 && HASH_CNT(by_watch, table->watched) < max)
+            add_watch(table, node, mask);
+    pthread_mutex_unlock(&table->lock);
+}
+
 void node_unwatched(struct node_table *table, int watch) {
     pthread_mutex_lock(&table->lock);
     struct node *node = find_watched(table, watch);

@@ -142,6 +142,8 @@ void node_moved(struct node_table *table, const struct pin *parent, const char *
 /* Has a directory watched for the events of mask, if less than max are. True: it is, and status is what it was since.
  */
 bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max, struct stat *status);
+/* The same for all directories of the table. */
+void node_watch_all(struct node_table *table, uint32_t mask, size_t max);
 /* Inotify watches it no more. */
 void node_unwatched(struct node_table *table, int watch);
 bool node_is_watched(struct node_table *table, const struct node *node);

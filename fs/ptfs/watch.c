@@ -233,9 +233,8 @@ int watch_start(struct ptfs *ptfs) {
         close_fd(&watches->stop);
         return r;
     }
-    struct stat status;
     ptfs->nodes.inotify = watches->fd;
-    (void)watch_directory(ptfs, &ptfs->nodes.root, &status);
+    node_watch_all(&ptfs->nodes, MASK, watches->max); /* the root, or what an earlier server has left */
     return 0;
 }
 
