@@ -65,7 +65,7 @@ static void print_trace(void *context, const char *line) {
 
 static uint64_t parse_timeout(const char *text) {
     char *end;
-    long long value = strtoll(text, &end, 10);
+    long long value = strtoll(text, &end, 10); // NOLINT(clang-analyzer-core.NonNullParamChecker)
     if (*end || end == text || value < -1)
         errx(2, "time-out \"%s\": milliseconds, or -1 for ever", text);
     return value < 0 ? LINFSP_TIMEOUT_INFINITE : (uint64_t)value;
@@ -75,7 +75,7 @@ static uint64_t parse_size(const char *text) {
     static const char units[] = "KMG";
     char *end;
     errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
+    unsigned long long value = strtoull(text, &end, 10); // NOLINT(clang-analyzer-core.NonNullParamChecker)
     const char *unit = *end ? strchr(units, *end) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
     if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) || value > UINT64_MAX >> shift)

@@ -113,11 +113,10 @@ __attribute__((weak, visibility("hidden"))) const struct linfsp_api *linfsp_load
 
 /* What every call goes through. */
 static inline const struct linfsp_api *linfsp_api_loaded(void) {
-    if (__builtin_expect(!linfsp_loaded_api, 0)) {
-        fputs("liblinfsp is not loaded: fsp_load() must have succeeded before any other function of it is called\n",
-              stderr);
-        _exit(1);
-    }
+    static const char text[] =
+        "liblinfsp is not loaded: fsp_load() must have succeeded before any other function of it is called\n";
+    if (!linfsp_loaded_api) /* perhaps in a signal handler */
+        _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
     return linfsp_loaded_api;
 }
 

@@ -78,7 +78,8 @@ static int end_of(pid_t pid) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static pid_t spawn(const char *script, const char *secret, int *ret_output, PWSTR run_as) {
+static pid_t spawn(const char *script, const char *secret, int *ret_output,
+                   PWSTR run_as) { // NOLINT(readability-non-const-parameter)
     FSP_LAUNCH_REG_RECORD record = {.RunAs = run_as, .WorkDirectory = fsp_utf8_to_wide_new("/tmp")};
     struct command command = {.words = {"/bin/sh", "-c", (char *)(uintptr_t)script}, .count = 3};
     pid_t pid = launcher_spawn(&record, &command, secret, ret_output);

@@ -64,6 +64,7 @@ static int path_in(const char *prefix, const char *name, char *ret_path) {
 }
 
 static int make_folders(const char *prefix) {
+    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): some are made of two
     static const char *const folders[] = {"",
                                           "dosdevices",
                                           "drive_c",

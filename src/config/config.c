@@ -213,6 +213,7 @@ static int read_folder(struct reader *reader, const char *path) {
         free(entries[i]);
     }
     free(entries);
+    reader->path = NULL; /* it was of this function */
     return r;
 }
 

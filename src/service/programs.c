@@ -49,7 +49,7 @@ static void watch_free(struct programs *programs, struct watch *watch) {
     struct member *member, *next;
     list_for_each_safe (member, next, &watch->members, of_watch)
         member_free(member);
-    HASH_DELETE(hash, programs->watches, watch);
+    HASH_DELETE(hash, programs->watches, watch); // NOLINT(clang-analyzer-core.NullDereference)
     free(watch);
 }
 

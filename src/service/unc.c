@@ -35,9 +35,9 @@ int unc_new(struct unc **ret_unc) {
 }
 
 static void node_free(struct unc *unc, struct node *node) {
-    HASH_DELETE(hash, unc->nodes, node);
+    HASH_DELETE(hash, unc->nodes, node); // NOLINT(clang-analyzer-core.NullDereference)
     if (node->volume)
-        HASH_DELETE(by_volume, unc->volumes, node);
+        HASH_DELETE(by_volume, unc->volumes, node); // NOLINT(clang-analyzer-core.NullDereference)
     list_remove(&node->sibling);
     free(node);
 }
