@@ -64,7 +64,7 @@ static int path_in(const char *prefix, const char *name, char *ret_path) {
 }
 
 static int make_folders(const char *prefix) {
-    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): some are made of two
+    // NOLINTBEGIN(bugprone-suspicious-missing-comma): some are made of two
     static const char *const folders[] = {"",
                                           "dosdevices",
                                           "drive_c",
@@ -78,6 +78,7 @@ static int make_folders(const char *prefix) {
                                           "drive_c/users",
                                           OURS,
                                           OURS_BIN};
+    // NOLINTEND(bugprone-suspicious-missing-comma)
     char path[PATH_MAX];
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         int r = path_in(prefix, folders[i], path);

@@ -457,9 +457,9 @@ close_device() {
     (: <>"$(compgen -G '/run/linfsp/private/volume-*')")
 }
 
-# A worker that does not answer for some seconds is replaced: its successor is stopped as well.
-keep_workers_stopped() {
-    while :; do
+# A worker that does not answer for some seconds is replaced: its successor is stopped as well. Until the file has gone.
+keep_workers_stopped() { # FILE
+    while [ -e "$1" ]; do
         workers | xargs -r kill -STOP 2>/dev/null
         sleep 0.05
     done
@@ -467,14 +467,15 @@ keep_workers_stopped() {
 
 @test "programs: a volume that is ended while it is being made: its program is told at once" {
     docker cp "$client" "$(full_name own):/tmp/client"
-    keep_workers_stopped 3>&- &
+    touch "$BATS_TEST_TMPDIR/stopped"
+    keep_workers_stopped "$BATS_TEST_TMPDIR/stopped" 3>&- &
     stopper=$!
     docker exec "$(full_name own)" /tmp/client --at /tmp/m fusermount3 -o 'unc=\new\one' /tmp/m >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
     asker=$!
     wait_until 20 close_device
     sleep 0.2
-    kill "$stopper"
-    wait "$stopper" || true
+    rm "$BATS_TEST_TMPDIR/stopped"
+    wait "$stopper"
     workers | xargs kill -CONT
     wait_until 5 gone "$asker" || fail "it still waits"
     has "$(cat "$BATS_TEST_TMPDIR/output")" eof "the volume was ended while it was being made: its server has ended" "exit 1"
