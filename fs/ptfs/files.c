@@ -403,6 +403,19 @@ static int add(linfsp_request *request, const struct pin *parent, const struct d
     return added;
 }
 
+/* NULL with errno 0: there is none. A directory begins with ".": if it has nothing there, its file system was last
+ * asked at the end by a descriptor that had read nothing, as a successor does (ext4 of Linux 6.18), and answers the
+ * second time. */
+static struct dirent *next_entry(struct directory *directory) {
+    errno = 0;
+    struct dirent *entry = readdir(directory->stream);
+    if (!entry && errno == 0 && directory->position == 0) {
+        seekdir(directory->stream, 0);
+        entry = readdir(directory->stream);
+    }
+    return entry;
+}
+
 int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
                  bool plus) {
     struct directory *directory = handles_directory(&ptfs_of(request)->handles, file->handle);
@@ -418,8 +431,7 @@ int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
         directory->pending = NULL;
     }
     while (r == 1) {
-        errno = 0;
-        struct dirent *entry = directory->pending ? directory->pending : readdir(directory->stream);
+        struct dirent *entry = directory->pending ? directory->pending : next_entry(directory);
         if (!entry) {
             r = -errno;
             break;
