@@ -106,10 +106,11 @@ static struct program program_start(void) {
         char byte;
         close(go[1]);
         bool good = put_script("#!/bin/sh\necho \"$@\" >" SAID "\n[ \"$3\" != /refuse ]\n");
-        pid_t helper = fork();
+        pid_t parent = getpid(), helper = fork();
         if (helper == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            pause();
+            while (getppid() == parent) /* which may have ended before that */
+                sleep(1);
             _exit(0);
         }
         sigemptyset(&blocked);

@@ -52,7 +52,7 @@ static int any_answer(linfsp_request *request) {
     struct linfsp_entry entry = {.inode = behaviour & 64, .attributes = attributes};
     struct linfsp_file file = {.handle = behaviour, .open_flags = behaviour};
     struct timespec created = {1, 2};
-    size_t size = (size_t)behaviour * 7;
+    size_t size = (size_t)behaviour * 7 % sizeof data;
     struct iovec parts[2] = {{data, size / 2}, {data, size - size / 2}};
     char *buffer;
     switch (behaviour % 20) {
@@ -315,9 +315,9 @@ static int take_answer(struct linfsp_request *request, const struct iovec *vecto
 static const struct fsp_loop loop = {.name = "fuzz", .send = take_answer, .leave = fsp_dev_leave};
 
 static void start(void) {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (channel)
         return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fsp_session_init(&session, &operations, NULL, &null, 1, MAX_WRITE) < 0 ||
         fsp_channels_allocate(&session, 1) < 0)
         abort();
