@@ -507,8 +507,10 @@ static struct node *find_watched(struct node_table *table, int watch) {
     return node;
 }
 
-static void add_watch(struct node_table *table, struct node *node, uint32_t mask) {
+static void add_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max) {
     char path[48];
+    if (node->watch > 0 || node->fd < 0 || HASH_CNT(by_watch, table->watched) >= max)
+        return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", node->fd);
     int watch = inotify_add_watch(table->inotify, path, mask);
     if (watch <= 0 || find_watched(table, watch))
@@ -519,8 +521,7 @@ static void add_watch(struct node_table *table, struct node *node, uint32_t mask
 
 bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max, struct stat *status) {
     pthread_mutex_lock(&table->lock);
-    if (node->watch == 0 && node->fd >= 0 && HASH_CNT(by_watch, table->watched) < max)
-        add_watch(table, node, mask);
+    add_watch(table, node, mask, max);
     bool watched = node->watch > 0 && node->fd >= 0 && fstat(node->fd, status) == 0;
     pthread_mutex_unlock(&table->lock);
     return watched;
@@ -530,8 +531,8 @@ void node_watch_all(struct node_table *table, uint32_t mask, size_t max) {
     struct node *node, *next;
     pthread_mutex_lock(&table->lock);
     HASH_ITER (hash, table->nodes, node, next)
-        if (S_ISDIR(node->type) && node->watch == 0 && node->fd >= 0 && HASH_CNT(by_watch, table->watched) < max)
-            add_watch(table, node, mask);
+        if (S_ISDIR(node->type))
+            add_watch(table, node, mask, max);
     pthread_mutex_unlock(&table->lock);
 }
 
