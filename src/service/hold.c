@@ -188,19 +188,6 @@ static int find_held(const struct connection *connection, const struct wire_take
     return hold_is_waiting(volume) ? 0 : -EAGAIN;
 }
 
-static int announce(const struct volume *volume, struct connection *connection, uint32_t serial) {
-    struct wire_volume_created reply;
-    wire_begin(&reply, WIRE_VOLUME_CREATED, serial);
-    reply.volume = volume->id;
-    memcpy(reply.cookie, volume->cookie, sizeof reply.cookie);
-    reply.owner_uid = volume->owner_uid;
-    reply.owner_gid = volume->owner_gid;
-    reply.init = volume->hold.init;
-    WIRE_SET(reply.mount_point, volume->mount_point);
-    WIRE_SET(reply.unc_path, volume->unc_path);
-    return connection_send(connection, &reply, volume->hold.fds, volume->hold.n_fds);
-}
-
 void hold_take_over(struct connection *connection, const struct wire_take_over *request) {
     struct volume *volume = NULL;
     uint32_t serial = request->header.serial;
@@ -219,7 +206,8 @@ void hold_take_over(struct connection *connection, const struct wire_take_over *
     connection->volume = volume->id;
     uint64_t id = volume->id;
     struct service *service = volume->service;
-    if (announce(volume, connection, serial) < 0 || !(volume = volume_find(service, id)))
+    if (volume_announce(volume, connection, serial, &volume->hold.init, volume->hold.fds, volume->hold.n_fds) < 0 ||
+        !(volume = volume_find(service, id)))
         return; /* the connection has closed, and the volume waits again */
     journal_put_volume(volume);
     tell(volume, EVENT_TAKEN_OVER, NULL);

@@ -143,18 +143,18 @@ static void close_fds(int *fds, size_t n_fds) {
         close_fd(&fds[i]);
 }
 
-static int announce(const struct volume *volume, struct connection *connection, const struct job_result *result,
-                    const int *fds) {
+int volume_announce(const struct volume *volume, struct connection *connection, uint32_t serial,
+                    const struct wire_init *init, const int *fds, size_t n_fds) {
     struct wire_volume_created reply;
-    wire_begin(&reply, WIRE_VOLUME_CREATED, connection->serial);
+    wire_begin(&reply, WIRE_VOLUME_CREATED, serial);
     reply.volume = volume->id;
     memcpy(reply.cookie, volume->cookie, sizeof reply.cookie);
     reply.owner_uid = volume->owner_uid;
     reply.owner_gid = volume->owner_gid;
-    reply.init = result->mount.init;
+    reply.init = *init;
     WIRE_SET(reply.mount_point, volume->mount_point);
     WIRE_SET(reply.unc_path, volume->unc_path);
-    return connection_send(connection, &reply, fds, 1 + result->mount.clones);
+    return connection_send(connection, &reply, fds, n_fds);
 }
 
 static uint32_t letter_bit(const struct volume *volume) {
@@ -297,7 +297,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     if (volume->prefix[0])
         mup_publish(volume);
     /* a client that does not take it may end the volume */
-    r = announce(volume, connection, result, fds);
+    r = volume_announce(volume, connection, connection->serial, &result->mount.init, fds, 1 + result->mount.clones);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);

@@ -88,6 +88,10 @@ void volume_end(struct volume *volume, const char *reason, bool abort);
 /* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */
 void volume_end_unless_busy(struct volume *volume, const char *reason);
 void volume_abort(struct volume *volume);
+/* Tells a client that the volume is there and the client's to serve, with the connection's descriptors. Returns what
+ * connection_send does. */
+int volume_announce(const struct volume *volume, struct connection *connection, uint32_t serial,
+                    const struct wire_init *init, const int *fds, size_t n_fds);
 /* Its life line has closed. */
 void volume_lost_connection(struct volume *volume);
 /* Whether a volume that was mounted there has just ended by itself. Says so once. */
