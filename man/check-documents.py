@@ -8,6 +8,7 @@
     constants   each LINFSP_WANT_..., LINFSP_OPEN_... and LINFSP_VOLUME_... of the header is in one
     settings    each key of linfsp.conf's example is in linfsp.conf(5), and the other way round
     references  each manual that is referred to and is ours exists
+    messages    each message of ours that docs/troubleshooting.md begins a paragraph with is in the source
     links       each relative link of a Markdown file leads to a file, and to a heading where it names one
 """
 import argparse
@@ -145,13 +146,33 @@ def check_references(source, links):
                 complain(path.name, f"there is no manual {name}({section})")
 
 
+# What the kernel, libfuse or an engine says, or a path or command stands for a symptom.
+NOT_OURS = ("fuse: ", "docker: ", "No space", "Software caused", "Transport endpoint", "Bus error", "Permission denied", "/unc/", "/mnt", "ls ",
+            "docker ", "linfsp stop", "/dev/fuse")
+# In a message of troubleshooting.md: what differs from case to case.
+VARIABLE = re.compile(r"\b[A-Z]\b|\bKEY\b|VALUE|\.\.\.|\([^)]*\)|\"|/[\w./]+(?::\d+: )?|\b\d[\d.]*\b|-m ~|:|; |\bvolume\b|'")
+
+
+def check_messages(source):
+    files = [path for folder in ("src", "fs", "include") for path in (source / folder).glob("**/*.[ch]") if not path.name.startswith("test-")]
+    # literals are joined as the compiler does
+    said = re.sub(r'"(?:\s*\\\n)?\s*"', "", "".join(path.read_text() for path in sorted(files)))
+    for line in re.findall(r"^\*\*(.*)$", (source / "docs/troubleshooting.md").read_text(), flags=re.MULTILINE):
+        for message in re.findall(r"`([^`]*)`", line):
+            if message.startswith(NOT_OURS):
+                continue
+            piece = max(VARIABLE.split(message), key=len).strip()
+            if piece not in said:
+                complain("docs/troubleshooting.md", f"no program says \"{piece}\"")
+
+
 def anchors(path):
     headings = re.findall(r"^#+ (.*)$", path.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def check_links(source):
-    for path in sorted([*source.glob("*.md"), *source.glob("docs/**/*.md"), *source.glob("benchmarks/*.md")]):
+    for path in sorted([*source.glob("*.md"), *source.glob("docs/**/*.md"), *source.glob("benchmarks/**/*.md")]):
         for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
             if re.match(r"[a-z]+:", target):
                 continue
@@ -179,6 +200,7 @@ def main():
     check_exports(given.source)
     check_settings(given.source)
     check_references(given.source, given.links)
+    check_messages(given.source)
     check_links(given.source)
     for complaint in complaints:
         print(complaint)
