@@ -420,11 +420,14 @@ static int unmount_by_device(int service, const char *path, const struct mount_e
     return volume && !elsewhere ? service_unmount(service, volume, NULL, lazy, false, message) : -ENOENT;
 }
 
-/* By its path, unless the topmost mount there is something else than a volume: then that is meant. */
+/* By its path, unless the topmost mount there is something else than a volume: then that is meant. In a chroot the
+ * service knows the volume by another path. */
 static int unmount_by_service(int service, const char *path, bool lazy, bool ended, char message[WIRE_TEXT_MAX]) {
     struct mount_entry entry = mount_point_look_up(path);
     if (entry.mounted && !(entry.fuse && entry.whole))
         return -ENOENT;
+    if (mount_point_is_elsewhere())
+        return !entry.mounted && ended ? 0 : unmount_by_device(service, path, &entry, lazy, message);
     int result = service_unmount(service, 0, path, lazy, ended, message);
     return result == -ENOENT ? unmount_by_device(service, path, &entry, lazy, message) : result;
 }

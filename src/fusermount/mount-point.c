@@ -97,17 +97,35 @@ int mount_point_pin(const char *path, mode_t *ret_type) {
 
 /* ---- the mount table ------------------------------------------------------------------------------------------- */
 
+/* Without a table, as in a chroot: what is mounted there has number 0 for its device's driver, as FUSE's have. */
+static struct mount_entry look_without_table(const char *path) {
+    struct statx status;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &status) < 0)
+        return (struct mount_entry){0};
+    bool mounted = status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    return (struct mount_entry){mounted, mounted && status.stx_dev_major == 0, mounted, status.stx_dev_minor,
+                                status.stx_mnt_id};
+}
+
 struct mount_entry mount_point_look_up(const char *path) {
     _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     struct mount_entry found = {0};
     struct mount_line mount;
-    while (table && mount_table_next(table, &line, &size, &mount))
+    if (!table)
+        return look_without_table(path);
+    while (mount_table_next(table, &line, &size, &mount))
         if (strcmp(mount.point, path) == 0) /* the last one at a path lies on top */
             found = (struct mount_entry){true, mount_type_is_fuse(mount.type), strcmp(mount.root, "/") == 0,
                                          mount.minor, mount.id};
     return found;
+}
+
+bool mount_point_is_elsewhere(void) {
+    struct statx status;
+    return statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, 0, &status) == 0 &&
+           (status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) && !(status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 bool mount_point_is_fuse(const char *path) {

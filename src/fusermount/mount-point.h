@@ -25,6 +25,8 @@ struct mount_entry {
     unsigned long long id; /* of the mount */
 };
 struct mount_entry mount_point_look_up(const char *path);
+/* Whether paths begin elsewhere than at the container's root: the caller is in a chroot. */
+bool mount_point_is_elsewhere(void);
 /* Whether a FUSE file system is mounted at path. */
 bool mount_point_is_fuse(const char *path);
 
