@@ -177,6 +177,21 @@ int enter_open_path(int root, const char *path, int flags) {
     return fd < 0 ? -errno : fd;
 }
 
+int enter_open_path_with_links(int root, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return fd < 0 ? -errno : fd;
+}
+
+FILE *enter_open_table(const struct job_base *base) {
+    int fd = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
+    FILE *table = fd < 0 ? NULL : fdopen(fd, "re");
+    if (fd >= 0 && !table)
+        close(fd);
+    return table;
+}
+
 int fd_is_mount_root(int fd) {
     struct statx status;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) < 0)
@@ -216,18 +231,13 @@ int unmount_fd(const struct job_base *base, int fd) {
 }
 
 static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *ret_fd) {
-    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    if (table < 0)
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
+    if (!table)
         return -errno;
-    _cleanup_fclose_ FILE *file = fdopen(table, "re");
-    if (!file) {
-        close(table);
-        return -ENOMEM;
-    }
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     struct mount_line mount;
-    while (mount_table_next(file, &line, &size, &mount)) {
+    while (mount_table_next(table, &line, &size, &mount)) {
         if (mount.id != mount_id)
             continue;
         _cleanup_close_ int fd = open(mount.point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -246,12 +256,11 @@ static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *r
 }
 
 bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source) {
-    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     struct mount_line mount;
-    while (file && mount_table_next(file, &line, &size, &mount))
+    while (table && mount_table_next(table, &line, &size, &mount))
         if (mount.id == mount_id)
             return strcmp(mount.source, source) == 0;
     return false;
@@ -276,12 +285,11 @@ int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char 
 }
 
 int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int *ret_fd) {
-    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     struct mount_line mount;
-    while (file && mount_table_next(file, &line, &size, &mount)) {
+    while (table && mount_table_next(table, &line, &size, &mount)) {
         uint32_t major = 0, minor = 0;
         if (!mount_type_is_fuse(mount.type) || mount.major != 0 || mount.minor != fuse_device)
             continue;

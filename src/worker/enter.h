@@ -3,6 +3,8 @@
 #ifndef LINFSP_WORKER_ENTER_H
 #define LINFSP_WORKER_ENTER_H
 
+#include <stdio.h>
+
 #include "worker/jobs.h"
 
 /* Opens the silo's mount namespace, the user namespace that this belongs to where it is not the host's (else -1), and
@@ -37,6 +39,10 @@ void enter_act_as_self(void);
 
 /* Opens a path below root (relative, O_PATH | flags), following no symbolic link at all. */
 int enter_open_path(int root, const char *path, int flags);
+/* The same, following symbolic links, which lead nowhere out of root. */
+int enter_open_path_with_links(int root, const char *path, int flags);
+/* The mount table of the namespace that the worker is in, by its own /proc; NULL: errno says why. */
+FILE *enter_open_table(const struct job_base *base);
 
 /* 1 when fd is the root of a mount, 0 when not. Asks nobody's server. */
 int fd_is_mount_root(int fd);
