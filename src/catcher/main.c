@@ -63,10 +63,20 @@ static bool is_script(int file) {
     return pread(file, magic, sizeof magic, 0) != sizeof magic || memcmp(magic, "#!", 2) == 0;
 }
 
+static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
+    const struct catcher_message message = {.what = CATCHER_CHROOTS,
+                                            .ticket = ++next_ticket,
+                                            .pid = process,
+                                            .mount_namespace = table_silo_namespace(process)};
+    *ret_ticket = message.ticket;
+    return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
+}
+
 static void on_execute(int file, pid_t thread) {
     enum catcher_kind kind = table_kind(file);
     bool library = kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
-    if (!library && !is_script(file) && table_serves(thread) != SERVED_NOT)
+    enum served_kind serves = library || is_script(file) ? SERVED_NOT : table_serves(thread);
+    if (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT))
         (void)tracee_take(thread, kind);
     answer(file);
 }
@@ -257,6 +267,7 @@ static int prepare_catcher(uint64_t before) {
     for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
         openings[i].event = -1;
     next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
+    tracees_tell_of_chroots(on_chroot);
     group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID | FAN_UNLIMITED_MARKS |
                               FAN_UNLIMITED_QUEUE,
                           O_RDONLY | O_LARGEFILE | O_CLOEXEC);

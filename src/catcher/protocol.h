@@ -15,6 +15,7 @@ enum catcher_what {
     CATCHER_OPENED, /* to the service: a FUSE program starts in a silo without a helper, and waits */
     CATCHER_GO_ON, /* from the service: let that process go on */
     CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
+    CATCHER_CHROOTS, /* to the service: a process is about to run chroot(8), and waits */
     CATCHER_STARTED, /* to the service: this catcher takes the place of one that died, and knows nothing yet */
 };
 
@@ -24,6 +25,7 @@ enum catcher_kind {
     CATCHER_LIBRARY, /* libfuse: a program that opens it is followed, if its mount(2) would fail otherwise than programs
                         expect (tracees.h) */
     CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper: its opening is also told to the service */
+    CATCHER_CHROOT, /* chroot(8): where it goes to is made ready first */
 };
 
 #define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)
@@ -31,11 +33,11 @@ enum catcher_kind {
 struct catcher_message {
     uint32_t what; /* enum catcher_what */
     uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
-    uint64_t mount_namespace; /* SERVE, FORGET, OPENED: its inode number, as /proc/PID/ns/mnt has it */
+    uint64_t mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS: its inode number, as /proc/PID/ns/mnt has it */
     uint64_t silo; /* SERVE: whose it is */
     uint32_t device_major, device_minor; /* SERVE: of the service's file system, where the silo's folder is */
-    uint64_t ticket; /* OPENED, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
-    int32_t pid; /* OPENED, HOLD */
+    uint64_t ticket; /* OPENED, CHROOTS, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
+    int32_t pid; /* OPENED, CHROOTS, HOLD */
     uint32_t reserved;
 };
 

@@ -52,6 +52,11 @@ struct tracee {
 };
 
 static struct list_node tracees = {&tracees, &tracees};
+static tracees_tell *tell_of_chroot;
+
+void tracees_tell_of_chroots(tracees_tell *tell) {
+    tell_of_chroot = tell;
+}
 
 static struct tracee *tracee_find(pid_t pid) {
     struct tracee *tracee;
@@ -164,6 +169,17 @@ static void turn(struct tracee *tracee) {
     tracee->state = TRACEE_CALLS;
 }
 
+/* It stays where it is until the service has looked at where it goes. */
+static void wait_for_service(struct tracee *tracee) {
+    if (!tell_of_chroot || !tell_of_chroot(tracee->pid, &tracee->ticket)) {
+        let_go(tracee, 0);
+        return;
+    }
+    tracee->state = TRACEE_HELD;
+    tracee->stopped = true;
+    tracee->since = clock_ms();
+}
+
 static void resume(struct tracee *tracee, int signal) {
     int how = tracee->state == TRACEE_EXECUTES ? PTRACE_CONT : PTRACE_SYSCALL;
     if (ptrace(how, tracee->pid, NULL, (void *)(intptr_t)signal) < 0)
@@ -215,7 +231,10 @@ static void look_at_call(struct tracee *tracee) {
 static void on_system_call(struct tracee *tracee) {
     switch (tracee->state) {
     case TRACEE_RETURNS:
-        turn(tracee);
+        if (tracee->kind == CATCHER_CHROOT)
+            wait_for_service(tracee);
+        else
+            turn(tracee);
         return;
     case TRACEE_CALLS:
         tracee->state = TRACEE_EXECUTES_OURS;
@@ -279,7 +298,8 @@ void tracees_wait(void) {
 }
 
 static int64_t limit_of(const struct tracee *tracee) {
-    return tracee->state == TRACEE_HELD       ? HOLD_LIMIT_MS
+    return tracee->kind == CATCHER_CHROOT     ? TRACEE_LIMIT_MS
+           : tracee->state == TRACEE_HELD     ? HOLD_LIMIT_MS
            : tracee->state == TRACEE_FOLLOWED ? FOLLOW_LIMIT_MS
                                               : TRACEE_LIMIT_MS;
 }

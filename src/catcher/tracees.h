@@ -24,6 +24,12 @@
 #define FOLLOW_LIMIT_MS 30000
 #define FOLLOW_CALLS_MAX 1000
 
+/*
+ * Tells of a process that stands at the first instruction of chroot(8), which it was taken for (CATCHER_CHROOT). It is
+ * held until tracees_release with that ticket, for TRACEE_LIMIT_MS at most. Returns false: it need not wait.
+ */
+typedef bool tracees_tell(pid_t process, uint64_t *ret_ticket);
+void tracees_tell_of_chroots(tracees_tell *tell);
 /* Takes a thread that waits in execve. The kernel must let it go on afterwards. Returns 0, or a negative errno: it runs
  * as it is. */
 int tracee_take(pid_t thread, enum catcher_kind kind);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "catcher/protocol.h"
+#include "service/chroot.h"
 #include "service/event.h"
 #include "service/phantom.h"
 #include "service/programs.h"
@@ -79,6 +80,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
     ssize_t size = socket_receive(fd, &message, sizeof message, NULL, 0, &n_fds);
     if (size == sizeof message && message.what == CATCHER_OPENED)
         phantom_wanted(service, message.mount_namespace, message.ticket);
+    if (size == sizeof message && message.what == CATCHER_CHROOTS)
+        chroot_wanted(service, message.mount_namespace, message.pid, message.ticket);
     if (size == sizeof message && message.what == CATCHER_STARTED)
         on_started(service, message.ticket);
     if (size == 0 || (size < 0 && size != -EAGAIN)) {

@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "service/catcher.h"
+#include "service/chroot.h"
 #include "service/dist.h"
 #include "service/folder.h"
 #include "service/intent.h"
@@ -152,6 +153,8 @@ static void on_volume_gone(struct silo *silo) {
         check_stopped(silo->service); /* its /unc is ended last of all, and on the host itself */
     else if (silo->service->stopping)
         silo_eject(silo);
+    else
+        chroot_settle(silo);
 }
 
 static const struct hooks hooks = {

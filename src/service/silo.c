@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "service/catcher.h"
+#include "service/chroot.h"
 #include "service/connection.h"
 #include "service/device.h"
 #include "service/event.h"
@@ -304,6 +305,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     list_init(&silo->volume_list);
     list_init(&silo->folder_list);
     list_init(&silo->programs);
+    list_init(&silo->chroots);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);
     if (sd_event_add_defer(service->event, &silo->list_turn, on_list_turn, silo) < 0 ||
@@ -366,6 +368,7 @@ void silo_free(struct silo *silo) {
     silo_words_free(&silo->words);
     list_remove(&silo->of_browsers);
     phantom_end(silo);
+    chroot_end(silo);
     programs_forget(silo);
     owner_leave(silo);
     device_remove(silo);

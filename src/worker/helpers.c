@@ -48,6 +48,7 @@ static const struct library {
     const char *name, *helper;
 } libraries[] = {{"libfuse3.so.3", "fusermount3"}, {"libfuse3.so.4", "fusermount3"}, {"libfuse.so.2", "fusermount"}};
 static const char *const unmounters[] = {"umount", "busybox", "toybox"};
+static const char *const chroot_folders[] = {"usr/sbin", "usr/bin", "sbin", "bin"};
 
 /* Links are followed, inside the silo. */
 static int open_inside(int folder, const char *path, int flags) {
@@ -88,21 +89,39 @@ static bool has_program(int file) {
     return n > 0 && is_program(start, (size_t)n);
 }
 
-/* Scripts, and programs that only have such a name, are the image's own affair. */
-static void mark(const struct job_base *base, int root, const char *folder, const char *name, enum catcher_kind kind) {
+/* Scripts, and programs that only have such a name, are the image's own affair. Returns whether there is one. */
+static bool mark(const struct job_base *base, int root, const char *folder, const char *name, enum catcher_kind kind) {
     char path[WIRE_PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-        return;
+        return false;
     _cleanup_close_ int where = open_inside(root, path, O_PATH);
     struct stat status;
     if (where < 0 || fstat(where, &status) < 0 || !S_ISREG(status.st_mode) || may_wait(where) || is_ours(base, where))
-        return;
+        return false;
     _cleanup_close_ int file = open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (file < 0 || !(kind == CATCHER_HELPER ? has_sign(file) : has_program(file)))
-        return;
+        return false;
     close_fd(&file);
     const struct catcher_message message = {.what = CATCHER_MARK, .kind = kind};
     (void)socket_send(base->catcher, &message, sizeof message, &where, 1);
+    return true;
+}
+
+/* Not busybox under this name: each of its commands would be stopped. */
+static bool is_chroot_alone(const struct job_base *base, int root, const char *path) {
+    char found[WIRE_PATH_MAX];
+    _cleanup_close_ int file = open_inside(root, path, O_PATH);
+    const char *slash = file >= 0 && fd_path(base, file, found, sizeof found) == 0 ? strrchr(found, '/') : NULL;
+    return slash && strcmp(slash, "/chroot") == 0;
+}
+
+static void mark_chroots(const struct job_base *base, int root) {
+    char path[32];
+    for (size_t i = 0; i < ARRAY_SIZE(chroot_folders); i++) {
+        snprintf(path, sizeof path, "%s/chroot", chroot_folders[i]);
+        if (is_chroot_alone(base, root, path))
+            (void)mark(base, root, chroot_folders[i], "chroot", CATCHER_CHROOT);
+    }
 }
 
 /* inotify wants a path, and the only one that leads here for certain is that of the descriptor. */
@@ -119,16 +138,23 @@ static void watch(const struct job_base *base, int folder, struct job_result *re
         result->helpers.watches[result->helpers.n_watches++] = number;
 }
 
+/* Returns whether the folder has a helper. */
+static bool mark_programs(const struct job_base *base, int root, const char *folder, bool unmounters_too) {
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+        found |= mark(base, root, folder, helpers[i], CATCHER_HELPER);
+    for (size_t i = 0; i < ARRAY_SIZE(unmounters) && unmounters_too; i++)
+        (void)mark(base, root, folder, unmounters[i], CATCHER_UNMOUNTER);
+    return found;
+}
+
 static void look_into(const struct job_base *base, int root, const char *folder, bool unmounters_too,
                       struct job_result *result) {
     _cleanup_close_ int directory = open_inside(root, folder, O_PATH | O_DIRECTORY);
     if (directory < 0 || may_wait(directory))
         return;
     watch(base, directory, result);
-    for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
-        mark(base, root, folder, helpers[i], CATCHER_HELPER);
-    for (size_t i = 0; i < ARRAY_SIZE(unmounters) && unmounters_too; i++)
-        mark(base, root, folder, unmounters[i], CATCHER_UNMOUNTER);
+    (void)mark_programs(base, root, folder, unmounters_too);
 }
 
 static bool lacks(int root, const char *helper) {
@@ -146,8 +172,8 @@ static bool lacks(int root, const char *helper) {
 static void mark_libraries(const struct job_base *base, int root) {
     for (size_t i = 0; i < ARRAY_SIZE(libraries); i++)
         for (size_t j = 0; j < ARRAY_SIZE(library_folders); j++)
-            mark(base, root, library_folders[j], libraries[i].name,
-                 lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY);
+            (void)mark(base, root, library_folders[j], libraries[i].name,
+                       lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY);
 }
 
 static bool is_usual(const char *folder) {
@@ -180,5 +206,15 @@ void helpers_mark(const struct job_base *base, const struct job *job, bool unmou
         look_into(base, root, folders[i], unmounters_too, result);
     look_into_path(base, job, root, unmounters_too, result);
     mark_libraries(base, root);
+    mark_chroots(base, root);
     result->helpers.lacking = lacks(root, "fusermount3") || lacks(root, "fusermount");
+}
+
+bool helpers_mark_tree(const struct job_base *base, int root) {
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        found |= mark_programs(base, root, folders[i], true);
+    if (found)
+        mark_libraries(base, root);
+    return found;
 }

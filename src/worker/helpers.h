@@ -12,5 +12,8 @@
 
 /* Tells the catcher. unmounters: also of umount(8) and its like, which are of interest while there is a volume. */
 void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters, struct job_result *result);
+/* The same of another tree in the silo, without a watch: root, O_PATH, is about to be the root of a process there.
+ * Returns whether it has a helper. */
+bool helpers_mark_tree(const struct job_base *base, int root);
 
 #endif

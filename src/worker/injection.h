@@ -13,5 +13,7 @@ bool injection_is_stale(const struct job_base *base, int root);
 /* Takes out what a service, this one or one before it, put into the silo. -EBUSY: what is mounted there is the
  * container's own. */
 int injection_remove(const struct job_base *base, int root);
+/* Unmounts what was mounted in trees that processes of the silo have changed their root to (job-chroot.c). */
+void chroot_undo(const struct job_base *base, int root);
 
 #endif

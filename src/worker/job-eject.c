@@ -35,6 +35,7 @@ void job_eject(const struct job_base *base, const struct job *job, struct job_fd
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;
     }
+    chroot_undo(base, root);
     r = injection_remove(base, root);
     if (r < 0 && r != -EBUSY)
         job_fail(result, r, "cannot unmount %s: %s", LINFSP_DEVICE_DIR, strerror(-r));

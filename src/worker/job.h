@@ -28,6 +28,7 @@ enum job_type {
     JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device as its /dev/fuse (inject-fuse.c) */
     JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c). host: the silo has
                     ended, the fd is the folder to take it away from */
+    JOB_CHROOT, /* make a tree ready that a process changes its root to, or undo that for all trees (job-chroot.c) */
     JOB_HELPERS, /* look for libfuse's helpers in the image (helpers.c) */
     JOB_MOUNT, /* make a volume's mounts. raw: the FUSE node's fd. Of the client: mount point, its parent */
     JOB_BACKING, /* register a backing file, or drop it. Of the client: a fuse fd, the file */
@@ -165,6 +166,9 @@ struct job {
             bool there; /* put it there; else take it away */
             pid_t program; /* only if this process runs a program that names the helper; 0: in any case */
         } phantom;
+        struct {
+            pid_t program; /* it is about to run chroot(8); 0: all trees are as they were again */
+        } chroot;
         bool unmounters; /* JOB_HELPERS: for umount(8) and its like, too */
         struct job_inject inject;
         struct job_mount mount;

@@ -11,6 +11,7 @@ static job_function *const jobs[] = {
     [JOB_INJECT] = job_inject,
     [JOB_EJECT] = job_eject,
     [JOB_FUSE_DEVICE] = job_fuse_device,
+    [JOB_CHROOT] = job_chroot,
     [JOB_HELPERS] = job_helpers,
     [JOB_PHANTOM] = job_phantom,
     [JOB_MOUNT] = job_mount,
