@@ -5,7 +5,8 @@ load ../helpers/common
 
 setup_file() {
     source "$LINFSP_ROOT/packaging/packages.bash"
-    install_packages fuse3 bindfs sshfs || return
+    # shellcheck disable=SC2046
+    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
     file_setup || return
     [ -z "$DOCKER_HOST" ] || { "$LINFSP_ROOT/test/helpers/fuse-image" fuse fuse-bare >/dev/null 2>&1; }
 }
