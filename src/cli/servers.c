@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
@@ -28,10 +29,7 @@ static uint32_t connection_of(int process, const char *fd) {
     char path[300], line[128];
     unsigned connection;
     snprintf(path, sizeof path, "fdinfo/%.255s", fd);
-    int info = openat(process, path, O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = info < 0 ? NULL : fdopen(info, "r");
-    if (info >= 0 && !file)
-        close(info);
+    _cleanup_fclose_ FILE *file = open_file_at(process, path);
     while (file && fgets(line, sizeof line, file))
         if (sscanf(line, "fuse_connection: %u", &connection) == 1)
             return connection;
@@ -47,15 +45,12 @@ static void add(struct servers *servers, uint32_t connection, pid_t pid) {
 
 static void look_into(struct servers *servers, int proc, const char *pid) {
     _cleanup_close_ int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int folder = process < 0 ? -1 : openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *fds = folder < 0 ? NULL : fdopendir(folder);
-    if (folder >= 0 && !fds)
-        close(folder);
+    _cleanup_closedir_ DIR *fds = process < 0 ? NULL : open_directory_at(process, "fd");
     struct dirent *entry;
     while (fds && (entry = readdir(fds))) {
         struct statx status; /* as the kernel remembers it: nobody's server is asked, which may hang */
         uint32_t connection;
-        if (entry->d_name[0] != '.' && statx(folder, entry->d_name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+        if (entry->d_name[0] != '.' && statx(dirfd(fds), entry->d_name, AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
             S_ISCHR(status.stx_mode) && status.stx_rdev_major == FUSE_MAJOR && status.stx_rdev_minor == FUSE_MINOR &&
             (connection = connection_of(process, entry->d_name)))
             add(servers, connection, (pid_t)atoi(pid));

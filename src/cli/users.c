@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 
 #define USERS_MAX 3
 
@@ -21,14 +22,9 @@ static bool is_on(int folder, const char *name, uint32_t fuse_device) {
 }
 
 static bool has_open(int process, uint32_t fuse_device) {
-    int folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *descriptors = folder < 0 ? NULL : fdopendir(folder);
-    if (!descriptors) {
-        close_fd(&folder);
-        return false;
-    }
+    _cleanup_closedir_ DIR *descriptors = open_directory_at(process, "fd");
     struct dirent *entry;
-    while ((entry = readdir(descriptors)))
+    while (descriptors && (entry = readdir(descriptors)))
         if (entry->d_name[0] != '.' && is_on(dirfd(descriptors), entry->d_name, fuse_device))
             return true;
     return false;

@@ -15,6 +15,7 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 
 #define SILOS_DIR LINFSP_RUN_DIR "/silos"
@@ -28,14 +29,9 @@ static const char *const socket_names[2] = {"disk", "net"};
 static int link_files(struct service *service, int folder, const char *sub) {
     char from[64];
     snprintf(from, sizeof from, "dist/%s", sub);
-    int source = openat(service->run_dir, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (source < 0)
+    _cleanup_closedir_ DIR *directory = open_directory_at(service->run_dir, from);
+    if (!directory)
         return errno == ENOENT ? 0 : -errno;
-    _cleanup_closedir_ DIR *directory = fdopendir(source);
-    if (!directory) {
-        close(source);
-        return -ENOMEM;
-    }
     if (mkdirat(folder, sub, 0755) < 0 && errno != EEXIST)
         return -errno;
     _cleanup_close_ int target = openat(folder, sub, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -43,7 +39,8 @@ static int link_files(struct service *service, int folder, const char *sub) {
         return -errno;
     struct dirent *entry;
     while ((entry = readdir(directory)))
-        if (entry->d_type == DT_REG && linkat(source, entry->d_name, target, entry->d_name, 0) < 0 && errno != EEXIST)
+        if (entry->d_type == DT_REG && linkat(dirfd(directory), entry->d_name, target, entry->d_name, 0) < 0 &&
+            errno != EEXIST)
             return -errno;
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 
 #define JOURNAL_DIR LINFSP_RUN_DIR "/journal"
@@ -222,8 +223,7 @@ void journal_read(struct service *service, const char *kind, void (*replay)(stru
         if (sscanf(entry->d_name, "%15[a-z]-%llu%n", word, &key, &end) != 2 || strcmp(word, kind) != 0 ||
             entry->d_name[end])
             continue;
-        int fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
-        _cleanup_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+        _cleanup_fclose_ FILE *file = open_file_at(dirfd(directory), entry->d_name);
         if (file)
             replay(service, key, file);
     }

@@ -26,6 +26,7 @@
 
 #include "util/cleanup.h"
 #include "util/mount-table.h"
+#include "util/open-at.h"
 #include "worker/guard.h"
 #include "worker/scratch.h"
 
@@ -185,11 +186,7 @@ int enter_open_path_with_links(int root, const char *path, int flags) {
 }
 
 FILE *enter_open_table(const struct job_base *base) {
-    int fd = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    FILE *table = fd < 0 ? NULL : fdopen(fd, "re");
-    if (fd >= 0 && !table)
-        close(fd);
-    return table;
+    return open_file_at(base->proc_self, "mountinfo");
 }
 
 int fd_is_mount_root(int fd) {
@@ -386,14 +383,9 @@ int remove_through_clone(int directory, const char *name, int flags) {
 }
 
 int directory_is_empty(int fd) {
-    int readable = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (readable < 0)
+    _cleanup_closedir_ DIR *directory = open_directory_at(fd, ".");
+    if (!directory)
         return -errno;
-    _cleanup_closedir_ DIR *directory = fdopendir(readable);
-    if (!directory) {
-        close(readable);
-        return -ENOMEM;
-    }
     struct dirent *entry;
     while ((entry = readdir(directory)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "worker/jobs.h"
 
 /* Binds the silo's sockets anew: two that the service made, and will listen on, because a worker may make none. */
@@ -35,14 +36,9 @@ void job_device_bind(const struct job_base *base, const struct job *job, struct 
 }
 
 static void empty_folder(int parent, const char *name) {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    _cleanup_closedir_ DIR *directory = open_directory_at(parent, name);
+    if (!directory)
         return;
-    _cleanup_closedir_ DIR *directory = fdopendir(fd);
-    if (!directory) {
-        close(fd);
-        return;
-    }
     struct dirent *entry;
     while ((entry = readdir(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)

@@ -14,6 +14,7 @@
 
 #include "util/cleanup.h"
 #include "util/mount-table.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 #include "worker/enter.h"
 #include "worker/folder.h"
@@ -90,13 +91,12 @@ static int enter_walker(const struct job_base *base, const struct job_folder *re
 /* Mounts on the name in the first mount of the folder here that has nothing on it yet. The folder is known by its
  * device: whatever mount namespace this is, it is one that the folder was given to. */
 static int mount_here(const struct job_base *base, const struct job_folder *request, uint32_t device, int tree) {
-    int table = openat(base->proc_self, "mountinfo", O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     int r = -ESTALE; /* the kernel walks again, from the beginning */
     struct mount_line mount;
-    while (file && r != 0 && mount_table_next(file, &line, &size, &mount)) {
+    while (table && r != 0 && mount_table_next(table, &line, &size, &mount)) {
         uint32_t major = 0, minor = 0;
         if (mount.major != 0 || mount.minor != device || strcmp(mount.root, "/") != 0)
             continue;
@@ -183,8 +183,7 @@ static void hide_others(uint64_t folder, int fd, int names) {
     struct stat status;
     size_t size = names >= 0 && fstat(names, &status) == 0 ? (size_t)status.st_size : 0;
     char *text = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, names, 0) : NULL;
-    int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *directory = again < 0 ? NULL : fdopendir(again);
+    _cleanup_closedir_ DIR *directory = open_directory_at(fd, ".");
     struct dirent *entry;
     while (text != MAP_FAILED && directory && (entry = readdir(directory)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_in(text, size, entry->d_name))

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "util/process.h"
 #include "worker/jobs.h"
 
@@ -69,18 +70,16 @@ static void look_at_descriptor(int folder, const char *name, pid_t pid, const st
 static void look_at_process(int proc, pid_t pid, const struct nodes *nodes, struct job_holders *holders) {
     char path[64];
     snprintf(path, sizeof path, "%d/fd", (int)pid);
-    int folder = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *directory = folder < 0 ? NULL : fdopendir(folder);
+    _cleanup_closedir_ DIR *directory = open_directory_at(proc, path);
     struct dirent *entry;
     while (directory && (entry = readdir(directory)))
         if (entry->d_name[0] != '.')
-            look_at_descriptor(folder, entry->d_name, pid, nodes, holders);
+            look_at_descriptor(dirfd(directory), entry->d_name, pid, nodes, holders);
 }
 
 void job_holders(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     struct nodes nodes = {0};
-    int proc = openat(base->proc_self, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *processes = proc < 0 ? NULL : fdopendir(proc);
+    _cleanup_closedir_ DIR *processes = open_directory_at(base->proc_self, "..");
     if (!processes || job->holders.n > JOB_HOLDERS_MAX) {
         job_fail(result, -EINVAL, "cannot look at processes");
         return;
@@ -93,6 +92,6 @@ void job_holders(const struct job_base *base, const struct job *job, struct job_
     while ((entry = readdir(processes))) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (pid > 0 && (job->holders.anywhere || is_of_silo(&job->target, pid)))
-            look_at_process(proc, pid, &nodes, &result->holders);
+            look_at_process(dirfd(processes), pid, &nodes, &result->holders);
     }
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "util/process.h"
 #include "worker/jobs.h"
 
@@ -76,23 +77,21 @@ static void note(struct job_waiting *list, pid_t pid, uid_t uid, enum job_waitin
 static void look_at_process(int proc, const char *name, struct job_waiting *list) {
     char path[64];
     snprintf(path, sizeof path, "%.16s/task", name);
-    int folder = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *tasks = folder < 0 ? NULL : fdopendir(folder);
+    _cleanup_closedir_ DIR *tasks = open_directory_at(proc, path);
     struct stat status;
-    if (!tasks || fstat(folder, &status) < 0)
+    if (!tasks || fstat(dirfd(tasks), &status) < 0)
         return;
     struct dirent *entry;
     while ((entry = readdir(tasks))) {
         _cleanup_close_ int task =
-            entry->d_name[0] == '.' ? -1 : openat(folder, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+            entry->d_name[0] == '.' ? -1 : openat(dirfd(tasks), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (task >= 0 && waits(task))
             note(list, atoi(name), status.st_uid, kind_of(task), is_killed(task));
     }
 }
 
 void job_waiting(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
-    int proc = openat(base->proc_self, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *processes = proc < 0 ? NULL : fdopendir(proc);
+    _cleanup_closedir_ DIR *processes = open_directory_at(base->proc_self, "..");
     if (!processes) {
         job_fail(result, -errno, "/proc: %s", strerror(errno));
         return;
@@ -100,5 +99,5 @@ void job_waiting(const struct job_base *base, const struct job *job, struct job_
     struct dirent *entry;
     while ((entry = readdir(processes)))
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && strspn(entry->d_name, "0123456789") < 12)
-            look_at_process(proc, entry->d_name, &result->waiting);
+            look_at_process(dirfd(processes), entry->d_name, &result->waiting);
 }

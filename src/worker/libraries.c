@@ -18,6 +18,7 @@
 
 #include "util/architecture.h"
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "worker/enter.h"
 
 /* Links are followed, inside the container. */
@@ -60,10 +61,7 @@ static const struct architecture *architecture_of_ours(void) {
 /* Each name of the folder `from` becomes a link to the same file in `to`. A name in `to` that `from` lacks stays: it
  * cannot be loaded there, and that is what the loader then says. */
 static void replace_links(int from, int to) {
-    int copy = fcntl(from, F_DUPFD_CLOEXEC, 0);
-    _cleanup_closedir_ DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    if (!directory && copy >= 0)
-        close(copy);
+    _cleanup_closedir_ DIR *directory = open_directory_at(from, ".");
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {
         if (entry->d_type != DT_REG)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "worker/enter.h"
 
 #define DEPTH_MAX 33 /* of user namespaces, as the kernel has it */
@@ -35,18 +36,10 @@ static uint64_t inode_of(int fd) {
     return fstat(fd, &status) < 0 ? 0 : status.st_ino;
 }
 
-static FILE *open_text(int process, const char *name) {
-    int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
-    if (fd >= 0 && !file)
-        close(fd);
-    return file;
-}
-
 /* Whether it sees the silo's folder at /dev/linfsp. */
 static bool has_folder(const struct job_base *base, int process, uint64_t silo) {
     uint32_t major, minor;
-    _cleanup_fclose_ FILE *table = open_text(process, "mountinfo");
+    _cleanup_fclose_ FILE *table = open_file_at(process, "mountinfo");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     if (fd_device(base->run_dir, &major, &minor) < 0)
@@ -75,7 +68,7 @@ static bool is_inside(int one, int other) {
 
 /* What id 0 of the process's user namespace is on the host. */
 static bool read_root(int process, const char *map, unsigned *ret_id) {
-    _cleanup_fclose_ FILE *file = open_text(process, map);
+    _cleanup_fclose_ FILE *file = open_file_at(process, map);
     unsigned inside, outside, count;
     while (file && fscanf(file, "%u %u %u", &inside, &outside, &count) == 3)
         if (inside == 0) {
@@ -141,14 +134,13 @@ int nested_enter(const struct job_base *base, const struct job_target *target,
     int r = enter_by(base, target, mount_namespace, likely, ret_root);
     if (r != -ESRCH)
         return r;
-    int proc = openat(base->proc_self, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_closedir_ DIR *processes = proc < 0 ? NULL : fdopendir(proc);
+    _cleanup_closedir_ DIR *processes = open_directory_at(base->proc_self, "..");
     char wanted[32], path[300], target_text[32];
     snprintf(wanted, sizeof wanted, "mnt:[%llu]", (unsigned long long)mount_namespace->inode);
     struct dirent *entry;
     while (processes && (entry = readdir(processes))) {
         snprintf(path, sizeof path, "%s/ns/mnt", entry->d_name);
-        ssize_t length = readlinkat(proc, path, target_text, sizeof target_text - 1);
+        ssize_t length = readlinkat(dirfd(processes), path, target_text, sizeof target_text - 1);
         if (length <= 0)
             continue;
         target_text[length] = 0;

@@ -14,6 +14,7 @@
 
 #include "util/cleanup.h"
 #include "util/mount-table.h"
+#include "util/open-at.h"
 #include "worker/enter.h"
 
 void overlay_close(struct overlay *overlay) {
@@ -47,8 +48,7 @@ static int find_upper(const struct job_base *base, pid_t pid, uint64_t mount_id,
     char name[64] = "mountinfo";
     if (pid)
         snprintf(name, sizeof name, "../%d/mountinfo", (int)pid);
-    int table = openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
-    _cleanup_fclose_ FILE *file = table < 0 ? NULL : fdopen(table, "re");
+    _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
     struct mount_line mount;

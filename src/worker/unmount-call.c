@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/open-at.h"
 #include "util/process.h"
 
 #define FUNCTION "umount2"
@@ -57,14 +58,9 @@ static bool is_c_library(const char *path) {
 static int find_base(const struct job_base *base, pid_t pid, uint64_t *ret_base) {
     char name[64];
     snprintf(name, sizeof name, "../%d/maps", (int)pid);
-    int table = openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
-    if (table < 0)
+    _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
+    if (!file)
         return -errno;
-    _cleanup_fclose_ FILE *file = fdopen(table, "re");
-    if (!file) {
-        close(table);
-        return -ENOMEM;
-    }
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     while (getline(&line, &size, file) > 0) {
