@@ -52,7 +52,7 @@ static int receive(int socket, int64_t end, union wire_message *ret_last) {
             close_fd(&fds[i]);
         if (result == 0)
             return broken(-ECONNRESET, "the service ended the connection", ret_last);
-        if (result == -EPROTO || result == -EBADMSG) {
+        if (result == -EPROTO || result == -EBADMSG || result == -EOPNOTSUPP) {
             char text[256];
             snprintf(text, sizeof text, "the service's answer was not understood: %s", why);
             return broken(result, text, ret_last);

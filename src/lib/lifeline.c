@@ -204,13 +204,17 @@ static void take(struct fsp_lifeline *line, const union wire_message *message) {
     }
 }
 
-/* One message: 1, or -EAGAIN where there is none, or -ENOTCONN. */
+/* One message: 1, or -EAGAIN where there is none, or -ENOTCONN. What a later service says and this library does not
+ * know is passed over. */
 static int receive(struct fsp_lifeline *line, union wire_message *ret_message) {
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
     if (line->socket < 0)
         return -ENOTCONN;
-    int r = wire_receive(line->socket, ret_message, fds, &n_fds, NULL);
+    int r;
+    do
+        r = wire_receive(line->socket, ret_message, fds, &n_fds, NULL);
+    while (r == -EOPNOTSUPP);
     if (r > 0 && n_fds > 0 && ret_message->header.type == WIRE_VOLUME_HELD && line->state < 0)
         line->state = steal_fd(&fds[0]);
     for (size_t i = 0; r > 0 && i < n_fds; i++)

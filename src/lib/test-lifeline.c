@@ -155,6 +155,18 @@ static void test_nonsense_breaks_the_line(void **state) {
     assert_int_equal(line->socket, -1);
 }
 
+/* What a later service may say. */
+static void test_unknown_messages_are_passed_over(void **state) {
+    struct wire_plain later;
+    wire_begin(&later, WIRE_DONE, 0);
+    later.header.type = 60;
+    assert_int_equal(wire_size_of(later.header.type), 0);
+    assert_int_equal(wire_send(service, &later, NULL, 0), 0);
+    fsp_lifeline_process(line);
+    assert_int_not_equal(line->socket, -1);
+    assert_int_equal(ask(ANSWERS), 5);
+}
+
 static void test_not_granted(void **state) {
     volume.session.granted = 0;
     assert_int_equal(linfsp_backing_open(&volume, STDIN_FILENO), -EOPNOTSUPP);
@@ -373,6 +385,7 @@ int main(void) {
         TEST(test_event_in_between),
         TEST(test_service_dies),
         TEST(test_nonsense_breaks_the_line),
+        TEST(test_unknown_messages_are_passed_over),
         TEST(test_not_granted),
         TEST(test_close_does_not_wait),
         TEST(test_events),

@@ -188,6 +188,23 @@ void connection_discard(struct connection *connection) {
         connection_free(connection);
 }
 
+/* A request of a later LinFsp's. What comes with it is for a worker to close. */
+static void refuse_unknown(struct connection *connection, uint32_t serial, bool carries_fds) {
+    struct service *service = connection->silo->service;
+    uint64_t id = connection->id;
+    connection->carries_fds = carries_fds;
+    connection->serial = serial;
+    if (connection_error(connection, serial, -EOPNOTSUPP,
+                         "the LinFsp service of the host is older than this program and does not know this request: "
+                         "upgrade LinFsp there") < 0)
+        return;
+    connection = connection_find(service, id);
+    if (connection && carries_fds)
+        connection_discard(connection);
+    else if (connection)
+        restart_idle(connection);
+}
+
 static void read_one(struct connection *connection) {
     static union wire_message message;
     bool carries_fds = false;
@@ -201,7 +218,8 @@ static void read_one(struct connection *connection) {
         connection_discard(connection);
         return;
     }
-    if (r > 0 && !carries_fds && recv(connection->fd, &(char){0}, 1, MSG_DONTWAIT | MSG_TRUNC) < 0)
+    if ((r > 0 || r == -EOPNOTSUPP) && !carries_fds &&
+        recv(connection->fd, &(char){0}, 1, MSG_DONTWAIT | MSG_TRUNC) < 0)
         return;
     if (r == -EBADMSG || r == -EPROTO) {
         log_debug("a client (pid %d) sent no message of ours: %s", connection->peer.pid, why ? why : "malformed");
@@ -210,6 +228,10 @@ static void read_one(struct connection *connection) {
                              "than the service?",
                              why ? why : "malformed") >= 0)
             connection_free(connection);
+        return;
+    }
+    if (r == -EOPNOTSUPP) {
+        refuse_unknown(connection, message.header.serial, carries_fds);
         return;
     }
     if (r <= 0) {

@@ -331,8 +331,10 @@ int wire_check(const union wire_message *message, size_t size, const char **ret_
     if (header->version != WIRE_VERSION)
         return refuse(-EPROTO, "of another version of the protocol", ret_why);
     const struct layout *layout = layout_of(header->type);
+    if (!layout && header->size == size)
+        return refuse(-EOPNOTSUPP, "of an unknown type", ret_why);
     if (!layout)
-        return refuse(-EBADMSG, "of an unknown type", ret_why);
+        return refuse(-EBADMSG, "of an unknown type, and of a wrong size", ret_why);
     if (header->size != layout->size || size != layout->size)
         return refuse(-EBADMSG, "of a wrong size", ret_why);
     for (const struct member *member = layout->members; member->kind; member++) {

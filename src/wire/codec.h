@@ -49,8 +49,9 @@ const char *wire_type_name(uint16_t type);
 
 /* Whether size bytes at message are a well-formed message: magic, version, known type, exact size, strings terminated
  * and zero-filled and valid UTF-8 without control characters (text and message members may hold newlines), enumerations
- * and flags known, reserved members zero. Returns 0, or -EPROTO for another magic or version, -EBADMSG otherwise;
- * ret_why (may be NULL) then says in a few words what was wrong, static storage. */
+ * and flags known, reserved members zero. Returns 0, or -EPROTO for another magic or version, -EOPNOTSUPP for a type
+ * that a later LinFsp may have (its header is right), -EBADMSG otherwise; ret_why (may be NULL) then says in a few
+ * words what was wrong, static storage. */
 int wire_check(const union wire_message *message, size_t size, const char **ret_why);
 
 /* Zeroes a message of this type and fills its header in. message must hold wire_size_of(type) bytes. */
@@ -66,7 +67,8 @@ int wire_send(int socket, const void *message, const int *fds, size_t n_fds);
 
 /* Receives one message and its fds (O_CLOEXEC). fds must hold WIRE_FDS_MAX; *ret_n_fds of them are the caller's to
  * close. Returns 1 for a message that passed wire_check, 0 for the end of the connection, -EAGAIN where there is none
- * yet, -EBADMSG or -EPROTO for a malformed or truncated one (its fds are closed already), or another negative errno. */
+ * yet, -EBADMSG, -EPROTO or -EOPNOTSUPP (wire_check) for one that is not understood (its fds are closed already), or
+ * another negative errno. */
 int wire_receive(int socket, union wire_message *ret_message, int *ret_fds, size_t *ret_n_fds, const char **ret_why);
 
 #endif

@@ -10,6 +10,10 @@
  * WIRE_FDS_MAX descriptors by SCM_RIGHTS. Strings are NUL-terminated inside their arrays, zero-filled behind. Reserved
  * members and padding are zero. Host byte order: both ends run on one kernel.
  *
+ * Versions. A program and the service may be of different releases. Within a WIRE_VERSION no message changes its
+ * layout; new types may come. A service that does not know a request's type answers WIRE_ERROR with EOPNOTSUPP, and the
+ * connection goes on; a client passes over a message of a type that it does not know.
+ *
  * A client sends requests; each gets its replies in order, ending with one whose type is not WIRE_VOLUME, WIRE_SILO
  * or WIRE_OPENED.
  * The connection on which a volume was created is that volume's life line: when it closes, the volume is unmounted. On

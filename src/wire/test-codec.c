@@ -115,6 +115,19 @@ static void sizes_and_headers_must_be_exact(void **state) {
     }
 }
 
+static void an_unknown_type_is_told_from_a_broken_message(void **state) {
+    union wire_message message;
+    const char *why;
+    begin(&message, WIRE_DONE);
+    message.header.type = WIRE_START_FAILED + 30;
+    assert_int_equal(wire_size_of(message.header.type), 0);
+    message.header.size = 1000;
+    assert_int_equal(check(&message, 1000, &why), -EOPNOTSUPP);
+    assert_int_equal(check(&message, 999, &why), -EBADMSG);
+    message.header.version++;
+    assert_int_equal(check(&message, 1000, &why), -EPROTO);
+}
+
 static void refuse_change(uint16_t type, size_t offset, const void *bytes, size_t size, const char *word) {
     union wire_message message;
     const char *why;
@@ -378,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_has_a_size_and_passes),
         cmocka_unit_test(sizes_and_headers_must_be_exact),
+        cmocka_unit_test(an_unknown_type_is_told_from_a_broken_message),
         cmocka_unit_test(strings_are_checked),
         cmocka_unit_test(numbers_are_checked),
         cmocka_unit_test(made_mount_points_are_consistent),

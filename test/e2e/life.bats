@@ -133,3 +133,29 @@ ends_with() {
     grep -qx 'RestartPreventExitStatus=2 69 78' "$unit"
     grep -qx 'RestartKillSignal=SIGUSR1' "$unit"
 }
+
+@test "life: a request of a later version is refused in words, its descriptor is closed, and the connection goes on" {
+    before=$(find "/proc/$(service_pid)/fd" | wc -l)
+    BOUND=20 bounded python3 - <<-'END' || fail "see above"
+	import array, os, socket, struct
+	def header(kind, size, serial):
+	    return struct.pack("<IHHII", 0x5046534C, 1, kind, size, serial)
+	service = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+	service.connect("/run/linfsp/host/disk")
+	pipe = os.pipe()
+	for serial in range(1, 6):
+	    # a type that no version has yet; with the descriptor of a pipe, and without
+	    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pipe[1]]))] if serial % 2 else []
+	    service.sendmsg([header(60, 100, serial) + bytes(84)], rights)
+	    answer = service.recv(16384)
+	    _, _, kind, _, echoed = struct.unpack_from("<IHHII", answer)
+	    assert (kind, echoed) == (64, serial), (kind, echoed, answer)
+	    assert struct.unpack_from("<i", answer, 16)[0] == 95 and b"older than this program" in answer, answer
+	service.send(header(6, 16, 9))
+	assert struct.unpack_from("<IHHII", service.recv(16384))[2] == 69
+	os.close(pipe[1])
+	assert os.read(pipe[0], 1) == b"", "somebody has the pipe open"
+	END
+    same_descriptors() { [ "$(find "/proc/$(service_pid)/fd" | wc -l)" -le "$before" ]; }
+    wait_until 5 same_descriptors
+}
