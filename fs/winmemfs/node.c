@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef _WIN32
+#include <sched.h>
+#endif
+
 #define ALLOCATION_UNIT 4096u
 #define FIRST_TABLE_SIZE 1024u
 
@@ -56,6 +60,8 @@ VOID NodeReference(NODE *Node) {
 VOID NodeDereference(NODE *Node) {
     if (__atomic_sub_fetch(&Node->References, 1, __ATOMIC_SEQ_CST) > 0)
         return;
+    if (Node->File)
+        NodeDereference(Node->File);
     NodeDeleteAttributes(Node);
     free(Node->Name);
     free(Node->Data);
@@ -66,7 +72,39 @@ VOID NodeDereference(NODE *Node) {
     free(Node);
 }
 
+static VOID LetOthersRun(VOID) {
+#ifdef _WIN32
+    SwitchToThread();
+#else
+    sched_yield();
+#endif
+}
+
+VOID NodeLock(NODE *Node) {
+    while (__atomic_exchange_n(&Node->Busy, 1, __ATOMIC_ACQUIRE))
+        LetOthersRun();
+}
+
+VOID NodeUnlock(NODE *Node) {
+    __atomic_store_n(&Node->Busy, 0, __ATOMIC_RELEASE);
+}
+
+static VOID MarkChanged(NODE *Directory) {
+    Directory->Info.LastWriteTime = Directory->Info.ChangeTime = SystemTime();
+}
+
 /* ---- names ----------------------------------------------------------------------------------------------------- */
+
+static BOOLEAN SameNames(const MEMFS *Memfs, PCWSTR A, SIZE_T ALength, PCWSTR B, SIZE_T BLength) {
+    if (ALength != BLength)
+        return FALSE;
+    if (memcmp(A, B, ALength * sizeof *A) == 0)
+        return TRUE;
+    for (SIZE_T I = 0; Memfs->CaseInsensitive; I++)
+        if (I == ALength || FoldUnit(A[I]) != FoldUnit(B[I]))
+            return I == ALength;
+    return FALSE;
+}
 
 static int CompareNames(const MEMFS *Memfs, PCWSTR A, SIZE_T ALength, PCWSTR B, SIZE_T BLength) {
     SIZE_T Length = ALength < BLength ? ALength : BLength;
@@ -99,28 +137,37 @@ static SIZE_T Search(const MEMFS *Memfs, NODE *const *Nodes, SIZE_T Count, PCWST
     return From;
 }
 
-static SIZE_T HashName(const MEMFS *Memfs, const NODE *Parent, PCWSTR Name, SIZE_T Length) {
-    SIZE_T Hash = (SIZE_T)Parent >> 4;
-    for (SIZE_T I = 0; I < Length; I++)
-        Hash = Hash * 31 + (Memfs->CaseInsensitive ? FoldUnit(Name[I]) : Name[I]);
+/* The hash of a name under its parent is begun, goes on with each unit, and is ended. */
+static SIZE_T HashBegin(const NODE *Parent) {
+    return (SIZE_T)Parent >> 4;
+}
+
+static SIZE_T HashUnit(BOOLEAN Fold, SIZE_T Hash, WCHAR Unit) {
+    return Hash * 31 + (Fold ? FoldUnit(Unit) : Unit);
+}
+
+static SIZE_T HashEnd(SIZE_T Hash) {
     return Hash ^ Hash >> 15;
 }
 
-static NODE *FindChild(const MEMFS *Memfs, const NODE *Parent, BOOLEAN Stream, PCWSTR Name, SIZE_T Length) {
-    SIZE_T Hash = HashName(Memfs, Parent, Name, Length);
+static SIZE_T HashName(const MEMFS *Memfs, const NODE *Parent, PCWSTR Name, SIZE_T Length) {
+    SIZE_T Hash = HashBegin(Parent);
+    for (SIZE_T I = 0; I < Length; I++)
+        Hash = HashUnit(Memfs->CaseInsensitive, Hash, Name[I]);
+    return HashEnd(Hash);
+}
+
+static NODE *FindHashed(const MEMFS *Memfs, const NODE *Parent, BOOLEAN Stream, PCWSTR Name, SIZE_T Length,
+                        SIZE_T Hash) {
     NODE *Node = Memfs->TableSize ? Memfs->Table[Hash & (Memfs->TableSize - 1)] : NULL;
     while (Node && (Node->Hash != Hash || Node->Parent != Parent || Node->IsStream != Stream ||
-                    CompareNames(Memfs, Node->Name, Node->NameLength, Name, Length) != 0))
+                    !SameNames(Memfs, Node->Name, Node->NameLength, Name, Length)))
         Node = Node->NextOfHash;
     return Node;
 }
 
 NODE *NodeEntry(MEMFS *Memfs, const NODE *Directory, PCWSTR Name, SIZE_T Length) {
-    return FindChild(Memfs, Directory, FALSE, Name, Length);
-}
-
-static NODE *FindStream(MEMFS *Memfs, const NODE *File, PCWSTR Name, SIZE_T Length) {
-    return FindChild(Memfs, File, TRUE, Name, Length);
+    return FindHashed(Memfs, Directory, FALSE, Name, Length, HashName(Memfs, Directory, Name, Length));
 }
 
 SIZE_T NodeIndexAfter(MEMFS *Memfs, NODE *Directory, PCWSTR Name) {
@@ -129,60 +176,77 @@ SIZE_T NodeIndexAfter(MEMFS *Memfs, NODE *Directory, PCWSTR Name) {
     return Index + (Found ? 1 : 0);
 }
 
-/* The next component of a path: where it begins, and its length; it ends at a backslash or a colon. */
-static SIZE_T NextComponent(PCWSTR *PPath) {
-    SIZE_T Length = 0;
-    while (**PPath == '\\')
-        ++*PPath;
-    while ((*PPath)[Length] && (*PPath)[Length] != '\\' && (*PPath)[Length] != ':')
-        Length++;
-    return Length;
+/* A component of a path: it ends at a backslash, a colon or the path's end. */
+typedef struct {
+    PCWSTR Name;
+    SIZE_T Length;
+    SIZE_T Hash; /* of a name in Parent */
+    NODE *Parent;
+    BOOLEAN Stream; /* it is the name of a stream of Parent */
+} COMPONENT;
+
+static BOOLEAN EndsComponent(WCHAR Unit) {
+    return Unit <= '\\' && (Unit == '\\' || Unit == ':' || Unit == 0);
 }
 
-/* A stream's name may have ":$DATA" behind it. */
-static SIZE_T StreamLength(PCWSTR Name) {
-    SIZE_T Length = 0;
-    while (Name[Length] && Name[Length] != ':')
-        Length++;
-    return Length;
+static VOID ReadComponent(const MEMFS *Memfs, PCWSTR At, COMPONENT *Component) {
+    const BOOLEAN Fold = Memfs->CaseInsensitive;
+    SIZE_T Hash = HashBegin(Component->Parent);
+    PCWSTR End;
+    while (*At == '\\')
+        At++;
+    for (End = At; !EndsComponent(*End); End++)
+        Hash = HashUnit(Fold, Hash, *End);
+    Component->Name = At;
+    Component->Length = (SIZE_T)(End - At);
+    Component->Hash = HashEnd(Hash);
 }
 
-NODE *NodeFindParent(MEMFS *Memfs, PCWSTR Path, PCWSTR *PName, SIZE_T *PLength, NTSTATUS *PStatus) {
-    NODE *Node = Memfs->Root;
+static NODE *FindComponent(const MEMFS *Memfs, const COMPONENT *Component) {
+    if (Component->Length == 0)
+        return Component->Parent;
+    return FindHashed(Memfs, Component->Parent, Component->Stream, Component->Name, Component->Length, Component->Hash);
+}
+
+/* The last component of a path. A stream's name may have ":$DATA" behind it. */
+static NTSTATUS Walk(const MEMFS *Memfs, PCWSTR Path, COMPONENT *Component) {
+    Component->Parent = Memfs->Root;
+    Component->Stream = FALSE;
     for (;;) {
-        SIZE_T Length = NextComponent(&Path);
-        if (Path[Length] == ':') { /* the stream of a file: the file is the parent */
-            NODE *File = Length ? NodeEntry(Memfs, Node, Path, Length) : Node;
-            *PName = Path + Length + 1;
-            *PLength = StreamLength(*PName);
-            *PStatus = File ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
-            return File;
+        ReadComponent(Memfs, Path, Component);
+        PCWSTR End = Component->Name + Component->Length;
+        if (!*End)
+            return STATUS_SUCCESS;
+        NODE *Node = FindComponent(Memfs, Component);
+        if (*End == ':') { /* the stream of a file: the file is the parent */
+            Component->Parent = Node;
+            Component->Stream = TRUE;
+            ReadComponent(Memfs, End + 1, Component);
+            return Node ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
         }
-        if (!Path[Length]) {
-            *PName = Path;
-            *PLength = Length;
-            *PStatus = STATUS_SUCCESS;
-            return Node;
-        }
-        Node = NodeEntry(Memfs, Node, Path, Length);
-        if (!Node || !(Node->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY)) {
-            *PStatus = Node ? STATUS_NOT_A_DIRECTORY : STATUS_OBJECT_PATH_NOT_FOUND;
-            return NULL;
-        }
-        Path += Length;
+        if (!Node || !Node->IsDirectory)
+            return Node ? STATUS_NOT_A_DIRECTORY : STATUS_OBJECT_PATH_NOT_FOUND;
+        Component->Parent = Node;
+        Path = End;
     }
 }
 
-NODE *NodeFind(MEMFS *Memfs, PCWSTR Path, NTSTATUS *PStatus) {
-    PCWSTR Name, Colon = wcschr(Path, ':');
-    SIZE_T Length;
-    NODE *Parent = NodeFindParent(Memfs, Path, &Name, &Length, PStatus);
-    if (!Parent)
+NODE *NodeFindParent(MEMFS *Memfs, PCWSTR Path, PCWSTR *PName, SIZE_T *PLength, NTSTATUS *PStatus) {
+    COMPONENT Component;
+    *PStatus = Walk(Memfs, Path, &Component);
+    if (!NT_SUCCESS(*PStatus))
         return NULL;
-    NODE *Node = Colon         ? Length ? FindStream(Memfs, Parent, Name, Length) : Parent
-                 : Length == 0 ? Parent
-                               : NodeEntry(Memfs, Parent, Name, Length);
-    *PStatus = Node ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
+    *PName = Component.Name;
+    *PLength = Component.Length;
+    return Component.Parent;
+}
+
+NODE *NodeFind(MEMFS *Memfs, PCWSTR Path, NTSTATUS *PStatus) {
+    COMPONENT Component;
+    *PStatus = Walk(Memfs, Path, &Component);
+    NODE *Node = NT_SUCCESS(*PStatus) ? FindComponent(Memfs, &Component) : NULL;
+    if (!Node && NT_SUCCESS(*PStatus))
+        *PStatus = STATUS_OBJECT_NAME_NOT_FOUND;
     return Node;
 }
 
@@ -263,16 +327,25 @@ NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream) {
     SIZE_T Index = Search(Memfs, *PNodes, *PCount, Node->Name, Node->NameLength, &Found);
     if (Found)
         return STATUS_OBJECT_NAME_COLLISION;
-    if (!GrowTable(Memfs) || !InsertAt(PNodes, PCount, PCapacity, Index, Node))
+    if (!GrowTable(Memfs))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NodeLock(Parent);
+    BOOLEAN Inserted = InsertAt(PNodes, PCount, PCapacity, Index, Node);
+    if (Inserted && !Stream)
+        MarkChanged(Parent);
+    NodeUnlock(Parent);
+    if (!Inserted)
         return STATUS_INSUFFICIENT_RESOURCES;
     Node->Parent = Parent;
     Node->IsStream = Stream;
+    if (Stream) {
+        NodeReference(Parent);
+        Node->File = Parent;
+    }
     Node->Hash = HashName(Memfs, Parent, Node->Name, Node->NameLength);
     PutIntoTable(Memfs, Node);
     NodeReference(Node);
     Memfs->NodeCount++;
-    if (!Stream)
-        Parent->Info.LastWriteTime = Parent->Info.ChangeTime = SystemTime();
     return STATUS_SUCCESS;
 }
 
@@ -285,22 +358,28 @@ static VOID TakeOut(const MEMFS *Memfs, NODE **Nodes, SIZE_T *PCount, const NODE
     --*PCount;
 }
 
-VOID NodeRemove(MEMFS *Memfs, NODE *Node) {
+VOID NodeTakeOut(MEMFS *Memfs, NODE *Node) {
     NODE *Parent = Node->Parent;
     if (!Parent)
         return;
-    while (Node->StreamCount)
-        NodeRemove(Memfs, Node->Streams[Node->StreamCount - 1]);
+    NodeLock(Parent);
     if (Node->IsStream)
         TakeOut(Memfs, Parent->Streams, &Parent->StreamCount, Node);
     else {
         TakeOut(Memfs, Parent->Entries, &Parent->EntryCount, Node);
-        Parent->Info.LastWriteTime = Parent->Info.ChangeTime = SystemTime();
+        MarkChanged(Parent);
     }
+    NodeUnlock(Parent);
     TakeOutOfTable(Memfs, Node);
     Node->Parent = NULL;
     Memfs->NodeCount--;
     NodeDereference(Node);
+}
+
+VOID NodeRemove(MEMFS *Memfs, NODE *Node) {
+    while (Node->Parent && Node->StreamCount)
+        NodeTakeOut(Memfs, Node->Streams[Node->StreamCount - 1]);
+    NodeTakeOut(Memfs, Node);
 }
 
 /* ---- contents -------------------------------------------------------------------------------------------------- */
@@ -318,10 +397,12 @@ NTSTATUS NodeSetAllocation(MEMFS *Memfs, NODE *Node, UINT64 Size) {
         } else
             free(Node->Data);
         Node->Data = Data;
-        Node->Info.AllocationSize = Whole;
     }
+    NodeLock(Node);
+    Node->Info.AllocationSize = Whole;
     if (Node->Info.FileSize > Whole)
         Node->Info.FileSize = Whole;
+    NodeUnlock(Node);
     return STATUS_SUCCESS;
 }
 
@@ -339,38 +420,51 @@ NTSTATUS NodeSetSize(MEMFS *Memfs, NODE *Node, UINT64 Size) {
     }
     if (Size > Node->Info.FileSize && Node->Data)
         memset(Node->Data + Node->Info.FileSize, 0, (SIZE_T)(Size - Node->Info.FileSize));
+    NodeLock(Node);
     Node->Info.FileSize = Size;
+    NodeUnlock(Node);
     return STATUS_SUCCESS;
+}
+
+/* A copy; NULL for nothing. FALSE: out of memory. */
+static BOOLEAN CopyBytes(const VOID *Data, SIZE_T Size, PVOID *PCopy) {
+    *PCopy = Size ? malloc(Size) : NULL;
+    if (*PCopy)
+        memcpy(*PCopy, Data, Size);
+    return *PCopy || !Size;
 }
 
 NTSTATUS NodeSetSecurity(NODE *Node, PSECURITY_DESCRIPTOR Security) {
     SIZE_T Size = Security ? GetSecurityDescriptorLength(Security) : 0;
-    PVOID Copy = Size ? malloc(Size) : NULL;
-    if (Size && !Copy)
+    PVOID Copy, Old;
+    if (!CopyBytes(Security, Size, &Copy))
         return STATUS_INSUFFICIENT_RESOURCES;
-    if (Size)
-        memcpy(Copy, Security, Size);
-    free(Node->Security);
+    NodeLock(Node);
+    Old = Node->Security;
     Node->Security = Copy;
     Node->SecuritySize = Size;
+    Node->Info.ChangeTime = SystemTime();
+    NodeUnlock(Node);
+    free(Old);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS NodeSetReparse(NODE *Node, PVOID Data, SIZE_T Size) {
-    PVOID Copy = Data ? malloc(Size) : NULL;
-    if (Data && !Copy)
+    PVOID Copy, Old;
+    if (!CopyBytes(Data, Data ? Size : 0, &Copy))
         return STATUS_INSUFFICIENT_RESOURCES;
-    if (Data)
-        memcpy(Copy, Data, Size);
-    free(Node->Reparse);
+    NodeLock(Node);
+    Old = Node->Reparse;
     Node->Reparse = Copy;
-    Node->ReparseSize = Data ? Size : 0;
+    Node->ReparseSize = Copy ? Size : 0;
     Node->Info.ReparseTag = 0;
-    if (Data) {
-        memcpy(&Node->Info.ReparseTag, Data, sizeof Node->Info.ReparseTag);
+    if (Copy) {
+        memcpy(&Node->Info.ReparseTag, Copy, sizeof Node->Info.ReparseTag);
         Node->Info.FileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
     } else
         Node->Info.FileAttributes &= ~(UINT32)FILE_ATTRIBUTE_REPARSE_POINT;
+    NodeUnlock(Node);
+    free(Old);
     return STATUS_SUCCESS;
 }
 
@@ -397,17 +491,21 @@ NTSTATUS NodeSetAttribute(NODE *Node, PFILE_FULL_EA_INFORMATION Ea) {
         memcpy(&New->Ea, Ea, Size);
         New->Ea.NextEntryOffset = 0;
     }
+    UINT32 EaSize = Node->Info.EaSize;
     if (*Place) {
         ATTRIBUTE *Old = *Place;
         *Place = Old->Next;
-        Node->Info.EaSize -= FspFileSystemGetEaPackedSize(&Old->Ea);
+        EaSize -= FspFileSystemGetEaPackedSize(&Old->Ea);
         free(Old);
     }
     if (New) {
         New->Next = *Place;
         *Place = New;
-        Node->Info.EaSize += FspFileSystemGetEaPackedSize(&New->Ea);
+        EaSize += FspFileSystemGetEaPackedSize(&New->Ea);
     }
+    NodeLock(Node);
+    Node->Info.EaSize = EaSize;
+    NodeUnlock(Node);
     return STATUS_SUCCESS;
 }
 
@@ -417,5 +515,7 @@ VOID NodeDeleteAttributes(NODE *Node) {
         free(Node->Attributes);
         Node->Attributes = Next;
     }
+    NodeLock(Node);
     Node->Info.EaSize = 0;
+    NodeUnlock(Node);
 }

@@ -5,8 +5,10 @@
  * Model. A node is a file, a directory or a named stream of one of these. A directory has its entries sorted by name, a
  * file its streams; a hash table of all nodes finds one by its parent and name. The tree has one reference to a node,
  * every context that is open has another; a node that was removed from the tree lives until the last one is given back.
- * Who changes names holds WinFsp's operation guard exclusively; data and attributes are guarded by WinFsp's locks on
- * each file.
+ *
+ * Locks. Who changes names holds WinFsp's operation guard exclusively. WinFsp's lock on each file guards its data and
+ * extended attributes. A file's information, security descriptor, reparse point and list of streams are also read by
+ * name, without that lock: NodeLock guards them, for as long as a copy takes.
  */
 #ifndef WINMEMFS_NODE_H
 #define WINMEMFS_NODE_H
@@ -28,8 +30,10 @@ struct ATTRIBUTE { /* an extended attribute */
 
 struct NODE {
     NODE *Parent; /* of a stream: its file. NULL: the root, or removed */
+    NODE *File; /* of a stream: its file, with a reference, also when both are removed. Else NULL */
     LONG References;
-    BOOLEAN IsStream;
+    LONG Busy; /* NodeLock */
+    BOOLEAN IsStream, IsDirectory; /* which never change */
     PWSTR Name; /* NUL-terminated */
     SIZE_T NameLength;
     SIZE_T Hash; /* of parent and name */
@@ -72,6 +76,14 @@ VOID NodeReference(NODE *Node);
 /* Frees it with the last reference. */
 VOID NodeDereference(NODE *Node);
 
+/* Waits for the lock on Info, Security, Reparse, EntryCount and Streams. */
+VOID NodeLock(NODE *Node);
+VOID NodeUnlock(NODE *Node);
+
+static inline NODE *NodeFile(NODE *Node) {
+    return Node->File ? Node->File : Node;
+}
+
 /* The node of a path, "\a\b" or "\a\b:stream"; NULL: none. *PStatus then says whether the parent is missing. */
 NODE *NodeFind(MEMFS *Memfs, PCWSTR Path, NTSTATUS *PStatus);
 /* The directory that a path's last component would stand in, and that component. */
@@ -83,7 +95,9 @@ NODE *NodeEntry(MEMFS *Memfs, const NODE *Directory, PCWSTR Name, SIZE_T Length)
 
 /* Puts a node into its parent, as an entry or a stream; the tree takes a reference. */
 NTSTATUS NodeInsert(MEMFS *Memfs, NODE *Parent, NODE *Node, BOOLEAN Stream);
-/* Takes it out, with its streams; the tree's reference is given back. */
+/* Takes it out; the tree's reference is given back. */
+VOID NodeTakeOut(MEMFS *Memfs, NODE *Node);
+/* The same, and takes its streams off it. */
 VOID NodeRemove(MEMFS *Memfs, NODE *Node);
 
 /* "\a\b:stream" of a node, at most Units with the NUL. FALSE: longer. */

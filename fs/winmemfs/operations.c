@@ -13,15 +13,18 @@ static MEMFS *MemfsOf(FSP_FILE_SYSTEM *FileSystem) {
     return (MEMFS *)FileSystem->UserContext;
 }
 
-static VOID GetInfo(const NODE *Node, FSP_FSCTL_FILE_INFO *Info) {
-    *Info = Node->Info;
-    if (Node->IsStream) { /* all but the data is its file's */
-        const NODE *File = Node->Parent ? Node->Parent : Node;
-        *Info = File->Info;
-        Info->FileAttributes &= ~(UINT32)FILE_ATTRIBUTE_DIRECTORY;
-        Info->AllocationSize = Node->Info.AllocationSize;
-        Info->FileSize = Node->Info.FileSize;
-    }
+static VOID GetInfo(NODE *Node, FSP_FSCTL_FILE_INFO *Info) {
+    NODE *File = NodeFile(Node);
+    NodeLock(File);
+    *Info = File->Info;
+    NodeUnlock(File);
+    if (File == Node)
+        return;
+    Info->FileAttributes &= ~(UINT32)FILE_ATTRIBUTE_DIRECTORY; /* all but the data is its file's */
+    NodeLock(Node);
+    Info->AllocationSize = Node->Info.AllocationSize;
+    Info->FileSize = Node->Info.FileSize;
+    NodeUnlock(Node);
 }
 
 /* The name as it was made, where a file is found by another spelling. */
@@ -59,52 +62,58 @@ static NTSTATUS FSP_ABI SetVolumeLabel_(FSP_FILE_SYSTEM *FileSystem, PWSTR Volum
 
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
+static NTSTATUS CopyReparse(NODE *Node, PVOID Buffer, PSIZE_T PSize) {
+    NTSTATUS Result = STATUS_SUCCESS;
+    NodeLock(Node);
+    if (!Node->Reparse)
+        Result = STATUS_NOT_A_REPARSE_POINT;
+    else if (Buffer && *PSize < Node->ReparseSize)
+        Result = STATUS_BUFFER_TOO_SMALL;
+    else if (Buffer) {
+        *PSize = Node->ReparseSize;
+        memcpy(Buffer, Node->Reparse, Node->ReparseSize);
+    }
+    NodeUnlock(Node);
+    return Result;
+}
+
 static NTSTATUS FSP_ABI GetReparsePointByName(FSP_FILE_SYSTEM *FileSystem, PVOID Context, PWSTR FileName,
                                               BOOLEAN IsDirectory, PVOID Buffer, PSIZE_T PSize) {
     NTSTATUS Result;
     NODE *Node = NodeFind(MemfsOf(FileSystem), FileName, &Result);
     (void)Context, (void)IsDirectory;
-    if (!Node)
-        return Result;
-    if (!Node->Reparse)
-        return STATUS_NOT_A_REPARSE_POINT;
-    if (!Buffer)
-        return STATUS_SUCCESS;
-    if (*PSize < Node->ReparseSize)
-        return STATUS_BUFFER_TOO_SMALL;
-    *PSize = Node->ReparseSize;
-    memcpy(Buffer, Node->Reparse, Node->ReparseSize);
-    return STATUS_SUCCESS;
+    return Node ? CopyReparse(Node, Buffer, PSize) : Result;
 }
 
-static NTSTATUS CopySecurity(const NODE *Node, PSECURITY_DESCRIPTOR Security, SIZE_T *PSize) {
-    const NODE *File = Node->IsStream && Node->Parent ? Node->Parent : Node;
-    SIZE_T Room;
-    if (!PSize)
-        return STATUS_SUCCESS;
-    Room = *PSize;
-    *PSize = File->SecuritySize;
-    if (Room < File->SecuritySize)
-        return STATUS_BUFFER_OVERFLOW;
-    if (Security && File->SecuritySize)
+static NTSTATUS CopySecurity(NODE *Node, PUINT32 PFileAttributes, PSECURITY_DESCRIPTOR Security, SIZE_T *PSize) {
+    NODE *File = NodeFile(Node);
+    SIZE_T Room = PSize ? *PSize : 0;
+    NTSTATUS Result = STATUS_SUCCESS;
+    NodeLock(File);
+    if (PFileAttributes)
+        *PFileAttributes = File->Info.FileAttributes;
+    if (PSize)
+        *PSize = File->SecuritySize;
+    if (PSize && Room < File->SecuritySize)
+        Result = STATUS_BUFFER_OVERFLOW;
+    else if (PSize && Security && File->SecuritySize)
         memcpy(Security, File->Security, File->SecuritySize);
-    return STATUS_SUCCESS;
+    NodeUnlock(File);
+    if (PFileAttributes && File != Node)
+        *PFileAttributes &= ~(UINT32)FILE_ATTRIBUTE_DIRECTORY;
+    return Result;
 }
 
 static NTSTATUS FSP_ABI GetSecurityByName(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, PUINT32 PFileAttributes,
                                           PSECURITY_DESCRIPTOR Security, SIZE_T *PSize) {
     NTSTATUS Result;
     NODE *Node = NodeFind(MemfsOf(FileSystem), FileName, &Result);
-    FSP_FSCTL_FILE_INFO Info;
     if (!Node) {
         if (FspFileSystemFindReparsePoint(FileSystem, GetReparsePointByName, NULL, FileName, PFileAttributes))
             Result = STATUS_REPARSE;
         return Result;
     }
-    GetInfo(Node, &Info);
-    if (PFileAttributes)
-        *PFileAttributes = Info.FileAttributes;
-    return CopySecurity(Node, Security, PSize);
+    return CopySecurity(Node, PFileAttributes, Security, PSize);
 }
 
 static NTSTATUS FSP_ABI ResolveReparsePoints(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, UINT32 Index, BOOLEAN Last,
@@ -122,6 +131,7 @@ static NTSTATUS FSP_ABI SetOneEa(FSP_FILE_SYSTEM *FileSystem, PVOID Context, PFI
 
 static NTSTATUS FillNew(FSP_FILE_SYSTEM *FileSystem, NODE *Node, UINT32 Attributes, PSECURITY_DESCRIPTOR Security,
                         UINT64 AllocationSize, PVOID Extra, ULONG ExtraLength, BOOLEAN IsReparsePoint) {
+    Node->IsDirectory = (Attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
     Node->Info.FileAttributes =
         Attributes & FILE_ATTRIBUTE_DIRECTORY ? Attributes : Attributes | FILE_ATTRIBUTE_ARCHIVE;
     NTSTATUS Result = NodeSetSecurity(Node, Security);
@@ -147,7 +157,7 @@ static NTSTATUS FSP_ABI CreateEx(FSP_FILE_SYSTEM *FileSystem, PWSTR FileName, UI
     (void)GrantedAccess;
     if (!Parent)
         return Result;
-    if (!Stream && !(Parent->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+    if (!Stream && !Parent->IsDirectory)
         return STATUS_NOT_A_DIRECTORY;
     if (Length == 0 || Length >= NAME_UNITS)
         return Length ? STATUS_OBJECT_NAME_INVALID : STATUS_OBJECT_NAME_COLLISION;
@@ -202,17 +212,20 @@ static NTSTATUS FSP_ABI OverwriteEx(FSP_FILE_SYSTEM *FileSystem, PVOID FileConte
     if (!NT_SUCCESS(Result))
         return Result;
     FileAttributes |= FILE_ATTRIBUTE_ARCHIVE;
+    NodeLock(Node);
     Node->Info.FileAttributes = Replace ? FileAttributes : Node->Info.FileAttributes | FileAttributes;
     Node->Info.LastAccessTime = Node->Info.LastWriteTime = Node->Info.ChangeTime = Now;
+    NodeUnlock(Node);
     GetInfo(Node, FileInfo);
     return STATUS_SUCCESS;
 }
 
 static VOID FSP_ABI Cleanup(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PWSTR FileName, ULONG Flags) {
     MEMFS *Memfs = MemfsOf(FileSystem);
-    NODE *Node = (NODE *)FileContext, *File = Node->IsStream && Node->Parent ? Node->Parent : Node;
+    NODE *Node = (NODE *)FileContext, *File = NodeFile(Node);
     UINT64 Now = SystemTime();
     (void)FileName;
+    NodeLock(File);
     if (Flags & FspCleanupSetArchiveBit)
         File->Info.FileAttributes |= FILE_ATTRIBUTE_ARCHIVE;
     if (Flags & FspCleanupSetLastAccessTime)
@@ -221,6 +234,7 @@ static VOID FSP_ABI Cleanup(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PWST
         File->Info.LastWriteTime = Now;
     if (Flags & FspCleanupSetChangeTime)
         File->Info.ChangeTime = Now;
+    NodeUnlock(File);
     if (Flags & FspCleanupSetAllocationSize)
         NodeSetAllocation(Memfs, Node, Node->Info.FileSize);
     if ((Flags & FspCleanupDelete) && Node->EntryCount == 0)
@@ -302,9 +316,10 @@ static NTSTATUS FSP_ABI GetFileInfo(FSP_FILE_SYSTEM *FileSystem, PVOID FileConte
 static NTSTATUS FSP_ABI SetBasicInfo(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, UINT32 FileAttributes,
                                      UINT64 CreationTime, UINT64 LastAccessTime, UINT64 LastWriteTime,
                                      UINT64 ChangeTime, FSP_FSCTL_FILE_INFO *FileInfo) {
-    NODE *Node = (NODE *)FileContext, *File = Node->IsStream && Node->Parent ? Node->Parent : Node;
+    NODE *Node = (NODE *)FileContext, *File = NodeFile(Node);
     const UINT32 Kept = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
     (void)FileSystem;
+    NodeLock(File);
     if (FileAttributes != INVALID_FILE_ATTRIBUTES)
         File->Info.FileAttributes = (FileAttributes & ~Kept) | (File->Info.FileAttributes & Kept);
     if (CreationTime)
@@ -315,6 +330,7 @@ static NTSTATUS FSP_ABI SetBasicInfo(FSP_FILE_SYSTEM *FileSystem, PVOID FileCont
         File->Info.LastWriteTime = LastWriteTime;
     if (ChangeTime)
         File->Info.ChangeTime = ChangeTime;
+    NodeUnlock(File);
     GetInfo(Node, FileInfo);
     return STATUS_SUCCESS;
 }
@@ -345,7 +361,7 @@ static NTSTATUS FSP_ABI Rename(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, P
     (void)FileName;
     if (!Parent)
         return Result;
-    if (!(Parent->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+    if (!Parent->IsDirectory)
         return STATUS_NOT_A_DIRECTORY;
     if (Length == 0 || Length >= NAME_UNITS || wcschr(NewFileName, ':'))
         return STATUS_OBJECT_NAME_INVALID;
@@ -353,20 +369,16 @@ static NTSTATUS FSP_ABI Rename(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, P
     if (There && There != Node) {
         if (!ReplaceIfExists)
             return STATUS_OBJECT_NAME_COLLISION;
-        if (There->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY)
+        if (There->IsDirectory)
             return STATUS_ACCESS_DENIED;
         NodeRemove(Memfs, There);
     }
-    /* the tree's reference goes with the node, from one place to the other; its streams stay with it */
-    NODE **Streams = Node->Streams;
-    SIZE_T StreamCount = Node->StreamCount;
-    Node->StreamCount = 0;
     NodeReference(Node);
-    NodeRemove(Memfs, Node);
-    Node->Streams = Streams;
-    Node->StreamCount = StreamCount;
+    NodeTakeOut(Memfs, Node);
     Result = NodeSetName(Node, Name, Length) ? NodeInsert(Memfs, Parent, Node, FALSE) : STATUS_INSUFFICIENT_RESOURCES;
+    NodeLock(Node);
     Node->Info.ChangeTime = SystemTime();
+    NodeUnlock(Node);
     NodeDereference(Node);
     return Result;
 }
@@ -374,19 +386,20 @@ static NTSTATUS FSP_ABI Rename(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, P
 static NTSTATUS FSP_ABI GetSecurity(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PSECURITY_DESCRIPTOR Security,
                                     SIZE_T *PSize) {
     (void)FileSystem;
-    return CopySecurity((NODE *)FileContext, Security, PSize);
+    return CopySecurity((NODE *)FileContext, NULL, Security, PSize);
 }
 
 static NTSTATUS FSP_ABI SetSecurity(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, SECURITY_INFORMATION Parts,
                                     PSECURITY_DESCRIPTOR Modification) {
-    NODE *Node = (NODE *)FileContext, *File = Node->IsStream && Node->Parent ? Node->Parent : Node;
+    NODE *File = NodeFile((NODE *)FileContext);
     PSECURITY_DESCRIPTOR New = NULL;
     (void)FileSystem;
+    NodeLock(File);
     NTSTATUS Result = FspSetSecurityDescriptor(File->Security, Parts, Modification, &New);
+    NodeUnlock(File);
     if (!NT_SUCCESS(Result))
         return Result;
     Result = NodeSetSecurity(File, New);
-    File->Info.ChangeTime = SystemTime();
     FspDeleteSecurityDescriptor(New, (FSP_CREATOR *)FspSetSecurityDescriptor);
     return Result;
 }
@@ -398,7 +411,7 @@ typedef union {
     UINT8 Bytes[sizeof(FSP_FSCTL_DIR_INFO) + NAME_UNITS * sizeof(WCHAR)];
 } ENTRY;
 
-static VOID FillEntry(const NODE *Node, PCWSTR Name, FSP_FSCTL_DIR_INFO *Entry) {
+static VOID FillEntry(NODE *Node, PCWSTR Name, FSP_FSCTL_DIR_INFO *Entry) {
     SIZE_T Length = wcslen(Name);
     memset(Entry, 0, sizeof *Entry);
     Entry->Size = (UINT16)(sizeof *Entry + Length * sizeof *Name);
@@ -406,14 +419,14 @@ static VOID FillEntry(const NODE *Node, PCWSTR Name, FSP_FSCTL_DIR_INFO *Entry) 
     memcpy((UINT8 *)Entry + sizeof *Entry, Name, Length * sizeof *Name);
 }
 
-static BOOLEAN AddEntry(const NODE *Node, PCWSTR Name, PVOID Buffer, ULONG Length, PULONG PCount) {
+static BOOLEAN AddEntry(NODE *Node, PCWSTR Name, PVOID Buffer, ULONG Length, PULONG PCount) {
     ENTRY Entry;
     FillEntry(Node, Name, &Entry.Info);
     return FspFileSystemAddDirInfo(&Entry.Info, Buffer, Length, PCount);
 }
 
 /* "." and ".." stand first, but in the root. */
-static BOOLEAN AddDots(const NODE *Node, PWSTR Marker, PVOID Buffer, ULONG Length, PULONG PCount) {
+static BOOLEAN AddDots(NODE *Node, PWSTR Marker, PVOID Buffer, ULONG Length, PULONG PCount) {
     static const WCHAR Dots[] = {'.', '.', 0};
     if (!Node->Parent)
         return TRUE;
@@ -459,22 +472,18 @@ static NTSTATUS FSP_ABI GetDirInfoByName(FSP_FILE_SYSTEM *FileSystem, PVOID File
 
 static NTSTATUS FSP_ABI GetReparsePoint(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PWSTR FileName, PVOID Buffer,
                                         PSIZE_T PSize) {
-    const NODE *Node = (NODE *)FileContext;
     (void)FileSystem, (void)FileName;
-    if (!Node->Reparse)
-        return STATUS_NOT_A_REPARSE_POINT;
-    if (*PSize < Node->ReparseSize)
-        return STATUS_BUFFER_TOO_SMALL;
-    *PSize = Node->ReparseSize;
-    memcpy(Buffer, Node->Reparse, Node->ReparseSize);
-    return STATUS_SUCCESS;
+    return CopyReparse((NODE *)FileContext, Buffer, PSize);
 }
 
 static NTSTATUS FSP_ABI SetReparsePoint(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PWSTR FileName, PVOID Buffer,
                                         SIZE_T Size) {
     NODE *Node = (NODE *)FileContext;
     (void)FileSystem, (void)FileName;
-    if (Node->EntryCount)
+    NodeLock(Node);
+    BOOLEAN Empty = Node->EntryCount == 0;
+    NodeUnlock(Node);
+    if (!Empty)
         return STATUS_DIRECTORY_NOT_EMPTY;
     if (Node->Reparse) {
         NTSTATUS Result = FspFileSystemCanReplaceReparsePoint(Node->Reparse, Node->ReparseSize, Buffer, Size);
@@ -498,6 +507,7 @@ static NTSTATUS FSP_ABI DeleteReparsePoint(FSP_FILE_SYSTEM *FileSystem, PVOID Fi
 
 /* ---- streams and extended attributes --------------------------------------------------------------------------- */
 
+/* Under NodeLock. */
 static BOOLEAN AddStream(const NODE *Node, PCWSTR Name, PVOID Buffer, ULONG Length, PULONG PCount) {
     union {
         FSP_FSCTL_STREAM_INFO Info;
@@ -515,14 +525,18 @@ static BOOLEAN AddStream(const NODE *Node, PCWSTR Name, PVOID Buffer, ULONG Leng
 static NTSTATUS FSP_ABI GetStreamInfo(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext, PVOID Buffer, ULONG Length,
                                       PULONG PCount) {
     static const WCHAR Main[1];
-    const NODE *Node = (NODE *)FileContext, *File = Node->IsStream && Node->Parent ? Node->Parent : Node;
+    NODE *File = NodeFile((NODE *)FileContext);
     (void)FileSystem;
-    if (!(File->Info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) && !AddStream(File, Main, Buffer, Length, PCount))
-        return STATUS_SUCCESS;
-    for (SIZE_T I = 0; I < File->StreamCount; I++)
-        if (!AddStream(File->Streams[I], File->Streams[I]->Name, Buffer, Length, PCount))
-            return STATUS_SUCCESS;
-    FspFileSystemAddStreamInfo(NULL, Buffer, Length, PCount);
+    NodeLock(File);
+    BOOLEAN Room = File->IsDirectory || AddStream(File, Main, Buffer, Length, PCount);
+    for (SIZE_T I = 0; Room && I < File->StreamCount; I++) {
+        NodeLock(File->Streams[I]);
+        Room = AddStream(File->Streams[I], File->Streams[I]->Name, Buffer, Length, PCount);
+        NodeUnlock(File->Streams[I]);
+    }
+    if (Room)
+        FspFileSystemAddStreamInfo(NULL, Buffer, Length, PCount);
+    NodeUnlock(File);
     return STATUS_SUCCESS;
 }
 

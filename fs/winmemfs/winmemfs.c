@@ -64,6 +64,7 @@ static NTSTATUS MakeRoot(const OPTIONS *Options) {
     Memfs.Root = NodeCreate(&Memfs, Text(L""), 0);
     if (!Memfs.Root)
         return STATUS_INSUFFICIENT_RESOURCES;
+    Memfs.Root->IsDirectory = TRUE;
     Memfs.Root->Info.FileAttributes = FILE_ATTRIBUTE_DIRECTORY;
     Memfs.NodeCount = 1;
     if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(Sddl, SDDL_REVISION_1, &Security, NULL))
