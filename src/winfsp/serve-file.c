@@ -125,6 +125,20 @@ static int reply_created(linfsp_request *request, struct fsp_volume *volume, str
     return -ECANCELED;
 }
 
+/* Somebody else has just made it, and may be reading. */
+static NTSTATUS overwrite_found(struct fsp_volume *volume, struct fsp_node *parent, const struct fsp_creation *creation,
+                                struct fsp_opened *opened) {
+    bool found = opened->information == FILE_OVERWRITTEN || opened->information == FILE_SUPERSEDED;
+    struct fsp_node *node = found ? fsp_node_find(volume, parent, creation->name, creation->name_length) : NULL;
+    if (node)
+        fsp_lock_exclusive(&node->lock);
+    NTSTATUS status = overwrite(volume, opened);
+    if (node)
+        fsp_unlock(&node->lock);
+    fsp_node_release(volume, node);
+    return status;
+}
+
 static int create_file(linfsp_request *request, struct fsp_volume *volume, struct fsp_node *parent, const char *name,
                        mode_t mode, struct linfsp_file *file) {
     struct fsp_opened opened;
@@ -140,7 +154,7 @@ static int create_file(linfsp_request *request, struct fsp_volume *volume, struc
     creation.opening.access = access_of(file->flags);
     NTSTATUS status = fsp_open_path(volume, &creation.opening, true, &opened);
     if (NT_SUCCESS(status))
-        status = overwrite(volume, &opened);
+        status = overwrite_found(volume, parent, &creation, &opened);
     fsp_creation_end(&creation);
     if (!NT_SUCCESS(status))
         return fsp_errno_from_status(status);
