@@ -19,7 +19,6 @@
 #include "winfsp/transaction.h"
 
 #define GROUPS_MAX 64
-#define FIRST_SIZE 1024
 
 static UINT32 *FSP_THREAD_VARIABLE(reparse_index_here)(void) {
     static _Thread_local UINT32 index;
@@ -129,33 +128,45 @@ bool fsp_descriptor_grants(PSECURITY_DESCRIPTOR descriptor, UINT32 uid, UINT32 g
 
 /* ---- GetSecurityByName ----------------------------------------------------------------------------------------- */
 
-/* *ret_descriptor is NULL, to be freed else. It has been seen to be whole. */
+static void begin_security(struct fsp_security *security) {
+    security->descriptor = NULL;
+    security->size = 0;
+}
+
+void fsp_security_end(struct fsp_security *security) {
+    if (security->descriptor != security->room)
+        free(security->descriptor);
+    begin_security(security);
+}
+
+/* Room for size bytes, in place of what was there. */
+static bool make_room(struct fsp_security *security, size_t size) {
+    fsp_security_end(security);
+    security->descriptor = size <= sizeof security->room ? security->room : size <= 65536 ? malloc(size) : NULL;
+    return security->descriptor != NULL;
+}
+
 static NTSTATUS get_security(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 *ret_attributes,
-                             PSECURITY_DESCRIPTOR *ret_descriptor) {
-    SIZE_T size = FIRST_SIZE, capacity = size;
-    PSECURITY_DESCRIPTOR descriptor = malloc(capacity);
-    NTSTATUS status = descriptor ? STATUS_BUFFER_OVERFLOW : STATUS_INSUFFICIENT_RESOURCES;
+                             struct fsp_security *ret_security) {
+    SIZE_T size = sizeof ret_security->room, capacity = size;
+    NTSTATUS status = STATUS_BUFFER_OVERFLOW;
+    begin_security(ret_security);
     for (unsigned tries = 0; status == STATUS_BUFFER_OVERFLOW && tries < 8; tries++) {
-        if (size > capacity) {
-            free(descriptor);
-            descriptor = size <= 65536 ? malloc(size) : NULL;
-            if (!descriptor)
-                return STATUS_INSUFFICIENT_RESOURCES;
-        }
+        if (!make_room(ret_security, size))
+            return STATUS_INSUFFICIENT_RESOURCES;
         capacity = size;
         *ret_attributes = INVALID_FILE_ATTRIBUTES;
-        status = fs->Interface->GetSecurityByName(fs, name, ret_attributes, descriptor, &size);
+        status = fs->Interface->GetSecurityByName(fs, name, ret_attributes, ret_security->descriptor, &size);
     }
     if (status == STATUS_REPARSE)
         *reparse_index_here() = *ret_attributes;
     bool has = NT_SUCCESS(status) && status != STATUS_REPARSE && size > 0;
-    if (has && (size > capacity || !fsp_descriptor_valid(descriptor, size)))
+    if (has && (size > capacity || !fsp_descriptor_valid(ret_security->descriptor, size)))
         status = STATUS_INVALID_SECURITY_DESCR;
-    if (!has || !NT_SUCCESS(status)) {
-        free(descriptor);
-        descriptor = NULL;
-    }
-    *ret_descriptor = descriptor;
+    if (!has || !NT_SUCCESS(status))
+        fsp_security_end(ret_security);
+    else
+        ret_security->size = size;
     return status;
 }
 
@@ -182,15 +193,15 @@ static NTSTATUS ask_parent(FSP_FILE_SYSTEM *fs, const struct check *check, UINT3
     WCHAR root[2] = {'\\', 0};
     PWSTR parent, suffix;
     UINT32 attributes, by_parent = 0;
-    PSECURITY_DESCRIPTOR descriptor = NULL;
+    struct fsp_security security;
     if (missing & ~(UINT32)(DELETE | FILE_READ_ATTRIBUTES))
         return STATUS_ACCESS_DENIED;
     FspPathSuffix(check->name, &parent, &suffix, root);
-    NTSTATUS status = get_security(fs, parent, &attributes, &descriptor);
+    NTSTATUS status = get_security(fs, parent, &attributes, &security);
     FspPathCombine(check->name, suffix);
-    if (NT_SUCCESS(status) && descriptor)
-        status = check_descriptor(descriptor, wanted, &by_parent);
-    free(descriptor);
+    if (NT_SUCCESS(status) && security.descriptor)
+        status = check_descriptor(security.descriptor, wanted, &by_parent);
+    fsp_security_end(&security);
     if (NT_SUCCESS(status))
         *granted |= missing;
     return NT_SUCCESS(status) ? status : STATUS_ACCESS_DENIED;
@@ -235,22 +246,21 @@ static NTSTATUS check_kind(const struct check *check, UINT32 attributes) {
     return STATUS_SUCCESS;
 }
 
+/* After a failure ret_security is empty. */
 static NTSTATUS run_check(FSP_FILE_SYSTEM *fs, const struct check *check, UINT32 *ret_granted,
-                          PSECURITY_DESCRIPTOR *ret_descriptor) {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
+                          struct fsp_security *ret_security) {
     UINT32 attributes = INVALID_FILE_ATTRIBUTES;
-    NTSTATUS status = get_security(fs, check->name, &attributes, &descriptor);
+    NTSTATUS status = get_security(fs, check->name, &attributes, ret_security);
     if (status == STATUS_REPARSE)
         return status;
     if (status == STATUS_OBJECT_NAME_NOT_FOUND && check->parent)
         return STATUS_OBJECT_PATH_NOT_FOUND;
     if (NT_SUCCESS(status))
-        status = check_access(fs, check, descriptor, ret_granted);
+        status = check_access(fs, check, ret_security->descriptor, ret_granted);
     if (NT_SUCCESS(status))
         status = check_kind(check, attributes);
-    if (NT_SUCCESS(status) && status != STATUS_REPARSE && ret_descriptor)
-        *ret_descriptor = steal_pointer(descriptor);
-    free(descriptor);
+    if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
+        fsp_security_end(ret_security);
     return status;
 }
 
@@ -262,9 +272,11 @@ static NTSTATUS check_traversal(FSP_FILE_SYSTEM *fs, PWSTR name) {
         WCHAR kept = at == name ? at[1] : *at;
         PWSTR cut = at == name ? at + 1 : at;
         struct check check = {.name = name, .desired = FILE_TRAVERSE, .user = true, .parent = true};
+        struct fsp_security security;
         UINT32 granted;
         *cut = 0;
-        NTSTATUS status = run_check(fs, &check, &granted, NULL);
+        NTSTATUS status = run_check(fs, &check, &granted, &security);
+        fsp_security_end(&security);
         if (status == STATUS_REPARSE)
             *reparse_index_here() = (UINT32)(cut - name);
         *cut = kept;
@@ -274,50 +286,77 @@ static NTSTATUS check_traversal(FSP_FILE_SYSTEM *fs, PWSTR name) {
     return STATUS_SUCCESS;
 }
 
-NTSTATUS FSP_ABI FspAccessCheckEx(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
-                                  BOOLEAN CheckParentOrMain, BOOLEAN AllowTraverseCheck, UINT32 DesiredAccess,
-                                  PUINT32 PGrantedAccess, PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+NTSTATUS fsp_access_check(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, bool parent, bool traverse,
+                          UINT32 desired, bool keep, UINT32 *ret_granted, struct fsp_security *ret_security) {
     WCHAR root[2] = {'\\', 0};
     PWSTR name, suffix = NULL;
-    *PGrantedAccess = 0;
-    if (PSecurityDescriptor)
-        *PSecurityDescriptor = NULL;
-    if (Request->Kind != FspFsctlTransactCreateKind)
+    *ret_granted = 0;
+    begin_security(ret_security);
+    if (request->Kind != FspFsctlTransactCreateKind)
         return STATUS_INVALID_PARAMETER;
-    bool user = Request->Req.Create.UserMode;
-    if (!FileSystem->Interface->GetSecurityByName || (!user && !PSecurityDescriptor)) {
-        *PGrantedAccess = DesiredAccess & MAXIMUM_ALLOWED ? FILE_ALL_ACCESS : fsp_expand_generic(DesiredAccess);
+    bool user = request->Req.Create.UserMode;
+    if (!fs->Interface->GetSecurityByName || (!user && !keep)) {
+        *ret_granted = desired & MAXIMUM_ALLOWED ? FILE_ALL_ACCESS : fsp_expand_generic(desired);
         return STATUS_SUCCESS;
     }
-    name = fsp_request_name(Request);
+    name = fsp_request_name(request);
     NTSTATUS status = STATUS_SUCCESS;
-    if (user && AllowTraverseCheck && !Request->Req.Create.HasTraversePrivilege && fsp_caller_here()->checked)
-        status = check_traversal(FileSystem, name);
+    if (user && traverse && !request->Req.Create.HasTraversePrivilege && fsp_caller_here()->checked)
+        status = check_traversal(fs, name);
     if (!NT_SUCCESS(status) || status == STATUS_REPARSE)
         return status;
     struct check check = {
         .name = name,
-        .options = Request->Req.Create.CreateOptions & 0x00ffffff,
-        .desired = DesiredAccess,
+        .options = request->Req.Create.CreateOptions & 0x00ffffff,
+        .desired = desired,
         .user = user,
-        .parent = CheckParentOrMain,
-        .trailing_backslash = Request->Req.Create.HasTrailingBackslash,
+        .parent = parent,
+        .trailing_backslash = request->Req.Create.HasTrailingBackslash,
     };
-    if (CheckParentOrMain)
+    if (parent)
         FspPathSuffix(name, &check.name, &suffix, root);
-    status = run_check(FileSystem, &check, PGrantedAccess, PSecurityDescriptor);
-    if (CheckParentOrMain)
+    status = run_check(fs, &check, ret_granted, ret_security);
+    if (parent)
         FspPathCombine(name, suffix);
+    return status;
+}
+
+/* What the caller gets is freed by FspDeleteSecurityDescriptor. */
+static NTSTATUS give_descriptor(struct fsp_security *security, PSECURITY_DESCRIPTOR *ret_descriptor) {
+    if (!security->descriptor)
+        return STATUS_SUCCESS;
+    *ret_descriptor = malloc(security->size);
+    if (!*ret_descriptor)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    memcpy(*ret_descriptor, security->descriptor, security->size);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FSP_ABI FspAccessCheckEx(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
+                                  BOOLEAN CheckParentOrMain, BOOLEAN AllowTraverseCheck, UINT32 DesiredAccess,
+                                  PUINT32 PGrantedAccess, PSECURITY_DESCRIPTOR *PSecurityDescriptor) {
+    struct fsp_security security;
+    if (PSecurityDescriptor)
+        *PSecurityDescriptor = NULL;
+    NTSTATUS status = fsp_access_check(FileSystem, Request, CheckParentOrMain, AllowTraverseCheck, DesiredAccess,
+                                       PSecurityDescriptor != NULL, PGrantedAccess, &security);
+    if (PSecurityDescriptor && NT_SUCCESS(status)) {
+        NTSTATUS given = give_descriptor(&security, PSecurityDescriptor);
+        status = NT_SUCCESS(given) ? status : given;
+    }
+    fsp_security_end(&security);
     return status;
 }
 
 /* new_name is cut for a moment. NOLINTNEXTLINE(readability-non-const-parameter) */
 NTSTATUS fsp_access_check_replaced(FSP_FILE_SYSTEM *fs, PWSTR new_name, UINT64 token _unused_) {
     struct check check = {.name = new_name, .options = FILE_OPEN_REPARSE_POINT, .desired = DELETE, .user = true};
+    struct fsp_security security;
     UINT32 granted = 0;
     if (!fs->Interface->GetSecurityByName)
         return STATUS_SUCCESS;
-    NTSTATUS status = run_check(fs, &check, &granted, NULL);
+    NTSTATUS status = run_check(fs, &check, &granted, &security);
+    fsp_security_end(&security);
     return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_SUCCESS : status;
 }
 

@@ -82,7 +82,8 @@ static int fill_create(struct fsp_transaction *transaction, const struct fsp_vol
     request->Req.Create.CaseSensitive = !volume->case_blind;
     request->Req.Create.AcceptsSecurityDescriptor = 1;
     request->Req.Create.EaIsReparsePoint = opening->extra_is_reparse_point;
-    for (size_t i = 0; i < opening->units; i++)
+    bool stream = opening->stream || volume->streams_in_names;
+    for (size_t i = 0; stream && i < opening->units; i++)
         if (opening->path[i] == ':') {
             request->Req.Create.NamedStream = (UINT16)(i * sizeof(WCHAR));
             break;

@@ -19,6 +19,7 @@ struct fsp_opening {
     const void *extra; /* extended attributes, or a reparse point, for a new file */
     size_t extra_size;
     bool extra_is_reparse_point;
+    bool stream; /* of a file: its name stands behind a colon */
 };
 
 /* What it gave. */

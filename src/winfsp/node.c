@@ -224,6 +224,13 @@ void fsp_node_count_lookup(struct fsp_volume *volume, struct fsp_node *node) {
     pthread_mutex_unlock(&volume->table.lock);
 }
 
+void fsp_node_turn_into_lookup(struct fsp_volume *volume, struct fsp_node *node) {
+    pthread_mutex_lock(&volume->table.lock);
+    node->lookups++;
+    node->references--;
+    pthread_mutex_unlock(&volume->table.lock);
+}
+
 void fsp_node_forget(struct fsp_volume *volume, struct fsp_node *node, uint64_t count) {
     if (node == volume->root)
         return;

@@ -72,6 +72,8 @@ void fsp_node_hold(struct fsp_volume *volume, struct fsp_node *node);
 void fsp_node_release(struct fsp_volume *volume, struct fsp_node *node);
 /* One look-up more, which the kernel is told of. */
 void fsp_node_count_lookup(struct fsp_volume *volume, struct fsp_node *node);
+/* A reference becomes a look-up, which the kernel is told of. */
+void fsp_node_turn_into_lookup(struct fsp_volume *volume, struct fsp_node *node);
 void fsp_node_forget(struct fsp_volume *volume, struct fsp_node *node, uint64_t count);
 /* Its file is gone. */
 void fsp_node_detach(struct fsp_volume *volume, struct fsp_node *node);

@@ -107,9 +107,9 @@ static void put_context(FSP_FILE_SYSTEM *fs, const struct opening *opening, FSP_
 }
 
 /* The name as the file system has it, then the descriptor that the access check read. */
-static void put_answer(const struct opening *opening, UINT32 granted, PSECURITY_DESCRIPTOR descriptor,
+static void put_answer(const struct opening *opening, UINT32 granted, PSECURITY_DESCRIPTOR descriptor, size_t size,
                        FSP_FSCTL_TRANSACT_RSP *response) {
-    size_t used = 0, size = descriptor ? fsp_descriptor_size(descriptor) : 0;
+    size_t used = 0;
     response->Rsp.Create.Opened.FileInfo = opening->info.FileInfo;
     response->Rsp.Create.Opened.GrantedAccess = granted;
     if (opening->info.NormalizedNameSize <= FSP_FSCTL_TRANSACT_PATH_SIZEMAX) {
@@ -127,7 +127,7 @@ static void put_answer(const struct opening *opening, UINT32 granted, PSECURITY_
 }
 
 static NTSTATUS call_open(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, FSP_FSCTL_TRANSACT_RSP *response,
-                          UINT32 granted, PSECURITY_DESCRIPTOR descriptor) {
+                          UINT32 granted, const struct fsp_security *security) {
     struct opening opening;
     begin_opening(fs, response, &opening);
     NTSTATUS status = fs->Interface->Open(fs, fsp_request_name(request), request->Req.Create.CreateOptions, granted,
@@ -135,7 +135,7 @@ static NTSTATUS call_open(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, 
     if (!NT_SUCCESS(status) || status == STATUS_PENDING) /* which these may not say */
         return status == STATUS_PENDING ? STATUS_INTERNAL_ERROR : status;
     put_context(fs, &opening, response);
-    put_answer(&opening, granted, descriptor, response);
+    put_answer(&opening, granted, security->descriptor, security->size, response);
     return STATUS_SUCCESS;
 }
 
@@ -156,7 +156,7 @@ static NTSTATUS call_create(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request
     if (!NT_SUCCESS(status) || status == STATUS_PENDING) /* which these may not say */
         return status == STATUS_PENDING ? STATUS_INTERNAL_ERROR : status;
     put_context(fs, &opening, response);
-    put_answer(&opening, granted, descriptor, response);
+    put_answer(&opening, granted, descriptor, fsp_descriptor_size(descriptor), response);
     return STATUS_SUCCESS;
 }
 
@@ -164,16 +164,17 @@ static NTSTATUS call_create(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request
 
 /* A new file: may its parent get one, and with which descriptor? */
 static NTSTATUS create_new(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, FSP_FSCTL_TRANSACT_RSP *response) {
-    PSECURITY_DESCRIPTOR parent = NULL, descriptor = NULL;
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    struct fsp_security parent;
     UINT32 granted = 0;
     UINT32 wanted = request->Req.Create.CreateOptions & FILE_DIRECTORY_FILE ? FILE_ADD_SUBDIRECTORY : FILE_ADD_FILE;
-    NTSTATUS status = FspAccessCheckEx(fs, request, TRUE, TRUE, wanted, &granted, &parent);
+    NTSTATUS status = fsp_access_check(fs, request, true, true, wanted, true, &granted, &parent);
     if (!NT_SUCCESS(status) || status == STATUS_REPARSE) {
-        FspDeleteSecurityDescriptor(parent, (FSP_CREATOR *)FspAccessCheckEx);
+        fsp_security_end(&parent);
         return status;
     }
-    status = FspCreateSecurityDescriptor(fs, request, parent, &descriptor);
-    FspDeleteSecurityDescriptor(parent, (FSP_CREATOR *)FspAccessCheckEx);
+    status = FspCreateSecurityDescriptor(fs, request, parent.descriptor, &descriptor);
+    fsp_security_end(&parent);
     if (!NT_SUCCESS(status))
         return status;
     granted = request->Req.Create.DesiredAccess & MAXIMUM_ALLOWED ? FILE_ALL_ACCESS : request->Req.Create.DesiredAccess;
@@ -187,17 +188,17 @@ static NTSTATUS create_new(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request,
 /* A file that is there; more: what opening it like this wants besides. */
 static NTSTATUS open_existing(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, FSP_FSCTL_TRANSACT_RSP *response,
                               UINT32 more, UINT32 information) {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
+    struct fsp_security security;
     UINT32 granted = 0, desired = request->Req.Create.DesiredAccess;
     UINT32 delete = request->Req.Create.CreateOptions & FILE_DELETE_ON_CLOSE ? DELETE : 0;
-    NTSTATUS status = FspAccessCheckEx(fs, request, FALSE, TRUE, desired | more | delete, &granted, &descriptor);
+    NTSTATUS status = fsp_access_check(fs, request, false, true, desired | more | delete, true, &granted, &security);
     if (NT_SUCCESS(status) && status != STATUS_REPARSE) {
         if (!(desired & MAXIMUM_ALLOWED))
             granted &= ~(more & ~desired);
-        status = call_open(fs, request, response, granted, descriptor);
+        status = call_open(fs, request, response, granted, &security);
         response->IoStatus.Information = information;
     }
-    FspDeleteSecurityDescriptor(descriptor, (FSP_CREATOR *)FspAccessCheckEx);
+    fsp_security_end(&security);
     return status;
 }
 
@@ -229,11 +230,11 @@ static NTSTATUS open_or_create(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *requ
 }
 
 static NTSTATUS open_parent(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, FSP_FSCTL_TRANSACT_RSP *response) {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
+    struct fsp_security security;
     UINT32 granted = 0;
     PWSTR name = fsp_request_name(request), parent, suffix;
     NTSTATUS status =
-        FspAccessCheckEx(fs, request, TRUE, TRUE, request->Req.Create.DesiredAccess, &granted, &descriptor);
+        fsp_access_check(fs, request, true, true, request->Req.Create.DesiredAccess, true, &granted, &security);
     if (NT_SUCCESS(status) && status != STATUS_REPARSE) {
         WCHAR root[2] = {'\\', 0};
         FspPathSuffix(name, &parent, &suffix, root);
@@ -244,11 +245,11 @@ static NTSTATUS open_parent(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request
         FspPathCombine(name, suffix);
         if (NT_SUCCESS(status)) {
             put_context(fs, &opening, response);
-            put_answer(&opening, granted, descriptor, response);
+            put_answer(&opening, granted, security.descriptor, security.size, response);
             response->IoStatus.Information = FILE_OPENED;
         }
     }
-    FspDeleteSecurityDescriptor(descriptor, (FSP_CREATOR *)FspAccessCheckEx);
+    fsp_security_end(&security);
     return status;
 }
 

@@ -43,6 +43,18 @@ PSECURITY_DESCRIPTOR fsp_descriptor_build(PSID owner, PSID group, const ACL *sac
 /* Generic rights as the ones of files that they stand for. */
 UINT32 fsp_expand_generic(UINT32 mask);
 
+/* A file's descriptor as the file system gave it, seen to be whole. */
+struct fsp_security {
+    PSECURITY_DESCRIPTOR descriptor; /* NULL: none */
+    size_t size; /* of the descriptor's memory */
+    _Alignas(8) unsigned char room[1024]; /* for a descriptor that fits */
+};
+void fsp_security_end(struct fsp_security *security);
+
+/* FspAccessCheckEx, with the descriptor in ret_security, which is always to be ended. keep: it is wanted. */
+NTSTATUS fsp_access_check(FSP_FILE_SYSTEM *fs, FSP_FSCTL_TRANSACT_REQ *request, bool parent, bool traverse,
+                          UINT32 desired, bool keep, UINT32 *ret_granted, struct fsp_security *ret_security);
+
 /* Whether a valid descriptor grants all that is desired to that user. */
 bool fsp_descriptor_grants(PSECURITY_DESCRIPTOR descriptor, UINT32 uid, UINT32 gid, UINT32 desired);
 /* The index that FspAccessCheckEx had STATUS_REPARSE with, of this thread. */

@@ -61,10 +61,9 @@ static int reply_new(linfsp_request *request, struct fsp_volume *volume, struct 
     fsp_close_context(volume, opened->context, opened->context2, 0, NULL, 0);
     if (r < 0)
         return r;
-    fsp_node_count_lookup(volume, node);
+    fsp_node_turn_into_lookup(volume, node);
     if (linfsp_reply_entry(request, &entry) < 0)
         fsp_node_forget(volume, node, 1);
-    fsp_node_release(volume, node);
     return 0;
 }
 

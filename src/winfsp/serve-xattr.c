@@ -88,6 +88,7 @@ static int open_stream(struct fsp_volume *volume, const WCHAR *path, int units, 
         .disposition = disposition,
         .options = FILE_OPEN_REPARSE_POINT,
         .access = access,
+        .stream = true,
     };
     NTSTATUS status = fsp_open_path(volume, &opening, false, ret_opened);
     if (status == STATUS_OBJECT_NAME_NOT_FOUND)

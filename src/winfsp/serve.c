@@ -53,9 +53,9 @@ static mode_t permissions_of(const struct fsp_node *node, const FSP_FSCTL_FILE_I
     return mode;
 }
 
-void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_FSCTL_FILE_INFO *info,
-                   struct stat *ret_attributes) {
-    pthread_mutex_lock(&node->state);
+/* Under node->state, as the next. */
+static void fill_stat(const struct fsp_volume *volume, const struct fsp_node *node, const FSP_FSCTL_FILE_INFO *info,
+                      struct stat *ret_attributes) {
     mode_t type = type_of(node, info);
     bool size_known = type != S_IFLNK && type != S_IFDIR;
     uint64_t size = type == S_IFLNK ? node->link_length : size_known || info->FileSize ? info->FileSize : 0;
@@ -77,6 +77,21 @@ void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_F
         .st_mtim = unix_time(written),
         .st_ctim = unix_time(changed > node->written_at ? changed : node->written_at),
     };
+}
+
+static void note_security(struct fsp_node *node, const struct fsp_opened *opened) {
+    if (!opened->has_security)
+        return;
+    node->has_security = true;
+    node->mode = opened->mode;
+    node->uid = opened->uid;
+    node->gid = opened->gid;
+}
+
+void fsp_fill_stat(struct fsp_volume *volume, struct fsp_node *node, const FSP_FSCTL_FILE_INFO *info,
+                   struct stat *ret_attributes) {
+    pthread_mutex_lock(&node->state);
+    fill_stat(volume, node, info, ret_attributes);
     pthread_mutex_unlock(&node->state);
 }
 
@@ -86,13 +101,8 @@ uint64_t fsp_attributes_timeout(struct fsp_volume *volume, struct fsp_node *node
 }
 
 void fsp_note_security(struct fsp_volume *volume, struct fsp_node *node, const struct fsp_opened *opened) {
-    if (!opened->has_security)
-        return;
     pthread_mutex_lock(&node->state);
-    node->has_security = true;
-    node->mode = opened->mode;
-    node->uid = opened->uid;
-    node->gid = opened->gid;
+    note_security(node, opened);
     pthread_mutex_unlock(&node->state);
 }
 
@@ -134,15 +144,17 @@ int fsp_serve_entry(struct fsp_volume *volume, struct fsp_node *parent, const WC
     struct fsp_node *node = fsp_node_get(volume, parent, real, real_length, &opened->info);
     if (!node)
         return -ENOMEM;
-    bool as_spelled = fsp_wide_compare(real, real_length, name, length) == 0;
-    bool remember = !volume->case_blind || (as_spelled && volume->names_can_be_dropped);
-    fsp_note_security(volume, node, opened);
+    bool remember =
+        !volume->case_blind || (volume->names_can_be_dropped && fsp_wide_compare(real, real_length, name, length) == 0);
     *ret_entry = (struct linfsp_entry){
         .inode = fsp_node_inode(volume, node),
         .attributes_timeout = fsp_attributes_timeout(volume, node),
         .entry_timeout = remember ? volume->timeouts.file_info : 0,
     };
-    fsp_fill_stat(volume, node, &opened->info, &ret_entry->attributes);
+    pthread_mutex_lock(&node->state);
+    note_security(node, opened);
+    fill_stat(volume, node, &opened->info, &ret_entry->attributes);
+    pthread_mutex_unlock(&node->state);
     *ret_node = node;
     return 0;
 }
@@ -159,11 +171,9 @@ static bool is_absent(NTSTATUS status) {
 
 static int reply_found(linfsp_request *request, struct fsp_volume *volume, const struct linfsp_entry *entry,
                        struct fsp_node *node) {
-    fsp_node_count_lookup(volume, node);
-    int r = linfsp_reply_entry(request, entry);
-    if (r < 0)
+    fsp_node_turn_into_lookup(volume, node);
+    if (linfsp_reply_entry(request, entry) < 0)
         fsp_node_forget(volume, node, 1);
-    fsp_node_release(volume, node);
     return 0;
 }
 
@@ -366,7 +376,9 @@ const struct linfsp_operations fsp_serve_operations = {
     .syncfs = fsp_serve_syncfs,
 };
 
-uint64_t fsp_serve_want(const struct fsp_volume *volume _unused_) {
-    return LINFSP_WANT_READDIRPLUS | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_ATOMIC_TRUNCATE |
-           LINFSP_WANT_AUTO_INVALIDATE | LINFSP_WANT_HANDLE_KILLPRIV;
+/* Attributes that may not be remembered are asked for again: a listing that has them is for nothing. */
+uint64_t fsp_serve_want(const struct fsp_volume *volume) {
+    uint64_t plus = volume->timeouts.file_info > 0 ? LINFSP_WANT_READDIRPLUS : 0;
+    return plus | LINFSP_WANT_PARALLEL_DIRECTORY | LINFSP_WANT_ATOMIC_TRUNCATE | LINFSP_WANT_AUTO_INVALIDATE |
+           LINFSP_WANT_HANDLE_KILLPRIV;
 }

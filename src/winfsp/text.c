@@ -158,12 +158,22 @@ static bool is_low(WCHAR unit) {
     return unit >= 0xdc00 && unit < 0xe000;
 }
 
+/* ASCII's letters, digits and such as every text has them: nothing becomes of these on their way. */
+static bool is_plain(unsigned char byte) {
+    static const uint32_t plain[8] = {0, 0x2bff7bfb, 0xefffffff, 0x6fffffff};
+    return plain[byte >> 5] >> (byte & 31) & 1;
+}
+
 /* map: what becomes of each unit on its way; NULL: nothing. A result of 0 cannot be said. */
 static int to_wide(const char *text, size_t size, WCHAR (*map)(WCHAR, bool), bool colon, WCHAR *ret_text,
                    size_t capacity) {
     size_t used = 0;
     for (size_t at = 0; at < size;) {
         uint32_t code;
+        if (used < capacity && is_plain((unsigned char)text[at])) {
+            ret_text[used++] = (unsigned char)text[at++];
+            continue;
+        }
         int bytes = decode((const unsigned char *)text + at, size - at, &code);
         if (bytes < 0)
             return bytes;
@@ -186,6 +196,10 @@ static int to_wide(const char *text, size_t size, WCHAR (*map)(WCHAR, bool), boo
 static int from_wide(const WCHAR *text, size_t length, WCHAR (*map)(WCHAR), char *ret_text, size_t capacity) {
     size_t used = 0;
     for (size_t at = 0; at < length; at++) {
+        if (used + 1 < capacity && text[at] < 0x80 && is_plain((unsigned char)text[at])) {
+            ret_text[used++] = (char)text[at];
+            continue;
+        }
         uint32_t code = map ? map(text[at]) : text[at];
         char bytes[4];
         if (map && !code)
