@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* `linfsp VERB ...`: finds the verb and runs it. */
+#include <err.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/format.h"
+#include "cli/help.h"
 
 static const struct verb *const verbs[] = {
     &verb_start,      &verb_stop,    &verb_restart,  &verb_status,    &verb_silos,  &verb_volumes,
@@ -80,7 +84,12 @@ static void complain_of_verb(const char *name) {
     fprintf(stderr, "`linfsp help` lists the verbs\n");
 }
 
-static void show_overview(FILE *to) {
+static void show_overview(FILE *shown) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        errx(EXIT_FAILURE, "out of memory");
     fprintf(to, "usage: linfsp VERB [OPTION...] [ARGUMENT...]\n\n"
                 "File systems that are ordinary programs, in any container.\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -92,6 +101,10 @@ static void show_overview(FILE *to) {
                 "  memfs -i -F NTFS -m Z:                    a disk at /mnt/z, here only\n"
                 "  memfs -i -F NTFS -m Y: -u '\\memfs\\share'  and everywhere at /unc/memfs/share\n"
                 "\n`linfsp VERB --help` tells about one verb, `linfsp doctor` what a machine lacks.\n");
+    if (fclose(to) != 0)
+        errx(EXIT_FAILURE, "out of memory");
+    help_print(shown, text, terminal_width());
+    free(text);
 }
 
 static int run_help(const struct verb *verb, int argc, char **argv) {
@@ -121,7 +134,7 @@ const struct verb verb_help = {
 };
 
 int verb_show_help(const struct verb *verb) {
-    fputs(verb->help, stdout);
+    help_print(stdout, verb->help, terminal_width());
     return 0;
 }
 

@@ -91,6 +91,12 @@ json_in() { # NAME 'EXPRESSION' VERB...
     while read -r line; do
         [ "${#line}" -le 70 ] || fail "wider than 70: $line" || return
     done < <(COLUMNS=70 "$linfsp" doctor | grep -vE '/[^ ]{40}')
+    for verb in --help 'umount --help' 'doctor --help'; do
+        # shellcheck disable=SC2086
+        while read -r line; do
+            [ "${#line}" -le 60 ] || fail "linfsp $verb, wider than 60: $line" || return
+        done < <(COLUMNS=60 "$linfsp" $verb | grep -vE '^  (sudo )?(linfsp|memfs) ')
+    done
 }
 
 @test "cli: JSON has null where nothing is known, and says its format" {

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A help text has blocks of lines: paragraphs, which begin at the margin; items, which are indented and have their text
+ * behind two blanks or more, and go on in lines that are indented as far as that text; and commands, which are
+ * indented. A block is printed as it is, or its words are filled into lines, with as many blanks in front of each as
+ * the block's text has.
+ */
+#include "cli/help.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LEAST_TEXT 20 /* columns: where less is left for an item's text it stays as it is */
+#define USAGE "usage: "
+
+static size_t length_of(const char *line) {
+    return strcspn(line, "\n");
+}
+
+static const char *next_line(const char *line) {
+    line += length_of(line);
+    return *line ? line + 1 : line;
+}
+
+/* Where the text begins that is to be filled; SIZE_MAX: this line is a command. */
+static size_t text_column(const char *line) {
+    size_t indent = strspn(line, " "), length = length_of(line);
+    if (strncmp(line, USAGE, strlen(USAGE)) == 0)
+        return strlen(USAGE);
+    if (indent == 0)
+        return 0;
+    for (size_t i = indent; i + 1 < length; i++)
+        if (line[i] == ' ' && line[i + 1] == ' ')
+            return i + strspn(line + i, " ");
+    return SIZE_MAX;
+}
+
+static bool goes_on(const char *line, size_t column) {
+    return *line && *line != '\n' && strspn(line, " ") == column && strncmp(line, USAGE, strlen(USAGE)) != 0;
+}
+
+/* Words of one line; *used is the column that the next one is written at. */
+static void fill(FILE *to, const char *line, size_t column, size_t width, size_t *used) {
+    const char *end = line + length_of(line);
+    for (line += strspn(line, " "); line < end; line += strspn(line, " ")) {
+        size_t word = strcspn(line, " \n");
+        if (*used > column && *used + 1 + word > width) {
+            fprintf(to, "\n%*s", (int)column, "");
+            *used = column;
+        } else if (*used > column) {
+            fputc(' ', to);
+            ++*used;
+        }
+        fwrite(line, 1, word, to);
+        *used += word;
+        line += word;
+    }
+}
+
+/* Returns the line behind the block. */
+static const char *print_block(FILE *to, const char *line, size_t width) {
+    size_t column = text_column(line), used = column;
+    if (column == SIZE_MAX || column + LEAST_TEXT > width || *line == '\n') {
+        fprintf(to, "%.*s\n", (int)length_of(line), line);
+        return next_line(line);
+    }
+    fwrite(line, 1, column, to);
+    fill(to, line + column, column, width, &used);
+    bool usage = strncmp(line, USAGE, strlen(USAGE)) == 0;
+    for (line = next_line(line); !usage && goes_on(line, column); line = next_line(line))
+        fill(to, line, column, width, &used);
+    fputc('\n', to);
+    return line;
+}
+
+void help_print(FILE *to, const char *text, size_t width) {
+    if (width == 0 || width >= HELP_WIDTH) {
+        fputs(text, to);
+        return;
+    }
+    while (*text)
+        text = print_block(to, text, width);
+}
