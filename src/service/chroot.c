@@ -50,7 +50,7 @@ static void on_undone(void *context, uint64_t key, const struct job_result *resu
 
 void chroot_settle(struct silo *silo) {
     struct job job = {.type = JOB_CHROOT, .target = silo->target};
-    if (!silo->has_chroots || silo->volumes > 0 || silo->dead || !list_empty(&silo->chroots))
+    if (!silo->has_chroots || silo->volumes > 0 || silo_is_dead(silo) || !list_empty(&silo->chroots))
         return;
     silo->has_chroots = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
                                        on_undone, silo->service, silo->number) < 0;
@@ -114,8 +114,7 @@ static bool submit(struct silo *silo, pid_t pid, uint64_t ticket) {
 
 void chroot_wanted(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket) {
     struct silo *silo = silo_find_namespace(service, mount_namespace);
-    if (!silo || silo->dead || silo->host || silo->state != SILO_READY || silo->target.user_namespace ||
-        !submit(silo, pid, ticket))
+    if (!silo || silo->host || silo->state != SILO_READY || silo->target.user_namespace || !submit(silo, pid, ticket))
         catcher_go_on(service, ticket);
 }
 

@@ -140,7 +140,7 @@ static void on_bound(void *context, uint64_t key, const struct job_result *resul
     int r = result->error;
     for (size_t i = 0; i < n_fds; i++) {
         int fd = steal_fd(&fds[i]);
-        if (silo && !silo->dead && i < 2 && r >= 0 && silo->sockets[i] < 0)
+        if (silo && !silo_is_dead(silo) && i < 2 && r >= 0 && silo->sockets[i] < 0)
             r = serve_socket(silo, i, fd);
         else
             close(fd);

@@ -389,7 +389,7 @@ static void hide_unbrowsed(struct folder *folder, const struct silo *silo) {
 }
 
 void mup_browse(struct silo *silo) {
-    const struct rule *rule = silo->host || silo->dead ? NULL : permission_rule(silo);
+    const struct rule *rule = silo->host || silo_is_dead(silo) ? NULL : permission_rule(silo);
     bool browsed = browses(silo);
     struct folder *folder;
     list_remove(&silo->of_browsers);

@@ -40,7 +40,7 @@ static void on_removed(void *context, uint64_t key, const struct job_result *res
 static void submit_removal(struct silo *silo) {
     struct job job = {.type = JOB_PHANTOM, .target = silo->target};
     silo->phantom = false;
-    if (silo->state == SILO_READY && !silo->dead)
+    if (silo->state == SILO_READY)
         (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_removed,
                              silo->service, silo->number);
 }
@@ -98,7 +98,7 @@ static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
 
 void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t ticket) {
     struct silo *silo = silo_find_namespace(service, mount_namespace);
-    if (!silo || silo->dead || silo->host || silo->state != SILO_READY || !submit(silo, 0, ticket))
+    if (!silo || silo->host || silo->state != SILO_READY || !submit(silo, 0, ticket))
         catcher_go_on(service, ticket);
 }
 
@@ -115,7 +115,7 @@ void phantom_program(struct silo *silo, pid_t pid) {
     uint64_t program;
     if (silo->phantom && process_code(pid, &program) == 0)
         stay(silo); /* it may be one that needs it */
-    if (silo->phantom || !silo->lacks_helper || silo->state != SILO_READY || silo->dead)
+    if (silo->phantom || !silo->lacks_helper || silo->state != SILO_READY)
         return;
     if (process_code(pid, &program) < 0 || is_examined(silo, program))
         return;

@@ -83,7 +83,10 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
 
 static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct silo *silo, uint32_t serial) {
     static const char *const states[] = {
-        [SILO_NEW] = "being set up", [SILO_READY] = "ready", [SILO_NESTED] = "nested", [SILO_EJECTING] = "being left"};
+        [SILO_NEW] = "being set up", [SILO_INJECTING] = "being set up", [SILO_READY] = "ready",
+        [SILO_NESTED] = "nested",    [SILO_EJECTING] = "being left",    [SILO_DYING] = "ended",
+        [SILO_DEAD] = "ended",
+    };
     silo_describe(silo);
     wire_begin(reply, WIRE_SILO, serial);
     reply->since = silo->since;
@@ -127,7 +130,7 @@ static int send_silos(struct connection *connection) {
     struct silo *silo, *next;
     unsigned rows = 0;
     HASH_ITER (hash, connection->silo->service->silos, silo, next) {
-        if (silo->number <= connection->cursor || silo->state == SILO_NESTED || silo->dead || silo->host ||
+        if (silo->number <= connection->cursor || silo->state == SILO_NESTED || silo_is_dead(silo) || silo->host ||
             !may_list(connection, silo, NULL))
             continue;
         if (rows++ == ROWS_PER_TURN)
@@ -259,7 +262,7 @@ static void get_status(struct connection *connection, uint32_t serial) {
     if (viewer->host) {
         struct silo *silo, *next;
         HASH_ITER (hash, service->silos, silo, next)
-            reply.silos += !silo->host && silo->state != SILO_NESTED && !silo->dead;
+            reply.silos += !silo->host && silo->state != SILO_NESTED && !silo_is_dead(silo);
         reply.resident_bytes = resident_bytes();
         reply.cpu_ns = cpu_time();
         reply.pid = (uint32_t)getpid();

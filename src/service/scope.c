@@ -18,7 +18,7 @@ bool scope_is_local(const char *canonical, const char **ret_rest) {
 }
 
 bool scope_is_known(const struct silo *silo) {
-    return silo->host || silo->described || !silo->describing;
+    return silo->host || !silo_words_are_asked(silo);
 }
 
 void scope_of(const struct silo *silo, char ret_scope[SCOPE_MAX]) {

@@ -147,7 +147,7 @@ static void check_stopped(struct service *service) {
 
 /* The last volume of a silo has gone. */
 static void on_volume_gone(struct silo *silo) {
-    if (silo->dead && !silo_in_use(silo))
+    if (silo_is_dead(silo) && !silo_in_use(silo))
         silo_free(silo);
     else if (silo->service->stopping && silo->host)
         check_stopped(silo->service); /* its /unc is ended last of all, and on the host itself */

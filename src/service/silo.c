@@ -73,7 +73,7 @@ bool silo_is_known(struct service *service, uint64_t inode) {
 
 bool silo_is_set_up(struct service *service, pid_t pid) {
     const struct silo *silo = silo_of_process(service, pid);
-    return silo && silo->state != SILO_NEW;
+    return silo && silo_is_settled(silo);
 }
 
 static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
@@ -86,6 +86,7 @@ static void tell(const struct silo *silo, enum event_kind kind, const char *text
 }
 
 static void on_known(struct silo *silo);
+static void fail_silo(struct silo *silo, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Clients wait in the sockets' queues until rules can be asked about them. */
 static void set_admission(struct silo *silo, bool admits) {
@@ -96,7 +97,7 @@ static void set_admission(struct silo *silo, bool admits) {
 }
 
 static bool may_admit(const struct silo *silo) {
-    return silo->host || silo->described || !permission_needs_engine(silo->service);
+    return silo->host || silo->words_state == WORDS_KNOWN || !permission_needs_engine(silo->service);
 }
 
 void silo_has_socket(struct silo *silo) {
@@ -105,9 +106,9 @@ void silo_has_socket(struct silo *silo) {
 
 static void on_described(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct silo *silo = silo_find(context, key);
-    if (!silo || silo->dead || !silo->describing)
+    if (!silo || silo_is_dead(silo) || !silo_words_are_asked(silo))
         return;
-    silo->describing = false;
+    bool early = silo->words_state == WORDS_ASKED_EARLY;
     const struct job_description *description = &result->description;
     if (result->error == 0) {
         if (description->id[0])
@@ -117,22 +118,26 @@ static void on_described(void *context, uint64_t key, const struct job_result *r
         if (silo_words_take(&silo->words, description) < 0)
             log_warning("container %s: out of memory", silo->id);
     }
-    silo->described = !silo->describing_early;
-    if (silo->described)
+    silo->words_state = early ? WORDS_UNASKED : WORDS_KNOWN;
+    if (!early)
         on_known(silo);
     else if (!silo->unsettled)
         silo_describe(silo);
 }
 
 void silo_describe(struct silo *silo) {
-    if (silo->described || silo->describing || silo->host || silo->dead)
+    if (silo->words_state != WORDS_UNASKED || silo->host || silo_is_dead(silo))
         return;
     struct job job = {.type = JOB_DESCRIBE, .target = silo->target};
-    silo->describing_early = silo->unsettled;
-    silo->describing = workers_submit(silo->service->workers, &job, NULL, 0, silo_lane(silo, 0, LANE_DESCRIPTIONS),
-                                      on_described, silo->service, silo->number) >= 0;
-    if (!silo->describing) /* no rule that asks for its engine is for it then */
-        set_admission(silo, true);
+    silo->words_state = silo->unsettled ? WORDS_ASKED_EARLY : WORDS_ASKED;
+    int r = workers_submit(silo->service->workers, &job, NULL, 0, silo_lane(silo, 0, LANE_DESCRIPTIONS), on_described,
+                           silo->service, silo->number);
+    if (r >= 0)
+        return;
+    silo->words_state = WORDS_UNASKED;
+    set_admission(silo, true); /* no rule that asks for its engine is for it then */
+    if (silo->state == SILO_NEW) /* such a rule may switch LinFsp off: nothing is put in, and nobody waits for it */
+        fail_silo(silo, "it could not be asked what container this is: %s", strerror(-r));
 }
 
 /* ---- its life -------------------------------------------------------------------------------------------------- */
@@ -269,19 +274,41 @@ static uint64_t new_number(struct service *service) {
     return number > service->last_number ? number : service->last_number + 1;
 }
 
-/* A process of its namespace can find it. */
-static void silo_list(struct silo *silo) {
+#define WAY(state) (1u << (state))
+
+/* By one of the ways that silo.h lists. */
+static void silo_enter(struct silo *silo, enum silo_state state) {
+    static const unsigned ways[] = {
+        [SILO_NEW] = WAY(SILO_READY) | WAY(SILO_INJECTING) | WAY(SILO_OFF) | WAY(SILO_FAILED) | WAY(SILO_DEAD),
+        [SILO_INJECTING] = WAY(SILO_INJECTING) | WAY(SILO_READY) | WAY(SILO_NESTED) | WAY(SILO_OFF) | WAY(SILO_FAILED) |
+                           WAY(SILO_DYING),
+        [SILO_READY] = WAY(SILO_EJECTING) | WAY(SILO_DEAD),
+        [SILO_NESTED] = WAY(SILO_DEAD),
+        [SILO_FAILED] = WAY(SILO_FAILED) | WAY(SILO_INJECTING) | WAY(SILO_DEAD),
+        [SILO_OFF] = WAY(SILO_DEAD),
+        [SILO_EJECTING] = WAY(SILO_DEAD),
+        [SILO_DYING] = WAY(SILO_DEAD),
+        [SILO_DEAD] = 0,
+    };
+    if (!(ways[silo->state] & WAY(state)))
+        log_error("silo %llu goes from state %d to %d, which it should not", (unsigned long long)silo->number,
+                  silo->state, state);
+    silo->state = state;
+}
+
+/* A process of its namespace can find it. False: there is no memory for that. */
+static bool silo_list(struct silo *silo) {
     HASH_ADD(by_namespace, silo->service->namespaces, mount_namespace.inode, sizeof silo->mount_namespace.inode, silo);
-    silo->listed = hash_has(by_namespace, silo);
+    return hash_has(by_namespace, silo);
 }
 
 /* Its namespace ends. Another silo may get its namespace's inode number from now on: all that goes by that number ends
  * here. */
 static void silo_unlist(struct silo *silo) {
-    if (!silo->listed)
+    if (!hash_has(by_namespace, silo))
         return;
     HASH_DELETE(by_namespace, silo->service->namespaces, silo);
-    silo->listed = false;
+    silo->by_namespace = (UT_hash_handle){0};
     catcher_serve(silo, false);
 }
 
@@ -317,17 +344,13 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     if (number > service->last_number)
         service->last_number = number;
     HASH_ADD(hash, service->silos, number, sizeof silo->number, silo);
-    if (!hash_has(hash, silo)) {
-        free(silo);
-        return NULL;
-    }
-    silo_list(silo);
-    if (!silo->listed) {
+    if (hash_has(hash, silo) && silo_list(silo))
+        return silo;
+    if (hash_has(hash, silo))
         HASH_DELETE(hash, service->silos, silo);
-        free(silo);
-        return NULL;
-    }
-    return silo;
+    sd_event_source_disable_unref(silo->list_turn);
+    free(silo);
+    return NULL;
 }
 
 /* Runtimes' hooks wait: whatever came of it, the container is to go on. */
@@ -374,23 +397,21 @@ void silo_free(struct silo *silo) {
     device_remove(silo);
     close_fd(&silo->pidfd);
     workers_forget_silo(service->workers, silo->number);
-    if (silo->state != SILO_NESTED) {
-        journal_drop_silo(silo);
-    }
+    journal_drop_silo(silo);
     if (service->host == silo)
         service->host = NULL;
     free(silo);
     service->hooks.silo_gone(service);
 }
 
-static void fail_silo(struct silo *silo, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void fail_silo(struct silo *silo, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(silo->failure, sizeof silo->failure, format, arguments);
     va_end(arguments);
-    silo->state = SILO_FAILED;
+    silo_enter(silo, SILO_FAILED);
     silo->service->failures++;
+    answer_preparers(silo, -EIO, silo->failure);
     silo_describe(silo);
     tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
@@ -409,12 +430,14 @@ static void take_folder(struct silo *silo, const struct job_result *result, int 
         mup_list(folder); /* it may browse */
 }
 
+/* Where it fails the silo is in the state that it was in: the caller frees it, or lets it fail. */
 static int start_injection(struct silo *silo, bool early, const char *rootfs);
 
 /* Somebody wants nothing of ours in this container. */
 static void leave_alone(struct silo *silo, const char *why) {
-    silo->state = SILO_OFF;
+    silo_enter(silo, SILO_OFF);
     snprintf(silo->failure, sizeof silo->failure, "%.255s", why);
+    answer_preparers(silo, 0, "");
     tell(silo, EVENT_SILO_FAILED, silo->failure);
 }
 
@@ -422,8 +445,8 @@ static void leave_alone(struct silo *silo, const char *why) {
  * failed, and the entry point is the second chance (silo_consider). */
 static bool is_injected_again(struct silo *silo, const struct job_result *result) {
     bool by_hook = silo->unsettled && !silo->was_early;
-    return result->unanswered && result->error == -EIO && !silo->dead && ++silo->injectors_lost <= INJECTORS_LOST_MAX &&
-           !by_hook;
+    return result->unanswered && result->error == -EIO && !silo_is_dead(silo) &&
+           ++silo->injectors_lost <= INJECTORS_LOST_MAX && !by_hook;
 }
 
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -431,15 +454,15 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     struct silo *silo = silo_find(service, key);
     take_folder(silo, result, fds, n_fds);
     bool again = silo && is_injected_again(silo, result);
-    if (silo)
-        silo->injecting = false;
+    if (silo && silo->state == SILO_DYING)
+        silo_enter(silo, SILO_DEAD);
     if (silo && !again)
         answer_preparers(silo, result->error, result->message);
-    if (silo && silo->dead && !silo_in_use(silo)) {
+    if (silo && silo->state == SILO_DEAD && !silo_in_use(silo)) {
         silo_free(silo);
         silo = NULL;
     }
-    if (!silo || silo->dead) {
+    if (!silo || silo_is_dead(silo)) {
         /* it came too late */
     } else if (result->error == 0 && result->inject.not_yet && silo->entered) {
         folders_end(silo); /* its entry point ran meanwhile: no event will find it anew */
@@ -454,7 +477,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
     } else if (result->error == 0 && result->inject.nested) {
         device_remove(silo);
         folders_end(silo);
-        silo->state = SILO_NESTED;
+        silo_enter(silo, SILO_NESTED);
     } else if (result->error == 0 && result->inject.off) {
         device_remove(silo);
         folders_end(silo);
@@ -463,7 +486,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         folders_end(silo);
         fail_silo(silo, "%s", result->message);
     } else {
-        silo->state = SILO_READY;
+        silo_enter(silo, SILO_READY);
         programs_watch(silo, result);
         catcher_serve(silo, silo->unsettled || !process_may_mount(silo->target.init_pid));
         if (!silo->unsettled)
@@ -491,11 +514,11 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     silo->unsettled = early || rootfs[0];
     job.inject.may_mount = !silo->unsettled && process_may_mount(silo->target.init_pid);
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
-    silo->state = SILO_NEW;
     silo->was_early = early;
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_injected,
                            silo->service, silo->number);
-    silo->injecting = r >= 0;
+    if (r >= 0)
+        silo_enter(silo, SILO_INJECTING);
     return r;
 }
 
@@ -511,9 +534,8 @@ static void on_known(struct silo *silo) {
     const struct rule *rule = permission_rule(silo);
     set_admission(silo, true);
     mup_browse(silo);
-    if (!silo->awaits_rule)
+    if (silo->state != SILO_NEW)
         return;
-    silo->awaits_rule = false;
     if (rule && rule->enabled == 0) {
         char why[sizeof silo->failure];
         snprintf(why, sizeof why, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
@@ -543,7 +565,6 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
         return r;
     }
     if (permission_may_switch_off(service)) {
-        silo->awaits_rule = true;
         silo_describe(silo);
     } else if ((r = furnish(silo, early, rootfs)) < 0)
         fail_silo(silo, "%s", strerror(-r));
@@ -555,7 +576,7 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
 void silo_end(struct silo *silo) {
     if (silo->state == SILO_READY)
         tell(silo, EVENT_SILO_ENDED, NULL);
-    silo->dead = true;
+    silo_enter(silo, silo->state == SILO_INJECTING ? SILO_DYING : SILO_DEAD);
     silo_unlist(silo);
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
     silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
@@ -669,7 +690,7 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
     struct silo *silo = silo_of(service, mount_namespace, pid);
     if (!silo && (r = take_in(service, mount_namespace, pid, false, rootfs, &silo)) < 0)
         return r;
-    if (silo && silo->state == SILO_NEW) {
+    if (silo && !silo_is_settled(silo)) {
         connection->prepares = silo->number;
         return 1;
     }
@@ -683,7 +704,7 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
     if (!silo)
         return -ENOMEM;
     silo->since = record->since;
-    silo->state = SILO_READY;
+    silo_enter(silo, SILO_READY);
     uint64_t start;
     int r = process_start(record->init, &start);
     if (r == 0)
@@ -714,7 +735,7 @@ int silo_make_host(struct service *service) {
     if (!silo)
         return -ENOMEM;
     silo->host = true;
-    silo->state = SILO_READY;
+    silo_enter(silo, SILO_READY);
     silo->target = (struct job_target){
         .host = true, .init_pid = 1, .silo = silo->number, .mount_namespace = silo->mount_namespace};
     snprintf(silo->id, sizeof silo->id, "host");
@@ -742,12 +763,12 @@ static void on_ejected(void *context, uint64_t key, const struct job_result *res
 void silo_eject(struct silo *silo) {
     if (silo_in_use(silo) || silo->state == SILO_EJECTING)
         return; /* its last volume's end, or its injection's, comes back here */
-    if (silo->host || silo->dead || silo->state != SILO_READY) {
+    if (silo->host || silo->state != SILO_READY) {
         silo_free(silo);
         return;
     }
     struct job job = {.type = JOB_EJECT, .target = silo->target};
-    silo->state = SILO_EJECTING;
+    silo_enter(silo, SILO_EJECTING);
     if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_ejected,
                        silo->service, silo->number) < 0)
         silo_free(silo);

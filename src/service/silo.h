@@ -21,25 +21,53 @@ struct connection;
 struct owner;
 struct service;
 
+/*
+ * A silo's life. silo.c alone changes it (silo_enter), along these ways:
+ *
+ *     NEW        -> READY      it is the host, or the service before this one has set it up
+ *     NEW        -> INJECTING  no rule switches LinFsp off for it
+ *     NEW        -> OFF        a rule does
+ *     INJECTING  -> INJECTING  a worker died over it, or it was too early: once more
+ *     INJECTING  -> READY, NESTED, OFF
+ *     NEW, INJECTING -> FAILED it could not be set up
+ *     FAILED     -> INJECTING, FAILED  its entry point is a second chance (silo_consider)
+ *     READY      -> EJECTING   the service stops
+ *     INJECTING  -> DYING      its init has gone, and a worker is at work in it
+ *     DYING      -> DEAD       the worker has answered
+ *     any other  -> DEAD       its init has gone
+ *
+ * Where nothing of it is in use (silo_in_use) it is freed instead of becoming, or staying, DEAD.
+ */
+enum silo_state {
+    SILO_NEW, /* waits until it is known whether a rule switches LinFsp off for it */
+    SILO_INJECTING, /* a worker sets it up */
+    SILO_READY,
+    SILO_NESTED, /* belongs to a silo around it */
+    SILO_FAILED,
+    SILO_OFF, /* by a rule, or its own wish */
+    SILO_EJECTING, /* a worker takes out what was put in */
+    SILO_DYING,
+    SILO_DEAD, /* volumes under way are left */
+};
+
+/* What its engine says of it. */
+enum silo_words_state {
+    WORDS_UNASKED, /* or it could not be asked */
+    WORDS_ASKED_EARLY, /* its runtime stands between it and its engine: the engine is asked again later */
+    WORDS_ASKED,
+    WORDS_KNOWN, /* or there is nobody to ask */
+};
+
 /* A silo, or (host) the host itself, which nothing is injected into. */
 struct silo {
     struct service *service;
     uint64_t number; /* key; of this silo and, as long as the machine runs, of no other */
     UT_hash_handle hash;
     struct mount_namespace mount_namespace;
-    UT_hash_handle by_namespace; /* by its inode: while it is listed */
-    bool listed;
+    UT_hash_handle by_namespace; /* by its inode, while a process of its namespace can find it */
     bool host;
-    bool dead; /* its init is gone, only volumes under way are left */
     bool sole_init; /* init is process 1 of a pid namespace of its own: nothing of the silo outlives it */
-    enum {
-        SILO_NEW, /* being set up, or waiting for that */
-        SILO_READY,
-        SILO_NESTED,
-        SILO_FAILED,
-        SILO_OFF, /* by a rule */
-        SILO_EJECTING,
-    } state;
+    enum silo_state state;
     char failure[256];
     struct job_target target;
     struct owner *owner; /* that it is counted for (owner.h) */
@@ -78,13 +106,11 @@ struct silo {
     struct list_node folder_list; /* of its /unc (folder.h) */
     unsigned folders, names;
     struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
-    bool injecting; /* a worker is at it */
-    unsigned injectors_lost; /* workers that died over it */
+    unsigned injectors_lost; /* workers that died over its injection */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool entered; /* its entry point has run */
-    bool described, describing, describing_early; /* early: its runtime stood between it and its engine */
-    bool awaits_rule; /* is not set up before it is known whether a rule switches LinFsp off for it */
+    enum silo_words_state words_state;
     bool admits; /* its sockets take clients: they do not while rules have to know whose it is */
     char id[WIRE_SILO_ID_MAX], engine[WIRE_NAME_MAX], name[WIRE_COMPONENT_MAX];
     struct event_budget budget;
@@ -96,9 +122,23 @@ static inline struct lane silo_lane(const struct silo *silo, uid_t uid, enum lan
     return (struct lane){.silo = silo->number, .user = silo->host ? uid : 0, .kind = kind};
 }
 
+/* Its init is gone. */
+static inline bool silo_is_dead(const struct silo *silo) {
+    return silo->state == SILO_DYING || silo->state == SILO_DEAD;
+}
+
+/* Whether it is known what becomes of it. */
+static inline bool silo_is_settled(const struct silo *silo) {
+    return silo->state != SILO_NEW && silo->state != SILO_INJECTING;
+}
+
 /* Whether something of it is under way or mounted: then it is not to be freed. */
 static inline bool silo_in_use(const struct silo *silo) {
-    return silo->volumes > 0 || silo->injecting;
+    return silo->volumes > 0 || silo->state == SILO_INJECTING || silo->state == SILO_DYING;
+}
+
+static inline bool silo_words_are_asked(const struct silo *silo) {
+    return silo->words_state == WORDS_ASKED || silo->words_state == WORDS_ASKED_EARLY;
 }
 
 /* The silo that this process runs in; the host is one, too. NULL: none that is known. */

@@ -275,7 +275,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         volume_end(volume, "the service could not hold its connection", true);
         return;
     }
-    if (volume->end_wanted || !connection || !silo || silo->dead) {
+    if (volume->end_wanted || !connection || !silo || silo_is_dead(silo)) {
         close_fds(fds, n_fds);
         refuse_ended(volume);
         volume_end(volume, volume->end_reason[0] ? volume->end_reason : "its server has gone", true);
@@ -511,7 +511,7 @@ static void finish(struct volume *volume, const struct job_result *result) {
         forget_letters(silo, volume);
         volume->made.by_service = false;
     }
-    if (silo && !silo->dead && volume->raw && volume->server_gone && !volume->waiter)
+    if (silo && !silo_is_dead(silo) && volume->raw && volume->server_gone && !volume->waiter)
         remember_end(volume, silo);
     bool own_wish = volume->waiter && volume->waiter == life_line(volume);
     if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
@@ -531,7 +531,7 @@ static void finish(struct volume *volume, const struct job_result *result) {
     mup_release(volume);
     journal_drop_volume(volume);
     volume->unc_path[0] = volume->prefix[0] = volume->scope[0] = volume->mount_point[0] = 0;
-    if (service->stopping || !silo || silo->dead) {
+    if (service->stopping || !silo || silo_is_dead(silo)) {
         volume_abort(volume);
         volume_free(volume);
     }

@@ -72,7 +72,7 @@ static void sample(struct watchdog *watchdog) {
 /* ---- who holds others up --------------------------------------------------------------------------------------- */
 
 static bool is_of(const struct volume *volume, const struct silo *silo, const struct job_waiting_task *task) {
-    return silo && !silo->dead && silo->mount_namespace.inode == task->mount_namespace &&
+    return silo && !silo_is_dead(silo) && silo->mount_namespace.inode == task->mount_namespace &&
            (!silo->host || volume->peer.uid == task->uid);
 }
 
@@ -208,7 +208,7 @@ static void look_at_silos(struct watchdog *watchdog) {
     unsigned i = watchdog->turn++;
     HASH_ITER (hash, service->silos, silo, next) {
         uint64_t inode;
-        if (silo->host || silo->dead || silo->pidfd < 0)
+        if (silo->host || silo_is_dead(silo) || silo->pidfd < 0)
             continue;
         bool closely = i++ % THOROUGH == 0;
         if (process_namespace(silo->target.init_pid, "mnt", &inode) == 0 && !closely)
