@@ -4,7 +4,8 @@
  *
  * Such a program answers FUSE_INIT itself, and mostly has no life line: the stand-in exits once it has handed the
  * descriptor on. That its server has gone is known all the same: each such volume's descriptor is opened through a
- * device node of its own, and inotify tells when the last descriptor of that is closed.
+ * device node of its own, and inotify tells when the last descriptor of that is closed. All nodes share one queue of
+ * the kernel's: when that overflows, every volume is told, and it is certain of none.
  */
 #include "service/fusermount.h"
 
@@ -32,11 +33,12 @@ static void node_path(const struct volume *volume, char *path, size_t size) {
 
 static int on_node_closed(sd_event_source *source, const struct inotify_event *event, void *userdata) {
     struct volume *volume = userdata;
-    volume->node_closed(volume);
+    if (event->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW))
+        volume->node_closed(volume, event->mask & IN_CLOSE_WRITE);
     return 0;
 }
 
-int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume)) {
+int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume, bool certain)) {
     char path[96];
     volume->node_closed = closed;
     node_path(volume, path, sizeof path);

@@ -12,8 +12,9 @@ struct volume;
 /* Makes the node through which the volume's descriptor will be opened. Returns an O_PATH fd of it, or a negative errno.
  */
 int fusermount_make_node(struct volume *volume);
-/* Has closed called once nobody has the volume's descriptor any more. */
-int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume));
+/* Has closed called when nobody has the volume's descriptor any more; not certain: events were lost, and it may be so.
+ */
+int fusermount_watch(struct volume *volume, void (*closed)(struct volume *volume, bool certain));
 void fusermount_forget(struct volume *volume);
 /* When the journal has been read: removes the nodes of volumes that ended while no service ran. */
 void fusermount_sweep(struct service *service);

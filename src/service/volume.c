@@ -22,6 +22,7 @@
 #include "service/connection.h"
 #include "service/event.h"
 #include "service/fusermount.h"
+#include "service/holders.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/lane.h"
@@ -49,7 +50,7 @@
 #define ENDED_USEC 5000000ull
 #define DEATHS_MAX 16 /* of workers, over one unmount, after which it is not tried again at once */
 #define UNMOUNTS_LOST_MAX 5 /* a worker may die, or meet what hangs only for a while */
-#define UNMOUNT_LANE (UINT64_C(1) << 63)
+#define LOOKS 2 /* a descriptor may be on its way from one process to another */
 
 struct volume *volume_new(struct service *service) {
     struct volume *volume = calloc(1, sizeof *volume);
@@ -676,7 +677,14 @@ static int on_orphaned(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-static void on_node_closed(struct volume *volume) {
+static void on_node_closed(struct volume *volume, bool certain) {
+    struct silo *silo = silo_find(volume->service, volume->silo);
+    if (!certain) {
+        volume->looks = LOOKS;
+        if (silo)
+            holders_look(silo);
+        return;
+    }
     volume->server_gone = true;
     volume_end(volume, "its server has ended", true);
 }
@@ -713,8 +721,10 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
 
 /* Whether its server can be expected to come back, or serves it still. */
 static bool await_server(struct volume *volume) {
-    if (volume->raw && !volume->keeps_connection)
-        return volume_watch_node(volume) >= 0; /* who has its descriptor is looked for later: holders_look */
+    if (volume->raw && !volume->keeps_connection) {
+        volume->looks = 1; /* who has its descriptor is looked for later: holders_look */
+        return volume_watch_node(volume) >= 0;
+    }
     volume->orphan_turns = ORPHAN_TURNS;
     return sd_event_add_time_relative(volume->service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC,
                                       100000, on_orphaned, volume) >= 0;

@@ -31,7 +31,8 @@ struct volume {
     bool raw; /* an unmodified FUSE program's (fusermount.c) */
     bool keeps_connection; /* raw with auto_unmount: its helper stays as its life line */
     sd_event_source *node_watch; /* raw: tells when its last descriptor is closed */
-    void (*node_closed)(struct volume *volume); /* then */
+    void (*node_closed)(struct volume *volume, bool certain); /* then; not certain: events were lost */
+    unsigned looks; /* raw: its last descriptor may have been closed unseen; looks for a holder that are left */
     bool server_gone; /* nobody answers for it any more */
     bool not_lazy; /* it is ending only if nothing in it is in use */
     bool end_wanted; /* while new: end it as soon as it is made */

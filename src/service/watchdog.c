@@ -277,6 +277,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
     watch_held(watchdog);
     if (watchdog->turn % WATCH_TICKS == 0)
         watch_all_requests(watchdog);
+    if (watchdog->turn % WATCH_TICKS == 0)
+        holders_look_again(watchdog->service);
     follow_dying(watchdog);
     if (watchdog->alarm) {
         look(watchdog);
