@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <mntent.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,6 +40,7 @@
 
 #define LEAVE_TIMEOUT_US 2000000
 #define LEAVE_POLL_US 10000
+#define GUARD_PAUSE_US 100000
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
 #define UNC_MADE LINFSP_RUN_DIR "/private/unc-made" /* the folder /unc is ours, to go with us */
@@ -200,6 +202,39 @@ static int host_root_prepare(const struct service *service) {
     return 0;
 }
 
+/* ---- the stage's guard ----------------------------------------------------------------------------------------- */
+
+static int start_guard(struct service *service);
+
+static int on_guard_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct service *service = userdata;
+    service->guard_timer = sd_event_source_disable_unref(source);
+    int r = start_guard(service);
+    if (r < 0)
+        log_error("the stage's guard: %s", strerror(-r));
+    return 0;
+}
+
+/* Somebody killed it, or memory ran out. */
+static int on_guard_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct service *service = userdata;
+    service->guard_io = sd_event_source_disable_unref(source);
+    close_fd(&service->guard);
+    log_warning("linfspd-guard has ended, and is started again");
+    return sd_event_add_time_relative(service->event, &service->guard_timer, CLOCK_MONOTONIC, GUARD_PAUSE_US, 0,
+                                      on_guard_timer, service);
+}
+
+static int start_guard(struct service *service) {
+    int guard = stage_guard(service->stage);
+    if (guard < 0)
+        return guard;
+    service->guard = guard;
+    return sd_event_add_io(service->event, &service->guard_io, guard, EPOLLIN, on_guard_ended, service);
+}
+
+/* ---- its start and end ----------------------------------------------------------------------------------------- */
+
 #define STEP(call, what)                                                                                               \
     do {                                                                                                               \
         int step_ = (call);                                                                                            \
@@ -227,7 +262,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     list_init(&service->browsers);
     list_init(&service->open_folders);
     list_init(&service->launches);
-    service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = -1;
+    service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = service->guard = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     service->since = clock_now_realtime();
@@ -242,8 +277,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(unc_new(&service->unc), "the table of prefixes");
     service->stage = stage_open();
     STEP(service->stage, "the stage for network volumes");
-    service->guard = stage_guard(service->stage);
-    STEP(service->guard, "the stage's guard");
+    STEP(start_guard(service), "the stage's guard");
     STEP(host_root_prepare(service), LINFSP_UNC_ROOT);
     STEP(reaper_new(&service->reaper), "reaper");
     STEP(programs_new(service, &service->programs), "inotify");
@@ -283,6 +317,8 @@ void service_free(struct service *service) {
     monitor_free(service->monitor);
     watchdog_free(service->watchdog);
     service->watchdog = NULL;
+    sd_event_source_disable_unref(service->guard_io);
+    sd_event_source_disable_unref(service->guard_timer);
     stage_unguard(service->guard);
     workers_free(service->workers);
     launches_free(service);

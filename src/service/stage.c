@@ -155,7 +155,7 @@ _Noreturn static void guard_main(int service, int stage) {
     _exit(0);
 }
 
-pid_t stage_guard(int stage) {
+int stage_guard(int stage) {
     _cleanup_close_ int service = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (service < 0)
         return -errno;
@@ -165,10 +165,18 @@ pid_t stage_guard(int stage) {
         int from = fcntl(service, F_DUPFD, 16), to = fcntl(stage, F_DUPFD, 16);
         guard_main(from, to);
     }
-    return pid < 0 ? -errno : pid;
+    if (pid < 0)
+        return -errno;
+    /* nobody has waited for it yet: the number is its own */
+    int guard = (int)syscall(SYS_pidfd_open, pid, 0), error = -errno;
+    if (guard < 0)
+        kill(pid, SIGKILL);
+    return guard < 0 ? error : guard;
 }
 
-void stage_unguard(pid_t guard) {
-    if (guard > 0)
-        kill(guard, SIGKILL);
+void stage_unguard(int guard) {
+    if (guard < 0)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, guard, SIGKILL, NULL, 0);
+    close(guard);
 }

@@ -3,14 +3,13 @@
 #ifndef LINFSP_SERVICE_STAGE_H
 #define LINFSP_SERVICE_STAGE_H
 
-#include <sys/types.h>
-
 /* Opens the stage, or makes it. Returns a descriptor of the mount namespace. */
 int stage_open(void);
 
 /* Starts a process that waits for this one to end without stage_unguard, and then has the kernel refuse, at once, all
- * that wait at folders of the stage. Returns its pid. */
-pid_t stage_guard(int stage);
-void stage_unguard(pid_t guard);
+ * that wait at folders of the stage. Returns its pidfd, or a negative errno. */
+int stage_guard(int stage);
+/* Ends it, if it has not ended, and closes its pidfd. */
+void stage_unguard(int guard);
 
 #endif
