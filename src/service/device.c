@@ -95,12 +95,13 @@ static int bind_socket(struct silo *silo, size_t which) {
 }
 
 int device_make(struct silo *silo) {
-    if (mkdir(silo->folder, 0755) < 0) {
-        if (errno != EEXIST || !silo->host)
-            return -errno;
+    if (silo->host && access(silo->folder, F_OK) == 0) {
         device_rebind(silo);
         return 0;
     }
+    /* of the host: users go through it, and cannot list it; who lists a folder may hold its lock */
+    if (mkdir(silo->folder, silo->host ? 0711 : 0755) < 0)
+        return -errno;
     silo->has_folder = true;
     int r = silo->host ? 0 : fill_folder(silo);
     for (size_t i = 0; i < 2 && r >= 0; i++)

@@ -10,6 +10,7 @@
 
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 
 #define DIST LINFSP_RUN_DIR "/dist"
@@ -109,13 +110,13 @@ static int take_folder(const char *source, const char *name) {
     _cleanup_closedir_ DIR *from = opendir(from_path);
     if (!from)
         return errno == ENOENT ? 0 : -errno;
-    if (mkdir(to_path, 0755) < 0 && errno != EEXIST)
-        return -errno;
+    int r = ensure_folder(to_path, 0711);
+    if (r < 0)
+        return r;
     _cleanup_close_ int to = open(to_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (to < 0)
         return -errno;
     struct dirent *entry;
-    int r = 0;
     while (r == 0 && (entry = readdir(from))) {
         struct stat status;
         if (fstatat(dirfd(from), entry->d_name, &status, 0) == 0 && S_ISREG(status.st_mode))
@@ -188,13 +189,13 @@ static int on_again(sd_event_source *source, uint64_t usec, void *userdata) {
 /* ---- from outside ----------------------------------------------------------------------------------------------- */
 
 int dist_new(sd_event *event, const char *from, struct dist **ret_dist) {
-    if ((mkdir(DIST, 0755) < 0 && errno != EEXIST) || (mkdir(BEFORE, 0700) < 0 && errno != EEXIST))
-        return -errno;
+    int r;
+    if ((r = ensure_folder(DIST, 0711)) < 0 || (r = ensure_folder(BEFORE, 0700)) < 0)
+        return r;
     struct dist *dist = calloc(1, sizeof *dist);
     if (!dist)
         return -ENOMEM;
     dist->event = event;
-    int r = 0;
     for (size_t i = 0; i < ARRAY_SIZE(folders) && r == 0; i++)
         r = take_folder(from, folders[i]);
     if (r < 0) {

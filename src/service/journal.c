@@ -241,8 +241,9 @@ static void drop_unfinished(void) {
 }
 
 int journal_open(void) {
-    if (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST)
-        return -errno;
+    int r = ensure_folder(JOURNAL_DIR, 0700);
+    if (r < 0)
+        return r;
     drop_unfinished();
     return 0;
 }

@@ -21,6 +21,7 @@
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 #include "util/urgency.h"
 
@@ -241,9 +242,9 @@ static void raise_limits(void) {
 /* One service a host: the lock is the kernel's, and goes with us however we end. Of a service that was killed children
  * may have it for a moment longer. */
 static int take_lock(void) {
-    int fd = open("/run/linfspd.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open_or_make("/run/linfspd.lock", 0600);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = flock(fd, LOCK_EX | LOCK_NB);
     for (int turn = 0; turn < LOCK_TURNS && r < 0 && errno == EWOULDBLOCK; turn++) {
         (void)poll(NULL, 0, LOCK_TURN_MS);

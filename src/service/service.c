@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <mntent.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
@@ -35,11 +36,13 @@
 #include "util/cleanup.h"
 #include "util/fusectl.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 #include "util/process.h"
 
 #define LEAVE_TIMEOUT_US 2000000
 #define LEAVE_POLL_US 10000
+#define CLEAR_TIMEOUT_MS 2000
 #define GUARD_PAUSE_US 100000
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
@@ -56,13 +59,14 @@ static bool is_mounted(const char *path, const char *source) {
 }
 
 /* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's
- * before us. */
+ * before us. Users go through it to the host's sockets, and cannot list it: who lists a folder may hold its lock. */
 static int mount_run_dir(bool *ret_made) {
     if (is_mounted(LINFSP_RUN_DIR, LINFSP_RUN_SOURCE))
         return 0;
-    if (mkdir(LINFSP_RUN_DIR, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    if (mount(LINFSP_RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=256m") < 0)
+    int r = ensure_folder(LINFSP_RUN_DIR, 0755);
+    if (r < 0)
+        return r;
+    if (mount(LINFSP_RUN_SOURCE, LINFSP_RUN_DIR, "tmpfs", MS_NOSUID, "mode=0711,size=256m") < 0)
         return -errno;
     *ret_made = true;
     if (mount(NULL, LINFSP_RUN_DIR, NULL, MS_PRIVATE, NULL) < 0)
@@ -72,11 +76,9 @@ static int mount_run_dir(bool *ret_made) {
 
 static int make_run_dir(struct service *service) {
     int r = mount_run_dir(&service->made_run_dir);
-    if (r < 0)
+    if (r < 0 || (r = ensure_folder(LINFSP_RUN_DIR "/silos", 0700)) < 0 ||
+        (r = ensure_folder(LINFSP_RUN_DIR "/private", 0700)) < 0)
         return r;
-    if ((mkdir(LINFSP_RUN_DIR "/silos", 0700) < 0 && errno != EEXIST) ||
-        (mkdir(LINFSP_RUN_DIR "/private", 0700) < 0 && errno != EEXIST))
-        return -errno;
     service->run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat status;
     if (service->run_dir < 0 || fstat(service->run_dir, &status) < 0)
@@ -84,9 +86,10 @@ static int make_run_dir(struct service *service) {
     service->run_major = major(status.st_dev);
     service->run_minor = minor(status.st_dev);
     /* a node of our own that any user namespace may open: the host's is root's alone on many systems */
-    if (mknod(LINFSP_RUN_DIR "/private/fuse", S_IFCHR | 0666, makedev(FUSE_MAJOR, FUSE_MINOR)) < 0 && errno != EEXIST)
+    bool there = access(LINFSP_RUN_DIR "/private/fuse", F_OK) == 0;
+    if (!there && mknod(LINFSP_RUN_DIR "/private/fuse", S_IFCHR | 0666, makedev(FUSE_MAJOR, FUSE_MINOR)) < 0)
         return -errno;
-    if (chmod(LINFSP_RUN_DIR "/private/fuse", 0666) < 0)
+    if (!there && chmod(LINFSP_RUN_DIR "/private/fuse", 0666) < 0)
         return -errno;
     /* Servers get descriptors of these nodes. On a read-only mount a device opens for writing, but nobody can change
      * its node, which is everybody's: not root of a container either, who is its owner. */
@@ -191,10 +194,9 @@ static int host_root_prepare(const struct service *service) {
     }
     if (access(LINFSP_UNC_ROOT, F_OK) < 0 && errno == ENOENT) /* before it is made: we may be killed in between */
         close_fd(&(int){open(UNC_MADE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)});
-    if (mkdir(LINFSP_UNC_ROOT, 0755) == 0)
-        return 0;
-    if (errno != EEXIST)
-        return -errno;
+    int r = ensure_folder(LINFSP_UNC_ROOT, 0755);
+    if (r < 0)
+        return r;
     if (!is_mounted(LINFSP_UNC_ROOT, "linfsp-unc") && has_entries(LINFSP_UNC_ROOT)) {
         log_error(LINFSP_UNC_ROOT " has files of somebody else's; move them away: network volumes are shown there");
         return -EEXIST;
@@ -311,6 +313,32 @@ void service_when_ready(struct service *service, void (*ready)(void *context), v
     service_host_is_bound(service);
 }
 
+static void remove_run_dir(void) {
+    bool made = access(UNC_MADE, F_OK) == 0;
+    if (umount2(LINFSP_RUN_DIR, MNT_DETACH) < 0)
+        log_warning("cannot unmount " LINFSP_RUN_DIR ": %s", strerror(errno));
+    (void)rmdir(LINFSP_RUN_DIR);
+    if (made)
+        (void)rmdir(LINFSP_UNC_ROOT);
+}
+
+/* In a child: somebody who lists /run or / may hold the folder's lock, and a service that hangs has the lock that the
+ * next one needs. */
+static void clear_away(void) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close_range(3, ~0u, 0);
+        remove_run_dir();
+        _exit(0);
+    }
+    struct pollfd child = {.fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    if (pid < 0)
+        log_warning("cannot remove " LINFSP_RUN_DIR ": %s", strerror(errno));
+    else if (child.fd >= 0 && poll(&child, 1, CLEAR_TIMEOUT_MS) == 0)
+        log_warning(LINFSP_RUN_DIR " is not removed in time: somebody holds the folder around it");
+    close_fd(&child.fd);
+}
+
 void service_free(struct service *service) {
     if (!service)
         return;
@@ -334,14 +362,8 @@ void service_free(struct service *service) {
     close_fd(&service->nodes);
     dist_free(service->dist);
     close_fd(&service->run_dir);
-    if (service->stopping) {
-        bool made = access(UNC_MADE, F_OK) == 0;
-        if (umount2(LINFSP_RUN_DIR, MNT_DETACH) < 0)
-            log_warning("cannot unmount " LINFSP_RUN_DIR ": %s", strerror(errno));
-        (void)rmdir(LINFSP_RUN_DIR);
-        if (made)
-            (void)rmdir(LINFSP_UNC_ROOT);
-    }
+    if (service->stopping)
+        clear_away();
     sd_event_unref(service->event);
     config_free(service->config);
     free(service);

@@ -97,6 +97,28 @@ folders_are_silos() {
     [ "$(ls /run/linfsp/silos | wc -l)" -eq "$("$linfsp" silos --json | jq length)" ]
 }
 
+@test "attacks: the service stops and starts in time while a container that has the host's /run lists that and what is in it" {
+    attacker evil -v /run:/host-run:ro
+    attack_in evil hung list /host-run /host-run/linfsp
+    service_kill
+    timed service_start
+    [ "$elapsed" -lt 3000 ] || fail "the service took $elapsed ms to start"
+    all_is_well
+    timed service_stop
+    [ "$elapsed" -lt 15000 ] || fail "the service took $elapsed ms to stop"
+    dies evil
+    service_start
+    all_is_well
+}
+
+@test "attacks: an ordinary user of the host cannot hold the folders of the service" {
+    local folder
+    for folder in /run/linfsp /run/linfsp/host /run/linfsp/silos /run/linfsp/private /run/linfsp/journal; do
+        not setpriv --reuid=1000 --regid=1000 --clear-groups ls "$folder"
+    done
+    setpriv --reuid=1000 --regid=1000 --clear-groups "$linfsp" status >/dev/null
+}
+
 @test "attacks: a container's folder that is held does not keep the service from stopping" {
     attacker evil
     attack_in evil hung list /dev/linfsp
