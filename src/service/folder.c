@@ -19,6 +19,7 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/open-at.h"
 #include "util/paths.h"
 #include "util/process.h"
 
@@ -299,8 +300,8 @@ static int write_names(const struct folder *folder, enum name_state state) {
     for (const struct name *name = folder->names; name; name = name->hash.next)
         if (state == NAME_HIDING ? name->state != state : name->state == state)
             fwrite(name->text, 1, strlen(name->text) + 1, file);
-    int copy = fflush(file) == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-    int r = copy < 0 ? -errno : copy;
+    int copy = stream_is_whole(file) ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+    int r = copy < 0 ? (errno ? -errno : -EIO) : copy;
     (void)fclose(file);
     return r;
 }
@@ -329,6 +330,8 @@ static bool is_listed(FILE *file, const char *text) {
 static void on_closed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct folder *folder = folder_find(context, key);
     _cleanup_fclose_ FILE *file = n_fds ? fdopen(fds[0], "re") : NULL;
+    if (file)
+        (void)steal_fd(&fds[0]);
     if (!folder)
         return;
     folder->closing = false;
@@ -407,8 +410,8 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
     struct service *service = context;
     struct name *name = name_find(service, key);
     struct folder *child = name && name->child ? folder_find(service, name->child) : NULL;
-    if (n_fds && (!child || folder_take(child, fds[0]) < 0))
-        close(fds[0]);
+    if (n_fds && child && folder_take(child, fds[0]) == 0)
+        (void)steal_fd(&fds[0]);
     if (child && result->unanswered)
         child->uncertain = true;
     if (!name)
@@ -572,8 +575,8 @@ void folders_end(struct silo *silo) {
 static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct folder *folder = folder_find(service, key);
-    if (n_fds && (!folder || result->error < 0 || folder_take(folder, fds[0]) < 0))
-        close(fds[0]);
+    if (n_fds && folder && result->error == 0 && folder_take(folder, fds[0]) == 0)
+        (void)steal_fd(&fds[0]);
     if (folder && result->error < 0)
         log_error("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, result->message);
     if (folder && folder == service->host_folder) {
@@ -624,8 +627,10 @@ static void sweep(struct service *service) {
     FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
     struct volume *volume, *next_volume;
     struct folder *folder, *next;
-    if (!file)
+    if (!file) {
+        close_fd(&fd);
         return;
+    }
     HASH_ITER (hash, service->volumes, volume, next_volume)
         fprintf(file, "volumes/%llu%c", (unsigned long long)volume->id, 0);
     HASH_ITER (hash, service->folders, folder, next)
@@ -633,7 +638,7 @@ static void sweep(struct service *service) {
     job.folder.action = FOLDER_SWEEP;
     job.folder.folder = service->sweep_folder;
     job.folder.volume = service->sweep_volume;
-    if (fflush(file) == 0)
+    if (stream_is_whole(file)) /* what the list lacks would be swept */
         (void)workers_submit(service->workers, &job, &fd, 1, silo_lane(service->host, 0, LANE_UNMOUNTS), on_swept,
                              service, 0);
     (void)fclose(file);

@@ -37,7 +37,7 @@ static int write_entry(const char *kind, uint64_t key, const char *format, ...) 
         va_start(arguments, format);
         int written = vfprintf(file, format, arguments);
         va_end(arguments);
-        bool whole = written >= 0 && fflush(file) == 0;
+        bool whole = written >= 0 && stream_is_whole(file);
         int error = whole ? 0 : errno;
         (void)fclose(file);
         if (whole && rename(fresh, path) == 0)
@@ -54,6 +54,12 @@ void journal_drop(const char *kind, uint64_t key) {
     char path[128];
     file_name(path, sizeof path, kind, key, "");
     (void)unlink(path);
+}
+
+bool journal_has(const char *kind, uint64_t key) {
+    char path[128];
+    file_name(path, sizeof path, kind, key, "");
+    return access(path, F_OK) == 0;
 }
 
 void journal_put_silo(const struct silo *silo) {

@@ -32,6 +32,7 @@ void journal_put_numbers(uint64_t volume, uint64_t folder);
 int journal_open(void);
 /* Calls replay for each entry of that kind ("silo", "volume", "intent", "folder", "name", "numbers"), with its key. */
 void journal_read(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *));
+bool journal_has(const char *kind, uint64_t key);
 void journal_drop(const char *kind, uint64_t key);
 /* Each returns whether the entry could be read. */
 bool journal_parse_silo(uint64_t key, FILE *file, struct silo_record *ret_record);

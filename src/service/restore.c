@@ -5,6 +5,9 @@
  */
 #include "service/restore.h"
 
+#include <errno.h>
+#include <stdbool.h>
+
 #include "service/device.h"
 #include "service/folder.h"
 #include "service/fusermount.h"
@@ -17,9 +20,15 @@
 #include "service/table.h"
 #include "service/volume.h"
 
+/* The entry stays, for a service that has more of it. */
+static bool is_short(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static void restore_silo(struct service *service, uint64_t key, FILE *file) {
     struct silo_record record;
-    if (!journal_parse_silo(key, file, &record) || silo_adopt(service, &record) < 0)
+    int r = journal_parse_silo(key, file, &record) ? silo_adopt(service, &record) : -EBADMSG;
+    if (r < 0 && !is_short(r))
         journal_drop("silo", key);
 }
 
@@ -35,10 +44,13 @@ static void restore_volume(struct service *service, uint64_t id, FILE *file) {
     struct volume *volume = volume_new(service);
     if (!volume)
         return; /* its entry stays, for a service that has more memory */
-    if (journal_parse_volume(file, volume) && volume_restore(service, volume, id) == 0)
-        return;
-    volume_free(volume); /* its silo is gone, and with it the mount there */
-    journal_drop("volume", id);
+    int r = journal_parse_volume(file, volume) ? volume_restore(service, volume, id) : -EBADMSG;
+    /* else its silo is gone, and with it the mount there */
+    bool stays = is_short(r) || (r == -ESRCH && journal_has("silo", volume->silo));
+    if (r < 0)
+        volume_free(volume);
+    if (r < 0 && !stays)
+        journal_drop("volume", id);
 }
 
 /* What a worker was making when the service before this one died. */

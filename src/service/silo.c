@@ -424,8 +424,8 @@ static void take_folder(struct silo *silo, const struct job_result *result, int 
     struct folder *folder = silo ? folder_at(silo->service, silo->number, "") : NULL;
     if (folder)
         folder->uncertain = result->unanswered;
-    if (n_fds && (!folder || folder_take(folder, fds[0]) < 0))
-        close(fds[0]);
+    if (n_fds && folder && folder_take(folder, fds[0]) == 0)
+        (void)steal_fd(&fds[0]);
     if (folder && folder->live)
         mup_list(folder); /* it may browse */
 }
@@ -698,9 +698,9 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
 }
 
 int silo_adopt(struct service *service, const struct silo_record *record) {
-    struct silo *silo = silo_find_namespace(service, record->mount_namespace.inode)
-                            ? NULL
-                            : silo_new(service, record->number, &record->mount_namespace);
+    if (silo_find_namespace(service, record->mount_namespace.inode))
+        return -ESRCH; /* another one has its namespace's inode number */
+    struct silo *silo = silo_new(service, record->number, &record->mount_namespace);
     if (!silo)
         return -ENOMEM;
     silo->since = record->since;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,12 +166,49 @@ static void a_lane_holds_up_itself_only(void **state) {
     run_until(8);
 }
 
+static unsigned count_descriptors(void) {
+    unsigned n = 0;
+    _cleanup_closedir_ DIR *directory = opendir("/proc/self/fd");
+    while (directory && readdir(directory))
+        n++;
+    return n;
+}
+
+/* A job whose result has two descriptors, which on_done does not take. */
+static void descriptors_that_nobody_takes_are_closed(void **state) {
+    char folder[] = "/tmp/test-worker.XXXXXX", path[64];
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(await_workers(pids, 2), 2);
+    unsigned before = count_descriptors();
+    for (unsigned i = 0; i < 20; i++) {
+        struct job job = {.type = JOB_DEVICE_BIND, .target.host = true};
+        const int fds[] = {socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0),
+                           socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+        snprintf(job.inject.folder, sizeof job.inject.folder, "%s", folder);
+        assert_int_equal(workers_submit(workers, &job, fds, 2, lane_of(1, LANE_FOLDERS), on_done, NULL, 0), 0);
+        close(fds[0]);
+        close(fds[1]);
+        run_until(i + 1);
+        assert_int_equal(last_error, 0);
+    }
+    assert_true(count_descriptors() < before + 20);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, i ? "net" : "disk");
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_are_told_apart),
         cmocka_unit_test_setup_teardown(each_job_is_answered_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(descriptors_that_nobody_takes_are_closed, set_up, tear_down),
     };
     program = argc > 1 ? argv[1] : "src/worker/linfspd-worker";
     sigset_t children; /* as in the service: sd_event takes them */

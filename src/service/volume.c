@@ -699,13 +699,13 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
     char taken[PREFIX_MAX];
     if (!silo)
         return -ESRCH;
-    uint64_t holder;
-    int r = volume->prefix[0] ? claim(volume, id, taken, &holder) : 0;
-    volume->published = volume->prefix[0] && r == 0;
-    if (r == 0 && (r = volume_register(volume, id, silo)) < 0)
-        unc_release(service->unc, id);
+    int r = volume_register(volume, id, silo);
     if (r < 0)
         return r;
+    uint64_t holder;
+    volume->published = volume->prefix[0] && claim(volume, id, taken, &holder) == 0;
+    if (!volume->published)
+        volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
     volume->state = VOLUME_LIVE;
     volume->staged = true; /* it may be there: the service may have died over a share */
     if (volume->made.by_service && volume->made.name[0])
@@ -731,8 +731,12 @@ static bool await_server(struct volume *volume) {
 }
 
 int volume_restore(struct service *service, struct volume *volume, uint64_t id) {
+    bool network = volume->prefix[0];
     int r = re_register(service, volume, id);
-    if (r == 0 && !await_server(volume)) {
+    if (r == 0 && network && !volume->published) {
+        /* it is mounted, and must not be forgotten; but nobody would find it */
+        volume_end(volume, "its prefix could not be taken again after a restart of the service", true);
+    } else if (r == 0 && !await_server(volume)) {
         volume->server_gone = true;
         volume_end(volume, "its server ended while the service was away", true);
     }

@@ -110,8 +110,8 @@ void volume_learn_server(struct volume *volume);
 int volume_submit(struct volume *volume, struct job *job, const int *fds, size_t n_fds);
 /* Its last name under /unc has gone. */
 void volume_withdrawn(struct volume *volume);
-/* Takes over a volume of the service before us, which has this id. Where that fails (its silo is gone) it is in no
- * table and the caller's to free. It may have ended, and be freed, when 0 is returned. */
+/* Takes over a volume of the service before us, which has this id. Where that fails (-ESRCH: its silo is gone; -ENOMEM)
+ * it is in no table and the caller's to free. It may have ended, and be freed, when 0 is returned. */
 int volume_restore(struct service *service, struct volume *volume, uint64_t id);
 /* The same for one that was being made: it ends at once. */
 int volume_restore_to_end(struct service *service, struct volume *volume, uint64_t id, const char *reason);

@@ -83,7 +83,8 @@ static void fail_unreached(struct workers *workers);
  * blocks. */
 static void close_queued(struct workers *workers, struct queued *queued) {
     const struct job *job = &queued->job;
-    if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT))
+    if (queued->n_fds && (job->client_fds || job->type == JOB_DISCARD || job->type == JOB_UNMOUNT ||
+                          (job->type == JOB_PHANTOM && job->target.host)))
         reaper_close(workers->reaper, queued->fds[--queued->n_fds]);
     close_all(queued->fds, queued->n_fds);
     queued->n_fds = 0;
@@ -224,6 +225,7 @@ static struct worker *idle_worker(struct workers *workers) {
 static void finish(struct workers *workers, struct queued *queued, const struct job_result *result, int *fds,
                    size_t n_fds) {
     queued->done(queued->context, queued->key, result, fds, n_fds);
+    close_all(fds, n_fds);
     queued_free(workers, queued);
 }
 

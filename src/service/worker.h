@@ -19,7 +19,8 @@
 struct reaper;
 struct workers;
 
-/* Called once for each submitted job. fds are the receiver's to close. */
+/* Called once for each submitted job. Whoever keeps one of fds puts -1 in its place; the others are closed afterwards.
+ */
 typedef void (*job_done)(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
 
 /* program: linfspd-worker, O_PATH. All descriptors are borrowed. */

@@ -24,6 +24,10 @@ DIR *open_directory_at(int folder, const char *path) {
     return with_error_kept(fd < 0 ? NULL : fdopendir(fd), fd);
 }
 
+bool stream_is_whole(FILE *file) {
+    return fflush(file) == 0 && !ferror(file);
+}
+
 int ensure_folder(const char *path, mode_t mode) {
     struct stat status;
     if (lstat(path, &status) == 0)

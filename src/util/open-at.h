@@ -4,12 +4,16 @@
 #define LINFSP_UTIL_OPEN_AT_H
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
 /* Streams: openat(2) with stdio's or readdir's reading. A link at the end of the path is not followed. NULL: errno says
  * why. */
 FILE *open_file_at(int folder, const char *path);
+/* Writes out what is buffered. Whether all that was ever written is there: a write in between may have failed, and the
+ * last one not. */
+bool stream_is_whole(FILE *file);
 /* path ".": the folder itself, read from its beginning. */
 DIR *open_directory_at(int folder, const char *path);
 
