@@ -202,6 +202,7 @@ void hold_take_over(struct connection *connection, const struct wire_take_over *
     hold_resume(volume);
     volume->connection = connection;
     volume->peer = connection->peer;
+    volume->unserved_ticks = 0;
     volume_learn_server(volume);
     connection->volume = volume->id;
     uint64_t id = volume->id;

@@ -40,6 +40,7 @@ struct watchdog {
     struct dying dying[DYING_MAX];
     unsigned alarm; /* ticks that are left of one; 0: none */
     unsigned overdue; /* seconds since work of our own was first overdue; 0: none is */
+    unsigned times_overdue; /* within this alarm */
     unsigned turn;
     bool looking; /* a worker is at it */
 };
@@ -65,8 +66,11 @@ static unsigned waiting_requests(const struct volume *volume) {
 
 static void sample(struct watchdog *watchdog) {
     struct volume *volume, *next;
-    HASH_ITER (hash, watchdog->service->volumes, volume, next)
-        volume->stuck_ticks = waiting_requests(volume) ? volume->stuck_ticks + 1 : 0;
+    HASH_ITER (hash, watchdog->service->volumes, volume, next) {
+        bool waits = waiting_requests(volume);
+        volume->stuck_ticks = waits ? volume->stuck_ticks + 1 : 0;
+        volume->unserved_ticks = waits ? volume->unserved_ticks + 1 : 0;
+    }
 }
 
 /* ---- who holds others up --------------------------------------------------------------------------------------- */
@@ -82,32 +86,53 @@ static void end_stuck(struct volume *volume) {
     volume_end(volume, "it did not answer, and held up others", true);
 }
 
+/*
+ * A busy volume has some request waiting at each look, and does not hold up anybody. So at first a volume is ended only
+ * for a task that stands in one and the same wait, and only where its server had the time to answer: one that replaced
+ * a dead server a moment ago had not (hold.c). A hostile server could answer one page after another, or be replaced
+ * again and again, and hold a lock all the while. If what raised the alarm lasts, that help ends: `lasts`.
+ */
+static bool is_stuck(const struct volume *volume, bool lasts) {
+    return (lasts ? volume->stuck_ticks : volume->unserved_ticks) >= 2;
+}
+
 /* seconds: how long somebody has been held up. */
-static void end_blockers(struct watchdog *watchdog, const struct job_waiting *waiting, unsigned seconds) {
+static void end_blockers(struct watchdog *watchdog, const struct job_waiting *waiting, unsigned seconds, bool lasts) {
     struct service *service = watchdog->service;
     bool any_in_fuse = false;
     for (uint32_t i = 0; i < waiting->n; i++)
-        any_in_fuse |= waiting->tasks[i].kind == WAITS_IN_FUSE;
+        any_in_fuse |= waiting->tasks[i].kind == WAITS_IN_FUSE && (lasts || waiting->tasks[i].steady);
     struct volume *volume, *next;
     HASH_ITER (hash, service->volumes, volume, next) {
         bool blocks = false;
-        if (volume->stuck_ticks < 2)
+        if (!is_stuck(volume, lasts))
             continue;
         const struct silo *silo = silo_find(service, volume->silo);
         for (uint32_t i = 0; i < waiting->n && !blocks; i++)
-            blocks = waiting->tasks[i].kind == WAITS_FOR_MEMORY && is_of(volume, silo, &waiting->tasks[i]);
+            blocks = waiting->tasks[i].kind == WAITS_FOR_MEMORY && (lasts || waiting->tasks[i].steady) &&
+                     is_of(volume, silo, &waiting->tasks[i]);
         if ((blocks && seconds >= BLOCKERS_AFTER) ||
             (volume->prefix[0] && any_in_fuse && seconds >= ALL_AFTER && volume->stuck_ticks >= BLOCKERS_AFTER))
             end_stuck(volume);
     }
 }
 
-static unsigned longest_wait(const struct watchdog *watchdog) {
-    unsigned most = watchdog->overdue;
+static unsigned longest_dying(const struct watchdog *watchdog) {
+    unsigned most = 0;
     for (size_t i = 0; i < DYING_MAX; i++)
         if (watchdog->dying[i].pid && watchdog->dying[i].seconds > most)
             most = watchdog->dying[i].seconds;
     return most;
+}
+
+static unsigned longest_wait(const struct watchdog *watchdog) {
+    unsigned dying = longest_dying(watchdog);
+    return dying > watchdog->overdue ? dying : watchdog->overdue;
+}
+
+/* A worker that was overdue has been given up: that alone does not last. */
+static bool alarm_lasts(const struct watchdog *watchdog) {
+    return longest_dying(watchdog) >= ALL_AFTER || (watchdog->times_overdue > 1 && watchdog->overdue >= ALL_AFTER);
 }
 
 static void on_looked(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -117,7 +142,7 @@ static void on_looked(void *context, uint64_t key, const struct job_result *resu
         return;
     watchdog->looking = false;
     if (result->error == 0 && !service->stopping)
-        end_blockers(watchdog, &result->waiting, longest_wait(watchdog));
+        end_blockers(watchdog, &result->waiting, longest_wait(watchdog), alarm_lasts(watchdog));
 }
 
 static void look(struct watchdog *watchdog) {
@@ -132,6 +157,7 @@ static void look(struct watchdog *watchdog) {
 void watchdog_alarm(struct watchdog *watchdog) {
     if (watchdog->overdue < BLOCKERS_AFTER)
         watchdog->overdue = BLOCKERS_AFTER;
+    watchdog->times_overdue++;
     watchdog->alarm = ALARM_TICKS;
     watchdog_volumes_changed(watchdog);
 }
@@ -284,7 +310,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
         look(watchdog);
         watchdog->overdue += watchdog->overdue > 0;
         if (--watchdog->alarm == 0)
-            watchdog->overdue = 0;
+            watchdog->overdue = watchdog->times_overdue = 0;
     }
     if (!is_needed(watchdog))
         return sd_event_source_set_enabled(source, SD_EVENT_OFF);

@@ -215,6 +215,7 @@ struct job_waiting {
         uint32_t uid;
         enum job_waiting_kind kind;
         bool killed; /* it has been sent SIGKILL */
+        bool steady; /* it was in one and the same wait for all the time that was looked */
     } tasks[64]; /* no two alike */
 };
 

@@ -132,6 +132,15 @@ endure() {
     endure 0.2 5 "$here/tmpfs" -t 0
 }
 
+# There always is a request that waits for a server. Somebody else is held up, and it is looked for who does that.
+@test "fail-over: a volume whose servers change is not taken for one that hangs" {
+    mkdir "$here/other"
+    start_memfs_here -m "$here/other"
+    wait_until 5 mounted_here "$here/other"
+    "$linfsp" umount --force "$here/other" # which looks for who holds locks of its files, for 12 s
+    endure 0.2 10 -t 0
+}
+
 # ptfs in a container, over /folder: `serve_in NAME OPTION...`
 serve_in() {
     local name=$1
