@@ -35,6 +35,7 @@ struct recipe {
     const char *prefix; /* as the client gives it; "": a disk */
     const char *mount_point; /* the same; "": a letter, or none */
     bool keeps_connection;
+    bool hands_over;
     pid_t server;
 };
 
@@ -113,6 +114,7 @@ static void make(struct connection *connection, struct recipe *recipe) {
     }
     volume->raw = recipe->job.mount.raw;
     volume->keeps_connection = recipe->keeps_connection;
+    volume->hands_over = recipe->hands_over;
     volume->peer = connection->peer;
     volume->peer.pid = recipe->server;
     volume->made.by_service = recipe->job.mount.letter[0];
@@ -153,6 +155,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
                             .name = request->file_system_name,
                             .prefix = request->prefix,
                             .mount_point = request->mount_point,
+                            .hands_over = request->flags & WIRE_CREATE_HANDS_OVER,
                             .server = connection->peer.pid};
     struct job_mount *mount = &recipe.job.mount;
     mount->read_only = request->flags & WIRE_CREATE_READ_ONLY;

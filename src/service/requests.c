@@ -13,6 +13,7 @@
 #include "service/create.h"
 #include "service/event.h"
 #include "service/folder.h"
+#include "service/hand-over.h"
 #include "service/hold.h"
 #include "service/intent.h"
 #include "service/journal.h"
@@ -434,6 +435,9 @@ void request_handle(struct connection *connection, const union wire_message *mes
         return;
     case WIRE_TAKE_OVER:
         hold_take_over(connection, &message->take_over);
+        return;
+    case WIRE_HAND_OVER:
+        hand_over_begin(connection, &message->take_over);
         return;
     case WIRE_ATTACH_VOLUME:
         volume_attach(connection, &message->attach_volume);

@@ -752,20 +752,39 @@ int volume_restore_to_end(struct service *service, struct volume *volume, uint64
     return r;
 }
 
+/* The server so far: it may leave. Its connection is an ordinary one from here on. */
+static void let_go(struct connection *before, const struct volume *volume) {
+    struct wire_volume_ended event;
+    wire_begin(&event, WIRE_VOLUME_ENDED, 0);
+    event.volume = volume->id;
+    WIRE_SET(event.reason, "handed over");
+    before->volume = 0;
+    (void)connection_send(before, &event, NULL, 0);
+}
+
 void volume_attach(struct connection *connection, const struct wire_attach_volume *request) {
     struct volume *volume = volume_find(connection->silo->service, request->volume);
     uint32_t serial = request->header.serial;
-    if (!volume || volume->silo != connection->silo->number || volume->connection || connection->volume ||
-        volume->state != VOLUME_LIVE || memcmp(volume->cookie, request->cookie, sizeof volume->cookie) != 0) {
+    struct connection *before = volume ? volume->connection : NULL;
+    if (!volume || volume->silo != connection->silo->number || (before && !volume->being_handed_over) ||
+        connection->volume || volume->state != VOLUME_LIVE ||
+        memcmp(volume->cookie, request->cookie, sizeof volume->cookie) != 0) {
         (void)connection_error(connection, serial, -ENOENT, "there is no such volume");
         return;
     }
     volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer);
     hold_resume(volume);
+    volume->being_handed_over = false;
     volume->connection = connection;
     volume->peer = connection->peer;
+    volume->unserved_ticks = 0;
     volume_learn_server(volume);
     connection->volume = volume->id;
-    if (connection_done(connection, serial) >= 0)
+    (void)journal_put_volume(volume); /* what is there is good still, but for the server's pid */
+    if (before) {
+        let_go(before, volume);
+        tell(volume, EVENT_TAKEN_OVER, false, NULL);
+    }
+    if (connection_done(connection, serial) >= 0 && !before)
         log_info("volume %llu: its server came back", (unsigned long long)volume->id);
 }

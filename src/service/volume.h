@@ -38,6 +38,8 @@ struct volume {
     bool end_wanted; /* while new: end it as soon as it is made */
     struct connection *connection; /* its life line; NULL when broken */
     struct hold hold; /* what outlives its server */
+    bool hands_over; /* its server can hand it over to another one */
+    bool being_handed_over; /* its server was asked to: whoever has its cookie may become its server */
     uint8_t cookie[WIRE_COOKIE_SIZE];
     struct ucred peer;
     uint64_t since;

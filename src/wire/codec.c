@@ -219,6 +219,9 @@ static const struct layout layouts[] = {
     [WIRE_HOLD_VOLUME] = {"hold_volume", sizeof(struct wire_hold_volume), 1, WIRE_HELD_FDS_MAX + 1, hold_volume},
     [WIRE_VOLUME_HELD] = {"volume_held", sizeof(struct wire_volume_held), 0, 1, volume_held},
     [WIRE_TAKE_OVER] = {"take_over", sizeof(struct wire_take_over), 0, 0, take_over},
+    [WIRE_HAND_OVER] = {"hand_over", sizeof(struct wire_take_over), 0, 0, take_over},
+    [WIRE_HAND_OVER_BEGUN] = {"hand_over_begun", sizeof(struct wire_plain), 1, 1, plain},
+    [WIRE_HAND_OVER_WANTED] = {"hand_over_wanted", sizeof(struct wire_plain), 1, 1, plain},
     [WIRE_VOLUME_ENDED] = {"volume_ended", sizeof(struct wire_volume_ended), 0, 0, volume_ended},
 };
 

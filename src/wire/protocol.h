@@ -23,6 +23,10 @@
  * A client may ask the service to hold its volume (WIRE_HOLD_VOLUME, on the life line). If the client then dies, the
  * service keeps the volume's fuse connection for a while, and another client of the same silo and user may become the
  * volume's server (WIRE_TAKE_OVER).
+ *
+ * A client may be able to hand its volume over while it lives (WIRE_CREATE_HANDS_OVER). If another client of the same
+ * silo and user asks for that (WIRE_HAND_OVER), the service gives each of the two an end of a socket pair, and they do
+ * the rest. The new one then takes the life line up by WIRE_ATTACH_VOLUME.
  */
 #ifndef LINFSP_WIRE_PROTOCOL_H
 #define LINFSP_WIRE_PROTOCOL_H
@@ -68,6 +72,7 @@ enum wire_type {
     WIRE_START_FAILED = 25, /* a launcher: no file system comes under that prefix -> WIRE_DONE */
     WIRE_HOLD_VOLUME = 26, /* on a life line; fds: the fuse fds, then the state if there is one -> WIRE_VOLUME_HELD */
     WIRE_TAKE_OVER = 27, /* -> WIRE_VOLUME_CREATED of a held volume; fds: its fuse fds, then its state */
+    WIRE_HAND_OVER = 28, /* as WIRE_TAKE_OVER, from a server that is there -> WIRE_HAND_OVER_BEGUN */
 
     /* replies */
     WIRE_ERROR = 64,
@@ -82,9 +87,11 @@ enum wire_type {
     WIRE_OPENED = 82,
     WIRE_START_WANTED = 83,
     WIRE_VOLUME_HELD = 84, /* fd: the state, where the request brought none */
+    WIRE_HAND_OVER_BEGUN = 85, /* fd: a socket whose other end the server has */
 
     /* events, on a life line */
     WIRE_VOLUME_ENDED = 96,
+    WIRE_HAND_OVER_WANTED = 97, /* fd: a socket whose other end the asker has */
 };
 
 struct wire_header {
@@ -121,8 +128,11 @@ struct wire_init {
 /* The client made the mount point: the second fd is its parent (O_PATH), made_name its name. The service removes it at
  * the end, with the client's own rights. */
 #define WIRE_CREATE_MADE_MOUNT_POINT (1u << 3)
+/* The client can hand the volume over: it understands WIRE_HAND_OVER_WANTED. */
+#define WIRE_CREATE_HANDS_OVER (1u << 4)
 #define WIRE_CREATE_FLAGS                                                                                              \
-    (WIRE_CREATE_READ_ONLY | WIRE_CREATE_NOEXEC | WIRE_CREATE_MOUNT_POINT_FD | WIRE_CREATE_MADE_MOUNT_POINT)
+    (WIRE_CREATE_READ_ONLY | WIRE_CREATE_NOEXEC | WIRE_CREATE_MOUNT_POINT_FD | WIRE_CREATE_MADE_MOUNT_POINT |          \
+     WIRE_CREATE_HANDS_OVER)
 
 /* On `disk` prefix is empty and a mount point or letter is needed; on `net` prefix is needed and the mount point is
  * not. */
@@ -181,7 +191,7 @@ struct wire_volume_held {
     uint32_t reserved;
 };
 
-/* The client wants to be the server of the volume that is held there, in its own silo and for its own uid. */
+/* The client wants to be the server of the volume that is there, in its own silo and for its own uid. */
 struct wire_take_over {
     struct wire_header header;
     char file_system_name[WIRE_NAME_MAX];
@@ -203,7 +213,7 @@ struct wire_unmount {
  */
 #define WIRE_UNMOUNT_ENDED (1u << 1)
 
-/* LIST_VOLUMES, LIST_SILOS, GET_STATUS, STOP, DONE */
+/* LIST_VOLUMES, LIST_SILOS, GET_STATUS, STOP, DONE, HAND_OVER_BEGUN, HAND_OVER_WANTED */
 struct wire_plain {
     struct wire_header header;
 };

@@ -15,13 +15,44 @@
 #include "wire/codec.h"
 
 static const uint16_t types[] = {
-    WIRE_CREATE_VOLUME,  WIRE_ATTACH_VOLUME,  WIRE_UNMOUNT,        WIRE_LIST_VOLUMES, WIRE_LIST_SILOS,
-    WIRE_GET_STATUS,     WIRE_STOP,           WIRE_RESOLVE_PREFIX, WIRE_OPEN_BACKING, WIRE_CLOSE_BACKING,
-    WIRE_FUSERMOUNT,     WIRE_SHARE,          WIRE_UNSHARE,        WIRE_PREPARE_SILO, WIRE_RELOAD,
-    WIRE_ASK_POLICY,     WIRE_VERDICT,        WIRE_WATCH_EVENTS,   WIRE_EVENT,        WIRE_ERROR,
-    WIRE_DONE,           WIRE_VOLUME_CREATED, WIRE_VOLUME,         WIRE_SILO,         WIRE_STATUS,
-    WIRE_BACKING_OPENED, WIRE_VOLUME_ENDED,   WIRE_LIST_OPENED,    WIRE_OPENED,       WIRE_OFFER_CLASSES,
-    WIRE_START_WANTED,   WIRE_START_FAILED,   WIRE_HOLD_VOLUME,    WIRE_VOLUME_HELD,  WIRE_TAKE_OVER,
+    WIRE_CREATE_VOLUME,
+    WIRE_ATTACH_VOLUME,
+    WIRE_UNMOUNT,
+    WIRE_LIST_VOLUMES,
+    WIRE_LIST_SILOS,
+    WIRE_GET_STATUS,
+    WIRE_STOP,
+    WIRE_RESOLVE_PREFIX,
+    WIRE_OPEN_BACKING,
+    WIRE_CLOSE_BACKING,
+    WIRE_FUSERMOUNT,
+    WIRE_SHARE,
+    WIRE_UNSHARE,
+    WIRE_PREPARE_SILO,
+    WIRE_RELOAD,
+    WIRE_ASK_POLICY,
+    WIRE_VERDICT,
+    WIRE_WATCH_EVENTS,
+    WIRE_EVENT,
+    WIRE_ERROR,
+    WIRE_DONE,
+    WIRE_VOLUME_CREATED,
+    WIRE_VOLUME,
+    WIRE_SILO,
+    WIRE_STATUS,
+    WIRE_BACKING_OPENED,
+    WIRE_VOLUME_ENDED,
+    WIRE_LIST_OPENED,
+    WIRE_OPENED,
+    WIRE_OFFER_CLASSES,
+    WIRE_START_WANTED,
+    WIRE_START_FAILED,
+    WIRE_HOLD_VOLUME,
+    WIRE_VOLUME_HELD,
+    WIRE_TAKE_OVER,
+    WIRE_HAND_OVER,
+    WIRE_HAND_OVER_BEGUN,
+    WIRE_HAND_OVER_WANTED,
 };
 
 static int count_fds(void) {
@@ -162,7 +193,7 @@ static void strings_are_checked(void **state) {
 static void numbers_are_checked(void **state) {
     REFUSE(WIRE_UNMOUNT, wire_unmount, force, "\2", "too large");
     REFUSE(WIRE_UNMOUNT, wire_unmount, flags, "\4", "flag");
-    REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, flags, "\x10", "flag");
+    REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, flags, "\x20", "flag");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, clones, "\x11", "too large");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, root_mode, "\0\x10", "flag");
     REFUSE(WIRE_CREATE_VOLUME, wire_create_volume, init.reserved, "\1", "reserved");
