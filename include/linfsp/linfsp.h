@@ -48,6 +48,7 @@ extern "C" {
 
 typedef struct linfsp_volume linfsp_volume;
 typedef struct linfsp_request linfsp_request;
+typedef struct linfsp_stream linfsp_stream;
 
 /** What went wrong, for a person: what happened, why, and where there is one, the command that mends it. */
 struct linfsp_error {
@@ -200,6 +201,17 @@ struct linfsp_operations {
     /** As getattr, where somebody asks for more than it can say: mask (STATX_*) has STATX_BTIME. Left out, or before
      * Linux 6.6, statx(2) has no time of creation. */
     int (*statx)(linfsp_request *request, uint64_t inode, struct linfsp_file *file_or_null, uint32_t mask); /* statx */
+
+    /** Another process wants to go on with this volume (LINFSP_VOLUME_TAKE_OVER): writes all that it must know into the
+     *  stream, beginning with a version of its own. It must find each inode, with its count of look-ups, and each
+     *  handle that the kernel was given. No other operation runs, and no request is left without an answer. Returns 0,
+     *  or a negative errno: the volume then stays here. Nothing may be changed that could not go on: the other process
+     *  may fail yet. Without this operation a volume cannot be handed over. */
+    int (*hand_over)(void *context, linfsp_stream *stream);
+    /** The other side: reads what hand_over wrote, in the same order. Called by linfsp_volume_create, before init.
+     *  Returns 0, or a negative errno: the volume then stays where it was, and linfsp_volume_create fails. -EPROTO
+     *  stands for a state of another version. */
+    int (*take_over)(void *context, linfsp_stream *stream);
 };
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
@@ -248,6 +260,19 @@ bool linfsp_request_may_be_done(const linfsp_request *request);
 /** For open and create with O_TRUNC, where LINFSP_WANT_ATOMIC_TRUNCATE and LINFSP_WANT_HANDLE_KILLPRIV are in force:
  * clear setuid, and setgid where group-executable, as LINFSP_SET_KILL_SUIDGID says it elsewhere. */
 bool linfsp_request_kill_suidgid(const linfsp_request *request);
+
+/* ---- handing over ---------------------------------------------------------------------------------------------- */
+/* Only within hand_over and take_over. Each returns 0 or a negative errno, which each later call on the stream returns
+ * too: -ETIMEDOUT, -ECONNRESET where the other process has ended, -EPROTO where what is read is not what was written.
+ */
+
+int linfsp_stream_write(linfsp_stream *stream, const void *data, size_t size);
+/** Sends a descriptor. It stays the caller's. */
+int linfsp_stream_send_fd(linfsp_stream *stream, int fd);
+/** Reads exactly size bytes. */
+int linfsp_stream_read(linfsp_stream *stream, void *ret_data, size_t size);
+/** Receives a descriptor that was sent at this place between what was written. */
+int linfsp_stream_receive_fd(linfsp_stream *stream, int *ret_fd);
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
 /** How to start the threads that serve a volume, for a program whose threads must be made its own way: a language's
@@ -299,6 +324,14 @@ struct linfsp_volume_options {
 #define LINFSP_VOLUME_NONEMPTY (1u << 1) /**< mount over a directory that has entries */
 #define LINFSP_VOLUME_NO_SERVICE_START (1u << 2) /**< as the host's root, do not start a service that does not run */
 #define LINFSP_VOLUME_NOEXEC (1u << 3)
+/** Goes on with a volume that another process serves now: one of the same container and user, with the same
+ *  file_system_name, at that mount_point (without one: prefix), whose operations have hand_over. Who uses the volume
+ *  waits meanwhile, and notices nothing else. The other process's linfsp_volume_run returns 0. If anything goes wrong,
+ *  or this process dies, before linfsp_volume_create has returned, the other process goes on serving the volume. What
+ *  the kernel was asked for stays as it is: want, root_mode and the like count for nothing. Needs take_over; excludes
+ *  fail_over. Errors: -ENOENT there is none, -EOPNOTSUPP its server cannot (it has no hand_over, has fail_over, or uses
+ *  io_uring), -EBUSY its server is at requests that do not come to an end, -EPROTO it is of another version. */
+#define LINFSP_VOLUME_TAKE_OVER (1u << 4)
 
 /** Asks the silo's service for a volume, and gets it mounted. The volume is visible from here on; callers of it wait
  * until linfsp_volume_run serves it. context is handed to every operation. On failure nothing is left behind. ret_error
@@ -306,7 +339,8 @@ struct linfsp_volume_options {
  * -EINVAL malformed option, -EPERM refused by policy, -ETIMEDOUT the service does not answer. */
 int linfsp_volume_create(const struct linfsp_volume_options *options, const struct linfsp_operations *operations,
                          void *context, linfsp_volume **ret_volume, struct linfsp_error *ret_error);
-/** Serves the volume until it is stopped, unmounted, or the service ends it; then it is unmounted everywhere.
+/** Serves the volume until it is stopped, unmounted, or the service ends it; then it is unmounted everywhere. Or until
+ *  another process has taken it over (linfsp_volume_handed_over).
  *  Returns 0, or a negative errno when the session broke. -ECONNABORTED: the volume ended though nobody had asked for
  *  that, and linfsp_volume_end_reason says why. Survives a restart of the service. */
 int linfsp_volume_run(linfsp_volume *volume);
@@ -357,6 +391,9 @@ uint32_t linfsp_volume_fail_over(const linfsp_volume *volume);
 /** Whether an earlier server's volume was taken over: the kernel knows inodes and handles that the earlier one gave it.
  */
 bool linfsp_volume_taken_over(const linfsp_volume *volume);
+/** Once linfsp_volume_run has returned: whether another process has taken the volume over. It is mounted still, and
+ * what hand_over gave away is the other's: files that both have open must not be changed. */
+bool linfsp_volume_handed_over(const linfsp_volume *volume);
 /** The memory of state_size bytes, rounded up to pages, that outlives a server: all zero at first, and what an earlier
  * server left there after that. A server may have been killed between any two stores. Lives as long as the volume. NULL
  * where there is none. ret_size may be NULL. */

@@ -69,7 +69,12 @@
     FUNCTION(volume_state)                                                                                             \
     FUNCTION(background)                                                                                               \
     FUNCTION(background_ready)                                                                                         \
-    FUNCTION(main)
+    FUNCTION(main)                                                                                                     \
+    FUNCTION(stream_write)                                                                                             \
+    FUNCTION(stream_send_fd)                                                                                           \
+    FUNCTION(stream_read)                                                                                              \
+    FUNCTION(stream_receive_fd)                                                                                        \
+    FUNCTION(volume_handed_over)
 
 struct linfsp_api {
     size_t size; /**< of what the library fills in */
@@ -287,6 +292,11 @@ static inline int fsp_load(struct linfsp_error *ret_error) {
 #define linfsp_background (linfsp_api_loaded()->background)
 #define linfsp_background_ready (linfsp_api_loaded()->background_ready)
 #define linfsp_main (linfsp_api_loaded()->main)
+#define linfsp_stream_write (linfsp_api_loaded()->stream_write)
+#define linfsp_stream_send_fd (linfsp_api_loaded()->stream_send_fd)
+#define linfsp_stream_read (linfsp_api_loaded()->stream_read)
+#define linfsp_stream_receive_fd (linfsp_api_loaded()->stream_receive_fd)
+#define linfsp_volume_handed_over (linfsp_api_loaded()->volume_handed_over)
 
 #endif
 #endif

@@ -34,6 +34,10 @@
 #define MAX_WRITE_DEFAULT (1u << 20)
 #define MAX_BACKGROUND_DEFAULT 128
 
+/* An operations struct may be an older program's. */
+#define HAS_OPERATION(operations, name)                                                                                \
+    ((operations)->size >= offsetof(struct linfsp_operations, name) + sizeof((operations)->name) && (operations)->name)
+
 /* ---- options --------------------------------------------------------------------------------------------------- */
 
 static int check_name(const char *name, struct linfsp_error *ret_error) {
@@ -68,8 +72,8 @@ static int take_options(const struct linfsp_volume_options *given, struct linfsp
                         struct linfsp_error *ret_error) {
     struct linfsp_volume_options options = {0};
     const uint64_t state_max = WIRE_STATE_MAX - (UINT64_C(1) << 20);
-    const uint32_t known =
-        LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START | LINFSP_VOLUME_NOEXEC;
+    const uint32_t known = LINFSP_VOLUME_READ_ONLY | LINFSP_VOLUME_NONEMPTY | LINFSP_VOLUME_NO_SERVICE_START |
+                           LINFSP_VOLUME_NOEXEC | LINFSP_VOLUME_TAKE_OVER;
     if (!given || given->size < offsetof(struct linfsp_volume_options, want))
         return fsp_fail(ret_error, EINVAL, "the volume's options have no size member");
     memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
@@ -238,6 +242,7 @@ static void free_volume(struct linfsp_volume *volume) {
     fsp_session_destroy(&volume->session);
     fsp_lifeline_destroy(&volume->lifeline);
     close_fd(&volume->stop_event);
+    close_fd(&volume->hand_over_pair);
     free(volume);
 }
 
@@ -245,7 +250,7 @@ static struct linfsp_volume *allocate_volume(void) {
     struct linfsp_volume *volume = calloc(1, sizeof *volume);
     if (!volume)
         return NULL;
-    volume->stop_event = -1;
+    volume->stop_event = volume->hand_over_pair = -1;
     if (fsp_lifeline_init(&volume->lifeline) < 0) {
         free(volume);
         return NULL;
@@ -306,6 +311,8 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
     describe_request(options, point, uring != NULL, &request);
+    if (HAS_OPERATION(operations, hand_over) && !options->fail_over)
+        request.flags |= WIRE_CREATE_HANDS_OVER;
     int r = ask_for_volume(socket, &request, point, &answer, fds, &n_fds, ret_error);
     if (r < 0)
         return r;
@@ -367,6 +374,46 @@ static int take_over(int *socket, const struct linfsp_volume_options *options,
                         r == -EPROTO ? "its server was of another version" : strerror(-r));
     }
     return 1;
+}
+
+struct take_live {
+    const struct linfsp_volume_options *options;
+    const struct linfsp_operations *operations;
+    void *context;
+};
+
+static int fill_taken(struct linfsp_volume *volume, void *context, const struct wire_volume_created *created,
+                      const int *fds, size_t n_fds) {
+    const struct take_live *take = context;
+    int r = fill_volume(volume, take->options, take->operations, take->context, -1, created, fds, n_fds);
+    if (r < 0)
+        return r;
+    uint64_t all = created->init.flags & FUSE_WRITEBACK_CACHE ? UINT64_MAX : ~LINFSP_WANT_WRITEBACK;
+    volume->session.granted = fsp_granted(all, &created->init); /* to the earlier server, whatever we would want */
+    volume->network = created->unc_path[0];
+    volume->lifeline.device = volume->network ? "net" : "disk";
+    return 0;
+}
+
+/* From a server that is there. */
+static int take_live(const struct linfsp_volume_options *options, const struct fsp_without *without,
+                     const struct linfsp_operations *operations, void *context, linfsp_volume **ret_volume,
+                     struct linfsp_error *ret_error) {
+    struct take_live take = {options, operations, context};
+    struct linfsp_volume *volume = allocate_volume();
+    _cleanup_close_ int socket = -1;
+    if (!volume)
+        return fsp_fail(ret_error, ENOMEM, "out of memory, or of file descriptors");
+    int r = connect_to_service(options->prefix ? "net" : "disk", options->flags, &socket, ret_error);
+    if (r == 0)
+        r = fsp_hand_over_take(socket, options, volume, fill_taken, &take, ret_error);
+    if (r < 0) {
+        free_volume(volume);
+        return r;
+    }
+    volume->session.without = *without;
+    *ret_volume = volume;
+    return 0;
 }
 
 static int create_once(const struct linfsp_volume_options *options, const struct fsp_without *without,
@@ -431,10 +478,19 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
     if (operations->size < offsetof(struct linfsp_operations, getattr) + sizeof operations->getattr ||
         !operations->getattr)
         return fsp_fail(ret_error, EINVAL, "the operations have no getattr: without it nobody sees the root directory");
+    int64_t end = fsp_now_ns() + AGAIN_NS;
+    if (checked.flags & LINFSP_VOLUME_TAKE_OVER) {
+        if (!HAS_OPERATION(operations, take_over) || checked.fail_over)
+            return fsp_fail(ret_error, EINVAL,
+                            "a volume is taken over by operations with take_over, without fail_over");
+        while ((r = take_live(&checked, &without, operations, context, ret_volume, ret_error)) == -EAGAIN &&
+               fsp_now_ns() < end)
+            usleep(AGAIN_WAIT_MS * 1000); /* its server is just looking for a service that is new */
+        return r;
+    }
     r = create_once(&checked, &without, operations, context, ret_volume, ret_error);
     /* the service went while it was asked: perhaps whoever looks after it starts another in a moment */
     checked.flags |= LINFSP_VOLUME_NO_SERVICE_START;
-    int64_t end = fsp_now_ns() + AGAIN_NS;
     for (bool again = r == -ECONNRESET; again && may_pass(r) && fsp_now_ns() < end;) {
         usleep(AGAIN_WAIT_MS * 1000);
         r = create_once(&checked, &without, operations, context, ret_volume, ret_error);

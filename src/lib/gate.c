@@ -33,12 +33,15 @@ int64_t fsp_now_ns(void) {
 void fsp_gate_wait(struct fsp_channel *channel) {
     struct fsp_session *session = channel->session;
     pthread_mutex_lock(&session->gate_lock);
-    while (channel->index >= atomic_load(&session->active) && !atomic_load(&session->cut) && !session->gate_open)
+    while (channel->index >= atomic_load(&session->active) && !atomic_load(&session->cut) && !session->gate_open) {
+        atomic_store(&channel->parked, true);
         pthread_cond_wait(&session->gate, &session->gate_lock);
+        atomic_store(&channel->parked, false);
+    }
     pthread_mutex_unlock(&session->gate_lock);
 }
 
-static void set_active(struct fsp_session *session, unsigned active) {
+void fsp_gate_set(struct fsp_session *session, unsigned active) {
     if (active < 1)
         active = 1;
     if (active > session->n_channels)
@@ -123,11 +126,11 @@ static void adjust(struct fsp_session *session, struct load load) {
     unsigned running = active > load.stuck ? active - load.stuck : 0;
     if (running == 0 || (load.used > BUSY * running && running < session->cpus)) {
         session->shrink_ticks = 0;
-        set_active(session, active + 1);
+        fsp_gate_set(session, active + 1);
     } else if (running > 1 && load.used < SPARE * (running - 1)) {
         if (++session->shrink_ticks >= SHRINK_TICKS) {
             session->shrink_ticks = 0;
-            set_active(session, active - 1);
+            fsp_gate_set(session, active - 1);
         }
     } else
         session->shrink_ticks = 0;
@@ -170,7 +173,7 @@ static void arrange(struct fsp_session *session, struct load load, int64_t elaps
     }
     struct fsp_arrangement wanted = fsp_placement_current(&session->placement);
     place(session, wanted.cpu);
-    set_active(session, wanted.readers + load.stuck);
+    fsp_gate_set(session, wanted.readers + load.stuck);
 }
 
 /* Whether the keeper may sleep until it is woken. It says so first and looks once more a tick later: a request that

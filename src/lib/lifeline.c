@@ -35,6 +35,7 @@ int fsp_lifeline_init(struct fsp_lifeline *line) {
     line->socket = -1;
     line->fuse = -1;
     line->state = -1;
+    line->wanted = -1;
     line->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (line->event < 0)
         return -errno;
@@ -48,6 +49,7 @@ void fsp_lifeline_destroy(struct fsp_lifeline *line) {
     close_fd(&line->socket);
     close_fd(&line->event);
     close_fd(&line->state);
+    close_fd(&line->wanted);
     pthread_mutex_destroy(&line->ask_lock);
     pthread_mutex_destroy(&line->lock);
     pthread_mutex_destroy(&line->closes_lock);
@@ -185,6 +187,8 @@ static void take(struct fsp_lifeline *line, const union wire_message *message) {
             ended(line, message->volume_ended.reason);
         return;
     }
+    if (message->header.type == WIRE_HAND_OVER_WANTED)
+        return; /* what came with it is kept */
     bool refused = message->header.type == WIRE_ERROR;
     if (close_answered(line, serial))
         return;
@@ -217,6 +221,8 @@ static int receive(struct fsp_lifeline *line, union wire_message *ret_message) {
     while (r == -EOPNOTSUPP);
     if (r > 0 && n_fds > 0 && ret_message->header.type == WIRE_VOLUME_HELD && line->state < 0)
         line->state = steal_fd(&fds[0]);
+    if (r > 0 && n_fds > 0 && ret_message->header.type == WIRE_HAND_OVER_WANTED && line->wanted < 0)
+        line->wanted = steal_fd(&fds[0]);
     for (size_t i = 0; r > 0 && i < n_fds; i++)
         close_fd(&fds[i]); /* no others belong here */
     if (r > 0 || r == -EAGAIN)
@@ -269,6 +275,13 @@ void fsp_lifeline_unmount(struct fsp_lifeline *line) {
     pthread_mutex_unlock(&line->lock);
 }
 
+int fsp_lifeline_wanted(struct fsp_lifeline *line) {
+    pthread_mutex_lock(&line->lock);
+    int socket = steal_fd(&line->wanted);
+    pthread_mutex_unlock(&line->lock);
+    return socket;
+}
+
 void fsp_lifeline_close(struct fsp_lifeline *line) {
     pthread_mutex_lock(&line->lock);
     broken(line);
@@ -316,7 +329,7 @@ int fsp_lifeline_ask(struct fsp_lifeline *line, void *message, const int *fds, s
         if (r == 0)
             r = wait_for_answer(line, header->serial, ret_answer);
     }
-    bool tell = line->ended || line->socket < 0;
+    bool tell = line->ended || line->socket < 0 || line->wanted >= 0;
     unlock(line);
     pthread_mutex_unlock(&line->ask_lock);
     if (tell)

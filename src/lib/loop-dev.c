@@ -60,15 +60,18 @@ static int fetch_lingering(struct fsp_channel *channel, size_t *ret_size) {
     return r;
 }
 
+/* -EAGAIN: its turn is over. */
 static int fetch(struct fsp_channel *channel, size_t *ret_size) {
     int r = fetch_lingering(channel, ret_size);
     if (r >= 0 || (r != -EAGAIN && r != -EINTR && r != -ENOENT && r != -ENOMEM))
         return r;
     set_blocking(channel, true);
     /* ENOENT: a request that was given up while it was being read */
-    do
+    do {
+        if (fsp_gate_closed(channel))
+            return -EAGAIN;
         r = fsp_dev_read(channel, ret_size);
-    while (r == -EINTR || r == -EAGAIN || r == -ENOENT || r == -ENOMEM);
+    } while (r == -EINTR || r == -EAGAIN || r == -ENOENT || r == -ENOMEM);
     return r;
 }
 
@@ -78,6 +81,8 @@ static int serve(struct fsp_channel *channel) {
         if (fsp_gate_closed(channel))
             fsp_gate_wait(channel);
         int r = fetch(channel, &size);
+        if (r == -EAGAIN)
+            continue;
         if (r <= 0)
             return r;
         fsp_session_serve_message(channel, size);

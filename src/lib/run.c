@@ -9,6 +9,8 @@
  * its end, but not for longer than END_TIMEOUT_MS: then the connection is cut, and the kernel answers whoever still
  * waits.
  *
+ * Or another process takes the volume over (hand-over.c): then it does not end, but is served here no more.
+ *
  * A volume that ends though nobody asked for it (the service ends it, or the kernel cuts the connection off because a
  * request was not answered in time) is an error of linfsp_volume_run, and lifeline.reason says why.
  */
@@ -81,6 +83,14 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* True: the volume is another's now. */
+static bool hand_over_if_wanted(struct linfsp_volume *volume, bool ending) {
+    _cleanup_close_ int socket = fsp_lifeline_wanted(&volume->lifeline);
+    if (socket >= 0 && !ending)
+        volume->handed_over = fsp_hand_over(volume, socket) > 0;
+    return volume->handed_over;
+}
+
 /* Until the channels have ended, or it is time to cut. False: the service did not unmount the volume when asked.
  * *ret_stopping: that was asked for. */
 static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount, bool *ret_stopping) {
@@ -115,6 +125,8 @@ static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount, b
         }
         if ((events & EVENT_LIFELINE) || view.closes_wait)
             fsp_lifeline_process(line);
+        if (hand_over_if_wanted(volume, stopping || deadline >= 0))
+            return true;
     }
     return true;
 }
@@ -166,15 +178,18 @@ int linfsp_volume_run(linfsp_volume *volume) {
     bool stopping = false;
     int r = fsp_session_start(session, volume->threads, true);
     bool orderly = r < 0 || watch(volume, &mount, &stopping);
-    if (r == 0 && !stopping && orderly)
+    if (r == 0 && !stopping && orderly && !volume->handed_over)
         find_cut_off(volume, &mount);
     fsp_mount_watch_close(&mount);
     fsp_session_cut(session);
     int result = fsp_session_join(session);
-    fsp_volume_take_leave(volume, orderly);
+    if (volume->handed_over)
+        fsp_lifeline_close(&volume->lifeline);
+    else
+        fsp_volume_take_leave(volume, orderly);
     if (session->operations.destroy)
         session->operations.destroy(session->context);
-    if (stopping)
+    if (stopping || volume->handed_over)
         volume->lifeline.reason[0] = 0;
     if (r < 0 || result < 0)
         return r < 0 ? r : result;

@@ -480,6 +480,50 @@ void fsp_channels_wake(struct fsp_session *session) {
     sigaction(WAKE_SIGNAL, &before, NULL);
 }
 
+/* ---- a pause --------------------------------------------------------------------------------------------------- */
+
+/* A channel that is in an operation is left alone: the signal would interrupt what the operation waits for. */
+static bool park(struct fsp_session *session) {
+    bool all = true;
+    for (unsigned i = 0; i < session->n_channels; i++) {
+        struct fsp_channel *channel = &session->channels[i];
+        if (atomic_load(&channel->parked))
+            continue;
+        all = false;
+        if (channel->started && !atomic_load(&channel->ended) && atomic_load(&channel->serving) == 0)
+            pthread_kill(channel->thread, WAKE_SIGNAL);
+    }
+    return all;
+}
+
+static bool any_detached(struct fsp_session *session) {
+    bool any = false;
+    pthread_mutex_lock(&session->lock);
+    for (unsigned i = 0; i < FSP_DETACHED_BUCKETS; i++)
+        any |= session->detached[i] != NULL;
+    pthread_mutex_unlock(&session->lock);
+    return any;
+}
+
+int fsp_session_pause(struct fsp_session *session, int timeout_ms) {
+    struct sigaction action = {.sa_handler = wake}, before;
+    int64_t end = fsp_now_ns() + timeout_ms * INT64_C(1000000);
+    bool done = false;
+    session->active_before = atomic_exchange(&session->active, 0);
+    sigemptyset(&action.sa_mask);
+    sigaction(WAKE_SIGNAL, &action, &before);
+    while (!(done = park(session) && !any_detached(session)) && fsp_now_ns() < end)
+        usleep(500);
+    sigaction(WAKE_SIGNAL, &before, NULL);
+    if (!done)
+        fsp_session_resume(session);
+    return done ? 0 : -EBUSY;
+}
+
+void fsp_session_resume(struct fsp_session *session) {
+    fsp_gate_set(session, session->active_before);
+}
+
 int fsp_session_join(struct fsp_session *session) {
     int result = 0;
     if (atomic_load(&session->cut))

@@ -125,6 +125,7 @@ struct fsp_channel {
     sem_t lent_free; /* the session uses thread no longer */
     bool started;
     atomic_bool ended;
+    atomic_bool parked; /* it stands at the gate */
     int result;
     _Atomic uint64_t serving; /* the unique under way, or 0 */
     _Atomic uint64_t interrupted; /* a unique */
@@ -169,7 +170,8 @@ struct fsp_session {
     atomic_bool broken; /* a channel that others cannot stand in for has ended: to be cut */
 
     /* gate.c */
-    _Atomic unsigned active; /* channels with a lower index fetch */
+    _Atomic unsigned active; /* channels with a lower index fetch; 0: the session is paused */
+    unsigned active_before; /* it was paused */
     atomic_bool asleep; /* the keeper of the gate: to be woken by a request */
     int activity_event; /* eventfd, to wake it by */
     pthread_mutex_t gate_lock;
@@ -212,6 +214,10 @@ void fsp_session_use_uring(struct fsp_session *session, struct fsp_uring *uring)
 /* Starts the channels' threads. adaptive: as many of them fetch as fsp_gate_tick finds right, which then must be
  * called. */
 int fsp_session_start(struct fsp_session *session, unsigned n, bool adaptive);
+/* Lets no more requests in: returns 0 once all that were taken are answered, and no channel fetches. Returns -EBUSY if
+ * one is not answered within that time, and the session then goes on. For the gate's keeper. */
+int fsp_session_pause(struct fsp_session *session, int timeout_ms);
+void fsp_session_resume(struct fsp_session *session);
 /* True once every channel has ended. */
 bool fsp_session_ended(struct fsp_session *session);
 /* Takes the fds from under the channels: the kernel aborts the connection once the last copy is gone. */
@@ -266,6 +272,8 @@ void fsp_uring_flush(void);
 int64_t fsp_now_ns(void);
 /* A channel whose turn it is not waits here. */
 void fsp_gate_wait(struct fsp_channel *channel);
+/* Lets as many channels through. */
+void fsp_gate_set(struct fsp_session *session, unsigned active);
 /* Lets all channels through, for good: they are to find out that it is over. */
 void fsp_gate_open(struct fsp_session *session);
 /* A request came while the keeper slept. */

@@ -99,6 +99,41 @@ static void test_interrupt_of_nothing(void **state) {
     assert_int_equal(error, -EAGAIN);
 }
 
+/* Nothing is taken in a pause, and all is answered afterwards. */
+static void test_pause(void **state) {
+    uint64_t unique = 0;
+    size_t size;
+    int error;
+    for (int round = 0; round < 50; round++) {
+        assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+        assert_int_equal(fsp_session_pause(&session, 5000), 0);
+        unique = next_unique();
+        send_request(FUSE_LOOKUP, unique, NULL, 0, "x", 2);
+        if (round % 10 == 0)
+            usleep(5000);
+        assert_int_equal(recv(kernel, answer, sizeof answer, MSG_DONTWAIT), -1);
+        fsp_session_resume(&session);
+        receive_answer(unique, &error);
+        assert_int_equal(error, 0);
+    }
+}
+
+/* One that is not answered yet stands in the way, and the session goes on. */
+static void test_no_pause(void **state) {
+    size_t size;
+    int error;
+    uint64_t unique = next_unique();
+    send_request(FUSE_STATFS, unique, NULL, 0, NULL, 0);
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+    assert_int_equal(fsp_session_pause(&session, 50), -EBUSY);
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+    linfsp_reply_error(seen.kept, -EIO);
+    receive_answer(unique, &error);
+    assert_int_equal(fsp_session_pause(&session, 5000), 0);
+    fsp_session_resume(&session);
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
+}
+
 static void test_cut_wakes(void **state) {
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
@@ -293,6 +328,9 @@ int main(void) {
         TEST(test_interrupt_detached),
         TEST_THREADS(test_interrupt_under_way),
         TEST(test_interrupt_of_nothing),
+        TEST_THREADS(test_pause),
+        TEST_ADAPTIVE(test_pause),
+        TEST(test_no_pause),
         TEST_THREADS(test_cut_wakes),
         TEST(test_late_answer),
         TEST_ADAPTIVE(test_gate_opens_for_blocked_operations),

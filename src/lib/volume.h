@@ -31,6 +31,7 @@ struct fsp_lifeline {
     struct wire_hold_volume hold; /* what is asked of each service; fds 0: nothing is */
     int hold_fds[WIRE_HELD_FDS_MAX + 1]; /* the session's, then the state */
     int state; /* the memory file that goes with it; -1: none */
+    int wanted; /* under lock: a socket to who wants the volume handed over; -1: nobody does */
 
     pthread_mutex_t closes_lock; /* taken after lock; of these: */
     int32_t *closes; /* backing files that are to be given back, the newest last */
@@ -64,6 +65,8 @@ void fsp_lifeline_process(struct fsp_lifeline *line);
 void fsp_lifeline_reconnect(struct fsp_lifeline *line);
 /* Asks for the volume to be unmounted, once. */
 void fsp_lifeline_unmount(struct fsp_lifeline *line);
+/* The socket to who wants the volume handed over, the caller's from here on; -1: nobody does. */
+int fsp_lifeline_wanted(struct fsp_lifeline *line);
 /* Closes the connection: the volume ends, if it has not. */
 void fsp_lifeline_close(struct fsp_lifeline *line);
 /* Sends a request begun by wire_begin (its serial is set here) and waits for its answer. */
@@ -85,6 +88,18 @@ int fsp_fail_over_ask(int socket, const struct linfsp_volume_options *options, u
 int fsp_fail_over_take(struct linfsp_volume *volume, const struct wire_init *init, uint32_t seconds, int state);
 /* Unmaps the state, where there is one. */
 void fsp_fail_over_close(struct linfsp_volume *volume);
+
+/* ---- hand-over.c ----------------------------------------------------------------------------------------------- */
+
+/* Hands the volume over to whom the service has put behind socket. Returns 1: the volume is the other's, and its life
+ * line too, as far as that could be waited for. A negative errno: it is ours as before. For who runs the volume. */
+int fsp_hand_over(struct linfsp_volume *volume, int socket);
+/* Fills the volume in; takes fds over on success. */
+typedef int fsp_hand_over_fill(struct linfsp_volume *volume, void *context, const struct wire_volume_created *created,
+                               const int *fds, size_t n_fds);
+/* Takes over, by that connection to the service, the volume that stands where the options want one. */
+int fsp_hand_over_take(int socket, const struct linfsp_volume_options *options, struct linfsp_volume *volume,
+                       fsp_hand_over_fill *fill, void *context, struct linfsp_error *ret_error);
 
 /* ---- mount-point.c --------------------------------------------------------------------------------------------- */
 
@@ -155,6 +170,8 @@ struct linfsp_volume {
     bool run; /* once */
     uint32_t fail_over; /* s; 0: the volume does not outlive this process */
     bool taken_over; /* from an earlier server */
+    bool handed_over; /* to another one */
+    int hand_over_pair; /* to the earlier server, which waits until our life line is there; -1: none */
     uint64_t state_size; /* of the ledger and what is behind it */
     bool network;
     struct wire_init init; /* in force */
