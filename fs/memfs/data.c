@@ -2,10 +2,13 @@
 #include "data.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data-file.h"
+#include "state.h"
 #include "util/cleanup.h"
 
 #define SMALL_MAX PAGE_BYTES
@@ -586,4 +589,119 @@ int data_to_file(struct data *data, struct space *space) {
     data_free(data, space);
     data_file_adopt(data, space, steal_fd(&fd));
     return 0;
+}
+
+/* ---- another memfs's ------------------------------------------------------------------------------------------- */
+
+enum { STATE_SMALL, STATE_LARGE, STATE_FILED };
+
+struct state_data {
+    uint64_t size;
+    uint64_t leaves; /* LARGE: how many follow */
+    uint32_t kind;
+    uint32_t capacity; /* SMALL: how many bytes follow */
+};
+
+struct state_leaf {
+    uint64_t number, held, charged; /* the held pages follow */
+};
+
+static int put_leaf(const struct leaf *leaf, uint64_t number, const struct state_pipe *pipe) {
+    struct state_leaf out = {.number = number, .held = leaf->held, .charged = leaf->charged};
+    int r = pipe->write(pipe->context, &out, sizeof out);
+    for (uint64_t left = leaf->held; left && r == 0; left &= left - 1)
+        r = pipe->write(pipe->context, leaf->memory + ((size_t)__builtin_ctzll(left) << PAGE_SHIFT), PAGE_BYTES);
+    return r;
+}
+
+int data_put(const struct data *data, const struct state_pipe *pipe) {
+    struct state_data out = {.size = data->size};
+    const struct leaf *leaf;
+    uint64_t number;
+    if (data->filed)
+        out.kind = STATE_FILED;
+    else if (data->large) {
+        out.kind = STATE_LARGE;
+        for (leaf = tree_next(&data->leaves, 0, &number); leaf; leaf = tree_next(&data->leaves, number + 1, &number))
+            out.leaves++;
+    } else if (data->small.bytes)
+        out.capacity = data->small.capacity;
+    int r = pipe->write(pipe->context, &out, sizeof out);
+    if (r < 0)
+        return r;
+    if (data->filed)
+        return pipe->write_fd(pipe->context, data->file.fd);
+    if (!data->large)
+        return out.capacity ? pipe->write(pipe->context, data->small.bytes, out.capacity) : 0;
+    for (leaf = tree_next(&data->leaves, 0, &number); leaf && r == 0;
+         leaf = tree_next(&data->leaves, number + 1, &number))
+        r = put_leaf(leaf, number, pipe);
+    return r;
+}
+
+static int get_small(struct data *data, struct space *space, const struct state_pipe *pipe, uint32_t capacity) {
+    if (capacity > SMALL_MAX)
+        return -EPROTO;
+    if (capacity == 0)
+        return 0;
+    if (small_reserve(data, space, capacity) < 0)
+        return -ENOMEM;
+    return pipe->read(pipe->context, data->small.bytes, capacity);
+}
+
+static int get_leaf(struct data *data, struct space *space, const struct state_pipe *pipe, uint64_t *next) {
+    struct state_leaf in;
+    int r = pipe->read(pipe->context, &in, sizeof in);
+    if (r < 0)
+        return r;
+    if (in.number < *next || in.number >= OFFSET_END >> BLOCK_SHIFT || !in.charged || (in.held & ~in.charged))
+        return -EPROTO;
+    *next = in.number + 1;
+    struct leaf *leaf = leaf_make(data, in.number);
+    if (!leaf)
+        return -ENOMEM;
+    charge(data, space, leaf, in.charged);
+    if (in.held && leaf_reserve_pages(leaf, in.held) < 0)
+        return -ENOMEM;
+    for (uint64_t left = in.held; left && r == 0; left &= left - 1) {
+        unsigned page = (unsigned)__builtin_ctzll(left);
+        leaf->held |= UINT64_C(1) << page;
+        leaf->touched |= UINT64_C(1) << page;
+        r = pipe->read(pipe->context, leaf->memory + ((size_t)page << PAGE_SHIFT), PAGE_BYTES);
+    }
+    return r;
+}
+
+static int get_file(struct data *data, struct space *space, const struct state_pipe *pipe, int32_t backing_id) {
+    int fd = -1;
+    int r = pipe->read_fd(pipe->context, &fd);
+    if (r < 0)
+        return r;
+    if (backing_id < 0 || fcntl(fd, F_GET_SEALS) < 0) { /* it is no memory file */
+        close(fd);
+        return -EPROTO;
+    }
+    data_file_adopt(data, space, fd);
+    data->file.backing_id = backing_id;
+    return 0;
+}
+
+int data_get(struct data *data, struct space *space, const struct state_pipe *pipe, bool filed, int32_t backing_id) {
+    struct state_data in;
+    uint64_t next = 0;
+    int r = pipe->read(pipe->context, &in, sizeof in);
+    if (r < 0)
+        return r;
+    if (in.size >= OFFSET_END || (in.kind == STATE_FILED && !filed) || in.kind > STATE_FILED)
+        return -EPROTO;
+    if (in.kind == STATE_FILED)
+        return get_file(data, space, pipe, backing_id);
+    if (in.kind == STATE_SMALL)
+        r = get_small(data, space, pipe, in.capacity);
+    else
+        data->large = 1;
+    for (uint64_t i = 0; in.kind == STATE_LARGE && i < in.leaves && r == 0; i++)
+        r = get_leaf(data, space, pipe, &next);
+    data->size = in.size;
+    return r;
 }

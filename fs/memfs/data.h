@@ -25,6 +25,8 @@
 #include "space.h"
 #include "tree.h"
 
+struct state_pipe;
+
 struct data {
     uint64_t size;
     uint64_t pages : 56; /* charged */
@@ -70,6 +72,10 @@ int64_t data_seek(const struct data *data, uint64_t offset, bool hole);
 /* Copies a range of from, which may be to itself if the ranges are apart; holes stay holes. As data_write. */
 int64_t data_copy(struct data *to, struct space *space, uint64_t to_offset, const struct data *from,
                   uint64_t from_offset, uint64_t length);
+/* Writes all of it, and reads it into one that is empty (state.h). filed: it may be in a memory file, which then comes
+ * along, and the kernel has that as backing_id. -EPROTO; -ENOMEM. What is half read is whole enough for data_free. */
+int data_put(const struct data *data, const struct state_pipe *pipe);
+int data_get(struct data *data, struct space *space, const struct state_pipe *pipe, bool filed, int32_t backing_id);
 /* Moves all of it into a memory file. -errno: nothing changed. */
 int data_to_file(struct data *data, struct space *space);
 

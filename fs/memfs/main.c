@@ -24,8 +24,6 @@
 #include "spelling.h"
 #include "util/cleanup.h"
 
-#define NODES_MAX UINT32_C(0xf0000000) /* what slots are numbered with, less some */
-
 static linfsp_volume *running;
 
 static void stop(int signal_number _unused_) {
@@ -81,12 +79,15 @@ static int mount_volume(struct volume *volume, const struct options *options, st
         .mount_point = options->mount_point,
         .prefix = options->prefix,
         .want = operations_want(volume),
+        .flags = options->take_over ? LINFSP_VOLUME_TAKE_OVER : 0,
         .root_mode = 0777,
         .trace = options->trace ? print_trace : NULL,
     };
     int r = linfsp_volume_create(&mount, &memfs_operations, volume, &volume->mounted, ret_error);
     if (r < 0)
         return r;
+    if (options->take_over)
+        return 0;
     set_root(volume, options);
     if (volume->pass && !(linfsp_volume_granted(volume->mounted) & LINFSP_WANT_PASSTHROUGH))
         fputs("memfs: --pass-through: this kernel cannot (it takes Linux 6.9); files are read and written by memfs\n",
@@ -173,12 +174,17 @@ static int open_log(const char *name) {
     return 0;
 }
 
+/* 1: another memfs has it now, and with it the memory files. */
 static int serve(struct volume *volume, const struct options *options, int *ready) {
     struct linfsp_error error = {.message = ""};
     int r = mount_volume(volume, options, &error);
     if (r < 0) {
         fprintf(stderr, "memfs: %s\n", error.message[0] ? error.message : strerror(-r));
         return r;
+    }
+    if (volume->names.fold && !volume->spellings && !(volume->spellings = spellings_new(volume))) {
+        linfsp_volume_destroy(volume->mounted);
+        return -ENOMEM;
     }
     running = volume->mounted;
     catch_signals();
@@ -188,11 +194,14 @@ static int serve(struct volume *volume, const struct options *options, int *read
     const char *why = linfsp_volume_end_reason(volume->mounted);
     if (r < 0)
         fprintf(stderr, "memfs: the volume ended: %s\n", why ? why : strerror(-r));
+    bool handed_over = linfsp_volume_handed_over(volume->mounted);
+    if (handed_over)
+        fputs("memfs: another memfs has taken the volume over\n", stderr);
     running = NULL;
     spellings_end(volume->spellings);
     delay_finish(volume->delay);
     linfsp_volume_destroy(volume->mounted);
-    return r;
+    return handed_over ? 1 : r;
 }
 
 static int run(const struct options *options) {
@@ -205,9 +214,9 @@ static int run(const struct options *options) {
     raise_limits();
     go_to_background(options, &ready);
     int r = make_volume(options, &volume);
-    if (options->pass_from != OPTIONS_UNLIMITED)
+    if (options->pass_from != OPTIONS_UNLIMITED || options->take_over)
         volume.pass = &pass;
-    if (r == 0 && options->case_insensitive && !(volume.spellings = spellings_new(&volume)))
+    if (r == 0 && options->case_insensitive && !options->take_over && !(volume.spellings = spellings_new(&volume)))
         r = -ENOMEM;
     if (r == 0 && options->delay_max > 0 &&
         !(volume.delay = delay_new(options->delay_max, options->delay_percent, options->delay_rarefy)))
@@ -217,6 +226,8 @@ static int run(const struct options *options) {
         return EXIT_FAILURE;
     }
     r = serve(&volume, options, &ready);
+    if (r > 0)
+        return EXIT_SUCCESS;
     spellings_end(volume.spellings);
     spellings_free(volume.spellings);
     delay_finish(volume.delay);

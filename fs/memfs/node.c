@@ -188,6 +188,78 @@ struct node *node_find(struct volume *volume, uint64_t inode) {
     return node;
 }
 
+/* ---- another memfs's nodes ------------------------------------------------------------------------------------- */
+
+static struct node_chunk *chunk_at(const struct volume *volume, uint64_t index) {
+    return index >> CHUNK_SHIFT < CHUNKS_MAX ? atomic_load(&volume->table.chunks[index >> CHUNK_SHIFT]) : NULL;
+}
+
+struct node *node_at(const struct volume *volume, uint32_t index) {
+    struct node_chunk *chunk = chunk_at(volume, index);
+    struct node *node = chunk ? &chunk->nodes[index & (CHUNK_NODES - 1)] : NULL;
+    return node && atomic_load(&node->references) > 0 ? node : NULL;
+}
+
+struct node *node_next(const struct volume *volume, uint64_t index) {
+    while (index >> CHUNK_SHIFT < volume->table.used) {
+        struct node_chunk *chunk = chunk_at(volume, index);
+        if (!chunk) {
+            index = ((index >> CHUNK_SHIFT) + 1) << CHUNK_SHIFT;
+            continue;
+        }
+        struct node *node = &chunk->nodes[index & (CHUNK_NODES - 1)];
+        if (atomic_load(&node->references) > 0)
+            return node;
+        index++;
+    }
+    return NULL;
+}
+
+static struct node_chunk *restore_chunk(struct node_table *table, uint32_t number) {
+    struct node_chunk *chunk = mmap(NULL, sizeof *chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (chunk == MAP_FAILED)
+        return NULL;
+    chunk->number = number;
+    chunk->pool = &table->pools[number % NODE_POOLS];
+    atomic_store(&table->chunks[number], chunk);
+    if (number >= table->used)
+        table->used = number + 1;
+    return chunk;
+}
+
+struct node *node_restore(struct volume *volume, uint32_t index) {
+    uint32_t number = index >> CHUNK_SHIFT, slot = index & (CHUNK_NODES - 1);
+    struct node_chunk *chunk = chunk_at(volume, index);
+    if (index >= NODES_MAX || (!chunk && !(chunk = restore_chunk(&volume->table, number))))
+        return NULL;
+    struct node *node = &chunk->nodes[slot];
+    if (atomic_load(&node->references) > 0)
+        return NULL;
+    node->index = index;
+    chunk->used++;
+    if (slot >= chunk->fresh)
+        chunk->fresh = slot + 1;
+    return node;
+}
+
+void nodes_restored(struct volume *volume) {
+    struct node_table *table = &volume->table;
+    for (uint32_t number = 0; number < table->used; number++) {
+        struct node_chunk *chunk = atomic_load(&table->chunks[number]);
+        if (!chunk) {
+            give_number(table, number);
+            continue;
+        }
+        for (uint32_t slot = 0; slot < chunk->fresh; slot++)
+            if (atomic_load(&chunk->nodes[slot].references) == 0) {
+                chunk->nodes[slot].index = chunk->free;
+                chunk->free = slot + 1;
+            }
+        if (chunk->used < CHUNK_NODES)
+            open_chunk(chunk->pool, chunk);
+    }
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
 int node_new(struct volume *volume, mode_t mode, uid_t uid, gid_t gid, struct node **ret_node) {
@@ -268,19 +340,32 @@ int volume_init(struct volume *volume, bool fold, uint64_t space_limit, uint64_t
     return 0;
 }
 
-void volume_free(struct volume *volume) {
-    for (uint32_t i = 0; i < volume->table.used; i++) {
-        struct node_chunk *chunk = atomic_load(&volume->table.chunks[i]);
+static void free_nodes(struct volume *volume) {
+    struct node_table *table = &volume->table;
+    for (uint32_t i = 0; i < table->used; i++) {
+        struct node_chunk *chunk = atomic_load(&table->chunks[i]);
         for (uint32_t slot = 0; chunk && slot < chunk->fresh; slot++)
             if (atomic_load(&chunk->nodes[slot].references) > 0)
                 free_content(volume, &chunk->nodes[slot]);
         if (chunk)
             munmap(chunk, sizeof *chunk);
     }
-    free(volume->table.free);
-    if (volume->table.chunks)
-        munmap((void *)volume->table.chunks, CHUNKS_MAX * sizeof *volume->table.chunks);
-    volume->table = (struct node_table){.chunks = NULL};
+    free(table->free);
+    if (table->chunks)
+        munmap((void *)table->chunks, CHUNKS_MAX * sizeof *table->chunks);
+    *table = (struct node_table){.chunks = NULL};
+}
+
+int nodes_clear(struct volume *volume) {
+    free_nodes(volume);
+    volume->root = NULL;
+    atomic_store(&volume->nodes.used, 0);
+    return table_init(&volume->table);
+}
+
+void volume_free(struct volume *volume) {
+    free_nodes(volume);
+    listings_free(&volume->listings);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
@@ -333,8 +418,10 @@ static bool is_same(struct timespec time, int64_t seconds, uint32_t ns) {
 /* Whether a time of the kernel's is before one of ours by no more than its clock is coarse. */
 static bool is_just_before(struct timespec time, int64_t seconds, uint32_t ns) {
     const int64_t tick = 10000000; /* ns, at 100 Hz */
+    if (seconds < time.tv_sec || (uint64_t)seconds - (uint64_t)time.tv_sec > 1)
+        return false; /* a time may be any number */
     int64_t behind = (seconds - time.tv_sec) * 1000000000 + ns - time.tv_nsec;
-    return seconds - time.tv_sec <= 1 && behind > 0 && behind <= tick;
+    return behind > 0 && behind <= tick;
 }
 
 /* The kernel has written it. What that took away of the mode it has asked for already (privileges.h). */

@@ -33,6 +33,7 @@
 #include "data.h"
 #include "directory.h"
 #include "linfsp/linfsp.h"
+#include "listing.h"
 #include "lock.h"
 #include "names.h"
 #include "space.h"
@@ -71,6 +72,7 @@ struct node {
     };
 } __attribute__((aligned(64)));
 
+#define NODES_MAX UINT32_C(0xf0000000) /* what slots are numbered with, less some */
 #define NODE_POOLS 4
 
 struct node_chunk;
@@ -106,6 +108,7 @@ struct volume {
     _Atomic uint64_t most_nodes; /* there have been since memory was last given back */
     struct node_table table;
     struct node *root;
+    struct listings listings;
     struct seeks seeks;
     struct privileges privileges;
 };
@@ -122,6 +125,20 @@ struct node *node_of(struct volume *volume, uint64_t inode);
 /* A node by its inode, whoever has that from wherever: NULL where there is none. Holds it; the caller compares numbers.
  */
 struct node *node_find(struct volume *volume, uint64_t inode);
+
+/* For a volume that another memfs's state is read into (state.h), and that nobody uses yet. */
+
+/* Gives up all nodes, the root too. */
+int nodes_clear(struct volume *volume);
+/* A node with that index, all zero otherwise, and no reference: it is not there before it has one. NULL: the index is
+ * taken or out of range, or there is no memory. */
+struct node *node_restore(struct volume *volume, uint32_t index);
+/* The node with that index, NULL where there is none. */
+struct node *node_at(const struct volume *volume, uint32_t index);
+/* The first node whose index is not less than that, or NULL. */
+struct node *node_next(const struct volume *volume, uint64_t index);
+/* Behind the last node_restore: what is free can be used. */
+void nodes_restored(struct volume *volume);
 
 static inline uint64_t node_inode(const struct node *node) {
     return (uint64_t)node->index + 1;

@@ -8,28 +8,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "delay.h"
 #include "operations.h"
 
-struct listing {
-    _Atomic uint64_t end; /* a cookie */
-    bool cached; /* the kernel keeps it */
-};
-
 /* How many look-ups one answer may count: taken back where it could not be delivered. */
 #define ANSWER_NODES_MAX 1024
 
-static struct listing *listing_of(const struct linfsp_file *file) {
-    return (struct listing *)(uintptr_t)file->handle; /* NOLINT(performance-no-int-to-ptr) */
-}
-
-static void end_listing(struct volume *volume, struct node *node, struct listing *listing) {
+static void end_listing(struct volume *volume, struct listing *listing) {
+    struct node *node = listing->node;
     if (listing->cached)
         atomic_store(&node->directory->cached, false);
-    free(listing);
+    listing_free(&volume->listings, listing);
     node_drop(volume, node, 1);
 }
 
@@ -38,26 +29,26 @@ int memfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
     struct node *node = directory_node_of(volume, inode);
     if (!node)
         return -ENOTDIR;
-    struct listing *listing = calloc(1, sizeof *listing);
+    struct listing *listing = listing_new(&volume->listings, node);
     if (!listing)
         return -ENOMEM;
     node_hold(node);
-    file->handle = (uintptr_t)listing;
+    file->handle = listing->handle;
     if (keeps_pages(volume)) {
         listing->cached = !atomic_exchange(&node->directory->cached, true);
         file->open_flags = LINFSP_OPEN_KEEP_CACHE | (listing->cached ? LINFSP_OPEN_CACHE_DIRECTORY : 0);
     }
     if (linfsp_reply_open(request, file) < 0)
-        end_listing(volume, node, listing);
+        end_listing(volume, listing);
     return 0;
 }
 
 int memfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
     struct volume *volume = volume_of(request);
-    struct node *node = node_of(volume, inode);
-    struct listing *listing = listing_of(file);
+    struct listing *listing = listing_of(&volume->listings, file->handle);
     linfsp_reply_done(request);
-    end_listing(volume, node, listing);
+    if (listing)
+        end_listing(volume, listing);
     return 0;
 }
 
@@ -126,7 +117,7 @@ static int list(const struct delayed *io) {
         node_touch(node, ATIME);
         unlock_exclusive(&node->lock);
     }
-    add_entries(&answer, node, listing_of(&io->file), io->offset);
+    add_entries(&answer, node, listing_of(&volume->listings, io->file.handle), io->offset);
     if (linfsp_reply_directory(io->request) < 0)
         for (unsigned i = 0; i < answer.count; i++)
             node_drop(volume, answer.counted[i], 1);
@@ -138,7 +129,7 @@ int memfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *f
     struct volume *volume = volume_of(request);
     if (!directory_node_of(volume, inode))
         return -ENOTDIR;
-    if (offset < 0)
+    if (offset < 0 || !listing_of(&volume->listings, file->handle))
         return -EINVAL;
     return delay(volume->delay, &(struct delayed){.run = list,
                                                   .request = request,

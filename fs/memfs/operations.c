@@ -142,4 +142,6 @@ const struct linfsp_operations memfs_operations = {
     .fallocate = memfs_fallocate,
     .lseek = memfs_lseek,
     .copy_file_range = memfs_copy_file_range,
+    .hand_over = memfs_hand_over,
+    .take_over = memfs_take_over,
 };

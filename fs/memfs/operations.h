@@ -88,6 +88,8 @@ int memfs_setxattr(linfsp_request *request, uint64_t inode, const char *name, co
                    bool kill_sgid);
 int memfs_getxattr(linfsp_request *request, uint64_t inode, const char *name, size_t size);
 int memfs_listxattr(linfsp_request *request, uint64_t inode, size_t size);
+int memfs_hand_over(void *context, linfsp_stream *stream);
+int memfs_take_over(void *context, linfsp_stream *stream);
 int memfs_removexattr(linfsp_request *request, uint64_t inode, const char *name);
 
 #endif

@@ -60,33 +60,26 @@ const char options_help[] =
     "  -d, --debug=FLAGS      other than 0: trace each request (0 to 4294967295, or -1)\n"
     "  -D, --log-file=FILE    where to; - is standard error, which is the default\n"
     "  -b, --background       return once mounted\n"
+    "      --take-over        go on with the volume that a running memfs has there, and with its options; that\n"
+    "                         one ends. Who uses the volume notices nothing. If it fails the other one goes on\n"
     "  -h, --help, -V, --version\n"
     "\n"
     "It runs until it is stopped (Ctrl-C, SIGTERM) or unmounted, and what it held is gone then. atime is\n"
     "kept as with relatime. The volume is mounted nosuid and nodev.\n";
 
-enum { PASS_THROUGH = 256 }; /* long options that have no letter */
+enum { PASS_THROUGH = 256, TAKE_OVER }; /* long options that have no letter */
 
 static const struct option long_options[] = {
-    {"debug", required_argument, NULL, 'd'},
-    {"log-file", required_argument, NULL, 'D'},
-    {"flush", no_argument, NULL, 'f'},
-    {"name", required_argument, NULL, 'F'},
-    {"ignore-case", no_argument, NULL, 'i'},
-    {"mount-point", required_argument, NULL, 'm'},
-    {"max-delay", required_argument, NULL, 'M'},
-    {"nodes", required_argument, NULL, 'n'},
-    {"percent", required_argument, NULL, 'P'},
-    {"rarefy", required_argument, NULL, 'R'},
-    {"file-size", required_argument, NULL, 's'},
-    {"root-sddl", required_argument, NULL, 'S'},
-    {"timeout", required_argument, NULL, 't'},
-    {"prefix", required_argument, NULL, 'u'},
-    {"background", no_argument, NULL, 'b'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"pass-through", optional_argument, NULL, PASS_THROUGH},
-    {NULL, 0, NULL, 0},
+    {"debug", required_argument, NULL, 'd'},     {"log-file", required_argument, NULL, 'D'},
+    {"flush", no_argument, NULL, 'f'},           {"name", required_argument, NULL, 'F'},
+    {"ignore-case", no_argument, NULL, 'i'},     {"mount-point", required_argument, NULL, 'm'},
+    {"max-delay", required_argument, NULL, 'M'}, {"nodes", required_argument, NULL, 'n'},
+    {"percent", required_argument, NULL, 'P'},   {"rarefy", required_argument, NULL, 'R'},
+    {"file-size", required_argument, NULL, 's'}, {"root-sddl", required_argument, NULL, 'S'},
+    {"timeout", required_argument, NULL, 't'},   {"prefix", required_argument, NULL, 'u'},
+    {"background", no_argument, NULL, 'b'},      {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},         {"pass-through", optional_argument, NULL, PASS_THROUGH},
+    {"take-over", no_argument, NULL, TAKE_OVER}, {NULL, 0, NULL, 0},
 };
 static const char short_options[] = ":d:D:fF:im:M:n:P:R:s:S:t:u:bhV";
 
@@ -268,6 +261,9 @@ static int parse_option(int option, const char *text, struct options *options, s
         return parse_sddl(text, &options->root_sddl, ret_error);
     case 't':
         return parse_timeout(text, &options->timeout, ret_error);
+    case TAKE_OVER:
+        options->take_over = true;
+        return 0;
     case PASS_THROUGH:
         return parse_pass_through(text, &options->pass_from, ret_error);
     default:
@@ -303,6 +299,8 @@ static int check_together(int argc, char **argv, const struct options *options, 
                       argv[optind]);
     if (!options->mount_point && !options->prefix)
         return REFUSE(ret_error, "where to? Give a mount point (-m Z:), a prefix (-u '\\server\\share'), or both");
+    if (options->take_over && options->mount_point && !strcmp(options->mount_point, "*"))
+        return REFUSE(ret_error, "--take-over: say which letter; * would be any");
     if (options->delay_max > 0 && options->pass_from != OPTIONS_UNLIMITED)
         return REFUSE(ret_error, "-M and --pass-through: what the kernel does by itself cannot be slowed down");
     if (options->delay_max == 0 && (options->delay_percent > 0 || options->delay_rarefy > 0))

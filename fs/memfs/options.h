@@ -35,6 +35,7 @@ struct options {
     uint64_t timeout; /* -t, ms, or LINFSP_TIMEOUT_INFINITE */
     const char *prefix; /* -u; NULL: a disk */
     bool background; /* -b */
+    bool take_over; /* --take-over */
     uint64_t pass_from; /* --pass-through: bytes; OPTIONS_UNLIMITED: not */
 };
 

@@ -49,6 +49,10 @@ static void list(struct pass *pass, struct node *node) {
     unlock_exclusive(&pass->lock);
 }
 
+void pass_restore(struct pass *pass, struct node *node) {
+    list(pass, node);
+}
+
 static void unlist(struct pass *pass, struct node *node) {
     lock_exclusive(&pass->lock);
     if (node->data.file.listed) {

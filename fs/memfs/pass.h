@@ -41,6 +41,8 @@ void pass_grow(struct volume *volume, struct node *node, uint64_t size);
 void pass_open(struct volume *volume, struct node *node, struct linfsp_file *file);
 /* It is closed. Whether that was the last time it was open. */
 bool pass_close(struct volume *volume, struct node *node, const struct linfsp_file *file);
+/* A node of another memfs's (state.h) is passed through since before. */
+void pass_restore(struct pass *pass, struct node *node);
 /* What the kernel has written to open files counts from here on. */
 void pass_refresh(struct volume *volume);
 /* Content goes. pass may be NULL. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RETRY_WINDOW_MS 1000
 #define RENAME_WINDOW_MS 500 /* from ESTALE to the second look-up of the new name */
@@ -13,6 +14,7 @@
 #define TASKS_MAX 4096
 #define SHOWN_MAX 16384
 #define BUCKETS 64
+#define IDLE_TRIES 200 /* of a millisecond */
 
 enum state {
     ASKED, /* was answered ESTALE */
@@ -268,10 +270,10 @@ static void *run_dropper(void *argument) {
             spellings->first = shown->next;
             if (!spellings->first)
                 spellings->last = &spellings->first;
-            spellings->shown_count--;
             pthread_mutex_unlock(&spellings->lock);
             drop(spellings, shown, tell);
             pthread_mutex_lock(&spellings->lock);
+            spellings->shown_count--;
         }
     }
     pthread_mutex_unlock(&spellings->lock);
@@ -292,6 +294,18 @@ void spellings_end(struct spellings *spellings) {
     pthread_mutex_unlock(&spellings->lock);
     pthread_join(spellings->dropper, NULL);
     spellings->begun = false;
+}
+
+bool spellings_idle(struct spellings *spellings) {
+    bool idle = !spellings;
+    for (unsigned tries = 0; !idle && tries < IDLE_TRIES; tries++) {
+        if (tries > 0)
+            usleep(1000);
+        pthread_mutex_lock(&spellings->lock);
+        idle = spellings->shown_count == 0;
+        pthread_mutex_unlock(&spellings->lock);
+    }
+    return idle;
 }
 
 /* A name that only has to be asked for anew would still keep the file, and its memory. */

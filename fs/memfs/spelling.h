@@ -37,6 +37,9 @@ void spellings_begin(struct spellings *spellings);
 void spellings_end(struct spellings *spellings);
 void spellings_free(struct spellings *spellings);
 
+/* Whether nothing waits to be dropped any more: waits a moment for that. Takes NULL. */
+bool spellings_idle(struct spellings *spellings);
+
 /* Whether the stored spelling of a file may be remembered. */
 bool spellings_remembered(const struct spellings *spellings);
 

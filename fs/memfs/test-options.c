@@ -90,6 +90,16 @@ static void test_pass_through(void **state) {
     refuses("-m Z: --pass-through -M 10", "--pass-through|-M");
 }
 
+static void test_take_over(void **state) {
+    accepts("-m Z:");
+    assert_false(options.take_over);
+    accepts("--take-over -m Z: -F NTFS");
+    assert_true(options.take_over);
+    refuses("--take-over -m *", "--take-over|letter");
+    refuses("--take-over=now -m Z:", "--take-over=now");
+    refuses("--take-over", "-m Z:");
+}
+
 static void test_every_option(void **state) {
     accepts(
         "-d -1 -D - -f -F a.b-c_D9 -i -m /x -M 100 -n 5 -P 50 -R 3 -s 4K -S O:BAG:BAD:(A;;FA;;;WD) -t 250 -u //a/b -b");
@@ -192,9 +202,10 @@ static void test_bad_prefixes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),     cmocka_unit_test(test_the_seeds_lines),
-        cmocka_unit_test(test_every_option), cmocka_unit_test(test_pass_through),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_bad_numbers),
-        cmocka_unit_test(test_bad_texts),    cmocka_unit_test(test_bad_prefixes),
+        cmocka_unit_test(test_take_over),    cmocka_unit_test(test_every_option),
+        cmocka_unit_test(test_pass_through), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bad_numbers),  cmocka_unit_test(test_bad_texts),
+        cmocka_unit_test(test_bad_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ for program in memfs memfs-x64
     complete -c $program -s S -l root-sddl -x -d 'Who owns the root'
     complete -c $program -s f -l flush -d "Drop a file's pages when it is closed"
     complete -c $program -l pass-through -d 'The kernel reads and writes large files'
+    complete -c $program -l take-over -d 'Go on with the volume of a running memfs'
     complete -c $program -s M -l max-delay -x -d 'Milliseconds'
     complete -c $program -s P -l percent -x
     complete -c $program -s R -l rarefy -x
