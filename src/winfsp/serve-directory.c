@@ -294,7 +294,7 @@ static int open_directory(linfsp_request *request, struct fsp_volume *volume, st
         .path = path,
         .units = (size_t)units,
         .disposition = FILE_OPEN,
-        .options = FILE_DIRECTORY_FILE,
+        .options = FILE_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT,
         .access = FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | SYNCHRONIZE,
     };
     NTSTATUS status = fsp_open_path(volume, &opening, true, &opened);
