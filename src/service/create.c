@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "service/connection.h"
+#include "service/event.h"
 #include "service/fusermount.h"
 #include "service/mount-options.h"
 #include "service/numbers.h"
@@ -137,6 +138,19 @@ static void make(struct connection *connection, struct recipe *recipe) {
     volume_learn_server(volume); /* the worker is at work meanwhile */
 }
 
+/* Policy says no: that is told to the client, and to auditors. A request that makes no sense is told to the client
+ * only. */
+static void refuse(struct connection *connection, uint32_t serial, int error, const char *message) {
+    if (error == -EPERM || error == -EDQUOT)
+        event_tell(connection->silo->service, &(struct event){.kind = EVENT_MOUNT,
+                                                              .refused = true,
+                                                              .silo = connection->silo,
+                                                              .uid = connection->peer.uid,
+                                                              .pid = connection->peer.pid,
+                                                              .text = message});
+    (void)connection_error(connection, serial, error, "%s", message);
+}
+
 void volume_create(struct connection *connection, const struct wire_create_volume *request) {
     uint32_t serial = request->header.serial;
     char message[WIRE_TEXT_MAX];
@@ -148,7 +162,7 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     }
     int r = policy_create(connection->silo, &connection->peer, connection->network, request, message, sizeof message);
     if (r < 0) {
-        (void)connection_error(connection, serial, r, "%s", message);
+        refuse(connection, serial, r, message);
         return;
     }
     struct recipe recipe = {.serial = serial,
@@ -200,7 +214,7 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     if (r >= 0)
         r = policy_fusermount(connection->silo, &connection->peer, &options, message, sizeof message);
     if (r < 0) {
-        (void)connection_error(connection, request->header.serial, r, "%s", message);
+        refuse(connection, request->header.serial, r, message);
         return;
     }
     struct recipe recipe = {.serial = request->header.serial,

@@ -32,14 +32,14 @@ const struct silo *mup_walker(const struct mup_question *question) {
 }
 
 static void tell_open(const struct mup_question *question, const struct silo *walker, const struct volume *volume,
-                      const char *refusal) {
+                      bool refused, const char *why) {
     event_tell(volume->service, &(struct event){.kind = EVENT_OPEN,
-                                                .refused = refusal != NULL,
+                                                .refused = refused,
                                                 .silo = walker ? walker : question->silo,
                                                 .volume = volume,
                                                 .uid = question->walk->uid,
                                                 .pid = question->walk->process,
-                                                .text = refusal});
+                                                .text = why});
 }
 
 static int may_open(const struct mup_question *question, const struct volume *volume, bool *ret_read_only) {
@@ -49,7 +49,7 @@ static int may_open(const struct mup_question *question, const struct volume *vo
                                                message, sizeof message)
                              : -EPERM;
     if (r < 0 || !question->again) /* else it was told */
-        tell_open(question, walker, volume, r < 0 ? message : NULL);
+        tell_open(question, walker, volume, r < 0, message);
     return r < 0 ? -EACCES : 0;
 }
 
@@ -87,7 +87,7 @@ static int ask_scope(const struct mup_question *question, struct mup_answer *ret
     if (kind == UNC_NOTHING || (kind == UNC_SHARE && (!volume || !volume->published)))
         return 0;
     if (volume && !question->again)
-        tell_open(question, walker, volume, NULL);
+        tell_open(question, walker, volume, false, NULL);
     *ret_answer = (struct mup_answer){.kind = volume ? MUP_VOLUME : MUP_FOLDER, .volume = number};
     return 1;
 }

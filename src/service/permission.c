@@ -119,8 +119,10 @@ unsigned permission_max_fail_over(const struct silo *silo) {
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
 static int outcome(const struct verdict *verdict, char *ret_message, size_t size) {
-    if (verdict->allowed)
+    if (verdict->allowed) {
+        snprintf(ret_message, size, "%s", verdict->rule ? verdict->why : "");
         return 0;
+    }
     snprintf(ret_message, size, "refused by the policy of this host: %s", verdict->why);
     return -EPERM;
 }

@@ -40,8 +40,8 @@ unsigned permission_request_timeout(const struct silo *silo);
 unsigned permission_max_fail_over(const struct silo *silo); /* s */
 
 /*
- * Each returns 0, or -EPERM with a sentence that names the rule. prefix: canonical. Grants and refusals of network
- * volumes, and of opening them, are logged by permission_audit.
+ * Each returns 0, or -EPERM. ret_message: a sentence that names the rule that decided; empty where it is a grant that
+ * no rule decided. prefix: canonical.
  */
 int permission_disk(const struct silo *silo, char *ret_message, size_t size);
 int permission_claim(const struct silo *silo, const char *prefix, char *ret_message, size_t size);

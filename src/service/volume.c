@@ -118,6 +118,15 @@ static void tell(const struct volume *volume, enum event_kind kind, bool refused
                                                 .text = text});
 }
 
+/* With the rule that allowed it; that of a network volume was told with its claim. */
+static void tell_mount(const struct volume *volume) {
+    const struct silo *silo = silo_find(volume->service, volume->silo);
+    char why[WIRE_TEXT_MAX] = "";
+    if (silo && !volume->prefix[0])
+        (void)permission_disk(silo, why, sizeof why);
+    tell(volume, EVENT_MOUNT, false, why);
+}
+
 static struct connection *life_line(const struct volume *volume) {
     return volume->connection;
 }
@@ -306,7 +315,7 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     if (!volume)
         return;
     intent_drop(key);
-    tell(volume, EVENT_MOUNT, false, NULL);
+    tell_mount(volume);
 }
 
 static bool server_is_there(const struct volume *volume) {
@@ -325,14 +334,15 @@ bool volume_passes(struct volume *volume, const struct ucred *client) {
     return asks_again || !server_is_there(volume);
 }
 
-static void tell_claim(const struct volume *volume, const struct connection *connection, const char *refusal) {
+static void tell_claim(const struct volume *volume, const struct connection *connection, bool refused,
+                       const char *why) {
     event_tell(volume->service, &(struct event){.kind = EVENT_CLAIM,
-                                                .refused = refusal,
+                                                .refused = refused,
                                                 .silo = connection->silo,
                                                 .volume = volume,
                                                 .uid = connection->peer.uid,
                                                 .pid = connection->peer.pid,
-                                                .text = refusal});
+                                                .text = why});
 }
 
 /* Enters it into the table, and takes the spelling that the folders have. ret_holder: who has what is taken. */
@@ -383,7 +393,7 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
                    : -EAGAIN;
     take_scope(volume, connection->silo);
     if (r < 0) {
-        tell_claim(volume, connection, message);
+        tell_claim(volume, connection, true, message);
         return connection_error(connection, serial, r, "%s", message) < 0 ? -EPIPE : r;
     }
     uint64_t holder;
@@ -397,7 +407,7 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
                                     "the prefix %s belongs to a volume that is just ending: try again", unc) < 0
                        ? -EPIPE
                        : -EAGAIN;
-        tell_claim(volume, connection, "the prefix is in use");
+        tell_claim(volume, connection, true, "the prefix is in use");
         return connection_error(connection, serial, r,
                                 "the prefix %s is in use: choose another (linfsp volumes, on the "
                                 "host, shows whose it is)",
@@ -407,7 +417,7 @@ int volume_claim(struct volume *volume, struct connection *connection, const cha
     }
     if (r < 0)
         return connection_error(connection, serial, r, "prefix \"%s\": %s", prefix, strerror(-r)) < 0 ? -EPIPE : r;
-    tell_claim(volume, connection, NULL);
+    tell_claim(volume, connection, false, message);
     return 0;
 }
 

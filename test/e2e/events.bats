@@ -40,6 +40,19 @@ told() {
     wait_until 5 told silo-ended ".silo == \"$id\""
 }
 
+@test "events: who opens a share is told once in each container" {
+    container one busybox
+    container two busybox
+    share one y '\events\a'
+    watch_events
+    inside two ls /unc/events/a
+    wait_until 5 told open ".prefix == \"\\\\events\\\\a\" and .result == \"done\" and .silo == \"$(id_of two)\" and .uid == 0 and .pid > 0"
+    inside two ls /unc/events/a
+    ls /unc/events/a
+    wait_until 5 told open '.silo == "host"'
+    equal "openings" "$(jq -s '[.[] | select(.event == "open")] | length' "$seen")" 2
+}
+
 @test "events: what is refused says why" {
     watch_events
     container one busybox

@@ -249,6 +249,41 @@ END
     grep -q 'event=open result=refused.*open_by' "$LINFSP_STATE/linfspd.log"
 }
 
+@test "policy: each grant and refusal that a rule decided names it in the log: of claims, opens and mounts" {
+    configured <<'END'
+[rule no-disks]
+name = *-strict
+disks = no
+claim = \audit\*
+open = \audit\*
+
+[rule others]
+host = no
+END
+    container strict busybox
+    container free busybox
+    memfs_refused strict 'rule "no-disks"' -- -F NTFS -m Z:
+    memfs_refused strict 'rule "no-disks"' -- -F NTFS -u '\other\a'
+    start_memfs strict -F NTFS -u '\audit\a'
+    start_memfs free -F NTFS -u '\other\b'
+    disk free z
+    wait_until 5 test -e /unc/audit -a -e /unc/other
+    inside free ls /unc/audit/a >/dev/null
+    refused "ermission denied" -- docker exec "$(full_name strict)" ls /unc/other/b
+    local line id
+    id=$(id_of strict)
+    while read -r line; do
+        grep -qE "$line" "$LINFSP_STATE/linfspd.log" || fail "nothing in the log is $line" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")" || return
+    done <<END
+event=mount result=refused silo="$id".* uid=0 pid=[0-9]+ .*rule ..no-disks
+event=claim result=refused silo="$id".* uid=0 pid=[0-9]+ prefix="..other..a" .*rule ..no-disks
+event=claim result=done silo="$id".* uid=0 pid=[0-9]+ prefix="..audit..a" .*rule ..no-disks
+event=mount result=done silo="$(id_of free)".* uid=0 pid=[0-9]+ .*mount_point="/mnt/z" .*rule ..others
+event=open result=done silo="$(id_of free)".* uid=0 pid=[0-9]+ prefix="..audit..a" .*rule ..(no-disks|others)
+event=open result=refused silo="$id".* uid=0 pid=[0-9]+ prefix="..other..b" .*rule ..no-disks
+END
+}
+
 @test "policy: browse = yes lists all that may be opened there, and nothing else; reloading shows and hides it" {
     container hidden busybox --label com.docker.compose.project=h
     container server busybox --label com.docker.compose.project=s
