@@ -30,6 +30,7 @@
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
 #define CLOSE_AFTER_MAX_USEC 64000000ull
+#define CLOSINGS_MAX 4 /* folders at a time: a thousand at once would stand in the way of whoever walks somewhere */
 
 static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
@@ -316,32 +317,40 @@ static void after_work(struct name *name) {
     }
 }
 
-static bool is_listed(FILE *file, const char *text) {
-    char *line = NULL;
+static void close_due(struct service *service, uint64_t now);
+
+/* The names in the file, each with its NUL, are closed. */
+static void take_closed(struct folder *folder, FILE *file) {
+    char *text = NULL;
     size_t size = 0;
-    bool found = false;
-    rewind(file);
-    while (!found && getdelim(&line, &size, 0, file) > 0)
-        found = strcmp(line, text) == 0;
-    free(line);
-    return found;
+    rewind(file); /* a worker has written it */
+    while (getdelim(&text, &size, 0, file) > 0) {
+        struct name *name = folder_name(folder, text);
+        if (name && name->state == NAME_CLOSING)
+            name->state = NAME_SHOWN;
+    }
+    free(text);
 }
 
 static void on_closed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct folder *folder = folder_find(context, key);
+    struct service *service = context;
+    struct folder *folder = folder_find(service, key);
     _cleanup_fclose_ FILE *file = n_fds ? fdopen(fds[0], "re") : NULL;
+    uint64_t now = 0;
     if (file)
         (void)steal_fd(&fds[0]);
+    service->closings--;
+    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+    close_due(service, now);
     if (!folder)
         return;
     folder->closing = false;
-    for (struct name *name = folder->names, *next; name; name = next) {
-        next = name->hash.next;
+    if (file)
+        take_closed(folder, file);
+    for (struct name *name = folder->names; name; name = name->hash.next)
         if (name->state == NAME_CLOSING)
-            name->state = file && is_listed(file, name->text) ? NAME_SHOWN : NAME_OPEN;
-    }
+            name->state = NAME_OPEN;
     uint64_t id = folder->id;
-    struct service *service = context;
     for (struct name *name = folder->names, *next; name && folder_find(service, id); name = next) {
         next = name->hash.next;
         if (name->hide_wanted || name->waits)
@@ -367,17 +376,28 @@ static void close_idle(struct folder *folder, uint64_t now) {
         folder->close_after *= 2;
     folder->closing =
         names >= 0 && submit(folder, &job, names, lane_of(folder, 0, LANE_UNMOUNTS), on_closed, folder->id) >= 0;
+    folder->service->closings += folder->closing;
+    list_remove(&folder->of_open); /* the others first */
+    list_append(&folder->service->open_folders, &folder->of_open);
     for (struct name *name = folder->names; name && !folder->closing; name = name->hash.next)
         if (name->state == NAME_CLOSING)
             name->state = NAME_OPEN;
 }
 
+/* As many at a time as there may be; each that is done has the next one begun. */
+static void close_due(struct service *service, uint64_t now) {
+    struct folder *folder, *next;
+    list_for_each_safe (folder, next, &service->open_folders, of_open) {
+        if (service->closings >= CLOSINGS_MAX)
+            return;
+        if (!folder->closing && folder->close_at <= now)
+            close_idle(folder, now);
+    }
+}
+
 static int on_close_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     struct service *service = userdata;
-    struct folder *folder, *next;
-    list_for_each_safe (folder, next, &service->open_folders, of_open)
-        if (!folder->closing && folder->close_at <= usec)
-            close_idle(folder, usec);
+    close_due(service, usec);
     if (list_empty(&service->open_folders))
         return 0;
     (void)sd_event_source_set_time_relative(source, CLOSE_TICK_USEC);

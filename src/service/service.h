@@ -87,6 +87,7 @@ struct service {
     unsigned n_kept_folders;
     struct list_node open_folders;
     sd_event_source *close_timer; /* looks for idle volumes in them */
+    unsigned closings; /* folders in which a worker does that now */
     uint64_t next_folder, next_name;
     uint64_t volumes_aside, folders_aside; /* numbers.h */
     uint64_t sweep_volume, sweep_folder; /* what has a number up to these on the stage is of services before this one */
