@@ -5,17 +5,25 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/process.h"
+#include "util/paths.h"
 #include "wire/connect.h"
+
+#define RESTART_MS 1000
 
 int client_open_quietly(int *ret_socket) {
     return wire_connect("disk", 0, ret_socket);
 }
 
+/* A socket without a service behind it, in a container, is that of a service that was killed, and may be just starting
+ * again. */
 int client_open(const struct verb *verb, int *ret_socket) {
     int result = client_open_quietly(ret_socket);
+    if (result == -ENODEV && access(LINFSP_DEVICE_DIR "/disk", F_OK) == 0)
+        result = wire_connect("disk", RESTART_MS, ret_socket);
     if (result == -ENODEV) {
         char text[512];
         wire_no_service_message(text, sizeof text);
