@@ -182,7 +182,8 @@ class Silo:
     numbers = 0
 
     def __init__(self, *options):
-        """options: "users" (a user namespace), "hook" (set up ahead of its entry point), "readonly" (its root), "admin" (it may mount)."""
+        """options: "users" (a user namespace), "hook" (set up ahead of its entry point), "readonly" (its root), "admin" (it may mount),
+        "overlay" (its root has layers, as Docker's)."""
         Silo.numbers += 1
         self.number = Silo.numbers
         self.name = "silo-%d-%d" % (os.getpid(), self.number)
@@ -226,11 +227,21 @@ class Silo:
         if "hook" in options:
             config["hooks"] = {"createRuntime": [{"path": STAGE + "/bin/linfsp", "args": ["linfsp", "hook"]}]}
         config["root"]["readonly"] = "readonly" in options
+        if "overlay" in options:
+            config["root"]["path"] = self.layer()
         if "admin" in options:
             for which in config["process"]["capabilities"].values():
                 which.append("CAP_SYS_ADMIN")
         with open(self.bundle + "/config.json", "w") as file:
             json.dump(config, file)
+
+    def layer(self):
+        """A layer over the root."""
+        for name in ("upper", "work", "merged"):
+            os.mkdir("%s/%s" % (self.bundle, name))
+        layers = "lowerdir={0}/root,upperdir={0}/upper,workdir={0}/work".format(self.bundle)
+        subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", self.bundle + "/merged"], check=True)
+        return "merged"
 
     def run(self, text, seconds=20):
         """(status, output) of a shell command."""
@@ -268,6 +279,8 @@ class Silo:
 
     def end(self):
         command("crun", "--cgroup-manager=disabled", "delete", "-f", self.name)
+        if os.path.isdir(self.bundle + "/merged"):
+            subprocess.run(["umount", "-l", self.bundle + "/merged"], check=True)
         self.shell.kill()
         self.shell.wait()
         self.shell.stdin.close()
