@@ -6,7 +6,7 @@ build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libseccomp-dev libsystemd
     musl-tools ninja-build pkgconf uthash-dev)
 check_packages=(acl attr bats bubblewrap busybox-static clang clang-format clang-tidy cppcheck crun docker.io
     e2fsprogs fuse-overlayfs gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-mingw-w64-x86-64-posix git golang-go jq kmod libc6-dev-arm64-cross
-    libc6-dev-i386-cross libclang-rt-14-dev libcmocka-dev lxc podman procps python3 python3-yaml qemu-user-static scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
+    libc6-dev-i386-cross libclang-rt-14-dev libcmocka-dev lxc plocate podman procps python3 python3-yaml qemu-user-static rsync scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
 demo_packages=(busybox-static kmod procps util-linux)
 embedded_packages=(bubblewrap)
 
