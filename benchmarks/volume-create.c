@@ -2,12 +2,12 @@
 /*
  * volume-create: what mount-peer does, as an ordinary program does it: by the service, with liblinfsp.
  *
- *     volume-create [--count=N] [--prefix='\server\share'] [--hold] [MOUNTPOINT]
+ *     volume-create [--count=N] [--prefix='\server\share'] [--hold] [--unseen] [MOUNTPOINT]
  *     volume-create --serve MOUNTPOINT
  *
  * Creates a volume that knows nothing but its root folder, asks for that, destroys it; a line of JSON each time. With
- * --hold it waits for a line on standard input before it destroys. With --serve it serves until it is killed, with as
- * many threads as the library thinks right: a server with nothing behind it.
+ * --hold it waits for a line on standard input before it destroys. With --unseen it does not ask. With --serve it
+ * serves until it is killed, with as many threads as the library thinks right: a server with nothing behind it.
  */
 #include <err.h>
 #include <getopt.h>
@@ -39,7 +39,7 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-static void once(const struct linfsp_volume_options *options, bool hold) {
+static void once(const struct linfsp_volume_options *options, bool hold, bool unseen) {
     linfsp_volume *volume;
     struct linfsp_error error;
     pthread_t thread;
@@ -53,7 +53,7 @@ static void once(const struct linfsp_volume_options *options, bool hold) {
     const char *path = linfsp_volume_mount_point(volume);
     if (!path)
         path = linfsp_volume_unc_path(volume);
-    if (stat(path, &attributes) < 0)
+    if (!unseen && stat(path, &attributes) < 0)
         err(1, "%s", path);
     uint64_t seen = now_ns();
     printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, ", (double)(created - begin) / 1000,
@@ -81,14 +81,13 @@ static void serve_on(struct linfsp_volume_options *options) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option known[] = {{"count", required_argument, NULL, 'c'},
-                                          {"prefix", required_argument, NULL, 'p'},
-                                          {"hold", no_argument, NULL, 'h'},
-                                          {"serve", no_argument, NULL, 's'},
-                                          {0}};
+    static const struct option known[] = {
+        {"count", required_argument, NULL, 'c'}, {"prefix", required_argument, NULL, 'p'},
+        {"hold", no_argument, NULL, 'h'},        {"serve", no_argument, NULL, 's'},
+        {"unseen", no_argument, NULL, 'u'},      {0}};
     struct linfsp_volume_options options = {.size = sizeof options, .file_system_name = "bench", .threads = 1};
     long count = 1;
-    bool hold = false, serves = false;
+    bool hold = false, serves = false, unseen = false;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'c')
             count = strtol(optarg, NULL, 10);
@@ -98,15 +97,17 @@ int main(int argc, char **argv) {
             hold = true;
         else if (c == 's')
             serves = true;
+        else if (c == 'u')
+            unseen = true;
         else
             return 2;
     }
     options.mount_point = optind < argc ? argv[optind] : NULL;
     if (!options.mount_point && !options.prefix)
-        errx(2, "usage: volume-create [--count=N] [--prefix=PREFIX] [--hold] [MOUNTPOINT]");
+        errx(2, "usage: volume-create [--count=N] [--prefix=PREFIX] [--hold] [--unseen] [MOUNTPOINT]");
     if (serves)
         serve_on(&options);
     for (; count > 0; count--)
-        once(&options, hold);
+        once(&options, hold, unseen);
     return 0;
 }

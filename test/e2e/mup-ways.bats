@@ -156,21 +156,59 @@ END
     wait_until 5 not test -e /unc/memfs
 }
 
-@test "abuse: claims and releases without end: as many as LINFSP_CLAIMS says, and nothing is left" {
-    container one busybox
+# What the service has, and what it wrote: lines of `name number`.
+service_has() {
+    local pid
+    pid=$(service_pid)
+    echo "descriptors $(find "/proc/$pid/fd" -lname '*' ! -lname 'socket:*' | wc -l)" # sockets of workers come and go
+    echo "sockets $(($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) - $(pgrep -cP "$pid")))"
+    echo "journal $(find /run/linfsp/journal -type f | wc -l)"
+    echo "files $(find /run/linfsp -xdev 2>/dev/null | wc -l)"
+    echo "mounts $(grep -c . "/proc/$pid/mountinfo")"
+    echo "stage $(nsenter --mount=/run/linfsp/private/stage grep -c . /proc/self/mountinfo)"
+}
+
+service_memory() { # KiB
+    awk '$1 == "RssAnon:" {print $2}' "/proc/$(service_pid)/status"
+}
+
+claim_and_release() { # COUNT
+    BOUND=$((30 + $1 / 200)) bounded docker exec "$(full_name one)" sh -c \
+        "/helper/claims --unseen --count=$1 '--prefix=\\claims\\x' >/dev/null"
+}
+
+@test "abuse: claims and releases without end: as many as LINFSP_CLAIMS says, and nothing is left of them" {
+    mkdir "$BATS_TEST_TMPDIR/helper"
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_STAGE/include" -o "$BATS_TEST_TMPDIR/helper/claims" \
+        "$LINFSP_ROOT/benchmarks/volume-create.c" "$(find "$LINFSP_STAGE/lib" -name liblinfsp.a)" -pthread
+    container one busybox -v "$BATS_TEST_TMPDIR/helper:/helper:ro"
     container two busybox
     share two y '\memfs\share'
-    folders() { find /run/linfsp/journal -type f | wc -l; }
-    before=$(folders)
-    BOUND=$((30 + ${LINFSP_CLAIMS:-60} / 50)) script_in one 'i=0
-        while [ $i -lt '"${LINFSP_CLAIMS:-60}"' ]; do
+    claim_and_release 200
+    wait_until 5 not test -e /unc/claims
+    service_has >"$BATS_TEST_TMPDIR/before"
+    memory=$(service_memory)
+    timed claim_and_release "${LINFSP_CLAIMS:-2000}"
+    echo "$((elapsed * 1000 / ${LINFSP_CLAIMS:-2000})) us each, $(($(service_memory) - memory)) KiB more" >&3
+    wait_until 5 not test -e /unc/claims
+    same() { diff <(service_has) "$BATS_TEST_TMPDIR/before"; }
+    wait_until 5 same
+    [ "$(service_memory)" -le $((memory + 1024)) ] || fail "the service has $(service_memory) KiB, and had $memory"
+    equal "volumes" "$("$linfsp" volumes --json | jq length)" 1
+    bounded ls /unc/memfs/share
+}
+
+@test "abuse: claims whose servers are killed, sixty of them, one after the other" {
+    container one busybox
+    before=$(find /run/linfsp/journal -type f | wc -l)
+    BOUND=60 script_in one 'i=0
+        while [ $i -lt 60 ]; do
             /dev/linfsp/bin/memfs -F NTFS -u "\\claims\\x" & p=$!
             n=0; until /dev/linfsp/bin/linfsp volumes | grep -q claims || [ $n -gt 200 ]; do n=$((n + 1)); done
             kill -9 $p; wait $p || true; i=$((i + 1))
             while /dev/linfsp/bin/linfsp volumes | grep -q claims; do :; done
         done >/dev/null 2>&1'
     wait_until 5 not test -e /unc/claims
-    equal "entries of the journal" "$(folders)" "$before"
-    equal "volumes" "$("$linfsp" volumes --json | jq length)" 1
-    bounded ls /unc/memfs/share
+    equal "entries of the journal" "$(find /run/linfsp/journal -type f | wc -l)" "$before"
+    equal "volumes" "$("$linfsp" volumes --json | jq length)" 0
 }
