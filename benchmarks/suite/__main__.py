@@ -19,6 +19,7 @@ import injection
 import mounting
 import plot
 import scale
+import shares
 import table
 import variants
 import workloads
@@ -29,6 +30,7 @@ SECTIONS = {
     "injection": injection.measure,
     "mounting": mounting.measure,
     "scale": scale.measure,
+    "shares": shares.measure,
     "io_uring": variants.measure_uring,
     "round-trips": variants.measure_round_trips,
     "folders": variants.measure_folders,
@@ -47,6 +49,10 @@ FULL = {
     "volumes": 2,
     "shares": False,
     "churn": 15,
+    "publications": 300,
+    "first_accesses": 300,
+    "many_shares": 10000,
+    "abuse_rounds": 3,
     "tree": 4000,
 }
 QUICK = {
@@ -61,6 +67,10 @@ QUICK = {
     "volumes": 2,
     "shares": False,
     "churn": 3,
+    "publications": 20,
+    "first_accesses": 40,
+    "many_shares": 200,
+    "abuse_rounds": 1,
     "tree": 800,
 }
 

@@ -165,19 +165,14 @@ def of_system_calls(few, many):
 
 
 def of_publishing(stages):
-    """In each silo something is mounted: that may take time for each, but no more for each of many."""
-    last = stages[-1]
-    times = {stage["silos"]: stage["operations"]["publish_us"]["p50"] for stage in stages}
-    few, middle, many = sorted(times)[0], sorted(times)[len(times) // 2], last["silos"]
-    early = (times[middle] - times[few]) / (middle - few) if middle > few else 0
-    late = (times[many] - times[middle]) / (many - middle) if many > middle else 0
-    shown = min(stage["operations"]["published_in_silos"] for stage in stages)
+    shown = min(stage["operations"]["opened_in_silos"] for stage in stages)
+    left = max(stage["operations"]["left_in_silos"] for stage in stages)
     return budget(
-        "a prefix is in every silo at once; its cost for each",
-        "all; linear",
-        f"{shown:.0%} of {last['silos']}; {late:.1f} µs",
-        shown == 1 and late <= max(2 * early, 10),
-        f"{early:.1f} µs up to {middle} silos, {late:.1f} from there to {many}",
+        "a prefix can be opened in every silo at once, and in none when it has ended",
+        "all; none",
+        f"{shown:.0%}; {left:.0%}",
+        shown == 1 and left == 0,
+        "ten silos are asked in each stage",
     )
 
 
@@ -231,6 +226,54 @@ def of_injection(results):
     yield of_docker_run(results)
 
 
+def of_same(name, base, others, key):
+    """A p50 that is to be the same in all stages; up to 1.15 × is noise."""
+    few = base[key]["p50"]
+    worst = max(others, key=lambda stage: stage[key]["p50"])
+    ratio = worst[key]["p50"] / few
+    return budget(
+        f"{name} with many silos, many shares / with {base['silos']} and {base['shares']}",
+        "≤ 1 ×",
+        f"{ratio:.2f} ×",
+        ratio <= 1.15,
+        f"worst: {worst['silos']} silos, {worst['shares']} shares: {worst[key]['p50'] / 1000:.2f} ms against {few / 1000:.2f}",
+    )
+
+
+def of_shares(results):
+    found = results["shares"]
+    base, others = found["one"], [found["many_shares"], found["many_silos"]]
+    yield of_same("publishing a prefix", base, others, "publish_us")
+    yield of_same("ending it", base, others, "end_us")
+    worst = max([found["ten_each"], base, *others], key=lambda stage: stage["access"]["first_us"]["p99"])
+    first = worst["access"]["first_us"]
+    yield budget(
+        "first access to a share",
+        "p99 ≤ 2 ms",
+        f"p99 {first['p99'] / 1000:.2f} ms",
+        first["p99"] <= 2000,
+        f"worst: {worst['silos']} silos, {worst['shares']} shares; p50 {first['p50'] / 1000:.2f} ms",
+    )
+    ten = found["ten_each"]
+    yield budget(
+        f"mounts of {ten['silos']} silos that open ten of {ten['shares']} shares each",
+        str(ten["wanted"]),
+        str(ten["mounts"]),
+        ten["mounts"] == ten["wanted"] and ten["left"] == 0,
+        f"{ten['left']} when the shares have ended",
+    )
+    alone = found["abuse"]["nobody"]["p99"]
+    name = max((name for name in found["abuse"] if name != "nobody"), key=lambda each: found["abuse"][each]["p99"])
+    ratio = found["abuse"][name]["p99"] / alone
+    yield budget(
+        "first access beside containers that misbehave, p99 / undisturbed",
+        "≤ 2 ×",
+        f"{ratio:.2f} ×",
+        ratio <= 2,
+        f"worst: {name}: {found['abuse'][name]['p99'] / 1000:.2f} ms against {alone / 1000:.2f}",
+    )
+
+
 def of_workloads(results):
     """What differs by less than a fifth does not tell: the rounds of one workload differ by as much."""
     for name in ("ptfs", "memfs"):
@@ -263,6 +306,7 @@ def of_winfsp(results):
 def judge(results):
     """Of the sections that were run."""
     by_section = {"injection": of_injection, "mounting": of_mounts, "scale": of_scale, "data": of_operations, "io_uring": of_uring}
+    by_section["shares"] = of_shares
     by_section["workloads"] = of_workloads
     by_section["winfsp"] = of_winfsp
     return [entry for name, judged in by_section.items() if name in results for entry in judged(results)]

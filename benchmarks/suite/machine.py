@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "linfsp-bench"
 LABEL = "linfsp-bench"
 TEST_LOCK = "/run/lock/linfsp-test.lock"
+OPTIONS = os.environ.get("LINFSP_TEST_SERVICE_OPTIONS", "").split()  # as for the end-to-end tests
 EXAMPLES = pathlib.Path("/usr/share/doc/libfuse3-dev/examples")
 
 
@@ -105,7 +106,7 @@ class Machine:
 
     def _find_programs(self):
         """Name and place of whatever is copied into the containers."""
-        own = ["load", "first", "mount-time", "mount-peer", "volume-create", "peer-memfs-ll"]
+        own = ["load", "first", "mount-time", "mount-peer", "volume-create", "shares", "accesses", "peer-memfs-ll"]
         self.inside = {name: self.programs / name for name in own if (self.programs / name).exists()}
         self.inside["linfsp"] = self.linfsp
         if (self.stage / "bin/memfs").exists():
@@ -224,8 +225,8 @@ class Service:
         if not self.ours or self.process:
             return
         with open(self.machine.folder / "linfspd.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [self.machine.stage / "sbin/linfspd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            self.process = subprocess.Popen(  # nice: as the unit has it
+                ["nice", "-n", "-15", self.machine.stage / "sbin/linfspd", *OPTIONS], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         wait_until(self.runs, 10, "linfspd")
 

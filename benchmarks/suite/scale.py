@@ -84,16 +84,18 @@ def idle(pid, seconds):
     }
 
 
-def has_share(silo):
-    """Whether something is mounted there, seen by the silo's own root. The folder itself is on /unc, which all have."""
+def can_open(silo):
+    """Whether that leads to the volume, seen by the silo's own root."""
     root = f"/proc/{silo.pid}/root/dev/linfsp/unc"
     with contextlib.suppress(OSError):
-        return os.stat(f"{root}/bench/share").st_dev != os.stat(root).st_dev
+        return os.stat(f"{root}/bench/share/.").st_dev != os.stat(root).st_dev
     return False
 
 
 def publish(silos):
-    """One prefix: what it takes to make, in how many silos it then is at once, what it takes to undo."""
+    """One prefix: what it takes to make, and to undo; whether it can be opened in containers at once, and in none afterwards. Ten of
+    them are asked: each that goes there has it mounted."""
+    asked = silos[:: max(1, len(silos) // 10)]
     process = subprocess.Popen(
         silos[0].command("/bench/volume-create", f"--prefix={PREFIX}", "--hold"),
         stdin=subprocess.PIPE,
@@ -104,15 +106,15 @@ def publish(silos):
         first = process.stdout.readline()
         if not first:
             raise RuntimeError("volume-create ended without having published")
-        seen = sum(1 for silo in silos if has_share(silo))
+        opened = sum(1 for silo in asked if can_open(silo))
         process.stdin.write("\n")
         process.stdin.close()
         line = json.loads(first + process.stdout.read())
     finally:
         end_process(process)
         process.stdout.close()
-    left = sum(1 for silo in silos if has_share(silo))
-    return {**line, "seen_in": seen / len(silos), "left_in": left / len(silos)}
+    left = sum(1 for silo in asked if can_open(silo))
+    return {**line, "opened_in": opened / len(asked), "left_in": left / len(asked)}
 
 
 def timed(command):
@@ -143,7 +145,7 @@ def operations(machine, silos, count):
         "volume_destroy_us": figures.distribution([line["destroy_us"] for line in disk]),
         "publish_us": figures.distribution([line["create_us"] for line in network]),
         "unpublish_us": figures.distribution([line["destroy_us"] for line in network]),
-        "published_in_silos": min(line["seen_in"] for line in network),
+        "opened_in_silos": min(line["opened_in"] for line in network),
         "left_in_silos": max(line["left_in"] for line in network),
         "status_ms": figures.distribution([timed([machine.linfsp, "status"]) for _ in range(count)]),
         "silos_ms": figures.distribution([timed([machine.linfsp, "silos", "--json"]) for _ in range(count)]),

@@ -154,7 +154,7 @@ def scale(found):
     if stages[0]["system_calls"]:
         for key, name in [("devices", "system calls: devices"), ("volume", "  a disk volume"), ("publish", "  a network volume")]:
             add(name, lambda stage, key=key: f"{stage['system_calls'][key]:.1f}")
-    add("prefix seen in silos", lambda stage: f"{stage['operations']['published_in_silos']:.0%}")
+    add("prefix opened in ten silos", lambda stage: f"{stage['operations']['opened_in_silos']:.0%}")
     add("  still there afterwards", lambda stage: f"{stage['operations']['left_in_silos']:.0%}")
     churn = found["come_and_go"]
     kinds = "half of them network volumes" if found["shares"] else "all disks"
@@ -167,6 +167,34 @@ def scale(found):
         f"Left behind: {left}, {churn['left']['pss_bytes'] / 1024:.0f} KiB"
     )
     return heading("The service with many containers") + columns(rows) + "\n\n" + text
+
+
+def shares(found):
+    stages = [found[name] for name in ("one", "many_shares", "many_silos")]
+    heads = [f"{stage['silos']} / {stage['shares']}" for stage in stages]
+    rows = [["containers / network volumes there", *heads]]
+
+    def add(name, values):
+        rows.append([name, *values])
+
+    def pair(value):
+        return f"{value['p50'] / 1000:.2f} / {value['p99'] / 1000:.2f}"
+
+    add("published, p50 / p99 ms", [pair(stage["publish_us"]) for stage in stages])
+    add("  and ended", [pair(stage["end_us"]) for stage in stages])
+    add("first access, p50 / p99 ms", [pair(stage["access"]["first_us"]) for stage in stages])
+    add("a later one, p50 µs", [f"{stage['access']['later_us']['p50']:.1f}" for stage in stages])
+    add("service's memory (Pss), MiB", [f"{stage['memory']['pss_bytes'] / 2**20:.1f}" for stage in stages])
+    add("  descriptors", [str(stage["descriptors"]) for stage in stages])
+    ten = found["ten_each"]
+    text = (
+        f"{ten['silos']} containers opened ten of {ten['shares']} network volumes each: {ten['mounts']} mounts in them all; first access "
+        f"{pair(ten['access']['first_us'])} ms (p50 / p99), a later one {ten['access']['later_us']['p50']:.1f} µs; "
+        f"{ten['memory']['pss_bytes'] / 2**20:.1f} MiB. When their server was killed all had ended after {ten['end_seconds']:.1f} s, {ten['left']} mounts were left"
+    )
+    abuses = [["first accesses of a container beside", "n", "p50", "p90", "p99", "max", ""]]
+    abuses += [spread_of(name, value) for name, value in found["abuse"].items()]
+    return heading("Network volumes") + columns(rows) + "\n\n" + text + "\n\n" + columns(abuses)
 
 
 def workloads(found):
@@ -195,7 +223,7 @@ def everything(results):
         f"{docker}, libfuse {facts['libfuse']}; load {facts['load_average_before']:.2f} at the start; "
         f"{results['mode']}\n"
     )
-    for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale), ("workloads", workloads)]:
+    for name, render in [("data", operations), ("injection", injection), ("mounting", mounting), ("scale", scale), ("shares", shares), ("workloads", workloads)]:
         if name in results:
             text += render(results[name]) + "\n"
     for name, title in [
