@@ -255,15 +255,15 @@ static void look_at_silos(struct watchdog *watchdog) {
  * time its server used no CPU time at all. A server that is slow but alive does use some.
  */
 static void watch_requests(struct volume *volume, struct silo *silo) {
-    unsigned limit = permission_request_timeout(silo);
-    pid_t server = volume->raw && volume->holder ? volume->holder : volume->peer.pid;
-    uint64_t ticks;
     if (volume->state != VOLUME_LIVE || volume->has_timeout)
         return;
     if (!waiting_requests(volume)) {
         volume->waited = 0;
         return;
     }
+    unsigned limit = permission_request_timeout(silo);
+    pid_t server = volume->raw && volume->holder ? volume->holder : volume->peer.pid;
+    uint64_t ticks;
     unsigned before = volume->waited;
     volume->waited += WATCH_TICKS;
     if (before < limit / 2 && volume->waited >= limit / 2) {
