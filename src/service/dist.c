@@ -84,6 +84,12 @@ static void keep_before(int folder, const char *name) {
         log_warning("%s: %s", kept, strerror(errno));
 }
 
+/* Programs that look for a helper (AppImage's runtimes) take none that is not set-user-ID. All mounts of ours are
+ * nosuid, so nothing comes of it. */
+static mode_t mode_of(const char *name) {
+    return strcmp(name, "fusermount3") == 0 ? 04755 : 0755;
+}
+
 static int take_file(int from_folder, int to_folder, const char *name) {
     char fresh[NAME_MAX + 16];
     _cleanup_close_ int from = openat(from_folder, name, O_RDONLY | O_CLOEXEC);
@@ -91,14 +97,14 @@ static int take_file(int from_folder, int to_folder, const char *name) {
         return -errno;
     _cleanup_close_ int there = open_unleased(to_folder, name);
     if (there >= 0 && is_same(from, there))
-        return 0;
+        return fchmod(there, mode_of(name)) < 0 ? -errno : 0;
     snprintf(fresh, sizeof fresh, ".%.255s.new", name);
     _cleanup_close_ int to = openat(to_folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    if (to < 0 || fchmod(to, 0755) < 0)
-        return -errno;
-    int r = copy(from, to);
+    int r = to < 0 ? -errno : copy(from, to);
     if (r < 0)
         return r;
+    if (fchmod(to, mode_of(name)) < 0)
+        return -errno;
     keep_before(to_folder, name);
     return renameat(to_folder, fresh, to_folder, name) < 0 ? -errno : 0;
 }

@@ -39,6 +39,21 @@ static void put(const char *content) {
     assert_int_equal(fclose(file), 0);
 }
 
+static void only_the_helper_is_set_user_id(void **state) {
+    struct stat status;
+    if (!ready)
+        skip();
+    FILE *file = fopen("/run/from/bin/fusermount3", "we");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    dist_free(dist);
+    assert_int_equal(dist_new(event, "/run/from", &dist), 0);
+    assert_int_equal(stat(LINFSP_RUN_DIR "/dist/bin/fusermount3", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 04755);
+    assert_int_equal(stat(LINFSP_RUN_DIR "/dist/bin/program", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0755);
+}
+
 static int make_run(void **state) {
     ready = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
     return 0;
@@ -150,7 +165,8 @@ static void a_lease_is_broken(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(the_same_content_is_the_same_file), TEST(other_content_is_another_file),
-                                       TEST(what_no_silo_has_is_not_kept), TEST(a_lease_is_broken)};
+    const struct CMUnitTest tests[] = {TEST(the_same_content_is_the_same_file), TEST(only_the_helper_is_set_user_id),
+                                       TEST(other_content_is_another_file), TEST(what_no_silo_has_is_not_kept),
+                                       TEST(a_lease_is_broken)};
     return cmocka_run_group_tests(tests, make_run, NULL);
 }

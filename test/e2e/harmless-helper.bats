@@ -42,13 +42,23 @@ runs_the_stand_in() { # NAME [PATH]
     not inside one grep -q fusermount /proc/self/mounts
 }
 
+@test "helper: where the image has none, what stands in is set-user-id, too" {
+    box one fuse-bare
+    equal "as it is found" "$(inside one stat -c '%a %u' "$silo_bin/fusermount3")" "4755 0"
+    inside one sh -ec 'mkdir /tmp/m; bindfs /srv/source /tmp/m; for f in fusermount fusermount3; do stat -Lc "%a %u" "$(command -v $f)"; done >/tmp/found; fusermount3 -u /tmp/m'
+    equal "under both names" "$(inside one cat /tmp/found)" $'4755 0\n4755 0'
+    # it gives nobody a right: the mount is nosuid
+    inside_as 1000 one sh -ec 'cp /bin/sleep /tmp/s; fusermount3 --version >/dev/null; ! fusermount3 -u /proc 2>/dev/null'
+    grep ' /dev/linfsp ' "/proc/$(pid_of one)/mountinfo" | grep -q nosuid
+}
+
 @test "helper: every way of changing it has the result that it has without LinFsp" {
     box one fuse
     for change in 'chmod 4755 F' 'chmod 755 F && chmod u+s F' 'chown 0:0 F' 'cp F /tmp/f && mv /tmp/f F' 'cp F F.dpkg-new && mv F.dpkg-new F' \
         'cp -p F /tmp/f && cat /tmp/f >F' 'mv F F.old && mv F.old F' 'cp F /tmp/f && rm F && cp -p /tmp/f F' 'ln F F.link && rm F && mv F.link F' \
         'cp F /tmp/f && install -m 4755 /tmp/f F' 'touch -d @1 F' 'cp F /tmp/f && ln -sf /tmp/f F'; do
         inside one sh -ec "${change//F//usr/bin/fusermount3}" || fail "failed: $change" || return
-        wait_until 3 runs_the_stand_in one || fail "not caught after: $change" || return
+        wait_until 15 runs_the_stand_in one || fail "not caught after: $change" || return
     done
     inside one rm /usr/bin/fusermount3
     inside one sh -c '! ls /usr/bin/fusermount3'
@@ -58,10 +68,10 @@ runs_the_stand_in() { # NAME [PATH]
     mkdir -p "$BATS_TEST_TMPDIR"/{tool,local}
     cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
     box one fuse -e PATH=/opt/tool/bin:/usr/local/bin:/usr/bin:/bin -v "$BATS_TEST_TMPDIR/tool:/opt/tool/bin" -v "$BATS_TEST_TMPDIR/local:/usr/local/bin"
-    wait_until 3 runs_the_stand_in one
+    wait_until 15 runs_the_stand_in one
     inside one cp -p /opt/tool/bin/fusermount3 /usr/local/bin/fusermount
     for path in /opt/tool/bin/fusermount3 /usr/local/bin/fusermount /bin/fusermount3; do
-        wait_until 3 runs_the_stand_in one "$path" || fail "$path" || return
+        wait_until 15 runs_the_stand_in one "$path" || fail "$path" || return
     done
     "$BATS_TEST_TMPDIR/tool/fusermount3" --version | { ! grep LinFsp; } # the same file, on the host
 }
@@ -120,7 +130,7 @@ catcher() {
     box two fuse
     runs_the_stand_in two
     inside one sh -ec 'cp -p /usr/bin/fusermount3 /tmp/f; mv /tmp/f /usr/bin/fusermount3'
-    wait_until 3 runs_the_stand_in one
+    wait_until 15 runs_the_stand_in one
     new_service
 }
 
