@@ -3,11 +3,24 @@
 #ifndef LINFSP_SERVICE_CHROOT_H
 #define LINFSP_SERVICE_CHROOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/list.h"
+
 struct service;
 struct silo;
+
+/* What a silo has of them. */
+struct chroots {
+    struct list_node processes; /* in trees that were made ready for them */
+    struct list_node waiting; /* processes, for their trees to be made ready */
+    bool busy; /* a worker is at it */
+    bool made; /* there are trees that are to be as they were again */
+};
+
+void chroot_begin(struct silo *silo);
 
 /* A process of that mount namespace (its inode number) is about to run chroot(8), and waits until the catcher is told
  * to let it go on, with that ticket. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "service/chroot.h"
 #include "service/event.h"
 #include "service/lane.h"
 #include "service/permission.h"
@@ -89,8 +90,7 @@ struct silo {
     int phantom_folder; /* where it is a link, in a root that outlives the silo; -1: it is none */
     uint64_t examined[64]; /* programs that need none (phantom.c) */
     unsigned n_examined;
-    struct list_node chroots; /* processes in trees that were made ready for them (chroot.c) */
-    bool has_chroots; /* there are such trees */
+    struct chroots chroots;
     unsigned volumes, connections;
     struct {
         char *mount_point; /* NULL: free */

@@ -25,6 +25,7 @@
 #include "worker/helpers.h"
 #include "worker/injection.h"
 #include "worker/overlay.h"
+#include "worker/phantom.h"
 
 #define FUSE_NODE "fuse"
 #define FOLDER "linfsp"
@@ -153,7 +154,11 @@ static int prepare(const struct job_base *base, const struct job *job, int root)
     if ((done && fd_is_mount_root(node) != 1) || !helpers_mark_tree(base, tree))
         return -ENODEV;
     int r = done ? 0 : look_at_root(base, root, &overlay);
-    return r < 0 || done ? r : mount_both(base, job, &overlay, root, dev, node);
+    if (r == 0 && !done)
+        r = mount_both(base, job, &overlay, root, dev, node);
+    if (r == 0)
+        (void)phantom_make(base, tree, NULL);
+    return r;
 }
 
 /* Mounts in the silo that `prepare` made, the latest first. */
@@ -177,23 +182,30 @@ static size_t find_made(const struct job_base *base, int root, uint64_t ids[FOUN
     return n;
 }
 
+/* The tree's dev, where a folder of ours is mounted in it; else a negative number. */
+static int open_dev_around(const struct job_base *base, int root, int mount) {
+    char path[WIRE_PATH_MAX];
+    int r = fd_path(base, mount, path, sizeof path);
+    char *slash = r < 0 ? NULL : strrchr(path, '/');
+    if (!slash || strcmp(slash, "/" FOLDER) != 0)
+        return -ENOENT;
+    *slash = 0;
+    return enter_open_path(root, path, O_DIRECTORY);
+}
+
 void chroot_undo(const struct job_base *base, int root) {
     uint64_t ids[FOUND_MAX];
     size_t n = find_made(base, root, ids);
     for (size_t i = n; i-- > 0;) {
         int mount = -1;
-        char path[WIRE_PATH_MAX] = "";
         if (open_mount_by_id(base, ids[i], "", &mount) < 0)
             continue;
-        _cleanup_close_ int made = mount;
-        bool known = fd_path(base, made, path, sizeof path) == 0;
-        char *slash = strrchr(path, '/');
-        if (unmount_fd(base, made) < 0 || !known || !slash || strcmp(slash, "/" FOLDER) != 0)
-            continue;
-        *slash = 0;
-        _cleanup_close_ int parent = enter_open_path(root, path, O_DIRECTORY);
-        if (parent >= 0) /* where the root is in memory */
-            (void)remove_through_clone(parent, FOLDER, AT_REMOVEDIR);
+        _cleanup_close_ int made = mount, dev = open_dev_around(base, root, made);
+        _cleanup_close_ int tree = dev < 0 ? -1 : openat(dev, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (tree >= 0)
+            phantom_remove(base, tree);
+        if (unmount_fd(base, made) == 0 && dev >= 0) /* where the root is in memory */
+            (void)remove_through_clone(dev, FOLDER, AT_REMOVEDIR);
     }
     if (n > 0)
         overlay_forget(root);

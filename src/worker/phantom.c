@@ -25,12 +25,13 @@ static const char *const names[] = {"fusermount3", "fusermount"};
 /* A folder of the silo's in which programs look, and the upper layer of the overlayfs that it lies on, if any. */
 struct place {
     int folder;
-    const char *path;
+    char path[WIRE_PATH_MAX]; /* of the folder, in the silo */
+    bool is_own; /* the silo's own, not that of a tree in it */
     struct overlay overlay;
 };
 
 #define PLACE_NONE                                                                                                     \
-    { .folder = -1, .overlay = OVERLAY_NONE }
+    { .folder = -1, .path = "", .overlay = OVERLAY_NONE }
 
 static void place_close(struct place *place) {
     close_fd(&place->folder);
@@ -41,12 +42,14 @@ static int find_place(const struct job_base *base, int root, struct place *place
     static const char *const folders[] = {"usr/bin", "bin"};
     struct statfs status;
     uint64_t of_root, of_folder;
-    for (size_t i = 0; i < ARRAY_SIZE(folders) && place->folder < 0; i++) {
-        place->path = folders[i];
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && place->folder < 0; i++)
         place->folder = enter_open_path(root, folders[i], O_DIRECTORY);
-    }
     if (place->folder < 0)
         return place->folder;
+    int r = fd_path(base, place->folder, place->path, sizeof place->path);
+    if (r < 0)
+        return r;
+    place->is_own = strcmp(place->path, "/usr/bin") == 0 || strcmp(place->path, "/bin") == 0;
     /* what the container was given of the host's is not for us to write to */
     if (fd_mount_id(root, &of_root) < 0 || fd_mount_id(place->folder, &of_folder) < 0 || of_root != of_folder ||
         fstatfs(place->folder, &status) < 0)
@@ -81,6 +84,19 @@ static int copy(int from, int to) {
     return n < 0 ? -errno : 0;
 }
 
+/* What the entry is called beside the upper layer. A silo may have several of one name, in trees that its processes
+ * change their root to: the path tells them apart (FNV-1a). */
+static void make_aside_name(const struct place *place, const char *name, char *ret_aside, size_t size) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    if (place->is_own) {
+        snprintf(ret_aside, size, ASIDE "%s", name);
+        return;
+    }
+    for (const char *c = place->path; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    snprintf(ret_aside, size, ASIDE "%016llx-%s", (unsigned long long)hash, name);
+}
+
 /* It holds the stand-in itself, too: a mount namespace that was made in the silo has the entry without the mount. */
 static int make_entry(const struct job_base *base, const struct place *place, int root, const char *name,
                       const void *token) {
@@ -111,7 +127,7 @@ bool phantom_is_ghost(int file) {
 /* A ghost is put to use again: what it holds is what lies beside the upper layer. */
 static bool is_ghost_of_ours(const struct place *place, const char *name) {
     char aside[64], token[TOKEN_SIZE];
-    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    make_aside_name(place, name, aside, sizeof aside);
     _cleanup_close_ int file = openat(place->overlay.beside, aside, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return file >= 0 && read(file, token, sizeof token) == sizeof token && is_entry(place->folder, name, token);
 }
@@ -121,7 +137,7 @@ static int put_aside(const struct place *place, const char *name, const void *to
     _cleanup_close_ int folder = overlay_open_folder(&place->overlay, place->path, O_RDONLY);
     if (folder < 0 || !is_entry(folder, name, token))
         return -EOPNOTSUPP;
-    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    make_aside_name(place, name, aside, sizeof aside);
     return renameat(folder, name, place->overlay.beside, aside) < 0 ? -errno : 0;
 }
 
@@ -198,7 +214,7 @@ int phantom_make(const struct job_base *base, int root, int *ret_folder) {
     }
     if (made)
         restore_time(&place, &before.st_mtim);
-    if (made && place.overlay.upper < 0)
+    if (made && place.overlay.upper < 0 && ret_folder)
         *ret_folder = steal_fd(&place.folder);
     return made ? made : r;
 }
@@ -213,7 +229,7 @@ static bool is_ours(const struct job_base *base, int file) {
 static void bring_back(const struct place *place, const char *name) {
     char aside[64];
     _cleanup_close_ int folder = overlay_open_folder(&place->overlay, place->path, O_PATH);
-    snprintf(aside, sizeof aside, ASIDE "%s", name);
+    make_aside_name(place, name, aside, sizeof aside);
     if (folder >= 0)
         (void)renameat(place->overlay.beside, aside, folder, name);
 }

@@ -72,6 +72,24 @@ mounts_are() { # NAME COUNT
     inside one rm -r /c
 }
 
+@test "chroot: a helper that the tree lacks is there while a program runs, and in no layer" {
+    tree one /c
+    inside one rm /c/usr/bin/fusermount
+    before=$(docker diff "$(full_name one)" | sort)
+    for _ in 1 2 3; do
+        equal "by libfuse 2" "$(inside one chroot /c sh -c 'bindfs /srv/source /m && cat /m/file && test -u /usr/bin/fusermount && fusermount -u /m')" hello
+    done
+    gone() { ! inside one test -e /c/usr/bin/fusermount; }
+    wait_until 5 gone
+    equal "the layer" "$(docker diff "$(full_name one)" | sort)" "$before"
+    docker exec -d "$(full_name one)" chroot /c bindfs -f /srv/source /m
+    wait_until 5 inside one test -e /c/m/file
+    equal "the layer, while it runs" "$(docker diff "$(full_name one)" | sort)" "$before"
+    image=$(docker commit "$(full_name one)")
+    has_not "$(docker run --rm --label linfsp-test --network none "$image" ls -R /c/usr/bin /c/dev)" linfsp
+    docker rmi "$image" >/dev/null
+}
+
 @test "chroot: by every way to name the tree" {
     tree one /opt/trees/c
     inside one ln -s trees /opt/link
