@@ -2,6 +2,7 @@
 /* The service as a whole: its own file system, its parts in the right order, and the end of it all. */
 #include "service/service.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <mntent.h>
@@ -147,6 +148,7 @@ static void check_stopped(struct service *service) {
         folders_stop(service);
     if (!folders_are_stopped(service))
         return;
+    service->stopped = true;
     (void)sd_event_exit(service->event, 0);
 }
 
@@ -339,6 +341,16 @@ static void clear_away(void) {
     close_fd(&child.fd);
 }
 
+/* After a stop. A service that leaves keeps what the next one takes over: its memory goes with the process. */
+static void assert_empty(const struct service *service) {
+    assert(!service->volumes && !service->connections);
+    assert(!service->silos && !service->namespaces && !service->host);
+    assert(!service->folders && !service->folder_places && !service->names && service->n_kept_folders == 0);
+    assert(!service->owners && service->owned_silos == 0);
+    assert(service->kept_descriptors == 0 && service->watchers == 0 && service->launchers == 0);
+    assert(list_empty(&service->browsers) && list_empty(&service->open_folders) && list_empty(&service->launches));
+}
+
 void service_free(struct service *service) {
     if (!service)
         return;
@@ -348,9 +360,13 @@ void service_free(struct service *service) {
     sd_event_source_disable_unref(service->guard_io);
     sd_event_source_disable_unref(service->guard_timer);
     stage_unguard(service->guard);
-    workers_free(service->workers);
     launches_free(service);
     folders_free(service);
+    if (service->stopping)
+        clear_away();
+    if (service->stopped)
+        silo_free(service->host); /* the last; whoever waits for the stop is told by that */
+    workers_free(service->workers);
     sd_event_source_disable_unref(service->catcher_io);
     programs_free(service->programs);
     reaper_free(service->reaper);
@@ -362,8 +378,8 @@ void service_free(struct service *service) {
     close_fd(&service->nodes);
     dist_free(service->dist);
     close_fd(&service->run_dir);
-    if (service->stopping)
-        clear_away();
+    if (service->stopped)
+        assert_empty(service);
     sd_event_unref(service->event);
     config_free(service->config);
     free(service);

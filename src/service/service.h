@@ -113,6 +113,7 @@ struct service {
     bool made_run_dir; /* by this service, not by one before it */
     struct hooks hooks;
     bool stopping;
+    bool stopped; /* all is gone but the host's silo */
     uint64_t leave_deadline; /* us: service_leave has been called; 0: it has not */
     void (*ready)(void *context); /* to be told, once, that clients of the host are served */
     void *ready_context;
