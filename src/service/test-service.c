@@ -165,7 +165,7 @@ int set_up(void **state) {
     if (why_not)
         return 0;
     list_init(&config.rules);
-    config.limits.connections_per_silo = 8;
+    config.limits = (struct limits){.connections_per_silo = 8, .volumes_per_silo = 8, .network_volumes = true};
     service =
         (struct service){.config = &config, .hooks = hooks, .catcher = -1, .nodes = -1, .fusectl = -1, .stage = -1};
     service.limits = config.limits;
@@ -238,15 +238,19 @@ static void run_events(void) {
     }
 }
 
+void send_to_service(const void *message, const int *fds, size_t n_fds) {
+    assert_int_equal(wire_send(client, message, fds, n_fds), 0);
+    run_events();
+}
+
 void ask_to_prepare(void) {
     struct wire_prepare_silo request;
     wire_begin(&request, WIRE_PREPARE_SILO, 7);
     request.pid = (uint32_t)container;
-    assert_int_equal(wire_send(client, &request, NULL, 0), 0);
-    run_events();
+    send_to_service(&request, NULL, 0);
 }
 
-int hook_is_told(void) {
+int client_is_told(void) {
     static union wire_message message;
     const char *why;
     size_t n_fds = 0;

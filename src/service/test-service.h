@@ -44,7 +44,9 @@ void add_rule(const char *key, const char *value);
 struct silo *the_silo(void);
 /* As a runtime's hook does. */
 void ask_to_prepare(void);
-/* Returns 0, the error that the hook is told, or -EAGAIN where it still waits. */
-int hook_is_told(void);
+/* Sends a message as a client of the host's does, and has the service read it. */
+void send_to_service(const void *message, const int *fds, size_t n_fds);
+/* Returns 0, the error that the client is told, or -EAGAIN where it still waits. */
+int client_is_told(void);
 
 #endif

@@ -7,10 +7,10 @@ static void a_silo_is_set_up(void **state) {
     ask_to_prepare();
     assert_non_null(the_silo());
     assert_int_equal(the_silo()->state, SILO_INJECTING);
-    assert_int_equal(hook_is_told(), -EAGAIN);
+    assert_int_equal(client_is_told(), -EAGAIN);
     answer(JOB_INJECT, &(struct job_result){0}, NULL);
     assert_int_equal(the_silo()->state, SILO_READY);
-    assert_int_equal(hook_is_told(), 0);
+    assert_int_equal(client_is_told(), 0);
 }
 
 /* Whether a rule switches LinFsp off for it is not known, and never will be. */
@@ -21,7 +21,7 @@ static void a_silo_that_cannot_be_asked_about(void **state) {
     refuse = JOB_DESCRIBE;
     ask_to_prepare();
     assert_int_equal(the_silo()->state, SILO_FAILED);
-    assert_int_equal(hook_is_told(), -EIO);
+    assert_int_equal(client_is_told(), -EIO);
     silo_eject(the_silo());
     assert_null(the_silo());
 }
@@ -31,10 +31,10 @@ static void a_hook_waits_for_a_rule(void **state) {
     add_rule("linfsp", "off");
     ask_to_prepare();
     assert_int_equal(the_silo()->state, SILO_NEW);
-    assert_int_equal(hook_is_told(), -EAGAIN);
+    assert_int_equal(client_is_told(), -EAGAIN);
     answer(JOB_DESCRIBE, &(struct job_result){0}, NULL);
     assert_int_equal(the_silo()->state, SILO_OFF);
-    assert_int_equal(hook_is_told(), 0);
+    assert_int_equal(client_is_told(), 0);
 }
 
 static void an_injection_that_cannot_be_queued(void **state) {
@@ -45,7 +45,7 @@ static void an_injection_that_cannot_be_queued(void **state) {
     refuse = JOB_INJECT;
     answer(JOB_DESCRIBE, &(struct job_result){0}, NULL);
     assert_int_equal(the_silo()->state, SILO_FAILED);
-    assert_int_equal(hook_is_told(), -EIO);
+    assert_int_equal(client_is_told(), -EIO);
 }
 
 /* A worker died over it, and another cannot be had. */
