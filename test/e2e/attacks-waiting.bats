@@ -114,9 +114,9 @@ folders_are_silos() {
 @test "attacks: an ordinary user of the host cannot hold the folders of the service" {
     local folder
     for folder in /run/linfsp /run/linfsp/host /run/linfsp/silos /run/linfsp/private /run/linfsp/journal; do
-        not setpriv --reuid=1000 --regid=1000 --clear-groups ls "$folder"
+        not setpriv --reuid 54321 --regid 54321 --clear-groups ls "$folder"
     done
-    setpriv --reuid=1000 --regid=1000 --clear-groups "$linfsp" status >/dev/null
+    setpriv --reuid 54321 --regid 54321 --clear-groups "$linfsp" status >/dev/null
 }
 
 @test "attacks: a container's folder that is held does not keep the service from stopping" {
