@@ -156,6 +156,64 @@ teardown() { remove_containers; }
     wait_until 5 not run_in_number 1 one cat
 }
 
+# A file system of the native API that does one thing wrong, at /mnt/z, in a prefix that stays: `lie WHAT`
+lie() {
+    docker exec -d "$(full_name one)" /bin/bash -c '
+        /dev/linfsp/bin/linfsp wine --prefix /tmp/lies /w/liar.exe "$0" Z: >/tmp/liar.log 2>&1
+        echo $? >/tmp/liar.status' "$1"
+    wait_until 30 mounted one /mnt/z || fail "$1" "$(inside one cat /tmp/liar.log)"
+}
+
+# It still ends as any other does.
+ends_well() {
+    pids_in one liar.exe | xargs -r kill -TERM
+    wait_unmounted one /mnt/z && wait_until 15 inside one test -s /tmp/liar.status || return
+    script_in one 'rm /tmp/liar.status'
+}
+
+@test "wine: a file system of the native API that lies gets an error, and nothing hangs" {
+    wine_container one
+    lie nothing
+    equal "file" "$(inside one cat /mnt/z/f)" hello
+    equal "listing" "$(inside one ls /mnt/z)" f
+    ends_well
+    local about
+    for about in list-longer endless entry-short; do
+        lie "$about"
+        script_in one 'no ls /mnt/z; [ "$(cat /mnt/z/f)" = hello ]' || fail "$about" || return
+        ends_well || return
+    done
+    for about in read-longer answer-longer descriptor-garbage descriptor-grows descriptor-longer pending-open nothing-there; do
+        lie "$about"
+        script_in one 'no cat /mnt/z/f' || fail "$about" || return
+        ends_well || return
+    done
+    for about in name-garbage huge-size far-times; do
+        lie "$about"
+        inside one stat /mnt/z/f >/dev/null || true
+        ends_well || fail "$about" || return
+    done
+    lie strange-status
+    script_in one 'no mkdir /mnt/z/d'
+    ends_well
+    lie answers
+    equal "of several answers" "$(inside one cat /mnt/z/f)" hello
+    ends_well
+}
+
+@test "wine: a request of the native API that is never answered ends with the volume, and a crash takes the mount along" {
+    wine_container one
+    lie never
+    docker exec -d "$(full_name one)" cat /mnt/z/f
+    wait_until 5 run_in_number 1 one cat
+    ends_well
+    wait_until 5 not run_in_number 1 one cat
+    lie crash
+    script_in one 'no cat /mnt/z/f'
+    wait_unmounted one /mnt/z
+    wait_until 15 inside one test -s /tmp/liar.status
+}
+
 @test "wine: the container's own process: docker stop ends it with status 0" {
     bounded docker run -d --name "$(full_name main)" --label linfsp-test --network=none "${wine_options[@]}" -v "$windows:/w:ro" \
         linfsp-test/debian /bin/bash -c 'until [ -e /dev/linfsp/bin/linfsp ]; do sleep 0.02; done

@@ -268,6 +268,17 @@ PYTHON
         'import os, sys; os.setxattr(sys.argv[1], "system.ntfs_attrib", b"\2\0\0\0")' "$volume/f"
 }
 
+@test "winfsp: a directory with a reparse point that Linux has no word for is a directory" {
+    start_here -F NTFS
+    mkdir "$volume/d"
+    python3 -c 'import os, struct, sys
+os.setxattr(sys.argv[1], "system.ntfs_reparse_data", struct.pack("<IHH", 0x80000017, 4, 0) + b"abcd")' "$volume/d"
+    [ -d "$volume/d" ]
+    equal "its listing" "$(bounded ls "$volume/d")" ""
+    equal "its data" "$(getfattr --only-values -n system.ntfs_reparse_data "$volume/d" | tail -c 4)" abcd
+    rmdir "$volume/d"
+}
+
 @test "winfsp: a stream is opened by its name behind a colon, where that is asked for" {
     start_here
     echo colon >"$volume/a:b"

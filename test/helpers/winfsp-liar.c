@@ -4,6 +4,7 @@
  *
  *     winfsp-liar WHAT MOUNTPOINT
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +161,7 @@ static NTSTATUS ReadDirectory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern,
     return STATUS_SUCCESS;
 }
 
-static FSP_FILE_SYSTEM_INTERFACE interface = {
+static FSP_FILE_SYSTEM_INTERFACE operations = {
     .GetSecurityByName = GetSecurityByName,
     .Create = Create,
     .Open = Open,
@@ -179,8 +180,8 @@ static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
         what[i] = (char)argv[1][i];
     memcpy(params.FileSystemName, L"liar", sizeof L"liar");
     if (lies("nothing-there"))
-        memset(&interface, 0, sizeof interface);
-    NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &interface, &file_system);
+        memset(&operations, 0, sizeof operations);
+    NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &operations, &file_system);
     if (NT_SUCCESS(status))
         status = FspFileSystemSetMountPoint(file_system, argv[2]);
     return NT_SUCCESS(status) ? FspFileSystemStartDispatcher(file_system, 0) : status;
