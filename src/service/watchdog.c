@@ -252,7 +252,8 @@ static void look_at_silos(struct watchdog *watchdog) {
 /*
  * A request that waits cannot be told from the next one: all that is known is how many wait. So a volume is taken to
  * hang when some request has waited, at each look, for the whole of request_timeout, and in the second half of that
- * time its server used no CPU time at all. A server that is slow but alive does use some.
+ * time its server used no CPU time at all. A server that is slow but alive does use some. Two steps of WATCH_TICKS do
+ * not count: the first look, before which nothing may have waited, and the one that begins the second half.
  */
 static void watch_requests(struct volume *volume, struct silo *silo) {
     if (volume->state != VOLUME_LIVE || volume->has_timeout)
@@ -276,7 +277,7 @@ static void watch_requests(struct volume *volume, struct silo *silo) {
     if (volume->waited < limit / 2 + 2 * WATCH_TICKS || ticks != volume->cpu_ticks) {
         volume->cpu_ticks = ticks;
         volume->waited = limit / 2 + 2 * WATCH_TICKS;
-    } else if (volume->waited >= limit)
+    } else if (volume->waited >= limit + 2 * WATCH_TICKS)
         end_stuck(volume);
 }
 
