@@ -181,7 +181,7 @@ int node_table_init(struct node_table *table, int root, size_t pinned_max) {
     pthread_mutex_init(&table->lock, NULL);
     pthread_mutex_init(&table->root.lock, NULL);
     HASH_ADD(hash, table->nodes, key, sizeof table->root.key, &table->root);
-    return 0;
+    return table->root.hash.tbl ? 0 : -ENOMEM;
 }
 
 static void stop_watching(struct node_table *table, struct node *node) {
@@ -319,9 +319,14 @@ static struct node *make(struct node_table *table, int fd, const struct stat *st
         free(node);
         return NULL;
     }
-    node->hashed = true;
-    pthread_mutex_init(&node->lock, NULL);
     HASH_ADD(hash, table->nodes, key, sizeof node->key, node);
+    node->hashed = node->hash.tbl != NULL;
+    if (!node->hashed) {
+        forget_note(table, node);
+        free(node);
+        return NULL;
+    }
+    pthread_mutex_init(&node->lock, NULL);
     ring_add(table, node);
     return node;
 }
@@ -517,6 +522,10 @@ static void add_watch(struct node_table *table, struct node *node, uint32_t mask
         return;
     node->watch = watch;
     HASH_ADD(by_watch, table->watched, watch, sizeof node->watch, node);
+    if (!node->by_watch.tbl) {
+        (void)inotify_rm_watch(table->inotify, watch);
+        node->watch = 0;
+    }
 }
 
 bool node_watch(struct node_table *table, struct node *node, uint32_t mask, size_t max, struct stat *status) {
@@ -725,8 +734,8 @@ static struct node *make_again(struct node_table *table, uint64_t number) {
     pthread_mutex_init(&node->lock, NULL);
     struct stat status = {.st_dev = node->key.device, .st_ino = node->key.inode};
     if (!find(table, &status)) {
-        node->hashed = true;
         HASH_ADD(hash, table->nodes, key, sizeof node->key, node);
+        node->hashed = node->hash.tbl != NULL;
     }
     table->let_go++;
     table->by_number[number - STATE_NUMBER_MIN] = node;

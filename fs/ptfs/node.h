@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#define HASH_NONFATAL_OOM 1 /* where memory is short a node's handle has no table after HASH_ADD, and nothing ends */
 #include <uthash.h>
 
 #include "state.h"
