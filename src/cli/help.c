@@ -62,7 +62,8 @@ static void fill(FILE *to, const char *line, size_t column, size_t width, size_t
 static const char *print_block(FILE *to, const char *line, size_t width) {
     size_t column = text_column(line), used = column;
     if (column == SIZE_MAX || column + LEAST_TEXT > width || *line == '\n') {
-        fprintf(to, "%.*s\n", (int)length_of(line), line);
+        fwrite(line, 1, length_of(line), to);
+        fputc('\n', to);
         return next_line(line);
     }
     fwrite(line, 1, column, to);
