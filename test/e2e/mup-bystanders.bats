@@ -20,7 +20,7 @@ teardown() {
 
 # A container with the host's programs and none of its own mounts but LinFsp's. It never names a share.
 bystander() { # OPTION...
-    container bystander debian -v /usr:/usr:ro -v /var/lib:/var/lib:ro "$@"
+    container bystander debian -v /usr:/usr:ro "$@"
     before=$(mounts_of bystander)
 }
 
