@@ -473,7 +473,8 @@ int wire_receive(int socket, union wire_message *ret_message, int *ret_fds, size
             close_fd(&fds[i]);
         return result;
     }
-    memcpy(ret_fds, fds, n_fds * sizeof *fds);
+    if (n_fds > 0) /* the caller may want none */
+        memcpy(ret_fds, fds, n_fds * sizeof *fds);
     *ret_n_fds = n_fds;
     return 1;
 }
