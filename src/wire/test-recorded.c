@@ -42,6 +42,7 @@ static const struct recorded_type {
     {25, WIRE_START_FAILED, 528},
     {26, WIRE_HOLD_VOLUME, 88},
     {27, WIRE_TAKE_OVER, 4176},
+    {28, WIRE_HAND_OVER, 4176},
     {64, WIRE_ERROR, 1048},
     {65, WIRE_DONE, 16},
     {66, WIRE_VOLUME_CREATED, 4704},
@@ -54,7 +55,9 @@ static const struct recorded_type {
     {82, WIRE_OPENED, 632},
     {83, WIRE_START_WANTED, 528},
     {84, WIRE_VOLUME_HELD, 24},
+    {85, WIRE_HAND_OVER_BEGUN, 16},
     {96, WIRE_VOLUME_ENDED, 1048},
+    {97, WIRE_HAND_OVER_WANTED, 16},
 };
 
 #define MEMBER(structure, member, offset, size)                                                                        \
