@@ -74,7 +74,8 @@ ssize_t socket_receive(int socket, void *data, size_t size, int *ret_fds, size_t
             close(fds[i]);
         return -EMSGSIZE;
     }
-    memcpy(ret_fds, fds, n_fds * sizeof(int));
+    if (n_fds > 0) /* the caller may want none */
+        memcpy(ret_fds, fds, n_fds * sizeof(int));
     *ret_n_fds = n_fds;
     return received;
 }
