@@ -25,10 +25,11 @@ static const struct number_key number_keys[] = {
     {"max_silos_per_user", offsetof(struct limits, silos_per_user), 0, 65536},
     {"request_timeout", offsetof(struct limits, request_timeout), 30, 65535},
     {"max_fail_over", offsetof(struct limits, fail_over), 0, 300},
+    {"hold", offsetof(struct limits, hold), 0, 300},
 };
 
 #define KEY_NAMES                                                                                                      \
-    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, max_fail_over, "             \
+    "max_volumes_per_silo, max_connections_per_silo, max_silos_per_user, request_timeout, max_fail_over, hold, "       \
     "allow_network_volumes, audit_json"
 
 /* A file that is being read. */
@@ -90,6 +91,8 @@ static void set_limit(struct reader *reader, const char *key, const char *value)
             continue;
         char *end;
         unsigned long number = strtoul(value, &end, 10);
+        if (end != value && !strcmp(key, "hold") && !strcmp(end, "s"))
+            end++; /* seconds, as all times */
         if (*end || end == value || *value == '-' || number < known->least || number > known->most)
             complain(reader, "%s takes %u to %u, not '%.80s'", key, known->least, known->most, value);
         else

@@ -21,6 +21,7 @@ struct limits {
     unsigned silos_per_user; /* of user namespaces of their own */
     unsigned request_timeout; /* s */
     unsigned fail_over; /* s that a volume waits for another server at most; 0: not at all */
+    unsigned hold; /* s that a mount point waits for an unmodified program that died; 0: not at all */
     bool network_volumes; /* whether a silo may have them */
     bool audit_json; /* events are logged as JSON */
     bool only_descendants; /* from the command line: serve no container that another mount namespace started */

@@ -21,7 +21,7 @@ struct rule *rule_new(const char *name, const char *path, unsigned number) {
     snprintf(rule->name, sizeof rule->name, "%s", name);
     snprintf(rule->place, sizeof rule->place, "%.240s:%u", path, number);
     rule->host = rule->enabled = rule->disks = rule->network_volumes = rule->browse = -1;
-    rule->volumes = rule->connections = rule->request_timeout = rule->fail_over = -1;
+    rule->volumes = rule->connections = rule->request_timeout = rule->fail_over = rule->hold = -1;
     return rule;
 }
 
@@ -119,6 +119,8 @@ static int set_number(int *value, const char *key, const char *text, long least,
                       size_t size) {
     char *end;
     long number = strtol(text, &end, 10);
+    if (end != text && !strcmp(key, "hold") && !strcmp(end, "s"))
+        end++; /* seconds, as all times */
     if (*end || end == text || number < least || number > most)
         return wrong(ret_text, size, "%s takes %ld to %ld, not '%.80s'", key, least, most, text);
     *value = (int)number;
@@ -201,10 +203,12 @@ int rule_set(struct rule *rule, const char *key, const char *value, char *ret_te
         return set_number(&rule->request_timeout, key, value, 30, 65535, ret_text, size);
     if (strcmp(key, "max_fail_over") == 0)
         return set_number(&rule->fail_over, key, value, 0, 300, ret_text, size);
+    if (strcmp(key, "hold") == 0)
+        return set_number(&rule->hold, key, value, 0, 300, ret_text, size);
     return wrong(ret_text, size,
                  "there is no key '%.80s'; conditions: engine, name, image, label, cgroup, user, host; settings: "
                  "linfsp, disks, network_volumes, claim, open, open_by, browse, max_volumes, max_connections, "
-                 "request_timeout, max_fail_over",
+                 "request_timeout, max_fail_over, hold",
                  key);
 }
 

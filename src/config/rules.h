@@ -44,6 +44,7 @@ struct rule {
     int volumes, connections;
     int request_timeout; /* s */
     int fail_over; /* s */
+    int hold; /* s */
     unsigned open_by; /* RULE_EVERYONE | ...; 0: not set */
     rule_patterns claim,
         open; /* of prefixes; "!PATTERN" refuses, "PATTERN:ro" opens read-only. The first that matches */

@@ -33,6 +33,7 @@
 #define CONFIGURATION "/etc/fuse.conf"
 #define MOUNT_TABLE "/etc/mtab"
 #define PREFIX_VARIABLE "LINFSP_UNC" /* what -o unc= says, for programs that refuse options they do not know */
+#define HOLD_VARIABLE "LINFSP_HOLD" /* the same for -o x-linfsp.hold= */
 #define RECONNECT_MS 200
 #define ALREADY_TURNS 200
 #define ALREADY_MS 10
@@ -345,11 +346,14 @@ static int mount_and_send(const struct options *options, int comm, struct mounte
 
 /* The options, behind what the environment says: what is said in options counts more. */
 static int take_options(const char *text, struct options *ret_options) {
-    const char *prefix = getenv(PREFIX_VARIABLE);
+    const char *prefix = getenv(PREFIX_VARIABLE), *hold = getenv(HOLD_VARIABLE);
+    bool has_prefix = prefix && prefix[0], has_hold = hold && hold[0];
     _cleanup_free_ char *all = NULL;
-    if (!prefix || !prefix[0])
+    if (!has_prefix && !has_hold)
         return options_parse(text, ret_options);
-    if (asprintf(&all, "unc=%s%s%s", prefix, text[0] ? "," : "", text) < 0) {
+    if (asprintf(&all, "%s%s%s%s%s%s%s", has_hold ? "x-linfsp.hold=" : "", has_hold ? hold : "",
+                 has_hold && (has_prefix || text[0]) ? "," : "", has_prefix ? "unc=" : "", has_prefix ? prefix : "",
+                 has_prefix && text[0] ? "," : "", text) < 0) {
         all = NULL; /* it is undefined then */
         return -ENOMEM;
     }

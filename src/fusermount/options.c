@@ -115,6 +115,10 @@ static struct token shorten(const struct token *token) {
 }
 
 static int take(const struct token *token, struct options *options) {
+    if (begins(token, "x-linfsp.")) { /* the service's own; nothing to anybody else */
+        append(options->asked, token);
+        return 0;
+    }
     if (is_ignored(token))
         return 0;
     struct token asked = shorten(token);

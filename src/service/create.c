@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/comeback.h"
 #include "service/connection.h"
 #include "service/event.h"
 #include "service/fusermount.h"
@@ -37,6 +38,7 @@ struct recipe {
     const char *mount_point; /* the same; "": a letter, or none */
     bool keeps_connection;
     bool hands_over;
+    unsigned hold; /* s */
     pid_t server;
 };
 
@@ -116,6 +118,8 @@ static void make(struct connection *connection, struct recipe *recipe) {
     volume->raw = recipe->job.mount.raw;
     volume->keeps_connection = recipe->keeps_connection;
     volume->hands_over = recipe->hands_over;
+    volume->comeback_seconds = recipe->hold;
+    recipe->job.mount.replaces = recipe->job.mount.raw ? comeback_place(silo, client.uid, recipe->mount_point) : 0;
     volume->peer = connection->peer;
     volume->peer.pid = recipe->server;
     volume->made.by_service = recipe->job.mount.letter[0];
@@ -187,6 +191,12 @@ void volume_create(struct connection *connection, const struct wire_create_volum
     make(connection, &recipe);
 }
 
+/* What the program asks for, or the administrator gives each; a program with auto_unmount is unmounted when it dies. */
+static unsigned hold_of(const struct silo *silo, const struct mount_options *options, bool auto_unmount) {
+    unsigned wanted = options->has_hold ? options->hold : permission_hold(silo), most = permission_max_fail_over(silo);
+    return options->prefix[0] || auto_unmount || !comeback_is_possible() ? 0 : wanted < most ? wanted : most;
+}
+
 static void fill_raw(struct job_mount *mount, const struct mount_options *options) {
     mount->raw = true;
     mount->has_mount_point = true;
@@ -227,5 +237,7 @@ void fusermount_create(struct connection *connection, const struct wire_fusermou
     fill_raw(&recipe.job.mount, &options);
     recipe.job.mount.server = known ? recipe.server : 0;
     recipe.job.client_fds = 1;
+    recipe.hold = hold_of(connection->silo, &options, recipe.keeps_connection);
+    recipe.job.mount.clones = recipe.hold > 0;
     make(connection, &recipe);
 }

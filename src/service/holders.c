@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/holders.h"
 
+#include "service/comeback.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -11,7 +12,7 @@ static void on_holders(void *context, uint64_t key, const struct job_result *res
     struct service *service = context;
     for (uint32_t i = 0; result->error == 0 && i < result->holders.n && i < JOB_HOLDERS_MAX; i++) {
         struct volume *volume = volume_find(service, result->holders.of[i].volume);
-        if (!volume || volume->state != VOLUME_LIVE)
+        if (!volume || volume->state != VOLUME_LIVE || comeback_is_waiting(volume))
             continue;
         volume->holder = result->holders.of[i].pid;
         if (volume->holder)
@@ -29,8 +30,8 @@ static void on_holders(void *context, uint64_t key, const struct job_result *res
 static void add_volumes(struct silo *silo, bool unsure, struct job *job) {
     struct volume *volume;
     list_for_each (volume, &silo->volume_list, node)
-        if (volume->raw && !volume->keeps_connection && volume->state == VOLUME_LIVE && (volume->looks > 0) == unsure &&
-            job->holders.n < JOB_HOLDERS_MAX)
+        if (volume->raw && !volume->keeps_connection && volume->state == VOLUME_LIVE && !comeback_is_waiting(volume) &&
+            (volume->looks > 0) == unsure && job->holders.n < JOB_HOLDERS_MAX)
             job->holders.volumes[job->holders.n++] = volume->id;
 }
 

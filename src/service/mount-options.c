@@ -16,6 +16,7 @@
 #include "util/utf8.h"
 
 #define SOURCE_SHOWN 255
+#define HOLD_MAX 300
 
 enum kind {
     KIND_FLAG, /* sets a bool */
@@ -26,6 +27,7 @@ enum kind {
     KIND_SOURCE,
     KIND_RAW_TEXT, /* backslashes stand for themselves */
     KIND_NUMBER,
+    KIND_HOLD,
     KIND_REFUSED,
 };
 
@@ -65,6 +67,7 @@ static const struct known_option known_options[] = {
     {"subtype=", KIND_TEXT, MEMBER(subtype), 0},
     {"unc=", KIND_RAW_TEXT, MEMBER(prefix), 0},
     {"max_read=", KIND_NUMBER, MEMBER(max_read), 0},
+    {"x-linfsp.hold=", KIND_HOLD, MEMBER(hold), 0},
     {"x-", KIND_IGNORED, 0, 0, 0}, /* and all that begin so: for programs that read /etc/fstab */
     {"X-", KIND_IGNORED, 0, 0, 0},
     {"blkdev", KIND_REFUSED, 0, 0, 0},
@@ -142,6 +145,15 @@ static int apply(struct mount_options *options, const char *option, char *messag
         }
         snprintf(message, size, "option '%s' wants a number", option);
         return -EINVAL;
+    case KIND_HOLD:
+        number = strtoul(value, &end, 10);
+        if (*value < '0' || *value > '9' || (*end && strcmp(end, "s") != 0) || number > HOLD_MAX) {
+            snprintf(message, size, "option '%s' wants seconds, at most %d", option, HOLD_MAX);
+            return -EINVAL;
+        }
+        options->hold = (uint32_t)number;
+        options->has_hold = true;
+        return 0;
     case KIND_REFUSED:
     default:
         snprintf(message, size, "option '%s' is not allowed: it is for block devices", option);

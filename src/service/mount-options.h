@@ -13,6 +13,8 @@ struct mount_options {
     bool read_only, noexec, allow_other, default_permissions, auto_unmount, synchronous, directory_synchronous;
     uint64_t attributes; /* MOUNT_ATTR_* about access times */
     uint32_t max_read; /* 0: not given */
+    bool has_hold;
+    uint32_t hold; /* x-linfsp.hold=, s */
     char source[WIRE_SOURCE_MAX]; /* fsname= */
     char subtype[WIRE_NAME_MAX];
     char prefix[WIRE_PREFIX_MAX]; /* unc= */

@@ -116,6 +116,11 @@ unsigned permission_max_fail_over(const struct silo *silo) {
     return limit_of(rule ? rule->fail_over : -1, silo->service->config->limits.fail_over);
 }
 
+unsigned permission_hold(const struct silo *silo) {
+    const struct rule *rule = permission_rule(silo);
+    return limit_of(rule ? rule->hold : -1, silo->service->config->limits.hold);
+}
+
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
 static int outcome(const struct verdict *verdict, char *ret_message, size_t size) {

@@ -38,6 +38,7 @@ unsigned permission_max_volumes(const struct silo *silo);
 unsigned permission_max_connections(const struct silo *silo);
 unsigned permission_request_timeout(const struct silo *silo);
 unsigned permission_max_fail_over(const struct silo *silo); /* s */
+unsigned permission_hold(const struct silo *silo); /* s */
 
 /*
  * Each returns 0, or -EPERM. ret_message: a sentence that names the rule that decided; empty where it is a grant that

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "service/backing.h"
+#include "service/comeback.h"
 #include "service/connection.h"
 #include "service/create.h"
 #include "service/event.h"
@@ -66,7 +67,7 @@ static void fill_volume(struct wire_volume *reply, const struct silo *viewer, co
     reply->server_pid = (uint32_t)(viewer->host ? volume->peer.pid : volume->inner_pid);
     reply->owner_uid = volume->owner_uid;
     reply->fuse_device = volume->fuse_device;
-    reply->attached = volume->connection || (volume->raw && !volume->keeps_connection);
+    reply->attached = volume->connection || (volume->raw && !volume->keeps_connection && !comeback_is_waiting(volume));
     if (silo) {
         silo_describe(silo);
         WIRE_SET(reply->silo, silo->id);

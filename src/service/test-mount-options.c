@@ -104,11 +104,33 @@ static void what_is_too_long_is_refused(void **state) {
     assert_int_equal(mount_options_parse(text, &options, message, sizeof message), -EINVAL);
 }
 
+static void test_hold(void **state) {
+    struct mount_options options;
+    char message[200];
+    assert_int_equal(mount_options_parse("ro", &options, message, sizeof message), 0);
+    assert_false(options.has_hold);
+    assert_int_equal(mount_options_parse("x-linfsp.hold=30s,ro", &options, message, sizeof message), 0);
+    assert_true(options.has_hold && options.read_only);
+    assert_int_equal(options.hold, 30);
+    assert_int_equal(mount_options_parse("x-linfsp.hold=0,x-other=5m", &options, message, sizeof message), 0);
+    assert_true(options.has_hold && options.hold == 0);
+    static const char *const wrong[] = {"x-linfsp.hold=",    "x-linfsp.hold=301", "x-linfsp.hold=3m",
+                                        "x-linfsp.hold=-1s", "x-linfsp.hold=s",   "x-linfsp.hold=99999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(mount_options_parse(wrong[i], &options, message, sizeof message), -EINVAL);
+        assert_non_null(strstr(message, "x-linfsp.hold"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_option_does_what_it_says),  cmocka_unit_test(the_last_of_two_contraries_counts),
-        cmocka_unit_test(nothing_is_no_option),           cmocka_unit_test(a_backslash_takes_the_commas_meaning_away),
-        cmocka_unit_test(a_prefix_keeps_its_backslashes), cmocka_unit_test(refusals_name_the_option_and_change_nothing),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(each_option_does_what_it_says),
+        cmocka_unit_test(the_last_of_two_contraries_counts),
+        cmocka_unit_test(nothing_is_no_option),
+        cmocka_unit_test(a_backslash_takes_the_commas_meaning_away),
+        cmocka_unit_test(a_prefix_keeps_its_backslashes),
+        cmocka_unit_test(refusals_name_the_option_and_change_nothing),
         cmocka_unit_test(what_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

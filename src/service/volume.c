@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "fuse/fuse-abi.h"
+#include "service/comeback.h"
 #include "service/connection.h"
 #include "service/event.h"
 #include "service/fusermount.h"
@@ -98,6 +99,7 @@ void volume_free(struct volume *volume) {
     sd_event_source_disable_unref(volume->orphan_timer);
     sd_event_source_disable_unref(volume->unmount_timer);
     hold_release(volume);
+    comeback_end(volume);
     fusermount_forget(volume);
     free(volume->unmounted);
     close_fd(&volume->abort_fd);
@@ -306,8 +308,15 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
     }
     if (volume->prefix[0])
         mup_publish(volume);
+    if (volume->raw && clones > 0) {
+        if (!volume->nested.inode)
+            comeback_new(volume, steal_fd(&fds[1]));
+        clones = 0; /* its program has what it expects */
+    }
+    if (volume->raw)
+        comeback_replaced(volume);
     /* a client that does not take it may end the volume */
-    r = volume_announce(volume, connection, connection->serial, &result->mount.init, fds, 1 + result->mount.clones);
+    r = volume_announce(volume, connection, connection->serial, &result->mount.init, fds, 1 + clones);
     close_fds(fds, n_fds); /* a copy kept here would hide the server's death */
     if (r >= 0)
         connection_ready(connection);
@@ -533,7 +542,8 @@ static void finish(struct volume *volume, const struct job_result *result) {
         tell_end(volume);
     bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;
     if (!life_line(volume) && !watched) { /* also where telling it failed */
-        volume_abort(volume);
+        if (!comeback_let_go(volume))
+            volume_abort(volume);
         volume_free(volume);
         return;
     }
@@ -598,7 +608,9 @@ void volume_end_unless_busy(struct volume *volume, const char *reason) {
 void volume_end(struct volume *volume, const char *reason, bool abort) {
     struct service *service = volume->service;
     abort |= hold_is_waiting(volume); /* nobody answers for it */
+    abort |= comeback_is_waiting(volume) && !comeback_is_replaced(volume);
     if (abort) {
+        comeback_end(volume);
         volume->not_lazy = false;
         volume_abort(volume);
         hold_release(volume);
@@ -696,6 +708,10 @@ static void on_node_closed(struct volume *volume, bool certain) {
         return;
     }
     volume->server_gone = true;
+    if (comeback_catch(volume)) {
+        tell(volume, EVENT_HELD, false, NULL);
+        return;
+    }
     volume_end(volume, "its server has ended", true);
 }
 

@@ -16,6 +16,7 @@
 #include "wire/protocol.h"
 #include "worker/job.h"
 
+struct comeback;
 struct connection;
 struct service;
 struct silo;
@@ -38,6 +39,8 @@ struct volume {
     bool end_wanted; /* while new: end it as soon as it is made */
     struct connection *connection; /* its life line; NULL when broken */
     struct hold hold; /* what outlives its server */
+    struct comeback *comeback; /* raw: what waits for its program, should that die; NULL: nothing does */
+    unsigned comeback_seconds; /* until it is made: for how long that is to wait; 0: not at all */
     bool hands_over; /* its server can hand it over to another one */
     bool being_handed_over; /* its server was asked to: whoever has its cookie may become its server */
     uint8_t cookie[WIRE_COOKIE_SIZE];

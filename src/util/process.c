@@ -42,6 +42,16 @@ int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode) {
     return 0;
 }
 
+int process_name(pid_t pid, char ret_name[16]) {
+    char text[64];
+    ssize_t length = read_proc(pid, "comm", text, sizeof text);
+    if (length < 0)
+        return (int)length;
+    text[strcspn(text, "\n")] = 0;
+    snprintf(ret_name, 16, "%.15s", text);
+    return 0;
+}
+
 int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/root", (int)pid);

@@ -13,6 +13,8 @@ int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
 /* The CPU time that all its threads have used, in clock ticks. */
 int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks);
+/* What it calls itself, at most 15 bytes. */
+int process_name(pid_t pid, char ret_name[16]);
 /* The file that it runs. */
 int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
 /* A number for the program that it runs, from its name and the size of its code; -ENOENT: that is so little that the

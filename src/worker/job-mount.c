@@ -27,6 +27,10 @@
 #include "worker/stage.h"
 #include "worker/unmount-call.h"
 
+#ifndef MOVE_MOUNT_BENEATH
+#define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
+#endif
+
 static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
     snprintf(name, sizeof name, "fd/%d", node);
@@ -185,8 +189,10 @@ static int make_superblock(const struct job_base *base, const struct job *job, i
         return job_fail(result, attempt->mount, "the kernel refuses the mount: %s", strerror(-attempt->mount));
     result->mount.owner_uid = attempt->client_uid = uid;
     result->mount.owner_gid = gid;
-    if (request->raw)
+    if (request->raw) {
+        result->mount.clones = (uint32_t)make_clones(base, attempt->fuse, request->clones, ret_fds + 1);
         return 0;
+    }
     r = fuse_init_answer(attempt->fuse, &request->init, &result->mount.init);
     if (r < 0)
         return job_fail(result, r, "the kernel's FUSE_INIT cannot be answered: %s", strerror(-r));
@@ -208,8 +214,16 @@ static int declare(const struct job *job, struct attempt *attempt, struct job_re
     return r < 0 ? job_fail(result, r, "the service cannot write its journal: %s", strerror(-r)) : 0;
 }
 
-static int attach_in_silo(struct attempt *attempt, struct job_result *result) {
-    int r = attach(attempt->mount, attempt->point.fd);
+/* Beneath the mount that it replaces, which is unmounted afterwards: so something is mounted there at each moment. */
+static int attach_beneath(int mount, int target) {
+    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_BENEATH) < 0
+               ? -errno
+               : 0;
+}
+
+static int attach_in_silo(const struct job_mount *request, struct attempt *attempt, struct job_result *result) {
+    int r = mount_point_is(attempt->point.fd, request->replaces) ? attach_beneath(attempt->mount, attempt->point.fd)
+                                                                 : attach(attempt->mount, attempt->point.fd);
     if (r == -EINVAL)
         return job_fail(result, r, "%s is not in this container's own mount namespace: start the file system there",
                         result->mount.mount_point);
@@ -257,7 +271,8 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;
-    if (client_folder >= 0 && request->peer_uid != job->target.root_uid)
+    if (client_folder >= 0 && request->peer_uid != job->target.root_uid &&
+        !mount_point_is(client_folder, request->replaces))
         attempt->point.access = client_access_mount(client_folder, request->peer_uid, request->peer_gid, fds->groups);
     /* everybody else's libfuse runs the helper for unmounting, too */
     if (request->raw && !host && request->server > 1 && request->peer_uid == job->target.root_uid)
@@ -281,7 +296,7 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
                          n_fds > first + 1 ? fds->in[first + 1] : -1, &attempt->point, result);
     if (r < 0)
         return r;
-    r = attach_in_silo(attempt, result);
+    r = attach_in_silo(request, attempt, result);
     if (r < 0)
         mount_point_undo(base, &attempt->point);
     return r;

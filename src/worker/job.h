@@ -73,13 +73,14 @@ struct job_mount {
     bool allow_other;
     bool no_default_permissions; /* the server itself checks */
     bool synchronous, directory_synchronous;
-    bool raw; /* for a program that answers FUSE_INIT itself: no init, no clones; through a FUSE node of its own */
+    bool raw; /* for a program that answers FUSE_INIT itself: no init; through a FUSE node of its own */
     bool has_mount_point; /* an fd, or a letter */
     bool made_mount_point; /* by the client: the parent's fd follows */
     char letter[4];
     uid_t peer_uid; /* as the host counts */
     gid_t peer_gid;
     pid_t client; /* who asks; it may have a mount namespace of its own in the silo (nested.h) */
+    uint64_t replaces; /* raw: the mount of a program that died, in whose place this one comes; 0: none */
     pid_t server; /* raw: the program whose child the client is; 0: not known */
     uint32_t clones;
     uint32_t root_mode;

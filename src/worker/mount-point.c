@@ -72,6 +72,11 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
         remove_folder(above, &LINFSP_LETTER_ROOT[1], above);
 }
 
+bool mount_point_is(int fd, uint64_t mount_id) {
+    uint64_t found = 0;
+    return mount_id && fd_mount_id(fd, &found) == 0 && found == mount_id;
+}
+
 void mount_point_undo(const struct job_base *base, struct mount_point *point) {
     close_fd(&point->fd);
     if (point->made_here && point->parent >= 0)
@@ -144,6 +149,8 @@ static int check_client_folder(const struct job_base *base, const struct job *jo
     int r = check_place(base, fd, result);
     if (r < 0)
         return r;
+    if (mount_point_is(fd, job->mount.replaces))
+        return 0; /* it was judged when that was mounted, and nobody answers for it now */
     const char *path = result->mount.mount_point;
     if ((r = check_access(access, path, result)) < 0)
         return r;

@@ -36,6 +36,8 @@ bool is_kernel_file_system(int fd);
 void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
                                bool letters_too);
 /* Removes what was made for a mount that then failed. */
+/* Whether that is the root of the mount with this id; never of 0. Asks no file system. */
+bool mount_point_is(int fd, uint64_t mount_id);
 void mount_point_undo(const struct job_base *base, struct mount_point *point);
 void mount_point_close(struct mount_point *point);
 
