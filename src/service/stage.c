@@ -137,7 +137,16 @@ static void refuse_all(int stage) {
     }
 }
 
-_Noreturn static void guard_main(int service, int stage) {
+/* Waits for the service to say that the guard is not needed any more. Returns false: it ended without. */
+static bool is_told(void) {
+    struct pollfd wait[] = {{.fd = 3, .events = POLLIN}, {.fd = 5, .events = POLLIN}};
+    char word;
+    while (poll(wait, 2, -1) < 0 && errno == EINTR) {
+    }
+    return recv(5, &word, sizeof word, MSG_DONTWAIT) == sizeof word;
+}
+
+_Noreturn static void guard_main(int service, int stage, int socket) {
     prctl(PR_SET_NAME, "linfspd-guard");
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
@@ -145,38 +154,35 @@ _Noreturn static void guard_main(int service, int stage) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (dup2(service, 3) < 0 || dup2(stage, 4) < 0)
+    if (dup2(service, 3) < 0 || dup2(stage, 4) < 0 || dup2(socket, 5) < 0)
         _exit(1);
-    (void)close_range(5, ~0u, 0);
-    struct pollfd poll_fd = {.fd = 3, .events = POLLIN};
-    while (poll(&poll_fd, 1, -1) < 0 && errno == EINTR) {
-    }
-    refuse_all(4);
+    (void)close_range(6, ~0u, 0);
+    if (!is_told())
+        refuse_all(4);
     _exit(0);
 }
 
 int stage_guard(int stage) {
+    int pair[2];
     _cleanup_close_ int service = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (service < 0)
+    if (service < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     pid_t pid = fork();
     if (pid == 0) {
         /* above the numbers that they are given */
-        int from = fcntl(service, F_DUPFD, 16), to = fcntl(stage, F_DUPFD, 16);
-        guard_main(from, to);
+        int from = fcntl(service, F_DUPFD, 16), to = fcntl(stage, F_DUPFD, 16), socket = fcntl(pair[1], F_DUPFD, 16);
+        guard_main(from, to, socket);
     }
+    int error = -errno;
+    close(pair[1]);
     if (pid < 0)
-        return -errno;
-    /* nobody has waited for it yet: the number is its own */
-    int guard = (int)syscall(SYS_pidfd_open, pid, 0), error = -errno;
-    if (guard < 0)
-        kill(pid, SIGKILL);
-    return guard < 0 ? error : guard;
+        close(pair[0]);
+    return pid < 0 ? error : pair[0];
 }
 
 void stage_unguard(int guard) {
     if (guard < 0)
         return;
-    (void)syscall(SYS_pidfd_send_signal, guard, SIGKILL, NULL, 0);
+    (void)send(guard, "", 1, MSG_NOSIGNAL); /* it may have ended */
     close(guard);
 }

@@ -7,9 +7,9 @@
 int stage_open(void);
 
 /* Starts a process that waits for this one to end without stage_unguard, and then has the kernel refuse, at once, all
- * that wait at folders of the stage. Returns its pidfd, or a negative errno. */
+ * that wait at folders of the stage. Returns a socket that ends when that process does, or a negative errno. */
 int stage_guard(int stage);
-/* Ends it, if it has not ended, and closes its pidfd. */
+/* Ends it, if it has not ended, and closes its socket. */
 void stage_unguard(int guard);
 
 #endif
