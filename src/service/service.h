@@ -79,7 +79,7 @@ struct service {
     struct watchdog *watchdog;
     struct unc *unc;
     int stage; /* worker/stage.h */
-    int guard; /* pidfd (stage.h); -1: none is running */
+    int guard; /* its socket (stage.h); -1: none is running */
     sd_event_source *guard_io, *guard_timer;
     struct folder *folders, *folder_places; /* hashes */
     struct name *names; /* hash */
