@@ -118,14 +118,15 @@ void chroot_settle(struct silo *silo) {
     do_next(silo);
 }
 
-static bool has_room(const struct silo *silo) {
-    const struct list_node *node;
+static size_t count(const struct list_node *list) {
     size_t n = 0;
-    for (node = silo->chroots.processes.next; node != &silo->chroots.processes; node = node->next)
+    for (const struct list_node *node = list->next; node != list; node = node->next)
         n++;
-    for (node = silo->chroots.waiting.next; node != &silo->chroots.waiting; node = node->next)
-        n++;
-    return n < PROCESSES_MAX;
+    return n;
+}
+
+static bool has_room(const struct silo *silo) {
+    return count(&silo->chroots.processes) + count(&silo->chroots.waiting) < PROCESSES_MAX;
 }
 
 void chroot_wanted(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket) {

@@ -37,7 +37,7 @@ static bool process_alive(int pidfd) {
     return poll(&poll_fd, 1, 0) == 0;
 }
 
-static int open_proc_entry(const struct job_base *base, pid_t pid, const char *entry, int flags) {
+int enter_open_process(const struct job_base *base, pid_t pid, const char *entry, int flags) {
     char path[64];
     snprintf(path, sizeof path, "../%d/%s", (int)pid, entry);
     int fd = openat(base->proc_self, path, flags | O_CLOEXEC);
@@ -46,7 +46,7 @@ static int open_proc_entry(const struct job_base *base, pid_t pid, const char *e
 
 static int open_all(const struct job_base *base, const struct job_target *target, int *ret_mount_namespace,
                     int *ret_user_namespace, int *ret_root) {
-    _cleanup_close_ int mount_namespace = open_proc_entry(base, target->init_pid, "ns/mnt", O_RDONLY);
+    _cleanup_close_ int mount_namespace = enter_open_process(base, target->init_pid, "ns/mnt", O_RDONLY);
     if (mount_namespace < 0)
         return mount_namespace == -ENOENT ? -ESRCH : mount_namespace;
     _cleanup_close_ int user_namespace = -1;
@@ -57,7 +57,7 @@ static int open_all(const struct job_base *base, const struct job_target *target
         if (user_namespace < 0)
             return -errno;
     }
-    _cleanup_close_ int root = open_proc_entry(base, target->init_pid, "root", O_PATH | O_DIRECTORY);
+    _cleanup_close_ int root = enter_open_process(base, target->init_pid, "root", O_PATH | O_DIRECTORY);
     if (root < 0)
         return root == -ENOENT ? -ESRCH : root;
     struct stat status;
@@ -178,9 +178,8 @@ int enter_open_path(int root, const char *path, int flags) {
     return fd < 0 ? -errno : fd;
 }
 
-int enter_open_path_with_links(int root, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+int enter_open_inside(int root, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
     return fd < 0 ? -errno : fd;
 }

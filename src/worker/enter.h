@@ -39,8 +39,10 @@ void enter_act_as_self(void);
 
 /* Opens a path below root (relative, O_PATH | flags), following no symbolic link at all. */
 int enter_open_path(int root, const char *path, int flags);
-/* The same, following symbolic links, which lead nowhere out of root. */
-int enter_open_path_with_links(int root, const char *path, int flags);
+/* Opens a path below root, following symbolic links, which lead nowhere out of root. */
+int enter_open_inside(int root, const char *path, int flags);
+/* Opens an entry of a process's folder in the host's /proc, "ns/mnt" for instance. */
+int enter_open_process(const struct job_base *base, pid_t pid, const char *entry, int flags);
 /* The mount table of the namespace that the worker is in, by its own /proc; NULL: errno says why. */
 FILE *enter_open_table(const struct job_base *base);
 

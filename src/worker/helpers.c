@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "catcher/protocol.h"
@@ -15,8 +14,6 @@
 #include "util/sockets.h"
 #include "worker/enter.h"
 #include "worker/phantom.h"
-
-#include <linux/openat2.h>
 
 /* Every helper speaks to its caller over a socket whose number is in this variable. */
 #define SIGN "_FUSE_COMMFD"
@@ -49,12 +46,6 @@ static const struct library {
 } libraries[] = {{"libfuse3.so.3", "fusermount3"}, {"libfuse3.so.4", "fusermount3"}, {"libfuse.so.2", "fusermount"}};
 static const char *const unmounters[] = {"umount", "busybox", "toybox"};
 static const char *const chroot_folders[] = {"usr/sbin", "usr/bin", "sbin", "bin"};
-
-/* Links are followed, inside the silo. */
-static int open_inside(int folder, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
-}
 
 /* The catcher opens what is executed: a server that does not answer must not hold it up. */
 static bool may_wait(int file) {
@@ -94,11 +85,11 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
     char path[WIRE_PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
         return false;
-    _cleanup_close_ int where = open_inside(root, path, O_PATH);
+    _cleanup_close_ int where = enter_open_inside(root, path, O_PATH);
     struct stat status;
     if (where < 0 || fstat(where, &status) < 0 || !S_ISREG(status.st_mode) || may_wait(where) || is_ours(base, where))
         return false;
-    _cleanup_close_ int file = open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    _cleanup_close_ int file = enter_open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (file < 0 || !(kind == CATCHER_HELPER ? has_sign(file) : has_program(file)))
         return false;
     close_fd(&file);
@@ -110,7 +101,7 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
 /* Not busybox under this name: each of its commands would be stopped. */
 static bool is_chroot_alone(const struct job_base *base, int root, const char *path) {
     char found[WIRE_PATH_MAX];
-    _cleanup_close_ int file = open_inside(root, path, O_PATH);
+    _cleanup_close_ int file = enter_open_inside(root, path, O_PATH);
     const char *slash = file >= 0 && fd_path(base, file, found, sizeof found) == 0 ? strrchr(found, '/') : NULL;
     return slash && strcmp(slash, "/chroot") == 0;
 }
@@ -150,7 +141,7 @@ static bool mark_programs(const struct job_base *base, int root, const char *fol
 
 static void look_into(const struct job_base *base, int root, const char *folder, bool unmounters_too,
                       struct job_result *result) {
-    _cleanup_close_ int directory = open_inside(root, folder, O_PATH | O_DIRECTORY);
+    _cleanup_close_ int directory = enter_open_inside(root, folder, O_PATH | O_DIRECTORY);
     if (directory < 0 || may_wait(directory))
         return;
     watch(base, directory, result);
@@ -161,7 +152,7 @@ static bool lacks(int root, const char *helper) {
     char path[64];
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         snprintf(path, sizeof path, "%s/%s", folders[i], helper);
-        _cleanup_close_ int file = open_inside(root, path, O_PATH | O_NOFOLLOW);
+        _cleanup_close_ int file = enter_open_inside(root, path, O_PATH | O_NOFOLLOW);
         if (file >= 0 && !phantom_is_ghost(file))
             return false;
     }
@@ -170,10 +161,11 @@ static bool lacks(int root, const char *helper) {
 
 /* A program that loads libfuse will want its helper. */
 static void mark_libraries(const struct job_base *base, int root) {
-    for (size_t i = 0; i < ARRAY_SIZE(libraries); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
+        enum catcher_kind kind = lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY;
         for (size_t j = 0; j < ARRAY_SIZE(library_folders); j++)
-            (void)mark(base, root, library_folders[j], libraries[i].name,
-                       lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY);
+            (void)mark(base, root, library_folders[j], libraries[i].name, kind);
+    }
 }
 
 static bool is_usual(const char *folder) {

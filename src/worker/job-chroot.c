@@ -54,18 +54,12 @@ static const char *find_new_root(const char *arguments, size_t size) {
     return NULL;
 }
 
-static int open_process_entry(const struct job_base *base, pid_t pid, const char *entry, int flags) {
-    char path[64];
-    snprintf(path, sizeof path, "../%d/%s", (int)pid, entry);
-    return openat(base->proc_self, path, flags | O_CLOEXEC);
-}
-
 /* The path that it gives, from the silo's root. Returns false where it is in another root already. */
 static bool read_new_root(const struct job_base *base, pid_t pid, char *ret_path, size_t size) {
     char arguments[ARGUMENTS_SIZE_MAX + 1] = "", folder[WIRE_PATH_MAX];
-    _cleanup_close_ int text = open_process_entry(base, pid, "cmdline", O_RDONLY);
-    _cleanup_close_ int root = open_process_entry(base, pid, "root", O_PATH | O_DIRECTORY);
-    _cleanup_close_ int cwd = open_process_entry(base, pid, "cwd", O_PATH | O_DIRECTORY);
+    _cleanup_close_ int text = enter_open_process(base, pid, "cmdline", O_RDONLY);
+    _cleanup_close_ int root = enter_open_process(base, pid, "root", O_PATH | O_DIRECTORY);
+    _cleanup_close_ int cwd = enter_open_process(base, pid, "cwd", O_PATH | O_DIRECTORY);
     ssize_t length = text < 0 ? -1 : read(text, arguments, ARGUMENTS_SIZE_MAX);
     const char *name = length > 0 ? find_new_root(arguments, (size_t)length) : NULL;
     if (!name || root < 0 || cwd < 0 || fd_path(base, root, folder, sizeof folder) < 0 || strcmp(folder, "/") != 0 ||
@@ -141,7 +135,7 @@ static int prepare(const struct job_base *base, const struct job *job, int root)
     int device = -1;
     if (!read_new_root(base, job->chroot.program, path, sizeof path))
         return -EOPNOTSUPP;
-    _cleanup_close_ int tree = enter_open_path_with_links(root, path, O_DIRECTORY);
+    _cleanup_close_ int tree = enter_open_inside(root, path, O_PATH | O_DIRECTORY);
     _cleanup_close_ int dev = tree < 0 ? tree : enter_open_path(tree, "dev", O_DIRECTORY);
     if (dev < 0)
         return dev;

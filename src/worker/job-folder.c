@@ -57,13 +57,6 @@ static int mount_on_name(int folder, const char *name, int tree) {
 
 /* ---- in the walker's own mount namespace ----------------------------------------------------------------------- */
 
-static int open_of_process(const struct job_base *base, pid_t pid, const char *entry, int flags) {
-    char path[64];
-    snprintf(path, sizeof path, "../%d/%s", (int)pid, entry);
-    int fd = openat(base->proc_self, path, flags | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
 static bool is_same_file(int fd, int directory, const char *path) {
     struct stat a, b;
     return fstat(fd, &a) == 0 && fstatat(directory, path, &b, 0) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -72,7 +65,7 @@ static bool is_same_file(int fd, int directory, const char *path) {
 /* Enters it, so that the tree can be mounted there with flags that its root cannot take off. */
 static int enter_walker(const struct job_base *base, const struct job_folder *request, int *tree,
                         struct job_result *result) {
-    _cleanup_close_ int namespace = open_of_process(base, request->pid, "ns/mnt", O_RDONLY);
+    _cleanup_close_ int namespace = enter_open_process(base, request->pid, "ns/mnt", O_RDONLY);
     _cleanup_close_ int owner = namespace < 0 ? -1 : ioctl(namespace, NS_GET_USERNS);
     if (owner < 0)
         return namespace < 0 ? namespace : -errno;

@@ -10,28 +10,20 @@
 #include "worker/libraries.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "util/architecture.h"
 #include "util/cleanup.h"
 #include "util/open-at.h"
 #include "worker/enter.h"
 
-/* Links are followed, inside the container. */
-static int open_inside(int root, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-}
-
 /* Of the program at that path. Only a file is opened for reading: to open a pipe or a device may do something. */
 static const struct architecture *architecture_at(int root, const char *path) {
     struct stat status;
     char header[sizeof(Elf32_Ehdr)], self[64];
-    _cleanup_close_ int place = open_inside(root, path, O_PATH);
+    _cleanup_close_ int place = enter_open_inside(root, path, O_PATH);
     if (place < 0 || fstat(place, &status) < 0 || !S_ISREG(status.st_mode))
         return NULL;
     snprintf(self, sizeof self, "/proc/self/fd/%d", place);
@@ -73,7 +65,7 @@ static void replace_links(int from, int to) {
 
 void libraries_choose(const struct job_base *base, const char *folder, int root, const char *rootfs) {
     static const char *const subs[] = {"lib", "lib/musl"};
-    _cleanup_close_ int inside = open_inside(root, rootfs[0] ? rootfs : ".", O_PATH | O_DIRECTORY);
+    _cleanup_close_ int inside = enter_open_inside(root, rootfs[0] ? rootfs : ".", O_PATH | O_DIRECTORY);
     const struct architecture *ours = architecture_of_ours();
     const struct architecture *theirs = ours && inside >= 0 ? architecture_inside(inside, ours) : NULL;
     if (!theirs || theirs == ours)
