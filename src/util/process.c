@@ -232,10 +232,14 @@ static bool all_are_exiting(pid_t pid) {
     return directory != NULL;
 }
 
+static unsigned long long status_number(const char *status, const char *name) {
+    unsigned long long number = 0;
+    const char *line = strstr(status, name);
+    return line && sscanf(line + strlen(name), "%llx", &number) == 1 ? number : 0;
+}
+
 static bool has_pending_kill(const char *status, const char *which) {
-    unsigned long long signals = 0;
-    const char *line = strstr(status, which);
-    return line && sscanf(line + strlen(which), "%llx", &signals) == 1 && (signals & (1ull << (SIGKILL - 1)));
+    return status_number(status, which) & (1ull << (SIGKILL - 1));
 }
 
 bool process_is_ending(pid_t pid) {
@@ -251,10 +255,13 @@ bool process_has_ended(pid_t pid) {
 }
 
 bool process_may_mount(pid_t pid) {
-    char buffer[4096];
-    unsigned long long bounding = 0;
-    const char *line = read_proc(pid, "status", buffer, sizeof buffer) > 0 ? strstr(buffer, "\nCapBnd:") : NULL;
-    return line && sscanf(line, "\nCapBnd: %llx", &bounding) == 1 && (bounding & (1ull << CAP_SYS_ADMIN));
+    char status[4096];
+    if (read_proc(pid, "status", status, sizeof status) <= 0)
+        return false;
+    /* bubblewrap leaves the bounding set alone and sets no_new_privs: a capability that is not permitted stays away */
+    bool gains = status_number(status, "\nNoNewPrivs:") == 0;
+    unsigned long long all = status_number(status, gains ? "\nCapBnd:" : "\nCapPrm:");
+    return all & (1ull << CAP_SYS_ADMIN);
 }
 
 uint64_t clock_now_realtime(void) {

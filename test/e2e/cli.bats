@@ -274,6 +274,19 @@ has_in_silos() {
     wait_until 3 json 'map(select(.engine == "bubblewrap")) | length == 0' silos
 }
 
+@test "cli: run: FUSE programs work in it, and the host's umount" {
+    command -v bwrap >/dev/null && command -v bindfs >/dev/null || missing bubblewrap and bindfs || return
+    equal "bindfs" "$(bounded "$linfsp" run sh -ec '
+        mkdir /tmp/from /tmp/to
+        echo works >/tmp/from/file
+        bindfs /tmp/from /tmp/to
+        cat /tmp/to/file
+        umount /tmp/to
+        ls /tmp/to')" works
+    has "$(bounded "$linfsp" run sh -ec 'mkdir /tmp/to; bindfs /usr /tmp/to; linfsp volumes')" /tmp/to
+    equal "umount" "$(bounded "$linfsp" run sh -ec 'memfs -b -m Z: >/dev/null; umount /mnt/z; linfsp volumes' 2>&1)" "linfsp volumes: there is no volume"
+}
+
 @test "cli: run: network volumes reach it, and leave it" {
     command -v bwrap >/dev/null || missing bubblewrap
     start_memfs_here -F NTFS -u '\host\share'
