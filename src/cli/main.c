@@ -162,7 +162,8 @@ int verb_fail_about(const struct verb *verb, const char *target, const char *mes
     size_t length = strlen(target);
     if (strncmp(message, target, length) == 0 && strchr(" :", message[length]))
         return verb_fail(verb, "%s", message);
-    return verb_fail(verb, "%s: %s", target, message);
+    bool ends = length && target[length - 1] == ':'; /* Z: */
+    return verb_fail(verb, "%s%s %s", target, ends ? "" : ":", message);
 }
 
 void verb_note(const struct verb *verb, const char *format, ...) {

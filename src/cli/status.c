@@ -24,6 +24,11 @@ static void find_log(uint32_t pid, char *ret_text, size_t size) {
         snprintf(ret_text, size, "%s", target[0] == '/' && strncmp(target, "/dev/", 5) != 0 ? target : "");
 }
 
+/* A container is not told it, and zero would be a lie. */
+static void add_of_host(json_object *object, const char *key, const struct wire_status *status, uint64_t number) {
+    json_object_object_add(object, key, status->pid ? json_object_new_uint64(number) : NULL);
+}
+
 static void print_json(const struct wire_status *status) {
     json_object *object = json_object_new_object();
     json_add_number(object, "format", JSON_FORMAT);
@@ -38,10 +43,10 @@ static void print_json(const struct wire_status *status) {
         json_add_number(object, "silos", status->silos);
         json_add_number(object, "volumes", status->volumes);
         json_add_number(object, "shares", status->shares);
-        json_add_number(object, "injections", status->injections);
-        json_add_number(object, "failures", status->failures);
-        json_add_number(object, "resident_bytes", status->resident_bytes);
-        json_add_number(object, "cpu_ns", status->cpu_ns);
+        add_of_host(object, "injections", status, status->injections);
+        add_of_host(object, "failures", status, status->failures);
+        add_of_host(object, "resident_bytes", status, status->resident_bytes);
+        add_of_host(object, "cpu_ns", status, status->cpu_ns);
     }
     json_print(object);
 }

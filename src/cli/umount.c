@@ -52,12 +52,13 @@ static int fail_busy(const struct verb *verb, int socket, const struct wire_unmo
     static union wire_message last;
     struct meant meant = {.request = request};
     struct wire_plain list;
-    char users[512] = "";
+    char users[512] = "", text[2048];
     wire_begin(&list, WIRE_LIST_VOLUMES, 1);
     if (client_call(socket, &list, NULL, 0, CLIENT_TIMEOUT_MS, match, &meant, &last) >= 0 && meant.fuse_device)
         users_text(meant.fuse_device, users, sizeof users);
-    return verb_fail(verb, "%s: %s: %s; end that first, or see --lazy and --force", shown, why,
-                     users[0] ? users : "a process uses it");
+    snprintf(text, sizeof text, "%s: %s; end that first, or see --lazy and --force", why,
+             users[0] ? users : "a process uses it");
+    return verb_fail_about(verb, shown, text);
 }
 
 static int umount_one(const struct verb *verb, int socket, struct wire_unmount *request, const char *shown) {
@@ -101,6 +102,8 @@ static int umount_targets(const struct verb *verb, int socket, char **targets, c
     int status = 0;
     if (!getcwd(folder, sizeof folder))
         strcpy(folder, "/");
+    if (chdir("/") < 0) /* else this command itself might work in the volume */
+        return verb_fail(verb, "/: %s", strerror(errno));
     for (uint32_t serial = 1; *targets; targets++, serial++) {
         struct wire_unmount request;
         wire_begin(&request, WIRE_UNMOUNT, serial);

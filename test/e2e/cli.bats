@@ -175,6 +175,8 @@ has_in_silos() {
     has_not "$(inside one "$silo_bin/linfsp" silos; inside one "$silo_bin/linfsp" volumes)" "$(id_of two)" share
     pid=$(inside two pidof memfs)
     json_in two ".[0].server_pid == $pid" volumes
+    json_in two '[.pid, .injections, .failures, .resident_bytes, .cpu_ns] == [null, null, null, null, null]' status # the host's
+    json '.pid > 0 and .injections >= 3 and .failures == 0 and .resident_bytes > 0 and .cpu_ns > 0' status
 }
 
 @test "cli: path, both ways" {
@@ -368,7 +370,7 @@ completed() {
     docker exec -d "$(full_name one)" sh -c 'cd /mnt/z && exec sleep 1000'
     wait_until 5 run_in_number 1 one sleep
     user=$(inside one pidof sleep)
-    refused "pid $user (sleep) works in it" -- docker exec "$(full_name one)" "$silo_bin/linfsp" umount Z:
+    refused "Z: cannot unmount: Device or resource busy: pid $user (sleep) works in it; end" -- docker exec -w /mnt/z "$(full_name one)" "$silo_bin/linfsp" umount Z:
     refused "pid $(pids_in one sleep) (sleep) works in it" -- "$linfsp" umount "$("$linfsp" volumes --json | jq '.[0].id')"
     inside one kill "$user"
     docker exec -d "$(full_name one)" sh -c 'exec sleep 1000 >/mnt/z/open'
@@ -377,4 +379,8 @@ completed() {
     memfs_refused one "/mnt/z is a mount point already" -- -m /mnt/z
     inside one "$silo_bin/linfsp" umount --force Z:
     wait_unmounted one /mnt/z
+    # the command itself is in nobody's way
+    disk one y
+    bounded docker exec -w /mnt/y "$(full_name one)" "$silo_bin/linfsp" umount Y:
+    wait_unmounted one /mnt/y
 }
