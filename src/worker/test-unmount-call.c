@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -178,24 +179,32 @@ static void another_process_is_left_alone(void **state) {
     assert_int_equal(program_end(&program), 2);
 }
 
-static void only_what_is_known_is_changed(void **state) {
-    static const uint8_t unknown[UNMOUNT_CALL_SIZE] = {0xb8, 0xa5};
-    uint8_t instructions[UNMOUNT_CALL_SIZE];
+static void a_pattern_is_found_wherever_it_is(void **state) {
+    static const int16_t pattern[] = {1, UNMOUNT_ANY, 3};
+    static const uint8_t code[] = {1, 1, 2, 1, 9, 3, 1, 0};
+    const struct unmount_abi abi = {.pattern = pattern, .pattern_size = ARRAY_SIZE(pattern)};
+    assert_int_equal(unmount_call_find(&abi, code, sizeof code), 3);
+    assert_int_equal(unmount_call_find(&abi, code, 6), 3);
+    assert_int_equal(unmount_call_find(&abi, code, 5), 5); /* its end is not there */
+    assert_int_equal(unmount_call_find(&abi, code, 2), 2);
+    assert_int_equal(unmount_call_find(&abi, code, 0), 0);
+}
+
+static void what_is_too_far_away_is_not_called(void **state) {
+    uint8_t instructions[UNMOUNT_CALL_MAX];
     if (!known)
         skip();
-    assert_int_equal(unmount_call_find(unknown), -ENOSYS);
-    assert_int_equal(unmount_call_make(0x10000, 0x7fff00000000, instructions), -ERANGE);
+    assert_true(unmount_abi_make_call(0x10000, 0x20000, instructions) > 0);
+    assert_int_equal(unmount_abi_make_call(0x10000, 0x7fff00000000, instructions), -ERANGE);
 }
 
 int main(void) {
-    size_t size;
-    known = unmount_call_code(&size) != NULL;
+    known = unmount_abi_find(ELFCLASS64, EM_X86_64) != NULL;
     base.proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_refused_unmount_runs_the_stand_in),
-        cmocka_unit_test(without_the_change_it_is_refused),
-        cmocka_unit_test(another_process_is_left_alone),
-        cmocka_unit_test(only_what_is_known_is_changed),
+        cmocka_unit_test(a_refused_unmount_runs_the_stand_in), cmocka_unit_test(without_the_change_it_is_refused),
+        cmocka_unit_test(another_process_is_left_alone),       cmocka_unit_test(a_pattern_is_found_wherever_it_is),
+        cmocka_unit_test(what_is_too_far_away_is_not_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

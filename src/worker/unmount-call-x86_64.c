@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* x86-64. Programs of 32 bits are not known here. */
+/* Programs of x86-64, and those of 32 bits that such a machine runs, too. */
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
 
+#include "util/cleanup.h"
 #include "util/paths.h"
 #include "worker/unmount-call.h"
 
 extern const uint8_t unmount_call_begin[], unmount_call_end[];
+extern const uint8_t unmount_call_32_begin[], unmount_call_32_end[];
 
 /*
  * Called in the place of the system call in umount2, with path in rdi and flags in rsi. Returns what the system call
@@ -100,28 +102,123 @@ asm(".pushsection .rodata\n"
     "unmount_call_end:\n"
     ".popsection\n");
 
+/* The same for programs of 32 bits, with path in ebx and flags in ecx. They keep all registers but eax over the call.
+ */
+asm(".pushsection .rodata\n"
+    ".balign 16\n"
+    ".globl unmount_call_32_begin, unmount_call_32_end\n"
+    ".hidden unmount_call_32_begin, unmount_call_32_end\n"
+    ".code32\n"
+    "unmount_call_32_begin:\n"
+    "    movl $52, %eax\n" /* umount2 */
+    "    int $0x80\n"
+    "    cmpl $-1, %eax\n" /* -EPERM */
+    "    jne 9f\n"
+    "    pushl %ebx\n"
+    "    pushl %ecx\n"
+    "    pushl %edx\n"
+    "    pushl %esi\n"
+    "    pushl %edi\n"
+    "    pushl %ebp\n"
+    "    subl $48, %esp\n" /* 0: all signals; 8: those that were blocked; 16: the child's status; 20: argv */
+    "    movl %esp, %ebp\n"
+    "    call 1f\n"
+    "1:  popl %edi\n"
+    "    leal (11f - 1b)(%edi), %eax\n"
+    "    testb $2, %cl\n" /* MNT_DETACH */
+    "    jnz 2f\n"
+    "    leal (12f - 1b)(%edi), %eax\n"
+    "2:  movl %eax, 24(%ebp)\n"
+    "    leal (10f - 1b)(%edi), %eax\n"
+    "    movl %eax, 20(%ebp)\n"
+    "    leal (13f - 1b)(%edi), %eax\n"
+    "    movl %eax, 28(%ebp)\n"
+    "    movl %ebx, 32(%ebp)\n"
+    "    movl $0, 36(%ebp)\n"
+    "    movl $-1, (%ebp)\n"
+    "    movl $-1, 4(%ebp)\n"
+    "    movl $2, %ebx\n" /* SIG_SETMASK */
+    "    movl %ebp, %ecx\n"
+    "    leal 8(%ebp), %edx\n"
+    "    movl $8, %esi\n"
+    "    movl $175, %eax\n" /* rt_sigprocmask */
+    "    int $0x80\n"
+    "    movl $0x4100, %ebx\n" /* CLONE_VM | CLONE_VFORK, no signal */
+    "    xorl %ecx, %ecx\n"
+    "    xorl %edx, %edx\n"
+    "    xorl %esi, %esi\n"
+    "    xorl %edi, %edi\n"
+    "    movl $120, %eax\n" /* clone */
+    "    int $0x80\n"
+    "    movl $-1, %edi\n"
+    "    testl %eax, %eax\n"
+    "    js 4f\n"
+    "    jnz 3f\n"
+    "    movl 20(%ebp), %ebx\n"
+    "    leal 20(%ebp), %ecx\n"
+    "    xorl %edx, %edx\n"
+    "    movl $11, %eax\n" /* execve */
+    "    int $0x80\n"
+    "    movl $127, %ebx\n"
+    "    movl $1, %eax\n" /* exit */
+    "    int $0x80\n"
+    "3:  movl %eax, %ebx\n"
+    "    leal 16(%ebp), %ecx\n"
+    "    movl $0x40000000, %edx\n" /* __WALL */
+    "    xorl %esi, %esi\n"
+    "    movl $114, %eax\n" /* wait4 */
+    "    int $0x80\n"
+    "    xorl %edi, %edi\n"
+    "    testl %eax, %eax\n"
+    "    js 4f\n"
+    "    movl 16(%ebp), %edi\n"
+    "4:  movl $2, %ebx\n"
+    "    leal 8(%ebp), %ecx\n"
+    "    xorl %edx, %edx\n"
+    "    movl $8, %esi\n"
+    "    movl $175, %eax\n"
+    "    int $0x80\n"
+    "    xorl %eax, %eax\n"
+    "    testl %edi, %edi\n"
+    "    jz 5f\n"
+    "    movl $-1, %eax\n"
+    "5:  addl $48, %esp\n"
+    "    popl %ebp\n"
+    "    popl %edi\n"
+    "    popl %esi\n"
+    "    popl %edx\n"
+    "    popl %ecx\n"
+    "    popl %ebx\n"
+    "9:  ret\n"
+    "10: .asciz \"" LINFSP_DEVICE_DIR "/bin/fusermount3\"\n"
+    "11: .asciz \"-Equz\"\n"
+    "12: .asciz \"-Equ\"\n"
+    "13: .asciz \"--\"\n"
+    "unmount_call_32_end:\n"
+    ".code64\n"
+    ".popsection\n");
+
 /* mov $166, %eax; syscall */
-static const uint8_t call[] = {0xb8, 0xa6, 0, 0, 0, 0x0f, 0x05};
-#define CALL_AT_MOST 16 /* from the function's beginning */
+static const int16_t pattern[] = {0xb8, 0xa6, 0, 0, 0, 0x0f, 0x05};
+/* mov $52, %eax; mov 12(%esp), %ecx; mov 8(%esp), %ebx; call *%gs:16 */
+static const int16_t pattern_32[] = {0xb8, 0x34, 0,           0,    0,    0x8b, 0x4c, 0x24, UNMOUNT_ANY, 0x8b,
+                                     0x5c, 0x24, UNMOUNT_ANY, 0x65, 0xff, 0x15, 0x10, 0,    0,           0};
 #define CALL_RELATIVE 0xe8
 #define NOP 0x90
 
-const void *unmount_call_code(size_t *ret_size) {
-    *ret_size = (size_t)((uintptr_t)unmount_call_end - (uintptr_t)unmount_call_begin);
-    return unmount_call_begin;
+static const struct unmount_abi abis[] = {
+    {ELFCLASS64, EM_X86_64, unmount_call_begin, unmount_call_end, pattern, ARRAY_SIZE(pattern), 0},
+    {ELFCLASS32, EM_386, unmount_call_32_begin, unmount_call_32_end, pattern_32, ARRAY_SIZE(pattern_32), 13},
+};
+
+const struct unmount_abi *unmount_abi_find(uint8_t class, uint16_t machine) {
+    for (size_t i = 0; i < ARRAY_SIZE(abis); i++)
+        if (abis[i].class == class && abis[i].machine == machine)
+            return &abis[i];
+    return NULL;
 }
 
-int unmount_call_find(const uint8_t function[UNMOUNT_CALL_SIZE]) {
-    for (int at = 0; at <= CALL_AT_MOST; at++) {
-        if (memcmp(function + at, call, sizeof call) == 0)
-            return at;
-        if (function[at] == CALL_RELATIVE && function[at + 5] == NOP && function[at + 6] == NOP)
-            return -EALREADY;
-    }
-    return -ENOSYS;
-}
-
-int unmount_call_make(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOUNT_CALL_SIZE]) {
+int unmount_abi_make_call(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOUNT_CALL_MAX]) {
     int64_t distance = (int64_t)(to - (from + 5));
     int32_t relative = (int32_t)distance;
     if (relative != distance)
@@ -129,9 +226,5 @@ int unmount_call_make(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOU
     ret_instructions[0] = CALL_RELATIVE;
     memcpy(ret_instructions + 1, &relative, sizeof relative);
     ret_instructions[5] = ret_instructions[6] = NOP;
-    return sizeof call;
-}
-
-uint16_t unmount_call_machine(void) {
-    return EM_X86_64;
+    return 7; /* both system calls are of this size */
 }

@@ -21,30 +21,43 @@
 #define HEADERS_MAX 32
 #define TAGS_MAX 128
 #define CHAIN_MAX 4096 /* symbols of one hash bucket */
-#define CODE_MAX 512
+#define CODE_MAX 512 /* of the function that is put in */
+#define BEGIN_MAX 16 /* the pattern begins no later in umount2 */
+#define SEARCHED_MAX (32 << 20) /* of a program's code */
+#define PLACES_MAX 8
 
-struct library {
+/* The C library in the memory of the process; or the program, if it is linked statically. */
+struct object {
     int memory; /* borrowed */
+    const struct unmount_abi *abi;
     uint64_t base; /* where its file begins */
-    uint64_t code_end; /* of the instructions in its memory; up to the end of that page nothing follows */
+    uint64_t shift; /* what is added to the addresses in its headers */
+    uint64_t code, code_end; /* its instructions; up to the end of the last page nothing follows */
+    uint64_t dynamic; /* 0: none */
     uint64_t symbols, strings, hash; /* addresses; 0: none */
 };
 
-static int peek(const struct library *library, uint64_t address, void *data, size_t size) {
+/* Where umount2 makes its system call. */
+struct places {
+    size_t count;
+    uint64_t address[PLACES_MAX];
+};
+
+static int peek(const struct object *object, uint64_t address, void *data, size_t size) {
     if (address >> 62)
         return -EFAULT;
-    ssize_t n = pread(library->memory, data, size, (off_t)address);
+    ssize_t n = pread(object->memory, data, size, (off_t)address);
     return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EFAULT;
 }
 
-static int poke(const struct library *library, uint64_t address, const void *data, size_t size) {
+static int poke(const struct object *object, uint64_t address, const void *data, size_t size) {
     if (address >> 62)
         return -EFAULT;
-    ssize_t n = pwrite(library->memory, data, size, (off_t)address);
+    ssize_t n = pwrite(object->memory, data, size, (off_t)address);
     return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EFAULT;
 }
 
-/* ---- finding the C library -------------------------------------------------------------------------------------- */
+/* ---- finding the C library, or the program ---------------------------------------------------------------------- */
 
 static bool is_c_library(const char *path) {
     static const char *const names[] = {"libc.so", "libc-", "libc.musl-", "ld-musl-"};
@@ -55,71 +68,123 @@ static bool is_c_library(const char *path) {
     return false;
 }
 
+/* Where the file of the C library begins. Without one: that of the first file with instructions, which is the program;
+ * what an emulator has loaded for a program of another machine has none. */
 static int find_base(const struct job_base *base, pid_t pid, uint64_t *ret_base) {
-    char name[64];
+    char name[64], permissions[5], previous[WIRE_PATH_MAX] = "";
     snprintf(name, sizeof name, "../%d/maps", (int)pid);
     _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
     if (!file)
         return -errno;
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
+    unsigned long long start, offset, begin = 0;
+    int path, r = -ENOSYS;
     while (getline(&line, &size, file) > 0) {
-        unsigned long long start, offset;
-        int path = 0;
-        if (sscanf(line, "%llx-%*x %*s %llx %*s %*s %n", &start, &offset, &path) < 2 || !path || offset != 0)
+        path = 0;
+        if (sscanf(line, "%llx-%*x %4s %llx %*s %*s %n", &start, permissions, &offset, &path) < 3 || !path)
             continue;
         line[strcspn(line, "\n")] = 0;
-        if (!is_c_library(line + path))
+        if (offset == 0 && line[path] == '/') {
+            begin = start;
+            snprintf(previous, sizeof previous, "%s", line + path);
+        }
+        if (permissions[2] != 'x' || !previous[0] || strcmp(previous, line + path) != 0)
             continue;
-        *ret_base = start;
-        return 0;
+        bool library = is_c_library(previous);
+        if (library || r < 0)
+            *ret_base = begin;
+        r = 0;
+        if (library)
+            break;
     }
-    return -ENOSYS; /* it is linked statically, or its library is another */
+    return r;
 }
+
+/* Headers of 32 bits are brought to the form of those of 64 bits. */
+static int read_header(struct object *object, Elf64_Ehdr *ret_header) {
+    Elf32_Ehdr small;
+    int r = peek(object, object->base, ret_header, sizeof *ret_header);
+    if (r < 0)
+        return r;
+    if (memcmp(ret_header->e_ident, ELFMAG, SELFMAG) != 0)
+        return -ENOSYS;
+    if (ret_header->e_ident[EI_CLASS] == ELFCLASS32) {
+        memcpy(&small, ret_header, sizeof small);
+        ret_header->e_phoff = small.e_phoff;
+        ret_header->e_phnum = small.e_phnum;
+        ret_header->e_phentsize = small.e_phentsize;
+    }
+    object->abi = unmount_abi_find(ret_header->e_ident[EI_CLASS], ret_header->e_machine);
+    return object->abi && ret_header->e_phnum <= HEADERS_MAX ? 0 : -ENOSYS;
+}
+
+static int read_part(const struct object *object, const Elf64_Ehdr *header, unsigned number, Elf64_Phdr *ret_part) {
+    uint64_t address = object->base + header->e_phoff + (uint64_t)number * header->e_phentsize;
+    Elf32_Phdr small;
+    if (object->abi->class == ELFCLASS64)
+        return header->e_phentsize == sizeof *ret_part ? peek(object, address, ret_part, sizeof *ret_part) : -ENOSYS;
+    int r = header->e_phentsize == sizeof small ? peek(object, address, &small, sizeof small) : -ENOSYS;
+    if (r < 0)
+        return r;
+    *ret_part = (Elf64_Phdr){.p_type = small.p_type,
+                             .p_flags = small.p_flags,
+                             .p_offset = small.p_offset,
+                             .p_vaddr = small.p_vaddr,
+                             .p_filesz = small.p_filesz,
+                             .p_memsz = small.p_memsz};
+    return 0;
+}
+
+static int read_headers(struct object *object) {
+    Elf64_Ehdr header;
+    Elf64_Phdr part;
+    bool first = true;
+    int r = read_header(object, &header);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        if ((r = read_part(object, &header, i, &part)) < 0)
+            return r;
+        if (part.p_type == PT_LOAD && first)
+            object->shift = object->base - (part.p_vaddr - part.p_offset);
+        first &= part.p_type != PT_LOAD;
+        if (part.p_type == PT_DYNAMIC)
+            object->dynamic = part.p_vaddr;
+        if (part.p_type == PT_LOAD && (part.p_flags & PF_X) && part.p_filesz == part.p_memsz) {
+            object->code = object->shift + part.p_vaddr;
+            object->code_end = object->code + part.p_memsz;
+        }
+    }
+    if (object->dynamic)
+        object->dynamic += object->shift;
+    return object->code_end > object->code ? 0 : -ENOSYS;
+}
+
+/* ---- finding umount2 by its name: few pages of the program are looked at ------------------------------------------
+ */
 
 /* An address in the dynamic section is one of the file or, where the loader has put it right, of the memory. */
-static uint64_t in_memory(const struct library *library, uint64_t address) {
-    return address < library->base ? address + library->base : address;
+static uint64_t in_memory(const struct object *object, uint64_t address) {
+    return address < object->base ? address + object->shift : address;
 }
 
-static int read_dynamic(struct library *library, uint64_t address) {
+static int read_dynamic(struct object *object) {
     for (size_t i = 0; i < TAGS_MAX; i++) {
         Elf64_Dyn entry;
-        int r = peek(library, address + i * sizeof entry, &entry, sizeof entry);
+        int r = peek(object, object->dynamic + i * sizeof entry, &entry, sizeof entry);
         if (r < 0)
             return r;
         if (entry.d_tag == DT_NULL)
             break;
         if (entry.d_tag == DT_SYMTAB)
-            library->symbols = in_memory(library, entry.d_un.d_ptr);
+            object->symbols = in_memory(object, entry.d_un.d_ptr);
         else if (entry.d_tag == DT_STRTAB)
-            library->strings = in_memory(library, entry.d_un.d_ptr);
+            object->strings = in_memory(object, entry.d_un.d_ptr);
         else if (entry.d_tag == DT_GNU_HASH)
-            library->hash = in_memory(library, entry.d_un.d_ptr);
+            object->hash = in_memory(object, entry.d_un.d_ptr);
     }
-    return library->symbols && library->strings && library->hash ? 0 : -ENOSYS;
-}
-
-static int read_headers(struct library *library) {
-    Elf64_Ehdr header;
-    uint64_t dynamic = 0;
-    int r = peek(library, library->base, &header, sizeof header);
-    if (r < 0)
-        return r;
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-        header.e_machine != unmount_call_machine() || header.e_phentsize != sizeof(Elf64_Phdr) ||
-        header.e_phnum > HEADERS_MAX)
-        return -ENOSYS;
-    for (unsigned i = 0; i < header.e_phnum; i++) {
-        Elf64_Phdr part;
-        if ((r = peek(library, library->base + header.e_phoff + i * sizeof part, &part, sizeof part)) < 0)
-            return r;
-        if (part.p_type == PT_DYNAMIC)
-            dynamic = library->base + part.p_vaddr;
-        if (part.p_type == PT_LOAD && (part.p_flags & PF_X) && part.p_filesz == part.p_memsz)
-            library->code_end = library->base + part.p_vaddr + part.p_memsz;
-    }
-    return dynamic && library->code_end ? read_dynamic(library, dynamic) : -ENOSYS;
+    return object->symbols && object->strings && object->hash ? 0 : -ENOSYS;
 }
 
 static uint32_t hash_of(const char *name) {
@@ -129,36 +194,35 @@ static uint32_t hash_of(const char *name) {
     return hash;
 }
 
-static bool has_name(const struct library *library, const Elf64_Sym *symbol) {
+static bool has_name(const struct object *object, const Elf64_Sym *symbol) {
     char name[sizeof FUNCTION];
-    return symbol->st_shndx != SHN_UNDEF && peek(library, library->strings + symbol->st_name, name, sizeof name) == 0 &&
+    return symbol->st_shndx != SHN_UNDEF && peek(object, object->strings + symbol->st_name, name, sizeof name) == 0 &&
            memcmp(name, FUNCTION, sizeof name) == 0;
 }
 
-/* By the library's own hash table: few pages of the program are looked at. */
-static int find_function(const struct library *library, uint64_t *ret_address) {
+static int find_function(const struct object *object, uint64_t *ret_address) {
     struct {
         uint32_t buckets, first, words, shift;
     } table;
     uint32_t hash = hash_of(FUNCTION), index, chain;
-    int r = peek(library, library->hash, &table, sizeof table);
+    int r = peek(object, object->hash, &table, sizeof table);
     if (r < 0)
         return r;
     if (table.buckets == 0)
         return -ENOSYS;
-    uint64_t buckets = library->hash + sizeof table + (uint64_t)table.words * sizeof(uint64_t);
+    uint64_t buckets = object->hash + sizeof table + (uint64_t)table.words * sizeof(uint64_t);
     uint64_t chains = buckets + (uint64_t)table.buckets * sizeof index;
-    if ((r = peek(library, buckets + (uint64_t)(hash % table.buckets) * sizeof index, &index, sizeof index)) < 0)
+    if ((r = peek(object, buckets + (uint64_t)(hash % table.buckets) * sizeof index, &index, sizeof index)) < 0)
         return r;
     for (unsigned i = 0; i < CHAIN_MAX && index >= table.first; i++, index++) {
         Elf64_Sym symbol;
-        if ((r = peek(library, chains + (uint64_t)(index - table.first) * sizeof chain, &chain, sizeof chain)) < 0)
+        if ((r = peek(object, chains + (uint64_t)(index - table.first) * sizeof chain, &chain, sizeof chain)) < 0)
             return r;
         if ((chain | 1) == (hash | 1)) {
-            if ((r = peek(library, library->symbols + index * sizeof symbol, &symbol, sizeof symbol)) < 0)
+            if ((r = peek(object, object->symbols + index * sizeof symbol, &symbol, sizeof symbol)) < 0)
                 return r;
-            if (has_name(library, &symbol)) {
-                *ret_address = library->base + symbol.st_value;
+            if (has_name(object, &symbol)) {
+                *ret_address = object->shift + symbol.st_value;
                 return 0;
             }
         }
@@ -168,38 +232,93 @@ static int find_function(const struct library *library, uint64_t *ret_address) {
     return -ENOSYS;
 }
 
+/* ---- finding its system call --------------------------------------------------------------------------------------
+ */
+
+size_t unmount_call_find(const struct unmount_abi *abi, const uint8_t *code, size_t size) {
+    for (size_t at = 0; at + abi->pattern_size <= size; at++) {
+        size_t same = 0;
+        while (same < abi->pattern_size && (abi->pattern[same] == UNMOUNT_ANY || abi->pattern[same] == code[at + same]))
+            same++;
+        if (same == abi->pattern_size)
+            return at;
+    }
+    return size;
+}
+
+/* Of all instructions from address to `end`. */
+static int search(const struct object *object, uint64_t address, uint64_t end, struct places *ret_places) {
+    static uint8_t code[64 << 10];
+    ret_places->count = 0;
+    if (end - address > SEARCHED_MAX)
+        return -ENOSYS;
+    while (end - address >= object->abi->pattern_size) {
+        size_t size = end - address < sizeof code ? (size_t)(end - address) : sizeof code;
+        int r = peek(object, address, code, size);
+        if (r < 0)
+            return r;
+        size_t at = unmount_call_find(object->abi, code, size);
+        bool found = at < size;
+        if (found && ret_places->count == PLACES_MAX)
+            return -ENOSYS;
+        if (found)
+            ret_places->address[ret_places->count++] = address + at + object->abi->call_at;
+        address += found ? at + object->abi->pattern_size : size - object->abi->pattern_size + 1;
+    }
+    return ret_places->count ? 0 : -ENOSYS;
+}
+
+/* A program that is linked statically has no names, and one of 32 bits other tables: it is searched. */
+static int find_places(struct object *object, struct places *ret_places) {
+    uint64_t function;
+    int r = object->abi->class == ELFCLASS64 && object->dynamic ? read_dynamic(object) : -ENOSYS;
+    if (r == 0)
+        r = find_function(object, &function);
+    if (r == 0)
+        r = search(object, function, function + BEGIN_MAX + object->abi->pattern_size, ret_places);
+    return r == -ENOSYS ? search(object, object->code, object->code_end, ret_places) : r;
+}
+
 /* ---- changing it ------------------------------------------------------------------------------------------------ */
 
-/* Puts the code behind the library's own, where its last page has room. */
-static int put_code(const struct library *library, uint64_t *ret_address) {
+/* Where the code is put: behind the object's own, where its last page has room. -EALREADY: it is there. */
+static int find_room(const struct object *object, uint64_t *ret_address) {
     static const uint8_t nothing[CODE_MAX];
     uint8_t there[CODE_MAX];
-    size_t size;
-    const void *code = unmount_call_code(&size);
-    uint64_t address = (library->code_end + 15) & ~UINT64_C(15);
-    if (!code || size > CODE_MAX || address / PAGE != (library->code_end - 1) / PAGE ||
+    size_t size = (size_t)(object->abi->code_end - object->abi->code);
+    uint64_t address = (object->code_end + 15) & ~UINT64_C(15);
+    if (size > CODE_MAX || address / PAGE != (object->code_end - 1) / PAGE ||
         (address + size - 1) / PAGE != address / PAGE)
         return -ENOSYS;
-    int r = peek(library, address, there, size);
+    int r = peek(object, address, there, size);
     if (r < 0)
         return r;
+    if (memcmp(there, object->abi->code, size) == 0)
+        return -EALREADY;
     if (memcmp(there, nothing, size) != 0)
         return -ENOSYS;
     *ret_address = address;
-    return poke(library, address, code, size);
+    return 0;
 }
 
-static int change(const struct library *library, uint64_t function) {
-    uint8_t code[UNMOUNT_CALL_SIZE], call[UNMOUNT_CALL_SIZE];
+static int change(struct object *object) {
+    uint8_t call[UNMOUNT_CALL_MAX];
+    struct places places;
     uint64_t to;
-    int r = peek(library, function, code, sizeof code);
-    int at = r < 0 ? r : unmount_call_find(code);
-    if (at < 0)
-        return at == -EALREADY ? 0 : at;
-    if ((r = put_code(library, &to)) < 0)
+    if (!object->abi)
+        return -ENOSYS;
+    int r = find_room(object, &to);
+    if (r < 0)
+        return r == -EALREADY ? 0 : r;
+    if ((r = find_places(object, &places)) < 0)
         return r;
-    int size = unmount_call_make(function + (uint64_t)at, to, call);
-    return size < 0 ? size : poke(library, function + (uint64_t)at, call, (size_t)size);
+    r = poke(object, to, object->abi->code, (size_t)(object->abi->code_end - object->abi->code));
+    for (size_t i = 0; i < places.count && r >= 0; i++) {
+        r = unmount_abi_make_call(places.address[i], to, call);
+        if (r > 0)
+            r = poke(object, places.address[i], call, (size_t)r);
+    }
+    return r;
 }
 
 /* While the helper waits for us and has this parent, the parent is the process that was there all the time. */
@@ -214,18 +333,15 @@ static int check(const struct job_target *target, pid_t server, pid_t helper) {
 
 int unmount_call_change(const struct job_base *base, const struct job_target *target, pid_t server, pid_t helper) {
     char name[64];
-    uint64_t function = 0;
     snprintf(name, sizeof name, "../%d/mem", (int)server);
     _cleanup_close_ int memory = openat(base->proc_self, name, O_RDWR | O_CLOEXEC);
     if (memory < 0)
         return -errno;
-    struct library library = {.memory = memory};
+    struct object object = {.memory = memory};
     int r = check(target, server, helper); /* after it was opened: what is open is this process's for good */
     if (r == 0)
-        r = find_base(base, server, &library.base);
+        r = find_base(base, server, &object.base);
     if (r == 0)
-        r = read_headers(&library);
-    if (r == 0)
-        r = find_function(&library, &function);
-    return r < 0 ? r : change(&library, function);
+        r = read_headers(&object);
+    return r < 0 ? r : change(&object);
 }

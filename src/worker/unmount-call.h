@@ -6,8 +6,9 @@
  * complains and exits, and the mount goes a moment later than its server: a folder that is removed right then is busy.
  *
  * So the worker changes one function in the memory of such a program, when the program mounts: umount2 in its copy of
- * the C library. The call is still made. Where the kernel refuses the call, the function runs the stand-in, as libfuse
- * does for everybody but root, and waits for it. The mount has gone when umount2 returns.
+ * the C library, or in the program itself, if it is linked statically. The call is still made. Where the kernel refuses
+ * the call, the function runs the stand-in, as libfuse does for everybody but root, and waits for it. The mount has
+ * gone when umount2 returns.
  *
  * The change is in the memory of that process and of its children, not in a file. An exec drops the change.
  */
@@ -28,16 +29,26 @@ int unmount_call_change(const struct job_base *base, const struct job_target *ta
 
 /* ---- each machine's part --------------------------------------------------------------------------------------- */
 
-#define UNMOUNT_CALL_SIZE 32 /* so many bytes of the function are looked at */
+#define UNMOUNT_CALL_MAX 16
+#define UNMOUNT_ANY (-1)
 
-/* The function that is put in, which can stand at any address. NULL: there is none for this machine. */
-const void *unmount_call_code(size_t *ret_size);
-/* Where in umount2 the system call is made: an offset, or a negative errno. -EALREADY: it is changed. */
-int unmount_call_find(const uint8_t function[UNMOUNT_CALL_SIZE]);
-/* What is to stand there, at address `from`, to have the function at `to` called: fills in the instructions and returns
- * their size; or a negative errno. */
-int unmount_call_make(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOUNT_CALL_SIZE]);
-/* The ELF machine of processes that are known here. */
-uint16_t unmount_call_machine(void);
+/* A kind of program that the machine runs. */
+struct unmount_abi {
+    uint8_t class; /* ELFCLASS64, ELFCLASS32 */
+    uint16_t machine; /* EM_... */
+    const uint8_t *code, *code_end; /* the function that is put in, which can stand at any address */
+    const int16_t *pattern; /* what umount2 consists of, up to its system call. UNMOUNT_ANY: any byte */
+    size_t pattern_size;
+    size_t call_at; /* where in the pattern the system call is */
+};
+
+/* Where in that code the pattern is first; size: nowhere. */
+size_t unmount_call_find(const struct unmount_abi *abi, const uint8_t *code, size_t size);
+
+/* NULL: programs of this kind are not known here. */
+const struct unmount_abi *unmount_abi_find(uint8_t class, uint16_t machine);
+/* What is to stand in the place of the system call, at address `from`, to have the function at `to` called: fills in
+ * the instructions, which are as long as the system call, and returns their size; or a negative errno. */
+int unmount_abi_make_call(uint64_t from, uint64_t to, uint8_t ret_instructions[UNMOUNT_CALL_MAX]);
 
 #endif

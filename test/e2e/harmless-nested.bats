@@ -176,3 +176,82 @@ ends() {
     docker cp "$BATS_TEST_TMPDIR/ends-itself" "$(full_name one):/usr/bin/ends-itself"
     script_in one 'mkdir /tmp/m; /usr/bin/ends-itself /tmp/m; rmdir /tmp/m'
 }
+
+# The service changes umount2 in a program behind whose instructions their last page has some 300 bytes left, which most have. So that it
+# does not depend on the C library's size, room is made where there is none: `compile OUTPUT SOURCE COMPILER [OPTION...] -- [LIBRARY...]`
+compile() {
+    local output=$1 source=$2 command=() padding end
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        command+=("$1")
+        shift
+    done
+    for padding in 0 1024; do
+        printf '.text\n.skip %d\n.section .note.GNU-stack,"",%%progbits\n' $padding >"$BATS_TEST_TMPDIR/padding.s"
+        # the linker warns of what libfuse cannot do when it is static
+        "${command[@]}" -std=gnu11 -D_GNU_SOURCE -O2 -o "$output" "$LINFSP_ROOT/test/helpers/$source" "$BATS_TEST_TMPDIR/padding.s" "${@:2}" 2>/dev/null || return
+        end=$(readelf -lW "$output" | awk '$1 == "LOAD" && / R E / {print "(" $3 " + " $6 ")"}')
+        [ $(((end & 4095) + 336)) -gt 4096 ] || return 0
+    done
+    fail "$output: no room behind its instructions"
+}
+
+# A container with a program that unmounts by umount2(2), as root's libfuse does: `with_program NAME [FILE...]`
+with_program() {
+    container "$1" fuse
+    wait_until 5 inside "$1" test -S /dev/linfsp/disk
+    docker cp "$BATS_TEST_TMPDIR/unmounts-itself" "$(full_name "$1"):/usr/bin/unmounts-itself"
+}
+
+# `ends_by_itself NAME [EMULATOR]`
+ends_by_itself() {
+    # shellcheck disable=SC2016
+    BOUND=60 script_in "$1" 'set +x; n=0; while [ $n -lt 15 ]; do n=$((n + 1)); mkdir /tmp/m; '"${2:-}"' /usr/bin/unmounts-itself /tmp/m & p=$!
+        i=0; until grep -q " /tmp/m fuse" /proc/mounts; do i=$((i + 1)); [ $i -lt 500 ]; sleep 0.02; done
+        kill $p; status=0; wait $p || status=$?; rmdir /tmp/m; [ $status = 0 ] || { echo "status $status"; exit 1; }; done'
+}
+
+@test "ended: the same for programs that are linked statically, with glibc or musl" {
+    local how
+    for how in "gcc -static" "gcc -static-pie" "gcc -static -no-pie" "gcc -static -Wl,-z,noseparate-code" "musl-gcc -idirafter /usr/include -static"; do
+        # shellcheck disable=SC2086
+        compile "$BATS_TEST_TMPDIR/unmounts-itself" unmounts-itself.c $how
+        with_program one
+        ends_by_itself one || fail "$how" || return
+        remove_container one
+    done
+}
+
+@test "ended: the same for programs of 32 bits" {
+    command -v i686-linux-gnu-gcc >/dev/null || missing "i686-linux-gnu-gcc"
+    compile "$BATS_TEST_TMPDIR/unmounts-itself" unmounts-itself.c i686-linux-gnu-gcc -static
+    with_program one
+    ends_by_itself one
+    compile "$BATS_TEST_TMPDIR/unmounts-itself" unmounts-itself.c i686-linux-gnu-gcc
+    with_program two
+    inside two mkdir -p /lib32
+    docker cp -L /usr/i686-linux-gnu/lib/ld-linux.so.2 "$(full_name two):/usr/lib/ld-linux.so.2"
+    docker cp -L /usr/i686-linux-gnu/lib/libc.so.6 "$(full_name two):/lib32/libc.so.6"
+    ends_by_itself two "/usr/lib/ld-linux.so.2 --library-path /lib32"
+}
+
+@test "ended: the same for a program of another machine, under QEMU" {
+    command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null || missing "aarch64-linux-gnu-gcc and qemu-user-static"
+    aarch64-linux-gnu-gcc -static -std=gnu11 -D_GNU_SOURCE -O2 -o "$BATS_TEST_TMPDIR/unmounts-itself" "$LINFSP_ROOT/test/helpers/unmounts-itself.c"
+    with_program one
+    docker cp "$(command -v qemu-aarch64-static)" "$(full_name one):/usr/bin/qemu-aarch64-static"
+    ends_by_itself one /usr/bin/qemu-aarch64-static
+}
+
+@test "ended: libfuse 2 and 3, linked statically, complain of nothing" {
+    local version library
+    container one fuse
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    for version in 29 31; do
+        library=fuse$([ $version = 29 ] || echo 3)
+        # shellcheck disable=SC2046
+        compile "$BATS_TEST_TMPDIR/static-fuse" static-fuse.c gcc -static -DFUSE_USE_VERSION=$version -D_FILE_OFFSET_BITS=64 -- $(pkg-config --cflags --libs --static "$library")
+        docker cp "$BATS_TEST_TMPDIR/static-fuse" "$(full_name one):/usr/bin/static-fuse"
+        ends one 10 'static-fuse -f /tmp/m'
+    done
+}
