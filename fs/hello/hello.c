@@ -9,6 +9,7 @@
  * (read). All else the library answers. Compiled with -DLINFSP_LOAD it is linked to nothing and finds the library when
  * it runs.
  */
+#define _DEFAULT_SOURCE /* err.h and S_IFDIR, also with -std=c11 */
 #include <err.h>
 #include <errno.h>
 #include <signal.h>

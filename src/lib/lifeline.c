@@ -291,7 +291,7 @@ void fsp_lifeline_close(struct fsp_lifeline *line) {
 /* Without the lock: nobody else waits for what this one asks. Another thread may end the life line meanwhile, so the
  * socket is looked at through a descriptor of our own. */
 static void wait_for_message(struct fsp_lifeline *line, int timeout_ms) {
-    struct pollfd item = {.fd = fcntl(line->socket, F_DUPFD_CLOEXEC, 3), .events = POLLIN};
+    struct pollfd item = {.fd = fsp_fcntl(line->socket, F_DUPFD_CLOEXEC, 3), .events = POLLIN};
     pthread_mutex_unlock(&line->lock);
     poll(&item, 1, item.fd < 0 && timeout_ms > 10 ? 10 : timeout_ms);
     close_fd(&item.fd);

@@ -26,7 +26,7 @@ build() {
     done
     shift
     read -ra flags < <(pkg-config "$@" linfsp)
-    "${command[@]}" -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers \
+    "${command[@]}" -std=c11 -O2 -Wall -Wextra -Werror \
         -o "$LINFSP_STATE/library/$name" "$LINFSP_ROOT/fs/hello/hello.c" "${flags[@]}"
 }
 
@@ -58,6 +58,13 @@ serves_in() { # IMAGE NAME
     serves_on_host static
     serves_in musl static
     serves_in debian static
+}
+
+@test "library: linked statically with musl, which has other names for large files" {
+    command -v musl-gcc >/dev/null || missing musl-gcc || return
+    build static-musl musl-gcc -static -- --static --cflags --libs
+    serves_on_host static-musl
+    serves_in musl static-musl
 }
 
 @test "library: fsp_load: one binary, on the host and in a glibc image that has nothing of LinFsp" {
@@ -121,7 +128,7 @@ foreign_image() {
     local folder=$LINFSP_STATE/library flags
     awk '/^```c$/ {inside = 1; next} /^```$/ && inside {exit} inside' "$LINFSP_ROOT/docs/writing-a-file-system.md" >"$folder/empty.c"
     read -ra flags < <(pkg-config --cflags linfsp)
-    gcc -std=c11 -Wall -Wextra -Wno-unused-parameter -Werror -o "$folder/empty" "$folder/empty.c" "${flags[@]}" -L"$LINFSP_STAGE/lib" -llinfsp
+    gcc -std=c11 -Wall -Wextra -Werror -o "$folder/empty" "$folder/empty.c" "${flags[@]}" -L"$LINFSP_STAGE/lib" -llinfsp
     export LD_LIBRARY_PATH=$LINFSP_STAGE/lib
     equal "said" "$(bounded "$folder/empty" -b -m Z:)" /mnt/z
     mounted_here /mnt/z fuse.empty # when the command returns
