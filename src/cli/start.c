@@ -278,6 +278,14 @@ static bool systemd_runs_it(void) {
            program_ask((char *[]){path, "is-active", "--quiet", UNIT, NULL}, CLIENT_TIMEOUT_MS, text, sizeof text) == 0;
 }
 
+/* As the new service will read it, with its options. Else ret_text says what is wrong. */
+static bool configuration_is_right(char *path, char **arguments, char *ret_text, size_t size) {
+    char *command[64] = {path, (char *)(uintptr_t) "--check"};
+    for (size_t i = 2; *arguments && i + 1 < ARRAY_SIZE(command); i++)
+        command[i] = *arguments++;
+    return program_ask(command, CLIENT_TIMEOUT_MS, ret_text, size) == 0;
+}
+
 static int run_restart(const struct verb *verb, int argc, char **argv) {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;)
@@ -290,12 +298,14 @@ static int run_restart(const struct verb *verb, int argc, char **argv) {
         return verb_fail(verb, "this is a container; the LinFsp service is restarted on the host, as root");
     if (geteuid() != 0)
         return verb_fail(verb, "the service is restarted by root: sudo linfsp restart");
-    if (optind == argc && systemd_runs_it())
-        return ask_systemd(verb, "restart");
-    char path[4096];
+    char path[4096], text[4096] = "";
     int status = find_service(verb, path, sizeof path);
     if (status != 0)
         return status;
+    if (!configuration_is_right(path, argv + optind, text, sizeof text))
+        return verb_fail(verb, "nothing was restarted: the configuration is wrong: %s", text);
+    if (optind == argc && systemd_runs_it())
+        return ask_systemd(verb, "restart");
     int result = end_service_alone(verb);
     if (result < 0)
         return verb_fail(verb, "the service that runs does not end: %s", strerror(-result));
@@ -309,7 +319,8 @@ const struct verb verb_restart = {
             "Ends the service and starts the one that is installed, as after an upgrade.\n"
             "Volumes and open files go on meanwhile, and the new service takes them over.\n"
             "Containers that start in between get LinFsp from the new service. Where systemd\n"
-            "runs the service, systemd restarts it.\n\n"
+            "runs the service, systemd restarts it. With a wrong configuration nothing is\n"
+            "restarted.\n\n"
             "examples:\n"
             "  sudo linfsp restart\n",
     .run = run_restart,

@@ -83,6 +83,19 @@ served_or_absent() { # NAME PATH
     share_goes_on
 }
 
+@test "life: linfsp restart with a wrong configuration leaves the service that runs" {
+    busy_share
+    old=$(service_pid)
+    echo "bad = 1" >"$BATS_TEST_TMPDIR/linfsp.conf"
+    status=0
+    # shellcheck disable=SC2086
+    said=$(LINFSPD=$linfspd BOUND=20 bounded "$linfsp" restart -- ${LINFSP_TEST_SERVICE_OPTIONS:-} --config="$BATS_TEST_TMPDIR/linfsp.conf" 2>&1) || status=$?
+    equal "exit status" "$status" 1
+    has "$said" "nothing was restarted" "there is no setting 'bad'"
+    equal "the service" "$("$linfsp" status --json | jq .pid)" "$old"
+    share_goes_on
+}
+
 @test "life: linfsp restart starts a service where none runs, and needs the host's root" {
     service_stop
     # shellcheck disable=SC2086
