@@ -2,10 +2,11 @@
 /*
  * What tells a build's step from a container that runs:
  *
- *     docker build, its own builder   Docker's record of the container: no log, no restart policy, a health check
- * "NONE". `docker run` sets the policy "no" itself BuildKit                        a folder named buildkit in its
- * cgroup's path, or in its runtime's command line buildah, podman build           above its runtime a process that
- * calls itself buildah-oci-runtime or buildah-chroot-runtime
+ * - docker build, its own builder: Docker's record of the container has no log, no restart policy and the health check
+ *   "NONE". (`docker run` sets the policy "no" itself.)
+ * - BuildKit: a folder named buildkit in its cgroup's path, or in its runtime's command line.
+ * - buildah, podman build: above its runtime is a process that calls itself buildah-oci-runtime or
+ *   buildah-chroot-runtime.
  *
  * Who runs containers can make one look like a step. It has no /unc then, and /dev/linfsp/unc as always.
  */

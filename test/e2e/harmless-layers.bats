@@ -11,7 +11,7 @@ setup_file() {
 }
 
 teardown_file() {
-    [ -z "$DOCKER_HOST" ] || docker image rm -f linfsp-test/{layers,kept,unc-of-its-own} >/dev/null 2>&1 || true
+    [ -z "$DOCKER_HOST" ] || docker image rm -f linfsp-test/{layers,kept,kit,unc-of-its-own} >/dev/null 2>&1 || true
     room_teardown
 }
 
@@ -133,21 +133,61 @@ COPY f /usr/bin/fusermount3
 END
 }
 
-@test "layers: a build makes the same layers with and without the service, and has FUSE" {
-    needs_docker
-    write_dockerfile "$BATS_TEST_TMPDIR/context" linfsp-test/fuse
-    build() {
-        DOCKER_BUILDKIT=0 BOUND=60 bounded docker build --no-cache --network none -t linfsp-test/layers "$BATS_TEST_TMPDIR/context" "$@"
-    }
-    build >/dev/null
+# Compares the layers of a build with and without the service, and looks at what the build with it gave: `compare_builds HOW BASE`
+compare_builds() {
+    local how=$1 context=$BATS_TEST_TMPDIR/context
+    write_dockerfile "$context" "$2"
+    build "$how" linfsp-test/layers "$context" >/dev/null
     docker image inspect linfsp-test/layers | jq -r '.[].RootFS.Layers[:-1][]' >"$BATS_TEST_TMPDIR/with"
     equal "what FUSE gave" "$(container_once layers -- cat /got)" hello
     equal "what is at /unc" "$(container_once layers -- cat /unc/x)" ok
     equal "the copied file" "$(container_once layers -- fusermount3)" mine
     service_stop
-    sed -i 's/bindfs .srv.source .tmp.m/true/; s/fusermount3 -u .tmp.m/true/; s,/tmp/m/file,/srv/source/file,' "$BATS_TEST_TMPDIR/context/Dockerfile"
-    build >/dev/null
+    sed -i 's/bindfs .srv.source .tmp.m/true/; s/fusermount3 -u .tmp.m/true/; s,/tmp/m/file,/srv/source/file,' "$context/Dockerfile"
+    build "$how" linfsp-test/layers "$context" >/dev/null
     docker image inspect linfsp-test/layers | jq -r '.[].RootFS.Layers[:-1][]' >"$BATS_TEST_TMPDIR/without"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/without")" -gt 4 ]
+    diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
+}
+
+@test "layers: a build makes the same layers with and without the service, and has FUSE" {
+    needs_docker
+    compare_builds legacy linfsp-test/fuse
+}
+
+@test "layers: BuildKit makes the same layers with and without the service, and has FUSE" {
+    needs_docker
+    find_buildkit
+    # where an image lacks them BuildKit makes these files in each step, and so changes the time of /etc
+    local container
+    container=$(docker create --network=none linfsp-test/fuse)
+    mkdir "$BATS_TEST_TMPDIR/etc"
+    touch "$BATS_TEST_TMPDIR"/etc/{hosts,resolv.conf}
+    docker cp "$BATS_TEST_TMPDIR/etc" "$container:/"
+    docker commit "$container" linfsp-test/kit >/dev/null
+    docker rm "$container" >/dev/null
+    compare_builds buildkit linfsp-test/kit
+}
+
+@test "layers: what a step of a build says, and its status, are the same with and without the service" {
+    needs_docker
+    find_buildkit
+    local service how step status context=$BATS_TEST_TMPDIR/context
+    local steps=('[ ! -e /unc ]' 'mkdir /unc' 'exit 7' 'ls /mnt/z' 'mount -t tmpfs none /mnt' 'umount /proc' 'chmod 4755 /usr/bin/fusermount3'
+        'rm /usr/bin/fusermount3' 'mv /usr/bin/fusermount3 /x && cp -p /x /usr/bin/fusermount3 && ln /usr/bin/fusermount3 /y' 'rmdir /unc'
+        'chown 5:5 /usr/bin/fusermount3' 'ln -sf /bin/true /usr/bin/fusermount3 && fusermount3')
+    mkdir "$context"
+    for service in with without; do
+        [ "$service" = with ] || service_stop
+        for how in legacy buildkit; do
+            for step in "${steps[@]}"; do
+                printf 'FROM linfsp-test/fuse\nRUN %s\n' "$step" >"$context/Dockerfile"
+                build "$how" linfsp-test/layers "$context" >/dev/null 2>&1 && status=0 || status=$?
+                echo "$how: $step: $status"
+            done >>"$BATS_TEST_TMPDIR/$service"
+        done
+    done
+    grep -q ': 0$' "$BATS_TEST_TMPDIR/without" && grep -q ': 1$' "$BATS_TEST_TMPDIR/without"
     diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
 }
 

@@ -114,17 +114,27 @@ said_in() { # SERVICE [OPTION...]
     diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
 }
 
-@test "packages: dpkg in a build: the same files with and without the service" {
+# `compare_builds HOW`
+compare_builds() {
     mkdir "$BATS_TEST_TMPDIR/context"
     printf '%s\n' 'FROM linfsp-test/dpkg' 'RUN dpkg --force-depends -i /debs/libfuse3*.deb /debs/fuse3*.deb /debs/bindfs*.deb' \
         'RUN dpkg --force-depends -i /debs/newer.deb' 'RUN dpkg --force-depends -r bindfs' >"$BATS_TEST_TMPDIR/context/Dockerfile"
     for service in with without; do
         [ "$service" = with ] || service_stop
-        DOCKER_BUILDKIT=0 BOUND=60 bounded docker build -q --no-cache --network none -t linfsp-test/packages "$BATS_TEST_TMPDIR/context" >/dev/null
+        build "$1" linfsp-test/packages "$BATS_TEST_TMPDIR/context" >/dev/null
         layers_of linfsp-test/packages >"$BATS_TEST_TMPDIR/$service"
     done
     grep -q 'rwsr-xr-x 0/0 .* usr/bin/fusermount3' "$BATS_TEST_TMPDIR/without"
     diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
+}
+
+@test "packages: dpkg in a build: the same files with and without the service" {
+    compare_builds legacy
+}
+
+@test "packages: dpkg in a build by BuildKit: the same files with and without the service" {
+    find_buildkit
+    compare_builds buildkit
 }
 
 # The entries of all layers, without times.

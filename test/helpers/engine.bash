@@ -66,6 +66,26 @@ end_engine_children() {
     done
 }
 
+# A docker command that has the engine build with BuildKit, in $buildkit: Debian's can, newer ones need a plugin for it.
+find_buildkit() {
+    local image
+    for buildkit in $(type -ap docker); do
+        if image=$(printf 'FROM scratch\nLABEL linfsp-test=1\n' | DOCKER_BUILDKIT=1 BOUND=60 bounded "$buildkit" build -q - 2>/dev/null); then
+            docker image rm "$image" >/dev/null
+            return
+        fi
+    done
+    missing "a docker command with BuildKit"
+}
+
+# Builds by docker's own builder, or by BuildKit: `build legacy|buildkit IMAGE FOLDER [OPTION...]`
+build() {
+    case $1 in
+    legacy) DOCKER_BUILDKIT=0 BOUND=120 bounded docker build --no-cache --network none -q -t "$2" "${@:4}" "$3" ;;
+    buildkit) DOCKER_BUILDKIT=1 BOUND=120 bounded "$buildkit" build --no-cache --network none -q -t "$2" "${@:4}" "$3" ;;
+    esac
+}
+
 full_name() {
     echo "linfsp-test-$1"
 }
