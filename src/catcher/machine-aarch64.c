@@ -10,6 +10,7 @@
 #include "catcher/machine.h"
 
 #define EXECVE 221
+#define EXECVEAT 281
 
 int machine_registers_read(struct machine *machine) {
     struct user_regs_struct registers;
@@ -51,6 +52,12 @@ size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code
     *ret_alignment = 4;
     *ret_code = svc_0;
     return sizeof svc_0;
+}
+
+bool machine_is_execve(long number, unsigned *ret_argv, unsigned *ret_word) {
+    *ret_argv = number == EXECVE ? 1 : 2;
+    *ret_word = 8;
+    return number == EXECVE || number == EXECVEAT;
 }
 
 int machine_settle(const struct machine *machine) {

@@ -23,6 +23,10 @@ size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code
     return 0;
 }
 
+bool machine_is_execve(long number, unsigned *ret_argv, unsigned *ret_word) {
+    return false;
+}
+
 int machine_settle(const struct machine *machine) {
     return -ENOSYS;
 }

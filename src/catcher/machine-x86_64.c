@@ -8,6 +8,8 @@
 
 #define EXECVE_64 59
 #define EXECVE_32 11
+#define EXECVEAT_64 322
+#define EXECVEAT_32 358
 
 /* user_regs_struct32 of the kernel. */
 struct registers_32 {
@@ -96,6 +98,15 @@ size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code
     *ret_alignment = 1;
     *ret_code = machine->word == 8 ? syscall : int_80;
     return 2;
+}
+
+bool machine_is_execve(long number, unsigned *ret_argv, unsigned *ret_word) {
+    bool small = number == EXECVE_32 || number == EXECVEAT_32;
+    if (!small && number != EXECVE_64 && number != EXECVEAT_64)
+        return false;
+    *ret_argv = number == EXECVE_32 || number == EXECVE_64 ? 1 : 2;
+    *ret_word = small ? 4 : 8;
+    return true;
 }
 
 int machine_settle(const struct machine *machine) {

@@ -53,6 +53,9 @@ int64_t machine_registers_result(const struct machine *machine, const uint8_t *r
  * none.
  */
 size_t machine_call_code(const struct machine *machine, const uint8_t **ret_code, size_t *ret_alignment);
+/* Whether a system call's number is that of execve or execveat, of any kind of process here; which of its arguments
+ * argv is, and the size of a pointer. */
+bool machine_is_execve(long number, unsigned *ret_argv, unsigned *ret_word);
 /* After the registers were set: that no system call is under way. */
 int machine_settle(const struct machine *machine);
 

@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 
 #include "cage/cage.h"
+#include "catcher/called.h"
 #include "catcher/keeper.h"
 #include "catcher/protocol.h"
 #include "catcher/tables.h"
@@ -76,6 +77,8 @@ static void on_execute(int file, pid_t thread) {
     enum catcher_kind kind = table_kind(file);
     bool library = kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
     enum served_kind serves = library || is_script(file) ? SERVED_NOT : table_serves(thread);
+    if (serves != SERVED_NOT && kind == CATCHER_MANY && !called_as(thread, &kind))
+        serves = SERVED_NOT;
     if (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT))
         (void)tracee_take(thread, kind);
     answer(file);

@@ -26,6 +26,8 @@ enum catcher_kind {
                         expect (tracees.h) */
     CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper: its opening is also told to the service */
     CATCHER_CHROOT, /* chroot(8): where it goes to is made ready first */
+    CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): one of the two before, or let go on at
+                     once, depending on what it is called as */
 };
 
 #define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)

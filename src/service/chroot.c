@@ -8,6 +8,7 @@
 
 #include "service/catcher.h"
 #include "service/lane.h"
+#include "service/programs.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -91,6 +92,7 @@ static void on_undone(void *context, uint64_t key, const struct job_result *resu
     if (!silo)
         return;
     silo->chroots.busy = false;
+    programs_look(silo); /* with the tree's mounts the kernel has forgotten inodes that were watched */
     do_next(silo);
 }
 

@@ -79,6 +79,15 @@ void programs_look(struct silo *silo) {
                                    on_looked, silo->service, silo->number) >= 0;
 }
 
+/* The other programs that are watched (worker/helpers.c). */
+static bool is_command(const char *name) {
+    static const char *const commands[] = {"umount", "chroot", "busybox", "toybox"};
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (strcmp(name, commands[i]) == 0)
+            return true;
+    return false;
+}
+
 /* A package manager writes FILE.dpkg-new and the like, and renames that; others write the file itself. */
 static void handle(struct programs *programs, const struct inotify_event *event) {
     struct watch *watch = watch_find(programs, event->wd);
@@ -88,12 +97,13 @@ static void handle(struct programs *programs, const struct inotify_event *event)
         watch_free(programs, watch);
         return;
     }
-    if (!event->len || !strstr(event->name, "fusermount")) /* mergerfs's is called mergerfs-fusermount */
+    bool is_helper = event->len && strstr(event->name, "fusermount"); /* mergerfs's is called mergerfs-fusermount */
+    if (!is_helper && !(event->len && is_command(event->name)))
         return;
     bool is_name = strcmp(event->name, "fusermount3") == 0 || strcmp(event->name, "fusermount") == 0;
     struct member *member;
     list_for_each (member, &watch->members, of_watch) {
-        if (!is_name)
+        if (is_helper && !is_name)
             phantom_give_way(member->silo);
         programs_look(member->silo);
     }

@@ -45,6 +45,7 @@ static const struct library {
     const char *name, *helper;
 } libraries[] = {{"libfuse3.so.3", "fusermount3"}, {"libfuse3.so.4", "fusermount3"}, {"libfuse.so.2", "fusermount"}};
 static const char *const unmounters[] = {"umount", "busybox", "toybox"};
+static const char *const chroots[] = {"chroot", "busybox", "toybox"};
 static const char *const chroot_folders[] = {"usr/sbin", "usr/bin", "sbin", "bin"};
 
 /* The catcher opens what is executed: a server that does not answer must not hold it up. */
@@ -80,6 +81,13 @@ static bool has_program(int file) {
     return n > 0 && is_program(start, (size_t)n);
 }
 
+/* Whether the file has other commands in it besides umount or chroot: it has another name, or further ones. */
+static bool has_many(const struct job_base *base, int file, const struct stat *status, enum catcher_kind kind) {
+    char path[WIRE_PATH_MAX];
+    const char *slash = fd_path(base, file, path, sizeof path) == 0 ? strrchr(path, '/') : NULL;
+    return status->st_nlink > 1 || !slash || strcmp(slash + 1, kind == CATCHER_CHROOT ? "chroot" : "umount") != 0;
+}
+
 /* Scripts, and programs that only have such a name, are the image's own affair. Returns whether there is one. */
 static bool mark(const struct job_base *base, int root, const char *folder, const char *name, enum catcher_kind kind) {
     char path[WIRE_PATH_MAX];
@@ -93,26 +101,17 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
     if (file < 0 || !(kind == CATCHER_HELPER ? has_sign(file) : has_program(file)))
         return false;
     close_fd(&file);
-    const struct catcher_message message = {.what = CATCHER_MARK, .kind = kind};
+    bool commands = kind == CATCHER_UNMOUNTER || kind == CATCHER_CHROOT;
+    const struct catcher_message message = {
+        .what = CATCHER_MARK, .kind = commands && has_many(base, where, &status, kind) ? CATCHER_MANY : kind};
     (void)socket_send(base->catcher, &message, sizeof message, &where, 1);
     return true;
 }
 
-/* Not busybox under this name: each of its commands would be stopped. */
-static bool is_chroot_alone(const struct job_base *base, int root, const char *path) {
-    char found[WIRE_PATH_MAX];
-    _cleanup_close_ int file = enter_open_inside(root, path, O_PATH);
-    const char *slash = file >= 0 && fd_path(base, file, found, sizeof found) == 0 ? strrchr(found, '/') : NULL;
-    return slash && strcmp(slash, "/chroot") == 0;
-}
-
 static void mark_chroots(const struct job_base *base, int root) {
-    char path[32];
-    for (size_t i = 0; i < ARRAY_SIZE(chroot_folders); i++) {
-        snprintf(path, sizeof path, "%s/chroot", chroot_folders[i]);
-        if (is_chroot_alone(base, root, path))
-            (void)mark(base, root, chroot_folders[i], "chroot", CATCHER_CHROOT);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(chroot_folders); i++)
+        for (size_t j = 0; j < ARRAY_SIZE(chroots); j++)
+            (void)mark(base, root, chroot_folders[i], chroots[j], CATCHER_CHROOT);
 }
 
 /* inotify wants a path, and the only one that leads here for certain is that of the descriptor. */

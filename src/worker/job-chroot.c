@@ -40,11 +40,18 @@ static bool takes_next(const char *option) {
            (strncmp(option, "--g", 3) == 0 || strncmp(option, "--u", 3) == 0);
 }
 
-/* The new root among the arguments: the first that is no option. */
+static bool is_chroot(const char *name) {
+    const char *slash = strrchr(name, '/');
+    return strcmp(slash ? slash + 1 : name, "chroot") == 0;
+}
+
+/* The new root among the arguments: the first that is no option. They may begin with "busybox chroot". */
 static const char *find_new_root(const char *arguments, size_t size) {
-    const char *end = arguments + size;
+    const char *end = arguments + size, *first = arguments + strlen(arguments) + 1;
     bool only_names = false;
-    for (const char *at = arguments + strlen(arguments) + 1; at < end; at += strlen(at) + 1) {
+    if (!is_chroot(arguments) && first < end && is_chroot(first))
+        first += strlen(first) + 1;
+    for (const char *at = first; at < end; at += strlen(at) + 1) {
         if (only_names || at[0] != '-')
             return at[0] ? at : NULL;
         only_names = strcmp(at, "--") == 0;

@@ -169,6 +169,13 @@ static void helpers_of_the_image_are_found_by_what_they_are(void **state) {
     job.unmounters = true;
     assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
     assert_int_equal(marked(CATCHER_UNMOUNTER, &found), 1);
+
+    job.unmounters = false;
+    expected = put_program(folder, "busybox", other, sizeof other);
+    assert_int_equal(linkat(folder, "busybox", folder, "chroot", 0), 0); /* one file by two names */
+    assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
+    assert_int_equal(marked(CATCHER_MANY, &found), 2);
+    assert_int_equal(found, expected);
     assert_int_equal(worker_end(&worker), 0);
     container_end(&container);
 }

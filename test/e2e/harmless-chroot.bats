@@ -126,6 +126,42 @@ mounts_are() { # NAME COUNT
     inside two chroot / true
 }
 
+@test "chroot: busybox's, by its name, by a link and by a hard link" {
+    tree one /c
+    before=$(wc -l <"/proc/$(pid_of one)/mountinfo")
+    docker cp "$(command -v busybox)" "$(full_name one):/usr/bin/busybox"
+    script_in one 'mkdir /b; ln -s /usr/bin/busybox /b/chroot; mkdir /h; ln /usr/bin/busybox /h/chroot'
+    hello_by() { [ "$(inside one "$@" /c sh -c "$works")" = hello ]; }
+    wait_until 5 hello_by busybox chroot # it was put there a moment ago
+    for way in 'busybox chroot' '/b/chroot' '/h/chroot'; do
+        # shellcheck disable=SC2086
+        equal "by $way" "$(inside one $way /c sh -c "$works")" hello
+        wait_until 5 mounts_are one "$before"
+    done
+    in_no_layer one
+    equal "another command" "$(inside one busybox echo chroot umount)" "chroot umount"
+}
+
+@test "chroot: an image whose commands are all one file executes as many of them as without LinFsp" {
+    container one busybox
+    container two busybox -e LINFSP=off
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    for name in one two; do
+        inside "$name" sh -c 'mkdir /all; for n in sh true chroot umount seq; do ln /bin/busybox /all/$n; done'
+    done
+    # shellcheck disable=SC2016
+    loop='for i in $(/all/seq 300); do /all/true; done'
+    best_one=999999 best_two=999999
+    for _ in 1 2 3 4 5; do
+        BOUND=60 timed inside one /all/sh -c "$loop"
+        [ "$elapsed" -gt "$best_one" ] || best_one=$elapsed
+        BOUND=60 timed inside two /all/sh -c "$loop"
+        [ "$elapsed" -gt "$best_two" ] || best_two=$elapsed
+    done
+    echo "with: $best_one ms, without: $best_two ms"
+    [ "$best_one" -lt $((2 * best_two)) ]
+}
+
 @test "chroot: trees are as they were when the service stops, and work again when it is back" {
     tree one /c
     docker exec -d "$(full_name one)" chroot /c sleep 60

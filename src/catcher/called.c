@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "catcher/called.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "catcher/machine.h"
+#include "catcher/memory.h"
+#include "util/cleanup.h"
+
+#define NAME_SIZE 256
+
+static const struct {
+    const char *name;
+    enum catcher_kind kind;
+} commands[] = {{"umount", CATCHER_UNMOUNTER}, {"chroot", CATCHER_CHROOT}};
+
+/* Where the thread's new argv is, in its memory. */
+static bool find_arguments(pid_t thread, uint64_t *ret_argv, unsigned *ret_word) {
+    char path[64], text[256] = "";
+    unsigned long long arguments[3];
+    unsigned which;
+    long number;
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)thread);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (!file || !fgets(text, sizeof text, file) ||
+        sscanf(text, "%ld %llx %llx %llx", &number, &arguments[0], &arguments[1], &arguments[2]) != 4 ||
+        !machine_is_execve(number, &which, ret_word))
+        return false;
+    *ret_argv = arguments[which];
+    return true;
+}
+
+/* What comes after its last slash; "": the argument is not there, or too long. */
+static void read_argument(pid_t thread, uint64_t argv, unsigned word, unsigned number, char ret_name[NAME_SIZE]) {
+    char text[NAME_SIZE] = "";
+    uint64_t address = 0;
+    ret_name[0] = 0;
+    if (!memory_read(thread, argv + (uint64_t)number * word, &address, word) || address == 0)
+        return;
+    size_t size = 4096 - address % 4096; /* the next page may not be there */
+    size_t first = size < sizeof text ? size : sizeof text;
+    if (!memory_read(thread, address, text, first))
+        return;
+    if (!memchr(text, 0, first) && first < sizeof text)
+        (void)memory_read_some(thread, address + first, text + first, sizeof text - first);
+    if (!memchr(text, 0, sizeof text))
+        return;
+    const char *slash = strrchr(text, '/');
+    snprintf(ret_name, NAME_SIZE, "%s", slash ? slash + 1 : text);
+}
+
+static bool is_ours(const char *name, enum catcher_kind *ret_kind) {
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (strcmp(name, commands[i].name) == 0) {
+            *ret_kind = commands[i].kind;
+            return true;
+        }
+    return false;
+}
+
+bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
+    char name[NAME_SIZE];
+    uint64_t argv;
+    unsigned word;
+    if (!find_arguments(thread, &argv, &word))
+        return false;
+    for (unsigned i = 0; i < 2; i++) { /* "umount ..." or "busybox umount ..." */
+        read_argument(thread, argv, word, i, name);
+        if (is_ours(name, ret_kind))
+            return true;
+    }
+    return false;
+}
