@@ -20,9 +20,25 @@
 #define HELPER_SIZE_MAX (4 << 20)
 #define ENVIRONMENT_MAX (128 << 10)
 
-/* Where programs and shells look, whatever their PATH; and where a package puts a helper of its own. */
+/* Where programs and shells look, whatever their PATH; where a package puts a helper of its own; and what shells' start
+ * files add to PATH (Homebrew, conda, Nix), which the container's init does not know of. */
 static const char *const folders[] = {
-    "usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin", "usr/libexec", "usr/lib/mergerfs",
+    "usr/local/sbin",
+    "usr/local/bin",
+    "usr/sbin",
+    "usr/bin",
+    "sbin",
+    "bin",
+    "usr/libexec",
+    "usr/lib/mergerfs",
+    "usr/local/libexec",
+    "opt/bin",
+    "opt/conda/bin",
+    "opt/miniconda3/bin",
+    "home/linuxbrew/.linuxbrew/bin",
+    "nix/var/nix/profiles/default/bin",
+    "root/.nix-profile/bin",
+    "run/wrappers/bin",
 };
 static const char *const helpers[] = {"fusermount3", "fusermount", "mergerfs-fusermount", "fusermount-glusterfs"};
 /* Where libfuse is, and the helper that each looks for. */

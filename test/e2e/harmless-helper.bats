@@ -76,6 +76,20 @@ runs_the_stand_in() { # NAME [PATH]
     "$BATS_TEST_TMPDIR/tool/fusermount3" --version | { ! grep LinFsp; } # the same file, on the host
 }
 
+@test "helper: found in the folders that start files of shells add to the PATH" {
+    local folders=(/opt/conda/bin /opt/miniconda3/bin /home/linuxbrew/.linuxbrew/bin /nix/var/nix/profiles/default/bin /run/wrappers/bin) volumes=() folder
+    mkdir "$BATS_TEST_TMPDIR/tool"
+    cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
+    for folder in "${folders[@]}"; do
+        volumes+=(-v "$BATS_TEST_TMPDIR/tool:$folder")
+    done
+    box one fuse "${volumes[@]}"
+    for folder in "${folders[@]}"; do
+        wait_until 15 runs_the_stand_in one "$folder/fusermount3" || fail "$folder" || return
+        equal "with $folder first" "$(inside one sh -c 'PATH='"$folder"':$PATH; mkdir -p /tmp/m; rclone mount --config /dev/null --daemon :local:/srv/source /tmp/m && cat /tmp/m/file && fusermount3 -u /tmp/m')" hello
+    done
+}
+
 @test "helper: a script, or a program that is none, is left alone" {
     mkdir -p "$BATS_TEST_TMPDIR/local"
     printf '#!/bin/sh\necho mine\n' >"$BATS_TEST_TMPDIR/local/fusermount3"
