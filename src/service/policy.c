@@ -6,7 +6,6 @@
  */
 #include "service/policy.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -146,9 +145,7 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
         return r;
     if (silo->host && letter && !is_silo_root(silo, peer))
         return refuse(ret_message, size, -EPERM,
-                      "%s: on the host only root may use letters: mount on a folder of your "
-                      "own, for example -m ~/volume",
-                      request->letter[0] == '*' ? "*" : (char[]){(char)toupper(request->letter[0]), ':', 0});
+                      "on the host only root may use letters: mount on a folder of your own, for example -m ~/volume");
     return 0;
 }
 
