@@ -28,6 +28,7 @@ teardown() {
 build() {
     local name=$1 options=() flags sources=("$LINFSP_ROOT/fs/${1%-*}"/*.c)
     [[ $name != @(liar|contracts) ]] || sources=("$LINFSP_ROOT/test/helpers/winfsp-$name.c")
+    [ "$name" != winptfs ] || sources=("$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-linux}.c)
     shift
     while [ "$1" != -- ]; do
         options+=("$1")
