@@ -121,6 +121,17 @@ catcher() {
     pgrep -P "$(keeper)" linfspd-catcher
 }
 
+@test "umount: busybox's unmounts, by its name, by a link and by a hard link, and what is not FUSE's it is refused" {
+    box one fuse
+    docker cp "$(command -v busybox)" "$(full_name one):/usr/bin/busybox"
+    script_in one 'mkdir /b /h /tmp/m; ln -s /usr/bin/busybox /b/umount; ln /usr/bin/busybox /h/umount; bindfs /srv/source /tmp/m'
+    wait_until 5 inside one busybox umount /tmp/m # it was put there a moment ago
+    for way in 'busybox umount' 'busybox umount -l' /b/umount /h/umount; do
+        script_in one "bindfs /srv/source /tmp/m; $way /tmp/m; no grep ' /tmp/m ' /proc/mounts" || fail "$way" || return
+    done
+    refused "" -- docker exec "$(full_name one)" busybox umount /proc
+}
+
 @test "catcher: it has a cage: few capabilities, no new ones, few system calls" {
     for pid in "$(keeper)" "$(catcher)"; do
         has "$(cat "/proc/$pid/status")" "NoNewPrivs:	1" "Seccomp:	2"
