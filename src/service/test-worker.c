@@ -98,6 +98,8 @@ static size_t await_workers(pid_t *ret_pids, size_t wanted) {
         (void)sd_event_run(event, 10000);
         n = find_workers(ret_pids, wanted);
     }
+    for (int turns = 0; turns < 30; turns++) /* until they have said that they are ready */
+        (void)sd_event_run(event, 10000);
     return n;
 }
 
@@ -142,6 +144,40 @@ static void a_worker_that_dies_is_told(void **state) {
     assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0); /* others were started */
     run_until(2);
     assert_int_equal(last_error, -EINVAL);
+}
+
+static bool is_among(pid_t pid, const pid_t *pids, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (pids[i] == pid)
+            return true;
+    return false;
+}
+
+/* So many workers, all at work and stopped. */
+static void occupy(pid_t *ret_pids, unsigned wanted) {
+    for (unsigned busy = 0; busy < wanted; busy += 2) {
+        assert_int_equal(await_workers(ret_pids, busy + 2), busy + 2);
+        for (unsigned i = 0; i < busy + 2; i++)
+            assert_int_equal(kill(ret_pids[i], SIGSTOP), 0);
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(submit(lane_of(1 + busy + i, LANE_MOUNTS)), 0);
+    }
+}
+
+/* To make workers anew for each rush takes longer than what they are for. */
+static void workers_of_a_rush_are_kept_for_the_next(void **state) {
+    pid_t before[6], after[64];
+    if (geteuid() != 0)
+        skip();
+    occupy(before, 6);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(kill(before[i], SIGCONT), 0);
+    run_until(6);
+    for (unsigned turns = 0; turns < 20; turns++)
+        (void)sd_event_run(event, 10000);
+    size_t n = find_workers(after, 64);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(is_among(before[i], after, n));
 }
 
 /* A lane has two jobs at work at most; those of another lane go on beside. */
@@ -207,6 +243,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(lanes_are_told_apart),
         cmocka_unit_test_setup_teardown(each_job_is_answered_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(workers_of_a_rush_are_kept_for_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptors_that_nobody_takes_are_closed, set_up, tear_down),
     };

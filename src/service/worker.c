@@ -2,6 +2,7 @@
 #include "service/worker.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,10 @@
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
 #define IDLE_WORKERS_MAX 4
+/* More than those are kept if they were all at work at some time within so long: to make a worker takes as long as many
+ * jobs do, and on a machine without a CPU to spare it is everybody who waits for that. */
+#define RETIRE_USEC (5 * 1000000ull)
+#define CHILD_STACK (64 * 1024)
 #define JOBS_PER_LANE 2
 /* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left
  * so much. */
@@ -43,6 +48,7 @@ struct worker {
     struct workers *owner;
     pid_t pid; /* 0 once it was waited for (on_child): until then the number is no other process's */
     int socket;
+    bool ready; /* it has said so: until then a job for it would wait */
     sd_event_source *io, *timer;
     struct queued *at_work; /* NULL: idle */
 };
@@ -60,8 +66,9 @@ struct workers {
     int program; /* linfspd-worker, of our own version whatever is installed meanwhile */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
-    sd_event_source *refill;
-    unsigned count, idle, lost;
+    sd_event_source *refill, *retire;
+    unsigned count, idle, ready, lost;
+    unsigned least_idle; /* since the timer `retire` was set */
     bool dispatching, again;
     struct lost_lane lost_lanes[64];
     uint64_t next_ticket;
@@ -109,21 +116,35 @@ static void worker_free(struct worker *worker) {
     close_fd(&worker->socket);
     list_remove(&worker->node);
     workers->count--;
+    workers->ready -= worker->ready;
     if (!worker->at_work)
         workers->idle--;
     queued_free(workers, worker->at_work);
     free(worker);
 }
 
-/* In the child. Nothing of the service's, other clients' sockets above all, must live on in the worker. */
-_Noreturn static void become_worker(int socket, int program) {
+struct child {
+    int socket, program;
+};
+
+/* In the child, which has the service's memory until it executes its program. Nothing of the service's, other clients'
+ * sockets above all, must live on in the worker. */
+static int become_worker(void *argument) {
+    const struct child *child = argument;
     char *const arguments[] = {"linfspd-worker", NULL}, *const environment[] = {NULL};
     /* above the numbers that they are given */
-    int from = fcntl(socket, F_DUPFD, 16), file = fcntl(program, F_DUPFD, 16), null = open("/dev/null", O_RDWR);
+    int from = fcntl(child->socket, F_DUPFD, 16), file = fcntl(child->program, F_DUPFD, 16);
+    int null = open("/dev/null", O_RDWR);
     if (dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(from, 3) == 3 && dup3(file, 4, O_CLOEXEC) == 4 &&
         close_range(5, ~0u, 0) == 0)
         (void)execveat(4, "", arguments, environment, AT_EMPTY_PATH);
     _exit(127);
+}
+
+/* Not fork(2): that copies the tables of the service's memory, which takes the longer the more volumes there are. */
+static pid_t make_child(struct child *child) {
+    static _Alignas(16) char stack[CHILD_STACK];
+    return clone(become_worker, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, child);
 }
 
 static int welcome(const struct workers *workers, int socket) {
@@ -138,7 +159,7 @@ static int spawn(struct workers *workers) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     struct worker *worker = calloc(1, sizeof *worker);
-    pid_t pid = worker ? fork() : -1;
+    pid_t pid = worker ? make_child(&(struct child){.socket = pair[1], .program = workers->program}) : -1;
     if (pid < 0) {
         int error = -errno;
         close(pair[0]);
@@ -146,8 +167,6 @@ static int spawn(struct workers *workers) {
         free(worker);
         return error;
     }
-    if (pid == 0)
-        become_worker(pair[1], workers->program);
     close(pair[1]);
     worker->owner = workers;
     worker->pid = pid;
@@ -214,12 +233,21 @@ static bool has_room(const struct workers *workers, const struct queued *queued)
     return lane < JOBS_PER_LANE && (!target->user_namespace || (owner < JOBS_PER_OWNER && owners < JOBS_OF_OWNERS));
 }
 
+/* One that can begin at once; where there is no such worker at all, also one that is just being made. */
 static struct worker *idle_worker(struct workers *workers) {
     struct worker *worker;
     list_for_each (worker, &workers->all, node)
-        if (!worker->at_work)
+        if (!worker->at_work && (worker->ready || !workers->ready))
             return worker; // NOLINT(clang-analyzer-unix.Malloc)
     return NULL;
+}
+
+static void worker_begins(struct worker *worker, struct queued *queued) {
+    struct workers *workers = worker->owner;
+    worker->at_work = queued;
+    workers->idle--;
+    if (workers->idle < workers->least_idle)
+        workers->least_idle = workers->idle;
 }
 
 static void finish(struct workers *workers, struct queued *queued, const struct job_result *result, int *fds,
@@ -239,8 +267,7 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
 static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds,
                       size_t n_fds) {
     list_remove(&queued->node);
-    worker->at_work = queued;
-    workers->idle--;
+    worker_begins(worker, queued);
     int r = socket_send(worker->socket, &queued->job, sizeof queued->job, fds, n_fds);
     close_queued(workers, queued);
     if (r >= 0)
@@ -286,10 +313,27 @@ static void start_what_can(struct workers *workers) {
     }
 }
 
-/* After a rush there are more than will be wanted soon. */
-static void retire(struct workers *workers) {
-    while (workers->idle > IDLE_WORKERS_MAX)
-        worker_free(idle_worker(workers));
+/* After a rush there are more than are wanted. */
+static int on_retire(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct workers *workers = userdata;
+    struct worker *worker;
+    for (unsigned unused = workers->least_idle; unused > IDLE_WORKERS_MAX && (worker = idle_worker(workers)); unused--)
+        worker_free(worker);
+    workers->least_idle = workers->idle;
+    if (workers->idle <= IDLE_WORKERS_MAX)
+        return 0;
+    (void)sd_event_source_set_time_relative(source, RETIRE_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void retire_later(struct workers *workers) {
+    int enabled = SD_EVENT_OFF;
+    if (workers->idle <= IDLE_WORKERS_MAX || sd_event_source_get_enabled(workers->retire, &enabled) < 0 ||
+        enabled != SD_EVENT_OFF)
+        return;
+    workers->least_idle = workers->idle;
+    (void)sd_event_source_set_time_relative(workers->retire, RETIRE_USEC);
+    (void)sd_event_source_set_enabled(workers->retire, SD_EVENT_ONESHOT);
 }
 
 static void dispatch(struct workers *workers) {
@@ -304,7 +348,7 @@ static void dispatch(struct workers *workers) {
         start_what_can(workers);
     } while (workers->again);
     workers->dispatching = false;
-    retire(workers);
+    retire_later(workers);
     if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX)
         sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
 }
@@ -316,6 +360,12 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
     int fds[JOB_FDS_MAX];
     size_t n_fds = 0;
     ssize_t size = socket_receive(fd, &result, sizeof result, fds, JOB_FDS_MAX, &n_fds);
+    if (!worker->ready && size == sizeof result && result.ticket == 0) {
+        worker->ready = true;
+        workers->ready++;
+        dispatch(workers);
+        return 0;
+    }
     struct queued *queued = steal_pointer(worker->at_work);
     if (queued)
         workers->idle++;
@@ -381,6 +431,11 @@ int workers_new(sd_event *event, struct reaper *reaper, int program, int run_dir
     if (r >= 0)
         r = sd_event_source_set_priority(workers->refill, SD_EVENT_PRIORITY_IDLE);
     if (r >= 0)
+        r = sd_event_add_time_relative(event, &workers->retire, CLOCK_MONOTONIC, RETIRE_USEC, 500000, on_retire,
+                                       workers);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(workers->retire, SD_EVENT_OFF);
+    if (r >= 0)
         r = sd_event_add_signal(event, NULL, SIGCHLD | SD_EVENT_SIGNAL_PROCMASK, on_child, workers);
     if (r < 0) {
         workers_free(workers);
@@ -405,6 +460,7 @@ void workers_free(struct workers *workers) {
         queued_free(workers, queued);
     }
     sd_event_source_disable_unref(workers->refill);
+    sd_event_source_disable_unref(workers->retire);
     free(workers);
 }
 

@@ -129,6 +129,12 @@ static int shut_cage(void) {
     return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
 }
 
+/* A result of no job (job.h). */
+static int say_ready(void) {
+    static const struct job_result ready;
+    return socket_send(SOCKET, &ready, sizeof ready, NULL, 0);
+}
+
 int main(void) {
     struct job_base base;
     prepare();
@@ -137,6 +143,8 @@ int main(void) {
         r = open_host(&base);
     if (r == 0)
         r = shut_cage();
+    if (r == 0)
+        r = say_ready();
     if (r < 0) {
         fprintf(stderr, "linfspd-worker is started by linfspd, of the same version: %s\n", strerror(-r));
         return 1;

@@ -300,6 +300,10 @@ static void worker_welcome(const struct worker *worker) {
 struct worker worker_new(void) {
     struct worker worker = worker_start();
     worker_welcome(&worker);
+    static struct job_result ready;
+    size_t n = 0;
+    assert_int_equal(socket_receive(worker.socket, &ready, sizeof ready, NULL, 0, &n), sizeof ready);
+    assert_int_equal(ready.ticket, 0);
     return worker;
 }
 
