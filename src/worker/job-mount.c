@@ -250,6 +250,11 @@ static int open_namespaces(const struct job_base *base, const struct job *job, i
     return 0;
 }
 
+/* A network volume without a mount point is on the stage only. */
+static bool touches_silo(const struct job_mount *request) {
+    return !request->network || request->has_mount_point || request->raw;
+}
+
 static int run_mount(const struct job_base *base, struct job *job, struct job_fds *fds, struct attempt *attempt,
                      struct job_result *result) {
     size_t n_fds = fds->n_in;
@@ -262,7 +267,7 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
         attempt->root_type = root_type_of(fds->in[n_fds - 1]);
     if (host)
         attempt->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    else if ((r = open_namespaces(base, job, fds->in[0], attempt, &job->target, result)) < 0)
+    else if (touches_silo(request) && (r = open_namespaces(base, job, fds->in[0], attempt, &job->target, result)) < 0)
         return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
                         strerror(-r));
     bool own_user_namespace = job->target.user_namespace && !request->network;

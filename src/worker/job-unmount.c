@@ -107,8 +107,11 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
     const struct job_unmount *request = &job->unmount;
     size_t first = job->target.host ? 0 : 1;
     int parent = fds->n_in > first ? fds->in[first] : -1;
-    if (!request->not_lazy && request->staged)
+    bool on_stage_only = request->staged && !request->mount_id && !request->mount_point[0] && !request->made.name[0];
+    if (request->staged && (!request->not_lazy || on_stage_only))
         take_off_stage(base, request, result);
+    if (on_stage_only)
+        return;
     _cleanup_close_ int root = -1;
     int entered = job->target.host        ? 0
                   : request->nested.inode ? nested_enter(base, &job->target, &request->nested, request->server, &root)
