@@ -20,6 +20,7 @@
 #include "service/numbers.h"
 #include "service/permission.h"
 #include "service/policy.h"
+#include "service/programs.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/volume.h"
@@ -129,6 +130,8 @@ static void make(struct connection *connection, struct recipe *recipe) {
         return;
     }
     complete(&recipe->job, volume, silo, connection->peer.pid);
+    if (recipe->job.mount.has_mount_point)
+        programs_expect_unmounts(silo);
     int r = start(volume, &recipe->job, connection);
     if (r < 0) {
         volume_free(volume);

@@ -71,12 +71,19 @@ static void on_looked(void *context, uint64_t key, const struct job_result *resu
 }
 
 void programs_look(struct silo *silo) {
-    struct job job = {.type = JOB_HELPERS, .target = silo->target, .unmounters = silo->volumes > 0};
+    struct job job = {.type = JOB_HELPERS, .target = silo->target, .unmounters = silo->unmounts};
     silo->look_again = silo->looking;
     if (silo->looking || silo->host || silo->state != SILO_READY)
         return;
     silo->looking = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
                                    on_looked, silo->service, silo->number) >= 0;
+}
+
+void programs_expect_unmounts(struct silo *silo) {
+    if (silo->unmounts)
+        return;
+    silo->unmounts = true;
+    programs_look(silo);
 }
 
 /* The other programs that are watched (worker/helpers.c). */

@@ -16,6 +16,8 @@ int programs_descriptor(const struct programs *programs);
 void programs_watch(struct silo *silo, const struct job_result *result);
 /* Has a worker look for the silo's helpers. One job at a time, however often this is called. */
 void programs_look(struct silo *silo);
+/* A volume is about to be mounted there: umount(8) and its like are of interest, until its last volume has ended. */
+void programs_expect_unmounts(struct silo *silo);
 /* The silo goes. */
 void programs_forget(struct silo *silo);
 

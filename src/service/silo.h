@@ -83,6 +83,7 @@ struct silo {
     sd_event_source *socket_io[2], *pidfd_io;
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
+    bool unmounts; /* umount(8) and its like are looked for, too */
     bool caught; /* the catcher serves its processes */
     bool lacks_helper; /* its image has none under one of the names */
     bool phantom; /* the stand-in is under names that the image lacks (phantom.c) */

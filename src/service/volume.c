@@ -76,8 +76,7 @@ int volume_register(struct volume *volume, uint64_t id, struct silo *silo) {
         return -ENOMEM;
     }
     volume->silo = silo->number;
-    if (silo->volumes++ == 0)
-        programs_look(silo); /* for umount(8) and its like, which are of interest now */
+    silo->volumes++;
     list_append(&silo->volume_list, &volume->node);
     watchdog_volumes_changed(volume->service->watchdog);
     return 0;
@@ -106,8 +105,10 @@ void volume_free(struct volume *volume) {
     reaper_close(service->reaper, steal_fd(&volume->made_parent));
     struct silo *silo = volume->id ? silo_find(service, volume->silo) : NULL;
     free(volume);
-    if (silo && --silo->volumes == 0)
+    if (silo && --silo->volumes == 0) {
+        silo->unmounts = false;
         service->hooks.volume_gone(silo);
+    }
 }
 
 static void tell(const struct volume *volume, enum event_kind kind, bool refused, const char *text) {
@@ -733,6 +734,8 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
     if (!volume->published)
         volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
     volume->state = VOLUME_LIVE;
+    if (volume->mount_point[0])
+        programs_expect_unmounts(silo);
     volume->staged = true; /* it may be there: the service may have died over a share */
     if (volume->made.by_service && volume->made.name[0])
         silo->letter_folders |= letter_bit(volume);
