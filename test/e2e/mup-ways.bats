@@ -158,9 +158,11 @@ END
 
 # What the service has, and what it wrote: lines of `name number`.
 service_has() {
-    local pid
+    local pid candidates
     pid=$(service_pid)
-    echo "descriptors $(find "/proc/$pid/fd" -lname '*' ! -lname 'socket:*' | wc -l)" # sockets of workers come and go
+    # of each container that is just being started somewhere on this machine it holds a pidfd and the mount table, for 30 s at most
+    candidates=$(find "/proc/$pid/fd" -lname '/proc/*/mountinfo' | wc -l)
+    echo "descriptors $(($(find "/proc/$pid/fd" -lname '*' ! -lname 'socket:*' | wc -l) - 2 * candidates))" # sockets of workers come and go
     echo "sockets $(($(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) - $(pgrep -cP "$pid")))"
     echo "journal $(find /run/linfsp/journal -type f | wc -l)"
     echo "files $(find /run/linfsp -xdev 2>/dev/null | wc -l)"
