@@ -7,6 +7,8 @@ build_packages=(gcc libc6-dev libcap-dev libjson-c-dev libseccomp-dev libsystemd
 check_packages=(acl attr bats bubblewrap busybox-static clang clang-format clang-tidy cppcheck crun docker.io
     e2fsprogs fuse-overlayfs gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-mingw-w64-x86-64-posix git golang-go jq kmod libc6-dev-arm64-cross
     libc6-dev-i386-cross libclang-rt-14-dev libcmocka-dev lxc plocate podman procps python3 python3-yaml qemu-user-static rsync scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
+# Engines, clients and file systems that single files of test/e2e take besides. They install what they need when they run alone.
+e2e_packages=(bindfs buildah docker-compose fuse3 podman-compose python3-grpcio)
 demo_packages=(busybox-static kmod procps util-linux)
 embedded_packages=(bubblewrap)
 
@@ -40,7 +42,9 @@ install_packages() {
 }
 
 apt_get() {
-    local verb=$1
+    local verb=$1 options=(-o Dpkg::Use-Pty=0)
     shift
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 "$verb" --no-install-recommends "$@" </dev/null >/dev/null
+    # A machine of CI need not survive a power cut, and synchronizing each file takes longer than writing it.
+    [ "${CI:-}" != true ] || options+=(-o Dpkg::Options::=--force-unsafe-io)
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y "${options[@]}" "$verb" --no-install-recommends "$@" </dev/null >/dev/null
 }

@@ -5,11 +5,8 @@
 load ../helpers/common
 
 setup_file() {
-    source "$LINFSP_ROOT/packaging/packages.bash"
-    # shellcheck disable=SC2046
-    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    fuse_images fuse || return
     [ -n "$DOCKER_HOST" ] || return 0
-    "$LINFSP_ROOT/test/helpers/fuse-image" fuse || return
     file_setup
 }
 

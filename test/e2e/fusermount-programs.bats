@@ -9,11 +9,8 @@ stand_in=${LINFSP_STAGE:-}/lib/linfsp/bin/fusermount3
 programs=(bindfs sshfs squashfuse fuse-overlayfs gocryptfs rclone)
 
 setup_file() {
-    source "$LINFSP_ROOT/packaging/packages.bash"
-    # shellcheck disable=SC2046
-    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    fuse_images || return
     [ -n "$DOCKER_HOST" ] || return 0
-    "$LINFSP_ROOT/test/helpers/fuse-image" || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$client" "$LINFSP_ROOT/test/helpers/commfd-client.c"
     file_setup || return
     container own fuse

@@ -4,11 +4,7 @@
 load ../helpers/common
 
 setup_file() {
-    source "$LINFSP_ROOT/packaging/packages.bash"
-    # shellcheck disable=SC2046
-    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
-    file_setup || return
-    [ -z "$DOCKER_HOST" ] || { "$LINFSP_ROOT/test/helpers/fuse-image" fuse fuse-bare >/dev/null 2>&1; }
+    fuse_images fuse fuse-bare >/dev/null && file_setup
 }
 
 teardown_file() {

@@ -4,11 +4,8 @@
 load ../helpers/common
 
 setup_file() {
-    source "$LINFSP_ROOT/packaging/packages.bash"
-    # shellcheck disable=SC2046
-    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    fuse_images || return
     [ -n "$DOCKER_HOST" ] || return 0
-    "$LINFSP_ROOT/test/helpers/fuse-image" || return
     wait_until "${LINFSP_TEST_WAIT:-2}" not service_answers || fail "another LinFsp service runs" || return
     : >"$LINFSP_STATE/linfspd.log"
     # 30 s is the least there is

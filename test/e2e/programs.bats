@@ -11,11 +11,8 @@ table=${LINFSP_ROOT:-}/test/helpers/programs-table
 programs=${LINFSP_STATE:-}/others/programs
 
 setup_file() {
-    source "$LINFSP_ROOT/packaging/packages.bash"
-    # shellcheck disable=SC2046
-    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    fuse_images programs distroless programs-musl programs-scratch || return
     [ -n "$DOCKER_HOST" ] || return 0
-    "$LINFSP_ROOT/test/helpers/fuse-image" programs distroless programs-musl programs-scratch || return
     file_setup && room_open || return
     mkdir -p "$programs"
     container=$(docker create --network=none linfsp-test/programs)

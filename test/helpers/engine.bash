@@ -21,6 +21,14 @@ private_remapped_engine() {
         dockerd "$1/subids" --userns-remap=nobody:nogroup
 }
 
+# The packages of the FUSE programs that are tried, and images with these programs: `fuse_images [IMAGE...]`
+fuse_images() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    # shellcheck disable=SC2046
+    install_packages $("$LINFSP_ROOT/test/helpers/fuse-image" --packages) || return
+    [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" "$@"
+}
+
 launch_engine() { # FOLDER COMMAND...
     local folder=$1 end=$((SECONDS + 30))
     mkdir -p "$folder"
