@@ -39,12 +39,9 @@
 #include "service/table.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/linux-mount.h"
 #include "util/list.h"
 #include "util/process.h"
-
-#ifndef MOVE_MOUNT_BENEATH
-#define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
-#endif
 
 #define WAITING_MAX 512 /* requests of one volume; more fail at once */
 #define TURN_MAX 64 /* requests that are read before others have a turn */

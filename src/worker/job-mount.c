@@ -16,6 +16,7 @@
 
 #include "fuse/fuse-abi.h"
 #include "util/cleanup.h"
+#include "util/linux-mount.h"
 #include "worker/client-access.h"
 #include "worker/enter.h"
 #include "worker/fuse-init.h"
@@ -26,10 +27,6 @@
 #include "worker/overlay.h"
 #include "worker/stage.h"
 #include "worker/unmount-call.h"
-
-#ifndef MOVE_MOUNT_BENEATH
-#define MOVE_MOUNT_BENEATH 0x00000200 /* Linux 6.5 */
-#endif
 
 static int open_fuse_device(const struct job_base *base, int node) {
     char name[32];
