@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # WinFsp's FUSE API on Linux: programs that are written against it, in stock containers.
 load ../helpers/common
+load ../helpers/winfsp
 
 setup_file() {
     file_setup || return
@@ -18,27 +19,59 @@ with_programs() {
     wait_until 5 inside "$1" test -e /dev/linfsp/disk
 }
 
-# memfs's checks, but for those that FUSE cannot say: `check NAME DIRECTORY [LIMIT...]`
+# memfs's checks, but for those that FUSE cannot say: `check [-u USER] NAME [CHECK THAT HOLDS ALL THE SAME...]`
 check() {
-    local output
-    output=$(timeout 200 docker exec "$(full_name "$1")" /posix-check --jobs=2 "$2" '!link_too_many' '!range_over_4_gib' || true)
-    grep -q '^1\.\.[0-9]' <<<"$output" || fail "posix-check did not run: $output" || return
-    equal "checks that do not hold" "$(sed -nE 's/^not ok [0-9]+ - ([a-z_0-9]+).*/\1/p' <<<"$output" | sort | tr '\n' ' ')" \
-        "$(tr -s ' ' '\n' <"$LINFSP_ROOT/test/helpers/fuse-api-limits" | grep . | sort | tr '\n' ' ')"
+    local user=0
+    if [ "$1" = -u ]; then
+        user=$2
+        shift 2
+    fi
+    all_that_fuse_can "$(timeout 200 docker exec -u "$user" "$(full_name "$1")" /posix-check --jobs=2 /mnt/z '!link_too_many' \
+        '!range_over_4_gib' || true)" "${@:2}"
 }
 
 @test "FUSE API: memfs's own checks hold for a FUSE 2 program as far as FUSE can say it" {
     with_programs one
     inside one /p/memfs-fuse -o attr_timeout=0 Z:
     wait_mounted one /mnt/z fuse.FUSE
-    check one /mnt/z
+    check one
 }
 
 @test "FUSE API: and for a FUSE 3 program" {
     with_programs one
     inside one /p/memfs-fuse3 -o attr_timeout=0 Z:
     wait_mounted one /mnt/z fuse.FUSE
-    check one /mnt/z
+    check one
+}
+
+@test "FUSE API: and for both of them as an ordinary user" {
+    local program
+    for program in memfs-fuse memfs-fuse3; do
+        with_programs "$program" -u 1000
+        inside "$program" "/p/$program" -o attr_timeout=0 Z:
+        wait_mounted "$program" /mnt/z fuse.FUSE || return
+        check -u 1000 "$program" acl_grants || return
+    done
+}
+
+@test "FUSE API: a Go program that calls the unprefixed names, as cgofuse does, as root and as an ordinary user" {
+    command -v go >/dev/null || { missing "Go (package golang-go)" && return; }
+    (cd "$LINFSP_ROOT/test/helpers/go-fuse" && CGO_ENABLED=1 GOFLAGS=-mod=mod GOCACHE=${GOCACHE:-$LINFSP_STATE/go} \
+        CGO_CFLAGS="-O2 -D_GNU_SOURCE -I$LINFSP_ROOT/include/winfsp/fuse" go build -o "$LINFSP_STATE/go-fuse" .)
+    local user by_user=()
+    for user in 0 1000; do
+        container "go$user" debian -u "$user" -v "$LINFSP_STATE/go-fuse:/go-fuse:ro" -v "$LINFSP_STATE/posix-check:/posix-check:ro"
+        wait_until 5 inside "go$user" test -e /dev/linfsp/disk
+        docker exec -d "$(full_name "go$user")" /bin/sh -c '/go-fuse -f -o attr_timeout=0 Z: 2>/tmp/log; echo $? >/tmp/status'
+        wait_mounted "go$user" /mnt/z || fail "$(inside "go$user" cat /tmp/log)" || return
+        equal "who asks, and what init returned" "$(inside "go$user" readlink /mnt/z/who)" "uid $user, private data 4711" || return
+        [ "$user" = 0 ] || by_user=(acl_grants) # needs root
+        check -u "$user" "go$user" volume_holes_take_nothing "${by_user[@]}" || return
+        pids_in "go$user" go-fuse | xargs -r kill -TERM
+        wait_until 10 inside "go$user" test -s /tmp/status || return
+        equal "its end" "$(inside "go$user" cat /tmp/status /tmp/log)" "0
+destroyed with 4711" || return
+    done
 }
 
 @test "FUSE API: it goes to the background once it is mounted, and ends with the mount or by a signal" {

@@ -16,6 +16,8 @@ setup_file() {
     build liar -static -- --static --cflags --libs || return
     build winptfs -D_GNU_SOURCE -static -- --static --cflags --libs || return
     build contracts -static -- --static --cflags --libs || return
+    build operations -static -- --static --cflags --libs || return
+    build winhello -static -- --static --cflags --libs || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
 }
 teardown_file() { file_teardown; }
@@ -24,10 +26,10 @@ teardown() {
     remove_containers
 }
 
-# Compiles fs/winmemfs, fs/winptfs or the liar: `build NAME [OPTION...] -- OPTION OF pkg-config...`
+# Compiles a file system of fs/, or one of test/helpers/winfsp-*.c: `build NAME [OPTION...] -- OPTION OF pkg-config...`
 build() {
     local name=$1 options=() flags sources=("$LINFSP_ROOT/fs/${1%-*}"/*.c)
-    [[ $name != @(liar|contracts) ]] || sources=("$LINFSP_ROOT/test/helpers/winfsp-$name.c")
+    [[ $name != @(liar|contracts|operations) ]] || sources=("$LINFSP_ROOT/test/helpers/winfsp-$name.c")
     [ "$name" != winptfs ] || sources=("$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-linux}.c)
     shift
     while [ "$1" != -- ]; do
@@ -48,6 +50,12 @@ start_in() {
     fi
     docker cp "$LINFSP_STATE/winfsp/$2" "$(full_name "$1"):/winmemfs" 2>/dev/null
     docker exec -d "${user[@]}" "$(full_name "$1")" /winmemfs "${@:3}"
+}
+
+# Ends what start_in has started, and waits until /mnt/z has gone: `end_in NAME`
+end_in() {
+    pids_in "$1" winmemfs | xargs -r kill -TERM
+    wait_unmounted "$1" /mnt/z
 }
 
 # On the host, mounted at $volume when this returns: `[at=FOLDER] start_here ARGUMENT...`
@@ -129,9 +137,24 @@ start_here() {
     done
 }
 
-@test "winfsp: every function that is exported is called by a test" {
+@test "winfsp: each operation keeps its contract, as root and as an ordinary user" {
+    for user in 0 1000; do
+        container "operations$user" busybox -u "$user"
+        docker cp "$LINFSP_STATE/winfsp/operations" "$(full_name "operations$user"):/operations" 2>/dev/null
+        wait_until 5 inside "operations$user" test -e /dev/linfsp/disk
+        run inside "operations$user" /operations
+        [ "$status" = 0 ] || fail "$output" || return
+    done
+}
+
+@test "winfsp: every operation is called by the contracts' test, and every function that is exported is called by a test" {
     called=$(cat "$LINFSP_ROOT"/test/helpers/winfsp-*.c "$LINFSP_ROOT"/fs/win*/*.c "$LINFSP_ROOT"/fs/memfs-fuse/*.c \
         "$LINFSP_ROOT"/src/winfsp/test-*.c)
+    # shellcheck disable=SC2013
+    for name in $(sed -n '/^struct _FSP_FILE_SYSTEM_INTERFACE {/,/^};/s/.*(FSP_ABI \*\([A-Z][A-Za-z]*\)).*/\1/p' \
+        "$LINFSP_ROOT/include/winfsp/winfsp.h"); do
+        grep -qE "(\.|Interface\.)$name = " "$LINFSP_ROOT/test/helpers/winfsp-operations.c" || fail "no test calls $name" || return
+    done
     # shellcheck disable=SC2013
     for name in $(sed -n 's/^\(Fsp[A-Za-z0-9]*\).*/\1/p' "$LINFSP_ROOT/src/winfsp/wine/exports"); do
         grep -qw "$name" <<<"$called" || fail "no test calls $name" || return
@@ -195,8 +218,39 @@ start_here() {
     echo 'a:b?' >'/mnt/w/a:b?'
     equal "name" "$(cat "$folder/a:b?")" 'a:b?'
     rm /mnt/w/*
-    all_that_it_can "$(timeout 240 "$LINFSP_STATE/posix-check" --jobs=2 /mnt/w "${cannot[@]}" '!directory_entries' '!special_fifo' \
-        '!special_socket' '!special_device' '!permission_umask' '!xattr_basics' || true)"
+    all_that_it_can "$(timeout 240 "$LINFSP_STATE/posix-check" --jobs=2 /mnt/w "${cannot[@]}" \
+        "${ptfs_cannot[@]}" || true)"
+}
+
+@test "winfsp: the smallest file system in a container, as root and as an ordinary user" {
+    container one busybox
+    wait_until 5 inside one test -e /dev/linfsp/disk
+    local user
+    for user in 0 1000; do
+        start_in -u "$user" one winhello Z:
+        wait_mounted one /mnt/z fuse.winhello || return
+        equal "hello of uid $user" "$(inside_as "$user" one cat /mnt/z/hello)" "hello from WinFsp's API" || return
+        end_in one || return
+    done
+}
+
+@test "winfsp: a folder that is passed through in a container, as root and as an ordinary user; memfs's own checks hold" {
+    container one busybox
+    wait_until 5 inside one test -e /dev/linfsp/disk
+    docker cp "$LINFSP_STATE/posix-check" "$(full_name one):/posix-check" 2>/dev/null
+    local user only
+    for user in 0 1000; do
+        only=("${cannot[@]}" "${ptfs_cannot[@]}")
+        [ "$user" = 0 ] || only+=('!permission_denied' '!permission_sticky')
+        inside_as "$user" one mkdir "/tmp/folder$user"
+        start_in -u "$user" one winptfs "/tmp/folder$user" Z:
+        wait_mounted one /mnt/z fuse.winptfs || return
+        inside_as "$user" one /bin/sh -c 'echo new >/mnt/z/new && mv /mnt/z/new /mnt/z/moved' || return
+        equal "what was written" "$(inside one cat "/tmp/folder$user/moved")" new || return
+        equal "its owner" "$(inside one stat -c %u "/tmp/folder$user/moved")" "$user" || return
+        all_that_it_can "$(timeout 240 docker exec -u "$user" "$(full_name one)" /posix-check --jobs=2 /mnt/z "${only[@]}" || true)" || return
+        end_in one || return
+    done
 }
 
 @test "winfsp: answers that come later, by other threads" {

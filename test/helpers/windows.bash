@@ -16,14 +16,16 @@ need_wine() {
     [ -e "$LINFSP_STAGE/lib/linfsp/lib/winfsp-x64.dll" ] || { missing "winegcc (package wine64-tools)" && return; }
 }
 
-# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, winhello, contracts, liar, winmemfs-x64, fuse-faults.
+# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, winhello, winptfs, contracts, operations, liar, winmemfs-x64, fuse-faults.
 build_windows_programs() {
     local include=$LINFSP_ROOT/include
     mkdir -p "$windows"
     compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
         compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30 &&
         compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" &&
+        compile_windows winptfs "$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-windows}.c &&
         compile_windows contracts "$LINFSP_ROOT/test/helpers/winfsp-contracts.c" &&
+        compile_windows operations "$LINFSP_ROOT/test/helpers/winfsp-operations.c" &&
         compile_windows liar "$LINFSP_ROOT/test/helpers/winfsp-liar.c" &&
         compile_windows winmemfs-x64 "$LINFSP_ROOT"/fs/winmemfs/*.c &&
         compile_windows fuse-faults "$LINFSP_ROOT/test/helpers/fuse-faults.c" -I"$include/winfsp/fuse"
