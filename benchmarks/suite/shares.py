@@ -138,6 +138,25 @@ def shell(machine, script):
         process.wait()
 
 
+def busy_loop(machine):
+    """A control: the CPU's time that a container takes without LinFsp."""
+    return shell(machine, "while :; do :; done")
+
+
+@contextlib.contextmanager
+def mounts_by_root(machine):
+    """The other control: what claims come down to, done by root's own program without LinFsp."""
+    folder = machine.folder / "mounts"
+    folder.mkdir(exist_ok=True)
+    program = [machine.inside["mount-peer"], "--count=1000000", folder]
+    process = subprocess.Popen([*URGENT, "unshare", "--mount", *map(str, program)], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def absent_names(machine):
     return shell(machine, f"i=0; while :; do i=$((i+1)); [ -e {UNC}/many-0/nothing-$i ]; done")
 
@@ -180,8 +199,9 @@ def killed_walkers(machine):
     return shell(machine, f"i=0; while :; do i=$((i+1)); /bench/busybox timeout -s KILL 0.01 /bench/busybox ls {UNC}/many-0/share-$i/; done")
 
 
+CONTROLS = {"nobody": nobody, "a busy loop": busy_loop, "root's own mounts": mounts_by_root}
 ABUSES = {
-    "nobody": nobody,
+    **CONTROLS,
     "names that are not there": absent_names,
     "claims and releases": claims,
     "walks that race with those": races,
