@@ -124,6 +124,8 @@ END
     script_in root 'mkdir /bound /moved; mount --bind /dev/linfsp/unc /bound; cat /bound/memfs/share/file
         mount --bind /dev/linfsp/unc/memfs /moved; cat /moved/share/file; umount -l /moved
         mount --bind /dev/linfsp/unc/memfs/share /moved; cat /moved/file; umount /moved
+        mkdir /elsewhere; mount --move /unc /elsewhere; cat /elsewhere/memfs/share/file; no cat /unc/memfs/share/file
+        mount --move /elsewhere /unc; cat /unc/memfs/share/file
         umount -l /dev/linfsp/unc/memfs/share; cat /dev/linfsp/unc/memfs/share/file
         umount -l /dev/linfsp/unc; no cat /dev/linfsp/unc/memfs/share/file; cat /bound/memfs/share/file'
     docker exec -d "$(full_name root)" unshare -m sh -c 'cd /bound/memfs/share && exec sleep 60'
@@ -135,6 +137,27 @@ END
     share server y '\memfs\share'
     equal "the next one, through its bind" "$(inside root ls /bound/memfs/share)" ""
     equal "elsewhere" "$(inside other ls /unc/memfs/share)" ""
+}
+
+@test "abuse: copies of a mount namespace, made in a container by its root and by its user, open by themselves and get no more" {
+    container server busybox
+    container one debian --security-opt apparmor=unconfined --security-opt seccomp=unconfined
+    share server y '\memfs\share'
+    script_in server 'echo hello >/mnt/y/file; chmod 644 /mnt/y/file'
+    for propagation in private slave unchanged; do
+        equal "its user, $propagation" "$(inside_as 1000 one unshare --user --map-root-user --mount --propagation=$propagation cat /unc/memfs/share/file)" \
+            hello || return
+        wait_until 6 not in_table "$(pid_of one)" /dev/linfsp/unc/memfs/share
+    done
+    refused "ermission denied" -- docker exec -u 1000 "$(full_name one)" unshare --user --map-root-user --mount \
+        sh -c 'echo x >/unc/memfs/share/file'
+    docker exec -d -u 1000 "$(full_name one)" unshare --user --map-root-user --mount sh -c 'cd /unc/memfs/share && exec sleep 60'
+    wait_until 5 pgrep --ns "$(pid_of one)" --nslist pid -x sleep # pids_in knows the container's own mount namespace
+    signal_memfs KILL server
+    for pid in $(pgrep --ns "$(pid_of one)" --nslist pid -x sleep); do
+        wait_until 5 not grep -q ' - fuse\.NTFS ' "/proc/$pid/mountinfo" || return
+    done
+    wait_until 5 not test -e /unc/memfs
 }
 
 @test "abuse: a container that ends in the middle of its first access leaves nothing, and delays nobody" {
