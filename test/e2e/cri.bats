@@ -2,51 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Pods as a kubelet makes them: containerd's CRI plug-in, asked over its socket; a sandbox, two containers and a sidecar; RuntimeClass.
 load ../helpers/common
+load ../helpers/cri
 
 setup_file() {
     source "$LINFSP_ROOT/packaging/packages.bash"
     install_packages python3-grpcio || return
-    file_setup
-    export cri=$LINFSP_STATE/cri CRI_LOGS=$LINFSP_STATE/cri
-    image=docker.io/linfsp-test/busybox:latest
-    mkdir -p "$cri"
-    lacks=$(for program in containerd ctr containerd-shim-runc-v2 runc; do command -v "$program" >/dev/null || echo "$program"; done)
-    [ -z "$lacks" ] || return 0
-    start_cri
-}
-
-start_cri() {
-    cat >"$cri/config.toml" <<END
-version = 2
-root = "$cri/root"
-state = "$cri/state"
-[grpc]
-address = "$cri/sock"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "docker.io/linfsp-test/busybox:latest"
-restrict_oom_score_adj = true
-disable_apparmor = true
-[plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "native"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.linfsp]
-runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.linfsp.options]
-BinaryName = "$LINFSP_STAGE/bin/linfsp-runtime"
-END
-    setsid containerd --config "$cri/config.toml" </dev/null >"$cri/log" 2>&1 3>&- 9>&- &
-    echo "$!" >"$cri/pid"
-    wait_until 20 ctr --address "$cri/sock" version || fail "$(tail -n 5 "$cri/log")" || return
-    docker save linfsp-test/busybox | ctr --address "$cri/sock" -n k8s.io images import - >/dev/null
-}
-
-end_cri() {
-    local pid
-    pid=$(cat "$cri/pid" 2>/dev/null) || return 0
-    kill "$pid"
-    wait_until 10 gone "$pid"
-    awk -v folder="$cri/" 'index($5, folder) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+    file_setup && start_cri
 }
 
 teardown_file() {
@@ -56,27 +17,8 @@ teardown_file() {
     return "$status"
 }
 
-setup() {
-    [ -s "$cri/pid" ] || missing "containerd with its CRI plug-in, and runc" || return
-    image=docker.io/linfsp-test/busybox:latest
-    pods=()
-}
-
-teardown() {
-    local pod
-    for pod in "${pods[@]}"; do
-        cri remove "$pod" || true
-    done
-}
-
-cri() {
-    BOUND=60 bounded /usr/bin/python3 "$LINFSP_ROOT/test/helpers/cri.py" "$cri/sock" "$@"
-}
-
-pod() { # NAME [HANDLER]
-    pod=$(cri pod "$@") || fail "no sandbox: $(grep -E 'cri|level=error' "$cri/log" | tail -n 3)" || return
-    pods+=("$pod")
-}
+setup() { needs_cri; }
+teardown() { remove_pods; }
 
 # A container's own devices, and a file system there.
 served() { # CONTAINER

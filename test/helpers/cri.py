@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A small client of Kubernetes's Container Runtime Interface (runtime.v1), in place of a kubelet: cri.py SOCKET VERB ARGUMENT...
 
-    pod NAME [HANDLER]                          makes a pod's sandbox on the node's network, prints its id; HANDLER: of a RuntimeClass
+    pod [-n NAMESPACE] [-l KEY=VALUE]... [-a KEY=VALUE]... NAME [HANDLER]
+                                                makes a pod's sandbox on the node's network, with labels (-l) and annotations (-a), prints
+                                                its id; HANDLER: of a RuntimeClass
     container POD NAME IMAGE [-u UID] COMMAND...   makes and starts a container in it, prints its id
     exec CONTAINER COMMAND...                   runs a command there; its output, error output and exit status are ours
     stop CONTAINER SECONDS                      SIGTERM, SIGKILL after so long
@@ -12,6 +14,7 @@
 
 Messages are put together here by their field numbers: Debian has gRPC for Python, and no stubs for this interface.
 """
+import argparse
 import json
 import os
 import sys
@@ -80,19 +83,37 @@ class Runtime:
         return stub(request, timeout=60)
 
 
-def sandbox_config(name):
+def sandbox_config(metadata, labels=(), annotations=()):
+    """Entries of labels and annotations are messages."""
     network = message(f1=message(f1=NODE_NETWORK))
+    name = parse(metadata)[1][0].decode()
     linux = message(f1=f"/kubepods/besteffort/pod{name}", f2=network)
-    return message(f1=message(f1=name, f2=f"uid-{name}", f3="default"), f3=os.environ.get("CRI_LOGS", "/tmp"), f8=linux)
+    logs = os.environ.get("CRI_LOGS", "/tmp")
+    return message(f1=metadata, f3=logs, f6=list(labels), f7=list(annotations), f8=linux)
 
 
-def run_pod(runtime, name, handler=None):
-    return runtime.call("RunPodSandbox", message(f1=sandbox_config(name), f2=handler))[1][0].decode()
+def pairs(texts):
+    """The entries of a map, of KEY=VALUE each."""
+    return [message(f1=key, f2=value) for key, _, value in (text.partition("=") for text in texts)]
 
 
-def pod_name(runtime, pod):
+def run_pod(runtime, arguments):
+    parser = argparse.ArgumentParser(prog="cri.py pod")
+    parser.add_argument("-n", dest="namespace", default="default")
+    parser.add_argument("-l", dest="labels", action="append", default=[])
+    parser.add_argument("-a", dest="annotations", action="append", default=[])
+    parser.add_argument("name")
+    parser.add_argument("handler", nargs="?")
+    given = parser.parse_args(arguments)
+    metadata = message(f1=given.name, f2=f"uid-{given.name}", f3=given.namespace)
+    config = sandbox_config(metadata, pairs(given.labels), pairs(given.annotations))
+    return runtime.call("RunPodSandbox", message(f1=config, f2=given.handler))[1][0].decode()
+
+
+def config_of(runtime, pod):
+    """What the pod was made with: a kubelet gives it again with each container."""
     status = parse(runtime.call("PodSandboxStatus", message(f1=pod))[1][0])
-    return parse(status[2][0])[1][0].decode()
+    return sandbox_config(status[2][0], status.get(7, []), status.get(8, []))
 
 
 def attempts(runtime, pod, name):
@@ -112,7 +133,7 @@ def run_container(runtime, pod, name, image, command):
         f11=f"{name}.log",
         f15=message(f2=security),
     )
-    request = message(f1=pod, f2=config, f3=sandbox_config(pod_name(runtime, pod)))
+    request = message(f1=pod, f2=config, f3=config_of(runtime, pod))
     container = runtime.call("CreateContainer", request)[1][0].decode()
     runtime.call("StartContainer", message(f1=container))
     return container
@@ -138,7 +159,7 @@ def main():
     socket, verb, *arguments = sys.argv[1:]
     runtime = Runtime(socket)
     if verb == "pod":
-        print(run_pod(runtime, *arguments))
+        print(run_pod(runtime, arguments))
     elif verb in ("container", "restart"):
         print(run_container(runtime, *arguments[:3], arguments[3:]))
     elif verb == "exec":
