@@ -8,6 +8,7 @@
 setup_suite() {
     [ "$(id -u)" = 0 ] || { echo "the end-to-end tests need root" >&2 && return 1; }
     exec 9>/run/lock/linfsp-test.lock
+    source "$BATS_TEST_DIRNAME/../helpers/engine.bash"
     flock "$(how_to_share)" -w 1800 9 || { echo "another run of these tests goes on" >&2 && return 1; }
     LINFSP_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     LINFSP_STATE=$(mktemp -d /tmp/linfsp-test.XXXXXX)
@@ -22,14 +23,6 @@ setup_suite() {
     find_engines
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$LINFSP_STATE/probe" "$LINFSP_ROOT/test/helpers/probe.c"
     take_baseline
-}
-
-# Runs whose services serve their own containers only may go on at the same time.
-how_to_share() {
-    case ${LINFSP_TEST_SERVICE_OPTIONS:-} in
-    *--only-descendants*) echo --shared ;;
-    *) echo --exclusive ;;
-    esac
 }
 
 # What is tested: the staged build, or (LINFSP_INSTALLED: a prefix, such as /usr) what is installed there.

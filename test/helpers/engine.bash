@@ -4,6 +4,14 @@
 # Docker for the tests. A running engine is used as it is; where none runs, a private one is started, with everything of its own
 # under one folder, and ended by its pid. Containers are called linfsp-test-NAME and carry the label linfsp-test.
 
+# How a run locks the machine, for flock: runs whose services serve their own containers only may go on at the same time.
+how_to_share() {
+    case ${LINFSP_TEST_SERVICE_OPTIONS:-} in
+    *--only-descendants*) echo --shared ;;
+    *) echo --exclusive ;;
+    esac
+}
+
 # Starts a dockerd of our own: `private_engine FOLDER [DOCKERD-OPTION...]`. Its address is unix://FOLDER/docker.sock
 private_engine() {
     launch_engine "$1" dockerd "${@:2}"
