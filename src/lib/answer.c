@@ -460,12 +460,6 @@ void linfsp_request_caller(const linfsp_request *request, struct linfsp_caller *
 
 void *linfsp_request_buffer(linfsp_request *request, size_t size) {
     size_t whole = FUSE_REC_ALIGN(size);
-    if (size >= FSP_LARGE_ANSWER && size <= FSP_LARGE_BUFFER && !request->large_used) {
-        unsigned char *large = fsp_request_large_buffer(request);
-        request->large_used = large != NULL;
-        if (large)
-            return large;
-    }
     if (whole < size || request->scratch_size - request->scratch_used < whole)
         return NULL;
     void *buffer = request->scratch + request->scratch_used;

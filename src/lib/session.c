@@ -54,28 +54,6 @@ struct linfsp_request *fsp_request_map(struct fsp_session *session) {
     return request;
 }
 
-void fsp_request_unmap(struct linfsp_request *request) {
-    if (request->large)
-        munmap(request->large, FSP_LARGE_BUFFER);
-    munmap(request, request->mapping_size);
-}
-
-unsigned char *fsp_request_large_buffer(struct linfsp_request *request) {
-    if (request->large || request->ring_header)
-        return request->large;
-    unsigned char *memory =
-        mmap(NULL, 2 * FSP_LARGE_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
-    size_t before = -(uintptr_t)memory & (FSP_LARGE_BUFFER - 1);
-    if (before > 0)
-        munmap(memory, before);
-    munmap(memory + before + FSP_LARGE_BUFFER, FSP_LARGE_BUFFER - before);
-    (void)madvise(memory + before, FSP_LARGE_BUFFER, MADV_HUGEPAGE); /* without it the buffer is only slower */
-    request->large = memory + before;
-    return request->large;
-}
-
 struct linfsp_request *fsp_session_new_request(struct fsp_session *session) {
     pthread_mutex_lock(&session->lock);
     struct linfsp_request *request = session->free_requests;
@@ -98,7 +76,7 @@ void fsp_request_release(struct linfsp_request *request) {
     }
     pthread_mutex_unlock(&session->lock);
     if (!keep)
-        fsp_request_unmap(request);
+        munmap(request, request->mapping_size);
 }
 
 /* ---- requests that outlive their operation --------------------------------------------------------------------- */
@@ -179,7 +157,6 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     request->slot = NULL;
     request->answer_max = 0;
     request->scratch_used = 0;
-    request->large_used = false;
     request->entries_used = 0;
     request->entries_size = 0;
     atomic_store_explicit(&request->state, 0, memory_order_relaxed);
@@ -420,7 +397,7 @@ void fsp_channels_free(struct fsp_session *session) {
     for (unsigned i = 0; i < session->n_channels; i++) {
         struct linfsp_request *request = session->channels[i].request;
         if (request && !request->ring_header)
-            fsp_request_unmap(request);
+            munmap(request, request->mapping_size);
     }
     free(session->channels);
     session->channels = NULL;
@@ -602,7 +579,7 @@ static void free_list(struct linfsp_request *request) {
     while (request) {
         struct linfsp_request *next = request->next;
         if (!request->ring_header)
-            fsp_request_unmap(request);
+            munmap(request, request->mapping_size);
         request = next;
     }
 }

@@ -39,9 +39,6 @@
 #define FSP_CHANNELS_MAX 17
 #define FSP_DETACHED_BUCKETS 64
 #define FSP_NAME_MAX 255
-/* A huge page: the kernel takes an answer of 1 MiB from it faster than from 256 small ones. */
-#define FSP_LARGE_BUFFER ((size_t)2 << 20)
-#define FSP_LARGE_ANSWER ((size_t)512 << 10) /* from here on an answer is worth one */
 #define FSP_EARLY_INTERRUPTS 32
 
 enum {
@@ -106,8 +103,6 @@ struct linfsp_request {
     unsigned char *scratch;
     size_t scratch_size;
     size_t scratch_used;
-    unsigned char *large; /* FSP_LARGE_BUFFER bytes for a large answer; NULL: none was wanted yet */
-    bool large_used;
     unsigned char *entries; /* of a directory, at the start of scratch */
     size_t entries_size;
     size_t entries_used;
@@ -242,11 +237,6 @@ void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique);
 struct linfsp_request *fsp_session_new_request(struct fsp_session *session);
 /* An object that no other can get at, or NULL. */
 struct linfsp_request *fsp_request_map(struct fsp_session *session);
-/* A request of a ring is not unmapped: it is part of its ring. */
-void fsp_request_unmap(struct linfsp_request *request);
-/* The request's large buffer, made when it is first wanted. NULL: no memory, or the request is a ring's, whose scratch
- * memory the kernel reads in place. */
-unsigned char *fsp_request_large_buffer(struct linfsp_request *request);
 /* The request is answered. True: its operation has returned and the channel goes on with another object. */
 bool fsp_request_settle(struct linfsp_request *request);
 void fsp_request_release(struct linfsp_request *request);

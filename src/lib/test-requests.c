@@ -394,24 +394,6 @@ static void test_garbage(void **state) {
     assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size), 0);
 }
 
-/* One large answer is a huge page's; a second one, and small ones, have the scratch memory. */
-static void test_large_buffer(void **state) {
-    struct linfsp_request *request = fsp_session_new_request(&session);
-    assert_non_null(request);
-    assert_null(request->large);
-    unsigned char *small = linfsp_request_buffer(request, 4096);
-    assert_ptr_equal(small, request->scratch);
-    assert_null(request->large);
-    unsigned char *large = linfsp_request_buffer(request, FSP_LARGE_BUFFER);
-    assert_non_null(large);
-    assert_int_equal((uintptr_t)large % FSP_LARGE_BUFFER, 0);
-    large[0] = large[FSP_LARGE_BUFFER - 1] = 1;
-    assert_null(linfsp_request_buffer(request, FSP_LARGE_ANSWER)); /* more than the scratch memory of this session */
-    assert_null(linfsp_request_buffer(request, FSP_LARGE_BUFFER + 1));
-    assert_ptr_equal(linfsp_request_buffer(request, 4096), request->scratch + 4096);
-    fsp_request_release(request);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_statx),
@@ -437,7 +419,6 @@ int main(void) {
         TEST(test_truncated),
         TEST(test_lying_length),
         TEST(test_extensions_are_left_out),
-        TEST(test_large_buffer),
         TEST(test_garbage),
         TEST_THREADS(test_garbage),
     };
