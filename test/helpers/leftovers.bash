@@ -4,10 +4,11 @@
 # Nothing may stay behind: mounts on the host and in containers, folders, FUSE connections, processes, kernel complaints. What
 # was there before the tests (a baseline, taken by setup_suite) does not count.
 
-# The numbers of all FUSE connections, through a mount of fusectl that only we see; without those that only others see.
+# The numbers of all FUSE connections; without those that only others have, when there are runs in other worlds.
 fuse_connections() {
-    unshare --mount sh -c 'mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null; ls /sys/fs/fuse/connections' |
-        { grep -vxFf <(connections_of_others) || true; }
+    local options=()
+    [[ ${LINFSP_TEST_SERVICE_OPTIONS:-} != *--only-descendants* ]] || options=(--of-descendants)
+    "${BASH_SOURCE[0]%/*}/fuse-connections" "${options[@]}"
 }
 
 # Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`
@@ -22,27 +23,6 @@ is_ours() {
     return 1
 }
 our_mount_namespace=$(readlink /proc/self/ns/mnt)
-
-# Other users of this machine, who work in mount namespaces of their own, have FUSE connections, too: they have them mounted there, or
-# have their descriptors, as a server does whose volume is mounted on its service's stage only.
-connections_of_others() {
-    local link namespace pid connection
-    declare -A seen ours
-    for link in /proc/[0-9]*/ns/mnt; do
-        namespace=$(readlink "$link" 2>/dev/null) || continue
-        [ -z "${seen[$namespace]:-}" ] || continue
-        seen[$namespace]=1
-        is_ours "${link//[^0-9]/}" || sed -nE 's/^[0-9]+ [0-9]+ 0:([0-9]+) .* - fuse[. ].*/\1/p' "${link%/ns/mnt}/mountinfo" 2>/dev/null
-    done
-    [[ ${LINFSP_TEST_SERVICE_OPTIONS:-} == *--only-descendants* ]] || return 0
-    while read -r pid connection; do
-        if [ -z "${ours[$pid]:-}" ]; then
-            ours[$pid]=no
-            ! is_ours "$pid" || ours[$pid]=yes
-        fi
-        [ "${ours[$pid]}" = yes ] || echo "$connection"
-    done < <(grep -s '^fuse_connection:' /proc/[0-9]*/fdinfo/* | sed -nE 's|^/proc/([0-9]+)/.*:[[:space:]]*([0-9]+)$|\1 \2|p' | sort -u)
-}
 
 # Mount points of ours in a mount table: FUSE mounts, and all at or below our folders.
 our_mounts() {
