@@ -97,7 +97,7 @@ nothing_left() {
     return "$status"
 }
 
-# No task of the machine waits, twice within half a second, uninterruptibly for FUSE.
+# No task of ours waits, twice within half a second, uninterruptibly for FUSE.
 no_hung_tasks() {
     local first second
     first=$(tasks_waiting_for_fuse)
@@ -108,5 +108,8 @@ no_hung_tasks() {
 }
 
 tasks_waiting_for_fuse() {
-    ps -eLo lwp=,stat=,wchan:32=,comm= | awk '$2 ~ /^D/ && $3 ~ /fuse|request_wait/'
+    local pid rest
+    ps -eLo lwp=,stat=,wchan:32=,comm= | awk '$2 ~ /^D/ && $3 ~ /fuse|request_wait/' | while read -r pid rest; do
+        ! is_ours "$pid" || echo "$pid $rest"
+    done
 }
