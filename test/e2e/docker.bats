@@ -23,7 +23,7 @@ teardown() {
     [ -z "$(docker ps -aq --filter "name=^$(full_name one)\$")" ] || signal_server CONT
     remove_container one
     docker image rm -f linfsp-test/committed >/dev/null 2>&1 || true
-    wait_until 5 connections_are_gone
+    connections_are_gone 5
 }
 
 # bindfs of /srv/source at /tmp/m: its "file" says hello, the folder under it is empty.
@@ -147,7 +147,7 @@ is_health() {
     BOUND=20 bounded docker restart -t 1 "$(full_name one)" >/dev/null
     rm -f "$LINFSP_STATE"/pid.one.*
     not mounted one /tmp/m
-    wait_until 5 connections_are_gone
+    connections_are_gone 5
     serve
 }
 
@@ -155,14 +155,14 @@ is_health() {
     serve
     timed remove_container one
     [ "$elapsed" -lt 5000 ] || fail "removal took $elapsed ms"
-    wait_until 5 connections_are_gone
+    connections_are_gone 5
     container one fuse
     script_in one 'mkdir /tmp/m'
     serve
     hang
     timed remove_container one
     [ "$elapsed" -lt 5000 ] || fail "removal took $elapsed ms"
-    wait_until 5 connections_are_gone
+    connections_are_gone 5
     no_hung_tasks
     container one fuse
     script_in one 'mkdir /tmp/m'
@@ -170,7 +170,7 @@ is_health() {
     hang
     BOUND=20 timed bounded docker stop -t 1 "$(full_name one)"
     [ "$elapsed" -lt 8000 ] || fail "stopping took $elapsed ms"
-    wait_until 5 connections_are_gone
+    connections_are_gone 5
 }
 
 @test "docker: what is mounted in a folder that is shared with the host goes from there, too, with its server and with its container" {

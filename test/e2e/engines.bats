@@ -12,7 +12,10 @@ teardown_file() { room_teardown; }
 
 # A test that failed leaves its container.
 teardown() {
-    pgrep -f '^/bin/sh /guest.sh ' | xargs -r kill -KILL
+    local pid
+    for pid in $(pgrep -f '^/bin/sh /guest.sh '); do
+        ! is_ours "$pid" || kill -KILL "$pid"
+    done
     [ -z "${guest_pid:-}" ] || wait_until 10 gone "$guest_pid" || kill -KILL "$guest_pid"
 }
 

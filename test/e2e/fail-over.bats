@@ -215,7 +215,7 @@ kill_in() { # NAME
     grep -qE 'not connected|connection abort' "$here/said" || fail "$(cat "$here/said")"
     exec 4<&-
     wait_until 5 not mounted_here "$here/at"
-    grep -q 'no other one took the volume over in time' "$LINFSP_STATE/linfspd.log"
+    wait_until 5 grep -q 'no other one took the volume over in time' "$LINFSP_STATE/linfspd.log"
 }
 
 @test "fail-over: a killed container does not wait for its held volume, nor does who is killed outside" {

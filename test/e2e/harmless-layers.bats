@@ -244,7 +244,7 @@ init_of() { # PID
 # The first process of a guest, in $guest: the one whose root has guest.sh and which runs our script.
 find_guest() {
     guest=$(pgrep -f '^/bin/sh -c until \[ -S /dev/linfsp/disk' | while read -r pid; do
-        if [ -e "/proc/$pid/root/guest.sh" ]; then
+        if [ -e "/proc/$pid/root/guest.sh" ] && is_ours "$pid"; then
             echo "$pid"
             break
         fi

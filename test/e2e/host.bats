@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=machine
 # The same memfs on the host itself: for root, and for an ordinary user, who may mount only on a directory of their own.
 load ../helpers/common
 
@@ -106,7 +107,8 @@ user_memfs() {
 @test "host: an ordinary user may not mount on a letter, nor on a directory of somebody else, not even a writable one" {
     install -d "$LINFSP_STATE/roots"
     install -d -m 1777 "$LINFSP_STATE/anyones"
-    for target in Z: "$LINFSP_STATE/roots" "$LINFSP_STATE/anyones" /tmp /etc /home; do
+    refused "only root may use letters" -- "${user[@]}" "$here_memfs" -F NTFS -m Z: || return
+    for target in "$LINFSP_STATE/roots" "$LINFSP_STATE/anyones" /tmp /etc /home; do
         refused "$target" -- "${user[@]}" "$here_memfs" -F NTFS -m "$target" || return
     done
     refused "$LINFSP_STATE/roots/new" -- "${user[@]}" "$here_memfs" -F NTFS -m "$LINFSP_STATE/roots/new"

@@ -78,14 +78,25 @@ containers_are_clean() {
     return "$status"
 }
 
-connections_are_gone() {
-    [ -z "$(fuse_connections | new_since connections)" ]
+# FUSE connections that are there for the whole of so long: what another run is just making or ending is nobody's for a moment.
+connections_that_stay() { # SECONDS
+    local connections end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    connections=$(fuse_connections | new_since connections)
+    while [ -n "$connections" ] && [ "${EPOCHREALTIME/./}" -lt "$end" ]; do
+        sleep 0.1
+        connections=$(fuse_connections | grep -xFf - <(echo "$connections"))
+    done
+    [ -z "$connections" ] || echo "$connections"
+}
+
+connections_are_gone() { # SECONDS
+    connections_that_stay "$1" | complain "FUSE connections"
 }
 
 # To be called when the service is stopped.
 nothing_left() {
     local status=0
-    wait_until 3 connections_are_gone || fuse_connections | new_since connections | complain "FUSE connections" || status=1
+    connections_are_gone 3 || status=1
     our_mounts self | new_since mounts | complain "mounts on the host" || status=1
     [ -e "$LINFSP_STATE/baseline.run" ] || [ ! -e /run/linfsp ] || fail "left behind: /run/linfsp: $(ls -A /run/linfsp)" || status=1
     [ -e "$LINFSP_STATE/baseline.unc" ] || [ ! -e /unc ] || fail "left behind: /unc" || status=1
