@@ -237,6 +237,12 @@ static bool unregister(struct fsp_open *open) {
     return delete;
 }
 
+void fsp_open_free(struct fsp_open *open) {
+    pthread_mutex_destroy(&open->listing_lock);
+    fsp_listing_free(open->listing);
+    free(open);
+}
+
 void fsp_open_end(struct fsp_volume *volume, struct fsp_open *open) {
     struct fsp_node *node = open->node;
     WCHAR path[FSP_PATH_UNITS];
@@ -255,9 +261,7 @@ void fsp_open_end(struct fsp_volume *volume, struct fsp_open *open) {
     fsp_unlock(&node->lock);
     fsp_unlock(&volume->names);
     fsp_node_release(volume, node);
-    pthread_mutex_destroy(&open->listing_lock);
-    fsp_listing_free(open->listing);
-    free(open);
+    fsp_open_free(open);
 }
 
 /* ---- with an open file ----------------------------------------------------------------------------------------- */

@@ -53,6 +53,8 @@ void fsp_close_only(struct fsp_volume *volume, uint64_t context, uint64_t contex
 struct fsp_open *fsp_open_register(struct fsp_volume *volume, struct fsp_node *node, const struct fsp_opened *opened);
 /* The end of it: Cleanup with what was done, Close; deletes the file where that was waiting for this. */
 void fsp_open_end(struct fsp_volume *volume, struct fsp_open *open);
+/* Frees it and tells nobody: for a volume that is gone. */
+void fsp_open_free(struct fsp_open *open);
 
 /* serve-directory.c. Takes NULL. */
 void fsp_listing_free(struct fsp_listing *listing);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "winfsp/handle.h"
 #include "winfsp/text.h"
 
 #define FIRST_BUCKETS 256
@@ -37,7 +38,12 @@ static struct fsp_node *allocate(const WCHAR *name, size_t length) {
     return node;
 }
 
+/* Of a volume that was ended while it was used nobody closes what is open. */
 static void destroy(struct fsp_node *node) {
+    for (struct fsp_open *open = node->opens, *next; open; open = next) {
+        next = open->next;
+        fsp_open_free(open);
+    }
     pthread_mutex_destroy(&node->state);
     free(node->name);
     free(node);
