@@ -254,14 +254,35 @@ bool process_has_ended(pid_t pid) {
     return read_stat_fields(pid, buffer, sizeof buffer, &fields) < 0 || *fields == 'Z' || *fields == 'X';
 }
 
+static bool is_permitted(pid_t pid) {
+    char status[4096];
+    return read_proc(pid, "status", status, sizeof status) > 0 &&
+           (status_number(status, "\nCapPrm:") & (1ull << CAP_SYS_ADMIN));
+}
+
+static bool a_child_is_permitted(pid_t pid) {
+    char path[64], children[4096];
+    snprintf(path, sizeof path, "task/%d/children", (int)pid);
+    ssize_t length = read_proc(pid, path, children, sizeof children);
+    char *rest = length > 0 ? children : NULL, *word;
+    while (rest && (word = strsep(&rest, " ")))
+        if (*word && is_permitted((pid_t)atoi(word)))
+            return true;
+    return false;
+}
+
 bool process_may_mount(pid_t pid) {
     char status[4096];
     if (read_proc(pid, "status", status, sizeof status) <= 0)
         return false;
-    /* bubblewrap leaves the bounding set alone and sets no_new_privs: a capability that is not permitted stays away */
-    bool gains = status_number(status, "\nNoNewPrivs:") == 0;
-    unsigned long long all = status_number(status, gains ? "\nCapBnd:" : "\nCapPrm:");
-    return all & (1ull << CAP_SYS_ADMIN);
+    if (!(status_number(status, "\nCapBnd:") & (1ull << CAP_SYS_ADMIN)))
+        return false;
+    /*
+     * bubblewrap leaves the bounding set alone and sets no_new_privs: a capability that root is not permitted stays
+     * away then. Its first process has none in any case, so the program counts, which it has for a child.
+     */
+    bool is_root = status_number(status, "\nUid:") == 0, gains = status_number(status, "\nNoNewPrivs:") == 0;
+    return !is_root || gains || is_permitted(pid) || a_child_is_permitted(pid);
 }
 
 uint64_t clock_now_realtime(void) {

@@ -32,7 +32,8 @@ int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
 bool process_is_ending(pid_t pid);
 /* Whether it has ended, and only waits for its parent; also where there is no such process. */
 bool process_has_ended(pid_t pid);
-/* Whether it may have CAP_SYS_ADMIN: by its bounding set or, with no_new_privs, among what it is permitted. */
+/* Whether it, or what it executes, may have CAP_SYS_ADMIN: by its bounding set or, for root with no_new_privs, by what
+ * it or a child of it is permitted. */
 bool process_may_mount(pid_t pid);
 uint64_t clock_now_realtime(void); /* ns */
 
