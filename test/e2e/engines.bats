@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=machine
 # Every engine really run: a container of its makes a disk and a network volume, and leaves nothing behind, however it ends.
 load ../helpers/common
 load ../helpers/engines

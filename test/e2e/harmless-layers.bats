@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=machine
 # Nothing of LinFsp's comes into a layer, or stays in a tree that outlives its container: while it is in use, afterwards, and after the
 # container, or the service, was killed. A build makes the same layers as without it.
 load ../helpers/common
