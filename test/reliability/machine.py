@@ -317,28 +317,10 @@ def pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def fuse_of(pid):
-    """Numbers of the FUSE connections that are mounted there."""
-    return set(re.findall(r"^\d+ \d+ 0:(\d+) .* - fuse[. ]", read("/proc/%d/mountinfo" % pid), re.M))
-
-
 def connections():
-    """All numbers of FUSE connections but those of others on this machine. Those of others who have them on a stage only cannot be told
-    from ours: where there may be some (LINFSP_NOT_ALONE) only those are counted that something of ours has mounted."""
-    mine, others, seen = set(), set(), set()
-    for pid in pids():
-        with contextlib.suppress(OSError):
-            namespace = os.readlink("/proc/%d/ns/mnt" % pid)
-            if namespace not in seen:
-                seen.add(namespace)
-                (mine if ours(pid) else others).update(fuse_of(pid))
-    if os.environ.get("LINFSP_NOT_ALONE"):
-        return mine
-    folder = WORLD + "/fusectl"
-    if not os.path.isdir(folder):
-        os.mkdir(folder)
-        subprocess.run(["mount", "-t", "fusectl", "none", folder], check=True)
-    return set(os.listdir(folder)) - others
+    """All numbers of FUSE connections but those of others on this machine."""
+    return set(subprocess.run([ROOT + "/test/helpers/fuse-connections", "--of-descendants"], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout.split())
 
 
 def staged():
