@@ -27,7 +27,8 @@ struct move {
     struct node *node, *target; /* with references; target is NULL where new_name is free */
     struct node *whiteout; /* what takes name's place, NULL for nothing */
     struct entry *entry, *target_entry; /* once locked */
-    char stored[2][DIRECTORY_NAME_MAX + 1]; /* of a file that was named otherwise than it is stored; else empty */
+    bool other_spelling[2]; /* named otherwise than it is stored */
+    char stored[2][DIRECTORY_NAME_MAX + 1]; /* how that is, of a file; else empty */
 };
 
 /* ---- looking and locking --------------------------------------------------------------------------------------- */
@@ -80,10 +81,14 @@ static int check_replacing(const struct node *node, const struct node *target) {
     return is_directory && target->directory->count > 0 ? -ENOTEMPTY : 0;
 }
 
-static void note_spelling(const struct entry *entry, const char *name, char *ret_stored) {
+/* True when name is not as stored; ret_stored is how it is, of a file. */
+static bool note_spelling(const struct entry *entry, const char *name, char *ret_stored) {
     *ret_stored = '\0';
-    if (entry && !S_ISDIR(entry->node->type) && strcmp(entry->name, name) != 0)
+    if (!entry || strcmp(entry->name, name) == 0)
+        return false;
+    if (!S_ISDIR(entry->node->type))
         memcpy(ret_stored, entry->name, (size_t)entry->name_size + 1);
+    return true;
 }
 
 /* 1: others are there now. */
@@ -96,8 +101,9 @@ static int check(struct move *move) {
         return 1;
     if (move->to->directory->removed)
         return -ENOENT;
-    note_spelling(move->entry, move->name, move->stored[0]);
-    note_spelling(!target || is_respelling(move) ? NULL : move->target_entry, move->new_name, move->stored[1]);
+    move->other_spelling[0] = note_spelling(move->entry, move->name, move->stored[0]);
+    move->other_spelling[1] =
+        note_spelling(!target || is_respelling(move) ? NULL : move->target_entry, move->new_name, move->stored[1]);
     if (is_respelling(move))
         return 0;
     if (!target)
@@ -214,10 +220,18 @@ static int change(struct move *move) {
 
 /* What the kernel may still know by the names as they were stored. */
 static void forget_spellings(const struct move *move) {
+    struct spellings *spellings = move->volume->spellings;
     if (move->stored[0][0])
-        spellings_removed(move->volume->spellings, move->from, move->node, move->stored[0]);
+        spellings_removed(spellings, move->from, move->node, move->stored[0]);
     if (move->stored[1][0])
-        spellings_removed(move->volume->spellings, move->to, move->target, move->stored[1]);
+        spellings_removed(spellings, move->to, move->target, move->stored[1]);
+    if (!(move->flags & RENAME_EXCHANGE))
+        return;
+    /* now the kernel knows each by the spelling that the other, be it a directory, was asked for by */
+    if (move->other_spelling[0] && !S_ISDIR(move->target->type))
+        spellings_shown(spellings, move->from, move->target, move->name);
+    if (move->other_spelling[1] && !S_ISDIR(move->node->type))
+        spellings_shown(spellings, move->to, move->node, move->new_name);
 }
 
 /* One try. 1: again. */

@@ -10,11 +10,13 @@
 #define RETRY_WINDOW_MS 1000
 #define RENAME_WINDOW_MS 500 /* from ESTALE to the second look-up of the new name */
 #define DROP_AFTER_MS 5
+#define OPEN_RETRY_MS 500 /* of a file that was open when its spelling was to be dropped */
 #define PURGE_EVERY_MS 100
 #define TASKS_MAX 4096
 #define SHOWN_MAX 16384
 #define BUCKETS 64
 #define IDLE_TRIES 200 /* of a millisecond */
+#define FIBONACCI 0x9e3779b9U /* spreads what differs in a few bits */
 
 enum state {
     ASKED, /* was answered ESTALE */
@@ -42,6 +44,12 @@ struct shown {
     char name[DIRECTORY_NAME_MAX + 1];
 };
 
+/* By due: all of one queue wait equally long. */
+struct queue {
+    struct shown *first, **last;
+    unsigned count;
+};
+
 struct spellings {
     struct volume *volume;
     bool remembered;
@@ -53,8 +61,8 @@ struct spellings {
     int64_t purged; /* ms */
     _Atomic unsigned asked; /* tasks in the first state; read without the lock */
 
-    struct shown *first, **last; /* by due */
-    unsigned shown_count;
+    struct queue soon, open; /* to be dropped; open: of files that are, to be tried again */
+    bool hurry; /* drops those of open files, too */
     bool end;
     pthread_cond_t changed;
     pthread_t dropper;
@@ -74,7 +82,8 @@ struct spellings *spellings_new(struct volume *volume) {
     if (!spellings)
         return NULL;
     spellings->volume = volume;
-    spellings->last = &spellings->first;
+    spellings->soon.last = &spellings->soon.first;
+    spellings->open.last = &spellings->open.first;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&spellings->lock, NULL);
@@ -209,22 +218,36 @@ enum spelling_answer spellings_answer(struct spellings *spellings, pid_t task, c
 
 /* ---- dropping -------------------------------------------------------------------------------------------------- */
 
+static void add(struct queue *queue, struct shown *shown, int64_t due) {
+    shown->next = NULL;
+    shown->due = due;
+    *queue->last = shown;
+    queue->last = &shown->next;
+    queue->count++;
+}
+
+static struct shown *take_first(struct queue *queue) {
+    struct shown *shown = queue->first;
+    queue->first = shown->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    return shown; /* counted until it has been dropped */
+}
+
 /* Each spelling has to be dropped: one that the kernel keeps also keeps the file, when that is
  * removed by another one. */
 void spellings_shown(struct spellings *spellings, const struct node *directory, struct node *node, const char *name) {
-    uint32_t spelling = names_spelling(&spellings->volume->names, name, strlen(name)) | 1;
+    uint32_t spelling = names_spelling(&spellings->volume->names, name, strlen(name));
+    spelling = (spelling ^ directory->index * FIBONACCI) | 1; /* a file may have that name in several directories */
     if (atomic_exchange(&node->spelling_shown, spelling) == spelling)
         return; /* waits already */
     struct shown *shown = malloc(sizeof *shown);
     pthread_mutex_lock(&spellings->lock);
-    bool room = shown && spellings->begun && !spellings->end && spellings->shown_count < SHOWN_MAX;
+    bool room = shown && spellings->begun && !spellings->end && spellings->soon.count < SHOWN_MAX;
     if (room) {
-        *shown = (struct shown){
-            .due = now_ms() + DROP_AFTER_MS, .node = node_hold(node), .directory = node_inode(directory)};
+        *shown = (struct shown){.node = node_hold(node), .directory = node_inode(directory)};
         memcpy(shown->name, name, strlen(name) + 1);
-        *spellings->last = shown;
-        spellings->last = &shown->next;
-        spellings->shown_count++;
+        add(&spellings->soon, shown, now_ms() + DROP_AFTER_MS);
         pthread_cond_signal(&spellings->changed);
     }
     pthread_mutex_unlock(&spellings->lock);
@@ -243,12 +266,25 @@ static bool is_open(struct node *node) {
 }
 
 static void drop(struct spellings *spellings, struct shown *shown, bool tell) {
-    struct volume *volume = spellings->volume;
-    atomic_store(&shown->node->spelling_shown, 0);
-    if (tell && !is_open(shown->node))
-        linfsp_notify_entry(volume->mounted, shown->directory, shown->name);
-    node_drop(volume, shown->node, 1);
+    if (tell)
+        linfsp_notify_entry(spellings->volume->mounted, shown->directory, shown->name);
+    node_drop(spellings->volume, shown->node, 1);
     free(shown);
+}
+
+/* With the lock held, which it lets go of meanwhile. */
+static void try_first(struct spellings *spellings, struct queue *queue) {
+    struct shown *shown = take_first(queue);
+    bool tell = !spellings->end, keep = tell && !spellings->hurry && spellings->open.count < SHOWN_MAX;
+    pthread_mutex_unlock(&spellings->lock);
+    atomic_store(&shown->node->spelling_shown, 0);
+    keep = keep && is_open(shown->node);
+    if (!keep)
+        drop(spellings, shown, tell);
+    pthread_mutex_lock(&spellings->lock);
+    queue->count--;
+    if (keep)
+        add(&spellings->open, shown, now_ms() + OPEN_RETRY_MS);
 }
 
 static void wait_until(struct spellings *spellings, int64_t due) {
@@ -256,25 +292,24 @@ static void wait_until(struct spellings *spellings, int64_t due) {
     pthread_cond_timedwait(&spellings->changed, &spellings->lock, &time);
 }
 
+static struct queue *next_queue(struct spellings *spellings) {
+    const struct shown *soon = spellings->soon.first, *open = spellings->open.first;
+    return !open || (soon && soon->due <= open->due) ? &spellings->soon : &spellings->open;
+}
+
 static void *run_dropper(void *argument) {
     struct spellings *spellings = argument;
     pthread_mutex_lock(&spellings->lock);
-    while (spellings->first || !spellings->end) {
-        struct shown *shown = spellings->first;
-        bool tell = !spellings->end;
-        if (!shown) {
+    for (;;) {
+        struct queue *queue = next_queue(spellings);
+        if (!queue->first && spellings->end)
+            break;
+        if (!queue->first)
             pthread_cond_wait(&spellings->changed, &spellings->lock);
-        } else if (tell && shown->due > now_ms()) {
-            wait_until(spellings, shown->due);
-        } else {
-            spellings->first = shown->next;
-            if (!spellings->first)
-                spellings->last = &spellings->first;
-            pthread_mutex_unlock(&spellings->lock);
-            drop(spellings, shown, tell);
-            pthread_mutex_lock(&spellings->lock);
-            spellings->shown_count--;
-        }
+        else if (!spellings->end && !spellings->hurry && queue->first->due > now_ms())
+            wait_until(spellings, queue->first->due);
+        else
+            try_first(spellings, queue);
     }
     pthread_mutex_unlock(&spellings->lock);
     return NULL;
@@ -302,7 +337,9 @@ bool spellings_idle(struct spellings *spellings) {
         if (tries > 0)
             usleep(1000);
         pthread_mutex_lock(&spellings->lock);
-        idle = spellings->shown_count == 0;
+        idle = spellings->soon.count + spellings->open.count == 0;
+        spellings->hurry = !idle && tries + 1 < IDLE_TRIES;
+        pthread_cond_signal(&spellings->changed);
         pthread_mutex_unlock(&spellings->lock);
     }
     return idle;

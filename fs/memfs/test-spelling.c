@@ -13,6 +13,14 @@
 
 #include "spelling.h"
 
+struct fixture {
+    struct volume volume;
+    struct spellings *spellings;
+    struct node *file, *directory;
+    struct entry *file_entry, *other_entry, *directory_entry;
+};
+
+static struct fixture f;
 static int kernel_answer;
 static _Atomic int names_notified, entries_notified;
 
@@ -22,20 +30,11 @@ int linfsp_notify_names(linfsp_volume *volume) {
 }
 
 int linfsp_notify_entry(linfsp_volume *volume, uint64_t parent, const char *name) {
-    assert_int_equal(parent, LINFSP_ROOT_INODE);
+    assert_true(parent == LINFSP_ROOT_INODE || parent == node_inode(f.directory));
     assert_int_equal(strcasecmp(name, "FOO"), 0);
     atomic_fetch_add(&entries_notified, 1);
     return 0;
 }
-
-struct fixture {
-    struct volume volume;
-    struct spellings *spellings;
-    struct node *file, *directory;
-    struct entry *file_entry, *other_entry, *directory_entry;
-};
-
-static struct fixture f;
 
 static void insert(const char *name, struct node *node, struct entry **ret_entry) {
     assert_int_equal(directory_insert(f.volume.root->directory, &f.volume.names, name, strlen(name), node, ret_entry),
@@ -134,8 +133,7 @@ static void test_dropping(void **state) {
     usleep(50000);
     assert_int_equal(entries_notified, 1); /* it is open */
     atomic_store(&f.file->opens, 0);
-    spellings_shown(f.spellings, f.volume.root, f.file, "FOO");
-    wait_for_entries(2);
+    wait_for_entries(2); /* once it is closed */
     spellings_end(f.spellings);
     spellings_shown(f.spellings, f.volume.root, f.file, "FOO");
     assert_int_equal(entries_notified, 2);
@@ -152,6 +150,33 @@ static void test_dropping_what_keeps_the_file(void **state) {
     f.file->links = 0;
     spellings_removed(f.spellings, f.volume.root, f.file, "foo");
     wait_for_entries(4); /* although it is open: it is deleted */
+    spellings_end(f.spellings);
+    assert_int_equal(f.file->references, 1);
+}
+
+/* The same spelling of one file in two directories is two names. */
+static void test_dropping_hard_links(void **state) {
+    spellings_begin(f.spellings);
+    spellings_shown(f.spellings, f.volume.root, f.file, "FOO");
+    spellings_shown(f.spellings, f.directory, f.file, "FOO");
+    wait_for_entries(2);
+    spellings_end(f.spellings);
+}
+
+/* A volume that is handed over does not wait for files to be closed. */
+static void test_idle_with_open_files(void **state) {
+    spellings_begin(f.spellings);
+    atomic_store(&f.file->opens, 1);
+    spellings_shown(f.spellings, f.volume.root, f.file, "FOO");
+    usleep(50000);
+    assert_int_equal(entries_notified, 0);
+    assert_true(spellings_idle(f.spellings));
+    assert_int_equal(entries_notified, 1);
+    assert_int_equal(f.file->references, 1);
+    spellings_shown(f.spellings, f.volume.root, f.file, "FOO"); /* and all goes on as before */
+    usleep(50000);
+    assert_int_equal(entries_notified, 1);
+    atomic_store(&f.file->opens, 0);
     spellings_end(f.spellings);
     assert_int_equal(f.file->references, 1);
 }
@@ -184,6 +209,8 @@ int main(void) {
         TEST(test_many_tasks),
         TEST(test_dropping),
         TEST(test_dropping_what_keeps_the_file),
+        TEST(test_dropping_hard_links),
+        TEST(test_idle_with_open_files),
         TEST(test_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,30 @@ storm() { # SEED OPTION-OF-TWINS... VOLUME
     storm "$seed" --ignore-case "$here/ignoring"
 }
 
+@test "memfs -i: no spelling that a file was known by keeps it, once it is removed" {
+    local volume=$BATS_TEST_TMPDIR/ignoring
+    start_memfs_here -i -n -1 -s -1 -m "$volume"
+    wait_until 5 mounted_here "$volume"
+    mkdir "$volume/folder" "$volume/other"
+    head -c 1M /dev/urandom >"$volume/file"
+    python3 - "$volume" <<'END'
+import ctypes, os, sys
+os.chdir(sys.argv[1])
+exchange = 2
+assert ctypes.CDLL(None).renameat2(-100, b"FOLDER", -100, b"file", exchange) == 0 # the file is now known as FOLDER
+os.link("folder", "other/folder")
+os.stat("Folder"), os.stat("other/Folder") # one spelling in two directories
+os.unlink("folder"), os.unlink("other/folder")
+END
+    wait_until 5 usage_is "$volume" 2
+}
+
+usage_is() { # VOLUME NODES, with its root
+    local free
+    free=$(stat -f -c %d "$1")
+    [ "$(($(stat -f -c %c "$1") - free))" -eq "$(($2 + 1))" ]
+}
+
 @test "memfs: file handles are good for as long as the file is there, on a disk and on a share, with and without -i" {
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -o "$LINFSP_STATE/handles" "$LINFSP_ROOT/test/helpers/handles.c"
     start_memfs_here -m "$BATS_TEST_TMPDIR/disk"
