@@ -93,9 +93,11 @@ static bool is_in_the_way(struct silo *silo, const struct recipe *recipe, const 
         snprintf(path, sizeof path, LINFSP_LETTER_ROOT "/%c", letter[0] | 0x20);
     else
         snprintf(path, sizeof path, "%s", recipe->mount_point);
+    if (!path[0])
+        return false;
     struct volume *volume;
     list_for_each (volume, &silo->volume_list, node)
-        if (path[0] && strcmp(volume->mount_point, path) == 0)
+        if (strcmp(volume->mount_point, path) == 0)
             return volume_passes(volume, client);
     return false;
 }

@@ -6,6 +6,7 @@
 #include "service/event.h"
 #include "service/launch.h"
 #include "service/permission.h"
+#include "service/served.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -291,8 +292,13 @@ static void for_each_viewer(struct volume *volume, void (*visit)(struct folder *
     for_each_browser(volume->service, volume, visit);
 }
 
-void mup_publish(struct volume *volume) {
+void mup_restore(struct volume *volume) {
     volume->published = true;
+    served_add(volume);
+}
+
+void mup_publish(struct volume *volume) {
+    mup_restore(volume);
     for_each_viewer(volume, show_volume);
     launch_published(volume->service, volume->prefix);
 }
@@ -301,13 +307,8 @@ void mup_publish(struct volume *volume) {
 
 /* Whether that silo lists something at or below the path, without having opened it: its own, or what it browses. */
 static bool lists_below(const struct silo *silo, const char *path) {
-    size_t length = strlen(path);
-    const struct volume *volume;
-    list_for_each (volume, &silo->volume_list, node)
-        if (volume->published && strncmp(volume->prefix, path, length) == 0 &&
-            (volume->prefix[length] == '/' || !volume->prefix[length]))
-            return true;
-    return browses(silo) && !each_share_there(silo, path, is_unbrowsed, (void *)silo);
+    return served_below(silo->service, silo->number, path) ||
+           (browses(silo) && !each_share_there(silo, path, is_unbrowsed, (void *)silo));
 }
 
 /* Whether a name that is no volume's leads to something still: on the host, in the table; in a container, to what it
@@ -357,16 +358,21 @@ static void hide_unwanted(struct folder *folder, struct volume *volume) {
         name_hide(name);
 }
 
+static void unpublish(struct volume *volume) {
+    volume->published = false;
+    served_remove(volume);
+}
+
 void mup_withdraw(struct volume *volume) {
     struct name *name, *next;
-    volume->published = false;
+    unpublish(volume);
     list_for_each_safe (name, next, &volume->name_list, of_volume)
         name_hide(name);
 }
 
 void mup_release(struct volume *volume) {
     struct name *name, *next;
-    volume->published = false;
+    unpublish(volume);
     list_for_each_safe (name, next, &volume->name_list, of_volume) {
         list_remove(&name->of_volume);
         name->volume = 0;

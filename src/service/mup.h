@@ -53,6 +53,8 @@ void mup_browse_anew(struct service *service);
 
 /* The volume can be opened from now on: it is shown in its own silo, on the host, and where it may be browsed. */
 void mup_publish(struct volume *volume);
+/* The same for one of the service before us, while nothing of /unc is known yet. */
+void mup_restore(struct volume *volume);
 /* It cannot be opened any more, and is unmounted wherever it was: as long as its name_list is not empty that is not
  * done, and volume_withdrawn is called then. */
 void mup_withdraw(struct volume *volume);

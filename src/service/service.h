@@ -32,6 +32,7 @@ struct monitor;
 struct owner;
 struct programs;
 struct reaper;
+struct served;
 struct service;
 struct silo;
 struct unc;
@@ -90,6 +91,7 @@ struct service {
     unsigned closings; /* folders in which a worker does that now */
     uint64_t next_folder, next_name;
     uint64_t volumes_aside, folders_aside; /* numbers.h */
+    struct served *served; /* hash */
     uint64_t sweep_volume, sweep_folder; /* what has a number up to these on the stage is of services before this one */
     unsigned sweepers_lost; /* workers that died over that */
     struct folder *host_folder; /* the host's /unc */

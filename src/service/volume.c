@@ -730,8 +730,9 @@ static int re_register(struct service *service, struct volume *volume, uint64_t 
     if (r < 0)
         return r;
     uint64_t holder;
-    volume->published = volume->prefix[0] && claim(volume, id, taken, &holder) == 0;
-    if (!volume->published)
+    if (volume->prefix[0] && claim(volume, id, taken, &holder) == 0)
+        mup_restore(volume);
+    else
         volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
     volume->state = VOLUME_LIVE;
     if (volume->mount_point[0])

@@ -65,7 +65,8 @@ struct volume {
     char scope[SCOPE_MAX]; /* in which the prefix is local (scope.h); "": it is the whole host's */
     char unc_path[WIRE_PREFIX_MAX + 8];
     struct list_node name_list; /* under /unc, wherever it is shown or open (folder.h) */
-    bool published; /* it can be opened at its prefix */
+    bool published; /* it can be opened at its prefix; mup.c alone sets it */
+    unsigned served_levels; /* components of its prefix at which it is counted (served.h) */
     bool staged; /* it is on the stage, or may be */
     char end_reason[128];
     bool allow_other;
