@@ -73,6 +73,10 @@ static int op_lookup(linfsp_request *request, uint64_t parent, const char *name)
         return -100000;
     if (!strcmp(name, "positive-error"))
         return linfsp_reply_error(request, EACCES);
+    if (!strcmp(name, "wrong-kind")) {
+        assert_int_equal(linfsp_reply_data(request, "data", 4), -EINVAL);
+        return 0;
+    }
     struct linfsp_entry entry = {.inode = strcmp(name, "missing") ? 77 : 0,
                                  .generation = 3,
                                  .entry_timeout = 1500,

@@ -49,6 +49,11 @@ static void test_loaded(void **state) {
     assert_string_equal(path, "/unc/server/share");
     assert_int_equal(linfsp_volume_create(&options, NULL, NULL, &volume, &error), -EINVAL);
     assert_non_null(strstr(error.message, "\"no name\""));
+    struct linfsp_operations nothing = {.size = sizeof nothing};
+    options.file_system_name = "nothing";
+    options.mount_point = "Z:";
+    assert_int_equal(linfsp_volume_create(&options, &nothing, NULL, &volume, &error), -EINVAL);
+    assert_non_null(strstr(error.message, "the operations have no getattr"));
     linfsp_volume_destroy(volume);
     int (*as_a_value)(linfsp_request *, int) = linfsp_reply_error;
     assert_non_null(as_a_value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a session: requests that outlive their operation, interrupts, the gate, the end. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -218,6 +219,44 @@ static void test_trace(void **state) {
     ask(FUSE_RENAME, &in, sizeof in, "unterminated", 12, &size);
 }
 
+/* From here to end_capture standard error goes into a pipe. Returns the old one. */
+static int begin_capture(int *ret_end) {
+    int ends[2], old = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    assert_true(old >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+    close(ends[1]);
+    *ret_end = ends[0];
+    return old;
+}
+
+static void end_capture(int old, int end, char *ret_text, size_t size) {
+    dup2(old, STDERR_FILENO);
+    close(old);
+    ssize_t got = read(end, ret_text, size - 1);
+    ret_text[got > 0 ? got : 0] = '\0';
+    close(end);
+}
+
+/* An author is told of an answer of the wrong kind and of a second answer: in the trace, and on standard error. */
+static void test_mistakes(void **state) {
+    size_t size;
+    char said[1000];
+    int end, old = begin_capture(&end);
+    session.trace = trace;
+    int wrong = ask(FUSE_LOOKUP, NULL, 0, "wrong-kind", 11, &size);
+    int right = ask(FUSE_LOOKUP, NULL, 0, "x", 2, &size); /* its operation answers twice */
+    assert_int_equal(ask(FUSE_LOOKUP, NULL, 0, "error", 6, &size), -EACCES);
+    end_capture(old, end, said, sizeof said);
+    assert_int_equal(wrong, -EIO);
+    assert_int_equal(right, 0);
+    assert_non_null(strstr(said, "LOOKUP: MISTAKE of the file system: this kind of answer does not belong to it"));
+    assert_non_null(strstr(said, "LOOKUP: MISTAKE of the file system: it was answered a second time"));
+    bool traced = false;
+    for (size_t i = 0; i < ARRAY_SIZE(seen.trace); i++)
+        traced |= strstr(seen.trace[i], "MISTAKE") != NULL;
+    assert_true(traced);
+}
+
 /* A program built with an older header has fewer operations. */
 static void test_older_operations(void **state) {
     struct linfsp_operations few = operations;
@@ -323,6 +362,7 @@ static void test_own_threads_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(test_mistakes), /* first: only so many mistakes of a process are printed */
         TEST(test_later),
         TEST(test_never_answered),
         TEST(test_interrupt_detached),
