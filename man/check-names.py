@@ -5,6 +5,7 @@
     files       each file or folder of the tree that is named in code (`src/...`, `silo.c`)
     verbs       each verb of `linfsp VERB`
     options     each option of linfsp, linfspd, memfs and ptfs in a command line, and each long option that stands alone
+    packages    those that a build takes, as ./check installs them
     parts       each part of ./check, ./package, as the head of the script lists them, and each option of ./bench
 
 Decisions (docs/adr) tell of their time and are not looked at. Links are followed by check-documents.py.
@@ -136,6 +137,15 @@ def check_parts(source, path, piece):
                 complain(path, f"./bench has no option {option}: {piece}")
 
 
+def check_packages(source):
+    """docs/administration.md has the packages of packaging/packages.bash, and scdoc, which a build can do without."""
+    listed = re.search(r"^ *apt install (gcc (?:.*\\\n)*.*)$", (source / "docs/administration.md").read_text(), flags=re.MULTILINE)
+    needed = re.search(r"^build_packages=\(([^)]*)\)", (source / "packaging/packages.bash").read_text(), flags=re.MULTILINE)
+    differ = set(listed[1].replace("\\", " ").split()) ^ {*needed[1].split(), "scdoc"}
+    for package in sorted(differ):
+        complain("docs/administration.md", f"{package} is there or in packaging/packages.bash, and not in both")
+
+
 def options_of_bench(source):
     files = [source / "bench", *sorted((source / "benchmarks").glob("*.c")), *sorted((source / "benchmarks/suite").glob("*.py"))]
     return set(re.findall(r"--[a-z][\w-]*", "".join(file.read_text() for file in files)))
@@ -164,6 +174,7 @@ def main():
             option = re.match(r"--[a-z][\w-]*", piece)
             if option and option[0] not in alone:
                 complain(path, f"no program of ours has the option {option[0]}")
+    check_packages(source)
     for complaint in complaints:
         print(complaint)
     sys.exit(bool(complaints))
