@@ -2,7 +2,8 @@
 /*
  * load: runs one operation against a folder and prints what it saw as a line of JSON.
  *
- *     load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER
+ *     load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] [--server=PID] OPERATION FOLDER
+ *     --server=PID      what this process uses of the CPUs meanwhile is counted, too
  *     load --serve      the same, one command line after the other from standard input
  */
 #include <errno.h>
@@ -17,10 +18,10 @@
 static void print_result(const struct load *load, const struct load_result *result) {
     printf("{\"operation\": \"%s\", \"threads\": %u, \"unit\": \"%s\", \"seconds\": %.4f, \"steps\": %llu, "
            "\"per_second\": %.1f, \"bytes_per_second\": %.0f, \"p50_us\": %.2f, \"p90_us\": %.2f, \"p99_us\": %.2f, "
-           "\"p999_us\": %.2f, \"max_us\": %.2f}\n",
+           "\"p999_us\": %.2f, \"max_us\": %.2f, \"cpu_us\": %.3f, \"server_cpu_us\": %.3f}\n",
            result->operation->name, load->threads, result->operation->unit, result->seconds,
            (unsigned long long)result->steps, result->per_second, result->bytes_per_second, result->p50_us,
-           result->p90_us, result->p99_us, result->p999_us, result->max_us);
+           result->p90_us, result->p99_us, result->p999_us, result->max_us, result->cpu_us, result->server_cpu_us);
 }
 
 static void print_error(const struct load *load, int error) {
@@ -31,7 +32,8 @@ static void print_error(const struct load *load, int error) {
 /* ---- command lines --------------------------------------------------------------------------------------------- */
 
 static void usage(void) {
-    fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] OPERATION FOLDER\n"
+    fputs("usage: load [--threads=N] [--seconds=S | --count=N] [--size=BYTES] [--entries=N] [--pin] [--server=PID] "
+          "OPERATION FOLDER\n"
           "       load --serve\noperations:",
           stderr);
     for (size_t i = 0; i < n_operations; i++)
@@ -41,11 +43,15 @@ static void usage(void) {
 
 /* 0, or 2 after having said what is wrong; *ret_serve: command lines come from standard input. */
 static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) {
-    static const struct option known[] = {
-        {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-        {"count", required_argument, NULL, 'c'},   {"size", required_argument, NULL, 'z'},
-        {"entries", required_argument, NULL, 'e'}, {"pin", no_argument, NULL, 'p'},
-        {"serve", no_argument, NULL, 'S'},         {0}};
+    static const struct option known[] = {{"threads", required_argument, NULL, 't'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"count", required_argument, NULL, 'c'},
+                                          {"size", required_argument, NULL, 'z'},
+                                          {"entries", required_argument, NULL, 'e'},
+                                          {"pin", no_argument, NULL, 'p'},
+                                          {"server", required_argument, NULL, 'v'},
+                                          {"serve", no_argument, NULL, 'S'},
+                                          {0}};
     struct load load = {.threads = 1, .seconds = 0.5, .size = 64 << 20, .entries = 10000};
     bool serve = false;
     optind = 0; /* also starts getopt anew */
@@ -68,6 +74,9 @@ static int parse(int argc, char **argv, struct load *ret_load, bool *ret_serve) 
             break;
         case 'p':
             load.pin = 1;
+            break;
+        case 'v':
+            load.server = (pid_t)strtol(optarg, NULL, 10);
             break;
         case 'S':
             serve = true;

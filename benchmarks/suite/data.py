@@ -23,6 +23,7 @@ class Target:
     def __init__(self, name, container, folder, every=1, operations=None):
         self.name, self.folder, self.every, self.operations = name, folder, every, operations
         self.container = container
+        self.server = None  # the process whose time on a CPU is counted
 
     def start(self, stack):
         self.agent = subprocess.Popen(
@@ -33,6 +34,8 @@ class Target:
 
     def measure(self, operation, threads, plan):
         options = f"--threads={threads} --seconds={plan.seconds} --entries={plan.entries} {'--pin' if plan.pin else ''}"
+        if self.server:
+            options += f" --server={self.server}"
         self.agent.stdin.write(f"{options} {operation} {self.folder}\n")
         self.agent.stdin.flush()
         line = self.agent.stdout.readline()
@@ -91,6 +94,7 @@ def cell_summary(results):
     cell["bytes_per_second"] = figures.summary([result["bytes_per_second"] for result in good])["median"]
     for key in ("p50_us", "p99_us", "p999_us"):
         cell[key] = figures.summary([result[key] for result in good])["median"]
+    cell["cpu_samples"] = [result["cpu_us"] + result["server_cpu_us"] for result in good]
     return cell
 
 

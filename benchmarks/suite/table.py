@@ -73,9 +73,12 @@ def variants(title, found):
         cells, names = row["targets"], list(row["targets"])
         if names != shown:
             others = [f"{names[0]}/{name}" for name in names[1:]]
-            tables.append([["operation", "", *names, *others, ""]])
+            by_cpu = [f"CPU {other}" for other in others if "cpu_ratios" in row]
+            tables.append([["operation", "", *names, *others, *by_cpu, ""]])
             shown = names
         ratios = [f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "-" for name in names[1:]]
+        if "cpu_ratios" in row:
+            ratios += [f"{row['cpu_ratios'][name]:.2f}" if name in row["cpu_ratios"] else "-" for name in names[1:]]
         figures_ = [rate(cells[name], row["operation"]) for name in names]
         tables[-1].append([row["operation"], f"×{row['threads']}", *figures_, *ratios, row.get("title", "")])
     return heading(title) + "\n\n".join(columns(rows, 2) for rows in tables)

@@ -12,7 +12,7 @@ import typing
 
 import data
 import figures
-from machine import Missing, end_process, run, wait_until
+from machine import Missing, end_process, process_tree, run, wait_until
 
 ENABLE = pathlib.Path("/sys/module/fuse/parameters/enable_uring")
 UNLIMITED = ["-F", "BENCH", "-n", "-1", "-s", "-1"]
@@ -56,6 +56,7 @@ class Variant(data.Target):
             wait_until(lambda: is_mounted(self.folder) or server.poll() is not None, self.patience, self.name)
             if not is_mounted(self.folder):
                 raise Missing(f"{self.name}: {server.stderr.read().strip()}")
+            self.server = self.find_server(server.pid)
         self.agent = subprocess.Popen(
             [str(self.load), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -65,6 +66,9 @@ class Variant(data.Target):
 
     def make_folder(self):
         self.folder.mkdir()
+
+    def find_server(self, started):
+        return started
 
 
 def compare(plan, say, stack, title, variants, rows):
@@ -88,6 +92,7 @@ def compare(plan, say, stack, title, variants, rows):
         for other in names[1:]:
             if all("samples" in targets[name] for name in (names[0], other)):
                 row["ratios"][other] = figures.ratio(targets[names[0]]["samples"], targets[other]["samples"])
+                row.setdefault("cpu_ratios", {})[other] = figures.ratio(targets[other]["cpu_samples"], targets[names[0]]["cpu_samples"])
         found.append(row)
     return {"rows": found}
 
@@ -209,15 +214,18 @@ def measure_round_trips(machine, plan, say):
     for measure, row in zip(MEASURES, result["rows"]):
         row["title"] = measure.title
         row["targets"] = dict(zip(("with", "without"), row["targets"].values()))
-        row["ratios"] = {"without": value for value in row["ratios"].values()}
+        for ratios in ("ratios", "cpu_ratios"):
+            row[ratios] = {"without": value for value in row.get(ratios, {}).values()}
     return result
 
 
 # ---- WinFsp's API ------------------------------------------------------------------------------------------------
 
 LARGE = ["-n", "1000000", "-s", "1073741824"]
+LARGE_DATA = ["read-1m-direct", "write-1m-direct"]
 
 
+WINDOWS_PROGRAM = "memfs-x64.exe"
 DRIVE = ("W:", pathlib.Path("/mnt/w"))  # for the program in Wine, which is given a letter
 
 
@@ -229,13 +237,21 @@ class Wine(Variant):
     def make_folder(self):
         pass
 
+    def find_server(self, started):
+        """Of what `linfsp wine` has started, the Windows program."""
+        for pid in process_tree(started):
+            with contextlib.suppress(OSError):
+                if pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(WINDOWS_PROGRAM.encode()):
+                    return pid
+        raise RuntimeError(f"{WINDOWS_PROGRAM} is not to be found")
+
 
 def compile_for_windows(machine):
     """winmemfs by mingw-w64; None where this machine or build cannot."""
     tools = ["/usr/lib/wine/wine64", shutil.which("x86_64-w64-mingw32-gcc"), machine.stage / "lib/linfsp/lib/winfsp-x64.dll"]
     if not all(tool and pathlib.Path(tool).exists() for tool in tools):
         return None
-    program = machine.folder / "memfs-x64.exe"
+    program = machine.folder / WINDOWS_PROGRAM
     root = pathlib.Path(__file__).resolve().parents[2]
     run(root / "examples/wine/cc", "-o", program, *sorted((root / "fs/winmemfs").glob("*.c")))
     return program
@@ -276,6 +292,16 @@ def measure_starts(machine, plan, say, program, native):
     return {name: figures.distribution(samples) for name, samples in found.items()}
 
 
+def winfsp_rows(plan, names):
+    """Where memfs answers without a copy, it is also compared with itself made to copy."""
+    operations = [name for name in [*data.METADATA, "list", *LARGE_DATA] if name in plan.operations]
+    for operation in operations:
+        peers = ["memfs", "memfs-copying"] if operation in LARGE_DATA else ["memfs"]
+        for threads in plan.threads:
+            for name in names:
+                yield operation, threads, [name, *peers]
+
+
 def measure_winfsp(machine, plan, say):
     """The layer over liblinfsp: a memfs written against WinFsp's API, as a Linux program and as a Windows program in Wine, and memfs; all
     are asked each time."""
@@ -287,16 +313,18 @@ def measure_winfsp(machine, plan, say):
     with contextlib.ExitStack() as stack:
         folder = work_folder(machine, stack)
         place = folder / "winmemfs"
-        dev = {"LINFSP_TRANSPORT": "dev"}
-        names, load = ["winmemfs", "memfs"], machine.inside["load"]
-        targets = [Variant("winmemfs", place, [native, *LARGE, "-t", "0", "-m", place], dev, load), memfs(machine, folder, "memfs", "-t", "0")]
+        dev, load = {"LINFSP_TRANSPORT": "dev"}, machine.inside["load"]
+        targets = [
+            Variant("winmemfs", place, [native, *LARGE, "-t", "0", "-m", place], dev, load),
+            memfs(machine, folder, "memfs", "-t", "0"),
+            memfs(machine, folder, "memfs-copying", "-t", "0", LINFSP_WITHOUT="answers-in-place"),
+        ]
+        names = ["winmemfs"]
         if program:
             letter, mounted = DRIVE
+            names.append("wine")
             targets.append(Wine("wine", mounted, [machine.linfsp, "wine", program, *LARGE, "-t", "0", "-m", letter], dev, load))
-        operations = [*data.METADATA, "list", "read-1m-direct", "write-1m-direct"]
-        rows = [(operation, threads, names) for operation in operations for threads in plan.threads]
-        if program:
-            rows += [(operation, threads, ["wine", "memfs", "winmemfs"]) for operation, threads, _ in rows]
+        rows = sorted(winfsp_rows(plan, names), key=lambda row: (names.index(row[2][0]), len(row[2])))
         found = compare(plan, say, stack, "winfsp", targets, rows)
     found["starts"] = measure_starts(machine, plan, say, program, native)
     return found

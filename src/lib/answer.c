@@ -312,6 +312,17 @@ int linfsp_reply_data(linfsp_request *request, const void *data, size_t size) {
     return send_vector(request, 0, vector, 2, size);
 }
 
+/* What a program has to do whose API gives it a buffer to fill. False: there is no room. */
+static bool gather(linfsp_request *request, const struct iovec *vector, int count, size_t size,
+                   struct iovec *ret_whole) {
+    unsigned char *buffer = linfsp_request_buffer(request, size), *at = buffer;
+    for (int i = 0; buffer && i < count; i++)
+        at = vector[i].iov_len > 0 ? mempcpy(at, vector[i].iov_base, vector[i].iov_len) : at;
+    if (buffer)
+        *ret_whole = (struct iovec){buffer, size};
+    return buffer != NULL;
+}
+
 int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int count) {
     struct iovec all[VECTOR_MAX + 1];
     if (!may_answer(request, DATA))
@@ -325,7 +336,9 @@ int linfsp_reply_vector(linfsp_request *request, const struct iovec *vector, int
     if (!fits)
         return refuse_size(request);
     all[0] = (struct iovec){&request->answer, sizeof(struct fuse_out_header)};
-    if (count > 0)
+    if (request->session->without.answers_in_place && gather(request, vector, count, size, all + 1))
+        count = 1;
+    else if (count > 0)
         memcpy(all + 1, vector, (size_t)count * sizeof *vector);
     return send_vector(request, 0, all, count + 1, size);
 }

@@ -141,6 +141,7 @@ struct fsp_channel {
 struct fsp_without {
     uint32_t open_flags; /* LINFSP_OPEN_* */
     bool absent_names; /* are not remembered */
+    bool answers_in_place; /* they are copied together first */
 };
 
 struct fsp_session {

@@ -197,6 +197,19 @@ static void test_read(void **state) {
     assert_int_equal(ASK(FUSE_READ, &in, NULL, 0, &size), -EINVAL);
 }
 
+/* Pieces are copied together first; where there is no room for it, they are not. */
+static void test_read_not_in_place(void **state) {
+    struct fuse_read_in in = {.offset = 2};
+    size_t size;
+    session.without.answers_in_place = true;
+    for (in.size = 4096; in.size <= MAX_WRITE; in.size += MAX_WRITE - 4096) {
+        assert_int_equal(ASK(FUSE_READ, &in, NULL, 0, &size), 0);
+        assert_int_equal(size, in.size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(answer[sizeof(struct fuse_out_header) + i], 'b');
+    }
+}
+
 static void test_write(void **state) {
     static char data[MAX_WRITE];
     struct fuse_write_in in = {
@@ -409,6 +422,7 @@ int main(void) {
         TEST_NO_OPEN(test_open_enosys_wanted),
         TEST(test_defaults),
         TEST(test_read),
+        TEST(test_read_not_in_place),
         TEST(test_write),
         TEST(test_directory),
         TEST(test_xattr),

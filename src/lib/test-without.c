@@ -34,12 +34,15 @@ static void test_nothing_named(void **state) {
 static void test_each_kind(void **state) {
     struct linfsp_volume_options options;
     struct fsp_without without;
-    assert_int_equal(apply("writeback", "no-open,kept-pages,no-flush,negative-entries,background,large-requests",
+    assert_int_equal(apply("writeback",
+                           "no-open,kept-pages,no-flush,negative-entries,background,large-requests,"
+                           "answers-in-place",
                            &options, &without),
                      0);
     assert_int_equal(options.want, LINFSP_WANT_READDIRPLUS | LINFSP_WANT_WRITEBACK);
     assert_int_equal(without.open_flags, LINFSP_OPEN_KEEP_CACHE | LINFSP_OPEN_NOFLUSH);
     assert_true(without.absent_names);
+    assert_true(without.answers_in_place);
     assert_int_equal(options.max_background, 12);
     assert_int_equal(options.max_write, 128 << 10);
 }

@@ -16,7 +16,7 @@ struct measure {
     const char *name;
     uint64_t want; /* LINFSP_WANT_* */
     uint32_t open_flags; /* LINFSP_OPEN_* */
-    bool absent_names, background, large;
+    bool absent_names, background, large, in_place;
 };
 
 static const struct measure measures[] = {
@@ -33,6 +33,7 @@ static const struct measure measures[] = {
     {.name = "negative-entries", .absent_names = true},
     {.name = "background", .background = true},
     {.name = "large-requests", .large = true},
+    {.name = "answers-in-place", .in_place = true},
 };
 
 static const struct measure *find(const char *name, size_t length) {
@@ -47,6 +48,7 @@ static void leave_out(const struct measure *measure, struct linfsp_volume_option
     options->want &= ~measure->want;
     ret_without->open_flags |= measure->open_flags;
     ret_without->absent_names |= measure->absent_names;
+    ret_without->answers_in_place |= measure->in_place;
     if (measure->background)
         options->max_background = BACKGROUND_KERNEL;
     if (measure->large && options->max_write > WRITE_KERNEL)

@@ -50,12 +50,23 @@ struct run {
     atomic_int error;
     bool counting, last; /* set by runner 0 between two barriers */
     uint64_t spent_ns, phase_ns;
+    clockid_t server_clock;
+    uint64_t cpu_ns, server_cpu_ns; /* in the phases that count; by runner 0 */
 };
 
-static uint64_t now_ns(void) {
+static uint64_t read_clock(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t now_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+/* What the server of the load has used of the CPUs so far, all its threads together. */
+static uint64_t server_cpu_ns(const struct run *run) {
+    return run->load.server ? read_clock(run->server_clock) : 0;
 }
 
 /* ---- latencies ------------------------------------------------------------------------------------------------- */
@@ -168,14 +179,18 @@ static void run_phase(struct runner *runner) {
     runner->worker.filled = limit;
     runner->worker.done = 0;
     int r = operation->fill ? operation->fill(&runner->worker, limit) : 0;
+    uint64_t cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID), server_cpu = server_cpu_ns(run);
     pthread_barrier_wait(&run->barrier);
     uint64_t begin = now_ns();
     if (r == 0)
         r = run_steps(runner, limit, begin + run->phase_ns);
     uint64_t took = now_ns() - begin;
     pthread_barrier_wait(&run->barrier);
-    if (runner->worker.number == 0)
+    if (runner->worker.number == 0) {
         run->spent_ns += took > 0 ? took : 1;
+        run->cpu_ns += run->counting ? read_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu : 0;
+        run->server_cpu_ns += run->counting ? server_cpu_ns(run) - server_cpu : 0;
+    }
     if (r == 0 && operation->drain)
         r = operation->drain(&runner->worker, runner->worker.done);
     if (r < 0)
@@ -254,6 +269,7 @@ static void close_worker(struct worker *worker, int parent, int bare) {
 /* ---- the result ------------------------------------------------------------------------------------------------ */
 
 static void sum_up(const struct runner *runners, unsigned threads, struct load_result *ret_result) {
+    const struct run *run = runners->run;
     static struct histogram all;
     struct load_result result = {.operation = runners->operation};
     double steps = 0;
@@ -265,6 +281,10 @@ static void sum_up(const struct runner *runners, unsigned threads, struct load_r
         result.seconds += seconds / threads;
         result.per_second += seconds > 0 ? (double)runners[i].units / seconds : 0;
         steps += seconds > 0 ? (double)runners[i].steps / seconds : 0;
+    }
+    if (result.steps > 0) {
+        result.cpu_us = (double)run->cpu_ns / 1000 / (double)result.steps;
+        result.server_cpu_us = (double)run->server_cpu_ns / 1000 / (double)result.steps;
     }
     result.bytes_per_second = steps * result.operation->bytes;
     result.p50_us = percentile_us(&all, 0.5);
@@ -280,6 +300,8 @@ static int perform(const struct operation *operation, const struct load *load, s
     static struct run run;
     run = (struct run){.load = *load};
     int parent = open(load->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = parent < 0 ? -errno : 0;
+    if (r == 0 && load->server)
+        r = -clock_getcpuclockid(load->server, &run.server_clock);
     for (unsigned i = 0; i < load->threads; i++) {
         runners[i] = (struct runner){.operation = operation, .run = &run};
         runners[i].worker = (struct worker){.load = &run.load, .number = i, .directory = -1, .file = -1};

@@ -27,6 +27,7 @@ struct load {
     unsigned entries; /* of listed directories */
     unsigned batch; /* of operations on names; 0: a thousand */
     int pin;
+    pid_t server; /* whose time on a CPU is counted, 0: nobody's */
 };
 
 struct worker {
@@ -60,6 +61,8 @@ struct load_result {
     uint64_t steps;
     double seconds, per_second, bytes_per_second; /* of each thread; of all; of all */
     double p50_us, p90_us, p99_us, p999_us, max_us;
+    double cpu_us,
+        server_cpu_us; /* of the load itself and of its server, for a step; of the latter 0 where nobody asked */
 };
 
 #define LOAD_THREADS_MAX 64
