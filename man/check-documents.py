@@ -3,7 +3,7 @@
 """Manuals, --help texts, headers and documents tell the same story. Run by `meson test documents`.
 
     options     each option that --help names is in the manual's OPTIONS (or in its verb's part), and the other way round
-    verbs       each verb of linfsp has its part in linfsp(1), and no other
+    verbs       each verb of linfsp has its part in linfsp(1), and no other, and a page of its own
     functions   each function of the public headers is in a manual of section 3, is found under its own name, and no other is
     constants   each LINFSP_WANT_..., LINFSP_OPEN_... and LINFSP_VOLUME_... of the header is in one
     settings    each key of linfsp.conf's example is in linfsp.conf(5), and the other way round
@@ -93,6 +93,10 @@ def check_verbs(source, linfsp):
     listed = set(verbs_of(linfsp))
     unlisted = {verb for verb in set(described) - listed if help_of(linfsp, verb, "--help").startswith(f"usage: linfsp {verb}")}
     compare("linfsp.1", listed | unlisted, set(described), "linfsp --help", "VERBS")
+    built = (source / "man/meson.build").read_text()
+    for verb in sorted(listed | unlisted):
+        if f"'{verb}'" not in built and f"'linfsp-{verb}.1'" not in built:
+            complain("man/meson.build", f"there is no page linfsp-{verb}(1)")
     for verb, text in described.items():
         manual = f"linfsp-{verb}.1"
         if f"*linfsp-{verb}*(1)" in text:
