@@ -1,9 +1,17 @@
 # fish completion for linfsp
 # SPDX-License-Identifier: MIT
 
-# Mount points and /unc paths of the volumes there are. Containers choose these names: fish quotes them, nothing evaluates them.
+# What a verb can be given, of the volumes there are: as in completion for bash. Containers choose these names: fish quotes them,
+# nothing evaluates them.
 function __linfsp_targets
-    linfsp volumes --json 2>/dev/null | sed -n 's/^ *"\(mount_point\|unc_path\)": *"\([^"\\]*\)",\{0,1\}$/\2/p'
+    set -l inside
+    test -e /dev/linfsp; and set inside 1
+    linfsp volumes --json 2>/dev/null | awk -F'"' -v inside="$inside" -v verb="$argv[1]" '
+        /^ *"id": / { gsub(/[^0-9]/, "", $3); id = $3 }
+        /^ *"silo": / { here = inside || $4 == "host" }
+        /^ *"mount_point": "/ && here && !/\\\\/ { print $4 }
+        /^ *"mount_point": "/ && !here && verb !~ /share/ { print id }
+        /^ *"unc_path": "/ && verb != "share" && !/\\\\/ { print $4 }'
 end
 
 # As `linfsp help` lists them: two blanks, the verb, what it does.
@@ -23,7 +31,9 @@ complete -c linfsp -n '__fish_seen_subcommand_from start' -s f -l foreground -d 
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s a -l all -d 'Every volume listed here'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s l -l lazy -d 'Also while files are open'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s f -l force -d 'Who uses it gets errors'
-complete -c linfsp -n '__fish_seen_subcommand_from umount share unshare' -a '(__linfsp_targets)'
+complete -c linfsp -n '__fish_seen_subcommand_from umount' -a '(__linfsp_targets umount)'
+complete -c linfsp -n '__fish_seen_subcommand_from share' -a '(__linfsp_targets share)'
+complete -c linfsp -n '__fish_seen_subcommand_from unshare' -a '(__linfsp_targets unshare)'
 complete -c linfsp -n '__fish_seen_subcommand_from run' -l bind -r -d 'Show a host folder inside: SRC:DST[:ro]'
 complete -c linfsp -n '__fish_seen_subcommand_from run' -l keep-caps -d "Keep root's capabilities"
 complete -c linfsp -n '__fish_seen_subcommand_from run' -l name -x -d 'Host name of the container'
@@ -44,7 +54,7 @@ complete -c linfsp -n '__fish_seen_subcommand_from policy' -l user -x
 complete -c linfsp -n '__fish_seen_subcommand_from policy' -l json
 complete -c linfsp -n '__fish_seen_subcommand_from top trace' -s s -l seconds -x
 complete -c linfsp -n '__fish_seen_subcommand_from top' -s n -l turns -x
-complete -c linfsp -n '__fish_seen_subcommand_from trace' -a '(__linfsp_targets)'
+complete -c linfsp -n '__fish_seen_subcommand_from trace' -a '(__linfsp_targets trace)'
 complete -c linfsp -n '__fish_seen_subcommand_from metrics' -s o -l output -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from metrics' -s l -l listen -r -F
 complete -c linfsp -n '__fish_seen_subcommand_from wine' -l prefix -r -F

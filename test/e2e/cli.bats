@@ -3,7 +3,11 @@
 # linfsp: every verb, in words and as JSON, on the host and in a container.
 load ../helpers/common
 
-setup_file() { file_setup; }
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages fish zsh || return
+    file_setup
+}
 teardown_file() { file_teardown; }
 setup() { service_runs; }
 teardown() {
@@ -99,6 +103,14 @@ json_in() { # NAME 'EXPRESSION' VERB...
     done
 }
 
+@test "cli: colours where a terminal is, and nowhere else" {
+    on_terminal() { TERM=xterm bounded script -qec "$* $linfsp doctor" /dev/null </dev/null || true; }
+    has "$(on_terminal)" $'\033[32mok'
+    has_not "$(on_terminal NO_COLOR=1)" $'\033['
+    has_not "$(on_terminal TERM=dumb)" $'\033['
+    has_not "$("$linfsp" doctor || true)" $'\033['
+}
+
 @test "cli: JSON has null where nothing is known, and says its format" {
     container one busybox
     json '.format == 1' status
@@ -110,7 +122,10 @@ json_in() { # NAME 'EXPRESSION' VERB...
     refused /nope -- "$linfsp" doctor --config /nope
 }
 
-@test "cli: lines of the log have a time" {
+@test "cli: lines of the log have a time, and the container's name" {
+    container one busybox
+    disk one z
+    has "$(grep event=mount "$LINFSP_STATE/linfspd.log")" "name=\"$(full_name one)\""
     grep -qE '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z linfspd: ' "$LINFSP_STATE/linfspd.log" || fail "$(head -n 3 "$LINFSP_STATE/linfspd.log")"
     has "$("$linfsp" status)" "$LINFSP_STATE/linfspd.log"
 }
@@ -210,6 +225,10 @@ has_in_silos() {
 
 @test "cli: umount says what there is not" {
     refused /mnt/q -- "$linfsp" umount /mnt/q
+    for words in 'umount /mnt/q' 'share /mnt/q //a/b' 'unshare /mnt/q' 'trace /mnt/q' 'bench /mnt/q'; do
+        # shellcheck disable=SC2086
+        equal "how often linfsp $words names it" "$("$linfsp" $words 2>&1 | grep -o /mnt/q | wc -l)" 1 || return
+    done
     refused '\no\such' -- "$linfsp" umount '\no\such'
     container one busybox
     container two busybox
@@ -221,6 +240,7 @@ has_in_silos() {
 }
 
 @test "cli: bench measures a volume, alone and against another directory, and leaves nothing behind" {
+    BOUND=120 # what each operation prepares takes as long as it takes
     container one busybox
     disk one z
     json_in one 'length == 14 and all(.error or (.per_second > 0 and .p50_us <= .p99_us)) and
@@ -228,6 +248,7 @@ has_in_silos() {
     json_in one 'all(.error or .against.error or .ratio > 0) and any(.ratio > 0)' bench --seconds 0.01 --threads 2 --against /tmp /mnt/z
     list=$(inside one "$silo_bin/linfsp" bench --seconds 0.01 /mnt/z)
     has "$list" OPERATION mkdir read-4k-direct
+    has "$(inside one sh -c "$silo_bin/linfsp bench --seconds 0.01 /mnt/z 2>&1 >/dev/null")" '14 operations' 'up to a minute'
     equal "what is left" "$(inside one ls /mnt/z /tmp | grep -c bench)" 0
     refused /nowhere -- "$linfsp" bench /nowhere
     refused 'which mount point' -- "$linfsp" bench
@@ -240,6 +261,9 @@ has_in_silos() {
     [ "$status" -le 1 ] || fail "doctor failed: $status" "$output"
     has "$output" "$(uname -r)" /dev/fuse
     json 'type == "object" or type == "array"' doctor || [ "$status" = 1 ]
+    bounded setpriv --reuid 1000 --regid 1000 --clear-groups "$linfsp" doctor --json >"$BATS_TEST_TMPDIR/user" || true
+    jq -e 'any(.area == "engines") and all(.status != "problem" or .area != "engines")' "$BATS_TEST_TMPDIR/user" ||
+        fail "an ordinary user's engine is called broken" "$(cat "$BATS_TEST_TMPDIR/user")"
     bounded "$linfsp" doctor --json | jq -e '[.. | objects | select(has("status") and .status != "ok")] | all((.cost // "") != "" and (.mend // "") != "")'
 }
 
@@ -249,7 +273,13 @@ has_in_silos() {
     service_stop
     refused "linfsp start" -- "$linfsp" status
     has "$("$linfsp" stop 2>&1 || true)" "not running"
+    [ ! -e /var/log/linfspd.log ] || mv /var/log/linfspd.log "$BATS_TEST_TMPDIR/log"
+    truncate --size 2M /var/log/linfspd.log
     BOUND=15 bounded "$linfsp" start 3>&-
+    equal "a log that had become large" "$(stat -c %s /var/log/linfspd.log.1)" 2097152
+    has "$(cat /var/log/linfspd.log)" serving
+    rm /var/log/linfspd.log.1
+    [ ! -e "$BATS_TEST_TMPDIR/log" ] || mv "$BATS_TEST_TMPDIR/log" /var/log/linfspd.log
     json '.pid > 0' status
     container one busybox
     disk one z
@@ -304,48 +334,72 @@ has_in_silos() {
     wait_until 5 not mounted_here /unc/run/share
 }
 
-# What bash would put on the line behind `linfsp umount WORD`, an entry a line: `completed WORD`
+# What bash would put on the line behind `linfsp VERB WORD`, an entry a line: `completed VERB WORD`
 completed() {
     PATH=$LINFSP_STAGE/bin:$PATH bash -c '
         source "$1"
-        COMP_WORDS=(linfsp umount "$2") COMP_CWORD=2
+        COMP_WORDS=(linfsp "$2" "$3") COMP_CWORD=2
         _linfsp
-        printf "%s\n" "${COMPREPLY[@]}"' bash "$LINFSP_ROOT/packaging/completion/linfsp" "$1"
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$LINFSP_ROOT/packaging/completion/linfsp" "$1" "$2"
 }
 
-@test "cli: completion offers what containers named as it is, and runs nothing of it" {
-    container one busybox
+completed_by_fish() { # VERB
+    PATH=$LINFSP_STAGE/bin:$PATH fish --no-config -c "source $LINFSP_ROOT/packaging/completion/linfsp.fish; complete -C 'linfsp $1 '" | cut -f 1
+}
+
+completed_by_zsh() { # VERB
+    PATH=$LINFSP_STAGE/bin:$PATH zsh -fc "compadd() { print -l \${(P)2}; }; verb=$1
+        $(sed -n '/^_linfsp_targets() {/,/^}/p' "$LINFSP_ROOT/packaging/completion/_linfsp")
+        _linfsp_targets"
+}
+
+@test "cli: completion offers what volumes are called, and runs nothing of it" {
     canary=$BATS_TEST_TMPDIR/canary
     # shellcheck disable=SC2016
-    for path in '/tmp/$(touch${IFS}'"$canary"')' '/tmp/`touch${IFS}'"$canary"'`' '/tmp/a b'; do
-        inside one mkdir -p "$path"
-        start_memfs one -F NTFS -m "$path"
-        wait_until 5 json "any(.[]; .mount_point == $(jq -n --arg path "$path" '$path'))" volumes
+    for path in '$(touch${IFS}'"$canary"')' '`touch${IFS}'"$canary"'`' 'a b'; do
+        mkdir -p "$BATS_TEST_TMPDIR/here/$path" || return
+        start_memfs_here -m "$BATS_TEST_TMPDIR/here/$path" || return
+        wait_until 5 json "any(.mount_point == $(jq -n --arg path "$BATS_TEST_TMPDIR/here/$path" '$path'))" volumes || return
     done
-    offered=$(completed '')
+    offered=$(completed umount '')
     [ ! -e "$canary" ] || fail "completion ran a name as a command"
     # shellcheck disable=SC2016
-    has "$offered" '\$\(touch\$' '\`touch\$' '/tmp/a\ b'
-    equal "what begins so" "$(completed /tmp/a)" '/tmp/a\ b'
+    has "$offered" '\$\(touch\$' '\`touch\$' '/a\ b'
+    equal "what begins so" "$(completed umount "$BATS_TEST_TMPDIR/here/a")" "$BATS_TEST_TMPDIR/here/a\\ b"
+    for shell in fish zsh; do
+        command -v "$shell" >/dev/null || missing "$shell" || return
+        # shellcheck disable=SC2016
+        has "$("completed_by_$shell" umount)" '$(touch' '`touch' '/a b' || return
+        [ ! -e "$canary" ] || fail "completion for $shell ran a name as a command" || return
+    done
 }
 
-@test "cli: completion knows every verb: bash, zsh and fish, where they are" {
+@test "cli: completion on the host offers the number of what a container has at a mount point" {
+    container one busybox
+    share one y '\memfs\share'
+    start_memfs_here -m Z:
+    wait_until 5 mounted_here /mnt/z
+    inner=$("$linfsp" volumes --json | jq '.[] | select(.container) | .id')
+    for how in 'completed umount ""' 'completed_by_fish umount' 'completed_by_zsh umount'; do
+        equal "$how" "$(eval "$how" | grep -v ^- | sort | tr '\n' ' ')" "/mnt/z /unc/memfs/share $inner " || return
+        equal "${how/umount/unshare}" "$(eval "${how/umount/unshare}" | sort | tr '\n' ' ')" "/mnt/z /unc/memfs/share " || return
+        equal "${how/umount/share}" "$(eval "${how/umount/share}" | tr '\n' ' ')" "/mnt/z " || return
+    done
+}
+
+@test "cli: completion knows every verb: bash, zsh and fish" {
     verbs=$("$linfsp" help | sed -n 's/^  \([a-z-]\{1,\}\)  *[a-z].*/\1/p;/^On the host/q' | sort)
     offered=$(bash -c 'source "$1"; COMP_WORDS=(linfsp "") COMP_CWORD=1; _linfsp; printf "%s\n" "${COMPREPLY[@]}"' bash \
         "$LINFSP_ROOT/packaging/completion/linfsp" | grep -vxE -- '--.*|await' | sort)
     equal "bash" "$offered" "$verbs"
-    if command -v fish >/dev/null; then
-        offered=$(PATH=$LINFSP_STAGE/bin:$PATH fish --no-config -c "source $LINFSP_ROOT/packaging/completion/linfsp.fish; complete -C 'linfsp '" |
-            cut -f 1 | sort)
-        equal "fish" "$offered" "$verbs"
-        has "$(fish --no-config -c "source $LINFSP_ROOT/packaging/completion/memfs.fish; complete -C 'memfs --'")" --file-size --background
-    fi
-    if command -v zsh >/dev/null; then
-        zsh -n "$LINFSP_ROOT/packaging/completion/_linfsp"
-        zsh -n "$LINFSP_ROOT/packaging/completion/_memfs"
-        offered=$(PATH=$LINFSP_STAGE/bin:$PATH zsh -fc "_describe() { print -l \${verbs%%:*}; }; _linfsp_verbs() { $(sed -n '/^_linfsp_verbs() {/,/^}/{//d;p}' "$LINFSP_ROOT/packaging/completion/_linfsp") }; _linfsp_verbs" | sort)
-        equal "zsh" "$offered" "$verbs"
-    fi
+    command -v fish >/dev/null || missing fish || return
+    equal "fish" "$(completed_by_fish '' | sort)" "$verbs"
+    has "$(fish --no-config -c "source $LINFSP_ROOT/packaging/completion/memfs.fish; complete -C 'memfs --'")" --file-size --background
+    command -v zsh >/dev/null || missing zsh || return
+    zsh -n "$LINFSP_ROOT/packaging/completion/_linfsp"
+    zsh -n "$LINFSP_ROOT/packaging/completion/_memfs"
+    offered=$(PATH=$LINFSP_STAGE/bin:$PATH zsh -fc "_describe() { print -l \${verbs%%:*}; }; _linfsp_verbs() { $(sed -n '/^_linfsp_verbs() {/,/^}/{//d;p}' "$LINFSP_ROOT/packaging/completion/_linfsp") }; _linfsp_verbs" | sort)
+    equal "zsh" "$offered" "$verbs"
 }
 
 @test "linfsp fsptool: lists as WinFsp's does, and converts ids and permissions" {
