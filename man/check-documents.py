@@ -6,6 +6,7 @@
     verbs       each verb of linfsp has its part in linfsp(1), and no other, and a page of its own
     functions   each function of the public headers is in a manual of section 3, is found under its own name, and no other is
     constants   each LINFSP_WANT_..., LINFSP_OPEN_... and LINFSP_VOLUME_... of the header is in one
+    example     liblinfsp(3) has the first program of docs/writing-a-file-system.md, which a test compiles
     settings    each key of linfsp.conf's example is in linfsp.conf(5), and the other way round
     references  each manual that is referred to and is ours exists
     messages    each message of ours that docs/troubleshooting.md begins a paragraph with is in the source
@@ -126,6 +127,12 @@ def check_functions(source, links):
             complain("constants", f"{constant} is in no manual")
 
 
+def check_example(source):
+    guide = re.search(r"^```c\n(.*?)^```", (source / "docs/writing-a-file-system.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    if f"```\n{guide[1]}```" not in parts(read_manual(source, "liblinfsp.3"), "#")["EXAMPLE"]:
+        complain("liblinfsp.3", "its example is not the one of docs/writing-a-file-system.md")
+
+
 def check_exports(source):
     """docs/winfsp.md names each function of WinFsp's API that the library exports, and no other."""
     lines = (source / "src/winfsp/wine/exports").read_text().splitlines()
@@ -201,6 +208,7 @@ def main():
     check_program(given.source, given.fusermount3, "linfsp-fusermount.8")
     check_verbs(given.source, given.linfsp)
     check_functions(given.source, given.links)
+    check_example(given.source)
     check_exports(given.source)
     check_settings(given.source)
     check_references(given.source, given.links)

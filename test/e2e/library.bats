@@ -87,6 +87,11 @@ serves_in() { # IMAGE NAME
     refused "invalid ELF header" -- env LINFSP_LIBRARY=/etc/passwd "$LINFSP_STATE/library/loaded" -m Z: a=b
 }
 
+@test "library: fsp_load in a static program says that it cannot" {
+    build loaded-static gcc -static -DLINFSP_LOAD -- --cflags
+    refused "linked statically" "without -static" -- "$LINFSP_STATE/library/loaded-static" -m Z: a=b
+}
+
 # An image of another architecture: a static /probe, and a /hello that finds liblinfsp when it runs, with the C library of that
 # architecture. `foreign_image NAME TRIPLET LOADER [FILE...]`: FILE is put there, too
 foreign_image() {
