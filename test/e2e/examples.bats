@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What examples/ shows, as it stands there. Engines without a network of their own: only that is changed.
+# What examples/ and README.md show, as it stands there. Engines without a network of their own: only that is changed.
 load ../helpers/common
 
 setup_file() {
@@ -50,6 +50,45 @@ exchanged() { # PREFIX
 
 compose_logs() {
     compose logs web | grep -q "$1"
+}
+
+# Lines of README.md, as they stand there but for the image, and a network that the tests' engine does not have
+readme() { # PATTERN
+    grep -E "^    $1" "$LINFSP_ROOT/README.md" || fail "README.md has no line $1"
+}
+
+@test "examples: README: its first command" {
+    local line
+    line=$(readme 'docker run .*memfs -b')
+    [[ $line == *'docker run --rm debian:12 '* ]]
+    line=${line/docker run --rm debian:12/docker run --rm --network none --label linfsp-test linfsp-test/debian}
+    has "$(BOUND=30 bounded bash -c "$line")" WinFsp-MEMFS /mnt/z
+    [ -z "$(docker ps --quiet --filter ancestor=linfsp-test/debian)" ]
+}
+
+@test "examples: README: four file systems, and what the command says of them" {
+    local line
+    container one debian
+    inside one mkdir -p /srv/data
+    inside one touch /srv/data/old
+    readme '(memfs|ptfs) ' >"$BATS_TEST_TMPDIR/lines"
+    equal "file systems" "$(wc -l <"$BATS_TEST_TMPDIR/lines")" 4
+    { echo "PATH=$silo_bin:\$PATH" && cat "$BATS_TEST_TMPDIR/lines"; } | BOUND=20 bounded docker exec -i "$(full_name one)" sh
+    for line in /mnt/z /data /mnt/y; do
+        wait_mounted one "$line" || return
+    done
+    equal "passed through" "$(inside one ls /mnt/y)" old
+    bounded touch /unc/memfs/share/from-the-host
+    has "$("$linfsp" status)" 1.0.0
+    has "$("$linfsp" silos)" linfsp-test-one
+    has "$("$linfsp" volumes)" /mnt/z /data /mnt/y /unc/memfs/share
+    has "$("$linfsp" top -n 1)" /unc/memfs/share
+    # the two columns of the table, each a command and what it is for
+    readme 'linfsp ' | sed -E 's/   +/\n/g' | grep '^ *linfsp ' >"$BATS_TEST_TMPDIR/verbs"
+    equal "verbs" "$(awk '{print $2}' "$BATS_TEST_TMPDIR/verbs" | sort -u | tr '\n' ' ')" "doctor path run silos status top umount volumes "
+    has "$(eval "\"$(dirname "$linfsp")\"/$(grep ' path' "$BATS_TEST_TMPDIR/verbs")")" /unc/nas/photos
+    BOUND=20 bounded docker exec "$(full_name one)" sh -c "PATH=$silo_bin:\$PATH; $(grep ' umount' "$BATS_TEST_TMPDIR/verbs")"
+    wait_unmounted one /mnt/z
 }
 
 # podman with a store of this test's, and in place of podman's defaults what a machine without privileges of its own takes.
