@@ -220,6 +220,33 @@ END
     has "$by_user" 'rule "nobody"'
 }
 
+@test "policy: a range of users is those who own the containers on the host" {
+    command -v bwrap >/dev/null || missing bubblewrap
+    configured <<'END'
+[rule users]
+user = 60000-65535
+claim = \users\*
+max_volumes = 1
+
+[rule nobody]
+host = no
+network_volumes = no
+END
+    local said uid
+    for uid in 65534 59999; do
+        said=$(bounded setpriv --reuid $uid --regid $uid --clear-groups bwrap --unshare-all --die-with-parent --ro-bind /usr /usr \
+            --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --dev /dev --proc /proc --tmpfs /tmp -- /bin/sh -c '
+                until [ -S /dev/linfsp/net ]; do sleep 0.05; done
+                /dev/linfsp/bin/memfs -b -F NTFS -u "\\users\\a" && echo claimed
+                /dev/linfsp/bin/memfs -b -F NTFS -u "\\users\\b"
+                kill -KILL -1' 2>&1) || true
+        case $uid in
+        65534) has "$said" claimed "1 volumes, and may have no more" || return ;;
+        *) has "$said" 'rule "nobody"' && has_not "$said" claimed || return ;;
+        esac
+    done
+}
+
 @test "policy: who may open what, and how, is decided at the first access" {
     configured <<'END'
 [rule store]
