@@ -8,7 +8,7 @@
     packages    those that a build takes, as ./check installs them
     parts       each part of ./check, ./package, as the head of the script lists them, and each option of ./bench
 
-Decisions (docs/adr) tell of their time and are not looked at. Links are followed by check-documents.py.
+README.md has a hundred lines at most. Decisions (docs/adr) tell of their time and are not looked at. Links are followed by check-documents.py.
 """
 import argparse
 import fnmatch
@@ -175,6 +175,8 @@ def main():
             if option and option[0] not in alone:
                 complain(path, f"no program of ours has the option {option[0]}")
     check_packages(source)
+    if len((source / "README.md").read_text().splitlines()) > 100:
+        complain("README.md", "it has more than a hundred lines")
     for complaint in complaints:
         print(complaint)
     sys.exit(bool(complaints))
