@@ -5,6 +5,7 @@
     files       each file or folder of the tree that is named in code (`src/...`, `silo.c`)
     verbs       each verb of `linfsp VERB`
     options     each option of linfsp, linfspd, memfs and ptfs in a command line, and each long option that stands alone
+    completion  each long option of our commands is offered
     packages    those that a build takes, as ./check installs them
     parts       each part of ./check, ./package, as the head of the script lists them, and each option of ./bench
 
@@ -72,6 +73,13 @@ class Programs:
         if key not in self.known:
             self.known[key] = set(OPTION.findall(self.help(program, *words))) | {"--help", "--version", "-h", "-V"} | IN_TESTS
         return self.known[key]
+
+    def own(self, program, *words):
+        """The long options that --help has in its usage or at the beginning of a line; others may be another program's."""
+        text = self.help(program, *words).split("\nexample")[0]
+        usage = re.match(r"usage: .*(?:\n +linfsp .*)*", text)
+        lines = [re.split(r"\s{2,}", line.strip())[0] for line in text.splitlines() if re.match(r"^ +-", line)]
+        return {option for option in OPTION.findall("\n".join([usage[0] if usage else "", *lines])) if option.startswith("--")}
 
     def every_option(self):
         every = set()
@@ -146,6 +154,28 @@ def check_packages(source):
         complain("docs/administration.md", f"{package} is there or in packaging/packages.bash, and not in both")
 
 
+def offered(text, name):
+    """The long options in a completion; fish writes --json as -l json."""
+    return set(re.findall(r"-l ([a-z][\w-]+)" if name.endswith(".fish") else r"--([a-z][\w-]+)", text))
+
+
+def check_completion(source, programs):
+    """Each long option of our commands is offered in bash, zsh and fish. In bash an option is looked for at its verb."""
+    folder = source / "packaging/completion"
+    for program, files in (("memfs", ("memfs", "_memfs", "memfs.fish")), ("ptfs", ("memfs", "_memfs", "memfs.fish"))):
+        for file in files:
+            for option in sorted(programs.own(program)):
+                if option[2:] not in offered((folder / file).read_text(), file):
+                    complain(f"packaging/completion/{file}", f"{program}'s {option} is not offered")
+    for verb in sorted(programs.verbs - {"hook"}):
+        cases = re.findall(rf"^        (?:.* )?{verb}(?: .*)?\) options=(.*)$", (folder / "linfsp").read_text(), flags=re.MULTILINE)
+        texts = {"linfsp": " ".join(cases), **{file: (folder / file).read_text() for file in ("_linfsp", "linfsp.fish")}}
+        for option in sorted(programs.own("linfsp", verb) | {"--help"}):
+            for file, text in texts.items():
+                if verb != "help" and option[2:] not in offered(text, file):
+                    complain(f"packaging/completion/{file}", f"{option} of linfsp {verb} is not offered")
+
+
 def options_of_bench(source):
     files = [source / "bench", *sorted((source / "benchmarks").glob("*.c")), *sorted((source / "benchmarks/suite").glob("*.py"))]
     return set(re.findall(r"--[a-z][\w-]*", "".join(file.read_text() for file in files)))
@@ -175,6 +205,7 @@ def main():
             if option and option[0] not in alone:
                 complain(path, f"no program of ours has the option {option[0]}")
     check_packages(source)
+    check_completion(source, programs)
     if len((source / "README.md").read_text().splitlines()) > 100:
         complain("README.md", "it has more than a hundred lines")
     for complaint in complaints:

@@ -28,5 +28,6 @@ complete -c ptfs -s p -l directory -r -F -d 'What is shown'
 complete -c ptfs -s F -l file-system -x -d 'What mount shows'
 complete -c ptfs -s r -l read-only
 complete -c ptfs -l fail-over -d 'Wait for another ptfs if this one is killed'
+complete -c ptfs -l pass-through -x -d 'The kernel reads and writes files of this size'
 complete -c ptfs -l no-pass-through
 complete -c ptfs -s d -l debug
