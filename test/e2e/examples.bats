@@ -91,6 +91,26 @@ readme() { # PATTERN
     wait_unmounted one /mnt/z
 }
 
+@test "examples: README: a file system for WinFsp as a Linux program" {
+    local line
+    ln -s "$LINFSP_ROOT"/{examples,fs,include,src} "$BATS_TEST_TMPDIR/"
+    cd "$BATS_TEST_TMPDIR" || return
+    export PKG_CONFIG_SYSROOT_DIR=$LINFSP_SYSROOT
+    PKG_CONFIG_PATH=$(dirname "$(find "$LINFSP_STAGE/lib" -name winfsp.pc)")
+    export PKG_CONFIG_PATH
+    BOUND=120 bounded bash -ec "$(readme 'gcc -static')"
+    line=$(readme 'docker run .*/memfs:/memfs')
+    [[ $line == *'docker run '*' debian:12 '* ]]
+    line=${line/docker run/docker run -d --network none --label linfsp-test --name linfsp-test-readme}
+    BOUND=30 bounded bash -ec "${line/debian:12/linfsp-test/debian}"
+    wait_mounted readme /mnt/z fuse.NTFS
+    # the Windows program: the image with Wine takes a network
+    command -v x86_64-w64-mingw32-gcc >/dev/null || missing x86_64-w64-mingw32-gcc || return
+    line=$(readme 'examples/wine/cc')
+    BOUND=120 bounded bash -ec "${line%% &&*}"
+    equal "of Windows" "$(head -c 2 memfs-x64.exe)" MZ
+}
+
 # podman with a store of this test's, and in place of podman's defaults what a machine without privileges of its own takes.
 make_podman() {
     cat >"$BATS_TEST_TMPDIR/podman" <<-END
