@@ -54,6 +54,17 @@ check() {
     done
 }
 
+@test "FUSE API: each function keeps its contract, with the caller's environment and without, as root and as an ordinary user" {
+    local user program
+    for user in 0 1000; do
+        with_programs "contracts$user" -u "$user"
+        for program in fuse-contracts-2 fuse-contracts-2-plain fuse-contracts-3 fuse-contracts-3-plain; do
+            run inside "contracts$user" "/p/$program" Z:
+            [ "$status" = 0 ] || fail "$program" "$output" || return
+        done
+    done
+}
+
 @test "FUSE API: a Go program that calls the unprefixed names, as cgofuse does, as root and as an ordinary user" {
     command -v go >/dev/null || { missing "Go (package golang-go)" && return; }
     (cd "$LINFSP_ROOT/test/helpers/go-fuse" && CGO_ENABLED=1 GOFLAGS=-mod=mod GOCACHE=${GOCACHE:-$LINFSP_STATE/go} \

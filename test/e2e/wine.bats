@@ -95,6 +95,17 @@ checks_in() {
     done
 }
 
+@test "wine: each function of the FUSE API keeps its contract, with the caller's environment and without, as root and as uid 1000" {
+    local user program
+    for user in 0 1000; do
+        wine_container "fuse$user" -u "$user"
+        for program in fuse-contracts-2 fuse-contracts-2-plain fuse-contracts-3 fuse-contracts-3-plain; do
+            run windows_in "fuse$user" "/w/$program.exe" Z:
+            [ "$status" = 0 ] || fail "$program" "$output" || return
+        done
+    done
+}
+
 @test "wine: memfs's own checks hold for a program of the native API, as they do for it on Linux, as root and as uid 1000" {
     local user by_user=()
     for user in 0 1000; do

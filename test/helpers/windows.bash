@@ -16,12 +16,17 @@ need_wine() {
     [ -e "$LINFSP_STAGE/lib/linfsp/lib/winfsp-x64.dll" ] || { missing "winegcc (package wine64-tools)" && return; }
 }
 
-# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, winhello, winptfs, contracts, operations, liar, winmemfs-x64, fuse-faults.
+# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, fuse-contracts-..., winhello, winptfs, contracts, operations, liar, winmemfs-x64, fuse-faults.
 build_windows_programs() {
-    local include=$LINFSP_ROOT/include
+    local include=$LINFSP_ROOT/include contracts=$LINFSP_ROOT/test/helpers/fuse-contracts.c
+    local two=(-I"$include/winfsp/fuse" -DFUSE_USE_VERSION=26) three=(-I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30)
     mkdir -p "$windows"
-    compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse" &&
-        compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" -I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30 &&
+    compile_windows memfs-fuse "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" "${two[@]}" &&
+        compile_windows memfs-fuse3 "$LINFSP_ROOT/fs/memfs-fuse/memfs-fuse.c" "${three[@]}" &&
+        compile_windows fuse-contracts-2 "$contracts" "${two[@]}" &&
+        compile_windows fuse-contracts-2-plain "$contracts" "${two[@]}" -DWITHOUT_ENV &&
+        compile_windows fuse-contracts-3 "$contracts" "${three[@]}" &&
+        compile_windows fuse-contracts-3-plain "$contracts" "${three[@]}" -DWITHOUT_ENV &&
         compile_windows winhello "$LINFSP_ROOT/fs/winhello/winhello.c" &&
         compile_windows winptfs "$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-windows}.c &&
         compile_windows contracts "$LINFSP_ROOT/test/helpers/winfsp-contracts.c" &&
