@@ -295,16 +295,15 @@ def of_winfsp(results):
     """What a layer may cost: 15 % on metadata, 5 % on data of 1 MiB, 30 % in Wine. By the rates, and by the time that server and client
     have had on the CPUs for a step, which others on the machine disturb less. More is better in both."""
 
-    def found(program, data_too, ratios, peer="memfs"):
+    def found(program, peer, ratios):
         rows = [row for row in results["winfsp"]["rows"] if next(iter(row["targets"])) == program]
-        wanted = [row for row in rows if ("1m" in row["operation"]) == data_too]
-        return {(row["operation"], row["threads"]): row[ratios][peer] for row in wanted if row.get(ratios, {}).get(peer)}
+        return {(row["operation"], row["threads"]): row[ratios][peer] for row in rows if row.get(ratios, {}).get(peer)}
 
     for title, ratios in (("rate", "ratios"), ("CPU", "cpu_ratios")):
-        yield of_ratios(f"WinFsp's API, metadata, {title}: winmemfs / memfs", 0.87, found("winmemfs", False, ratios))
-        yield of_ratios(f"WinFsp's API, 1 MiB, {title}: winmemfs / memfs", 0.95, found("winmemfs", True, ratios))
-        yield of_ratios("  the same, a memfs that copies", 0.95, found("winmemfs", True, ratios, "memfs-copying"))
-        in_wine = {**found("wine", False, ratios), **found("wine", True, ratios)}
+        yield of_ratios(f"WinFsp's API, metadata, {title}: winmemfs / memfs", 0.87, found("winmemfs", "memfs", ratios))
+        yield of_ratios(f"WinFsp's API, 1 MiB, {title}: winmemfs / memfs", 0.95, found("winmemfs-data", "memfs-data", ratios))
+        yield of_ratios("  the same, a memfs that copies", 0.95, found("winmemfs-data", "memfs-copying", ratios))
+        in_wine = {**found("wine", "memfs", ratios), **found("wine-data", "memfs-data", ratios)}
         yield of_ratios(f"WinFsp's API in Wine, {title}: winmemfs / memfs", 0.77, in_wine)
 
 

@@ -39,6 +39,12 @@ def ratio(ours, theirs):
     return statistics.median(pairs) if pairs else None
 
 
+def least(samples):
+    """The mean of the smallest quarter. For times on a CPU: whatever else goes on only adds to them, by what it does to the caches."""
+    ordered = sorted(samples)
+    return statistics.mean(ordered[: max(1, len(ordered) // 4)])
+
+
 def ratio_of_medians(ours, theirs, rounds=2000):
     """The ratio of two medians with its 95 % interval (bootstrap). For runs that are interleaved but not paired."""
     chance = random.Random(1)

@@ -78,7 +78,7 @@ def variants(title, found):
             shown = names
         ratios = [f"{row['ratios'][name]:.2f}" if name in row["ratios"] else "-" for name in names[1:]]
         if "cpu_ratios" in row:
-            ratios += [f"{row['cpu_ratios'][name]:.2f}" if name in row["cpu_ratios"] else "-" for name in names[1:]]
+            ratios += [f"{row['cpu_ratios'][name]:.2f}" if row["cpu_ratios"].get(name) else "-" for name in names[1:]]
         figures_ = [rate(cells[name], row["operation"]) for name in names]
         tables[-1].append([row["operation"], f"×{row['threads']}", *figures_, *ratios, row.get("title", "")])
     return heading(title) + "\n\n".join(columns(rows, 2) for rows in tables)

@@ -92,7 +92,8 @@ def compare(plan, say, stack, title, variants, rows):
         for other in names[1:]:
             if all("samples" in targets[name] for name in (names[0], other)):
                 row["ratios"][other] = figures.ratio(targets[names[0]]["samples"], targets[other]["samples"])
-                row.setdefault("cpu_ratios", {})[other] = figures.ratio(targets[other]["cpu_samples"], targets[names[0]]["cpu_samples"])
+                least = [figures.least(targets[name]["cpu_samples"]) for name in (other, names[0])]
+                row.setdefault("cpu_ratios", {})[other] = least[0] / least[1] if least[1] else None
         found.append(row)
     return {"rows": found}
 
@@ -227,6 +228,7 @@ LARGE_DATA = ["read-1m-direct", "write-1m-direct"]
 
 WINDOWS_PROGRAM = "memfs-x64.exe"
 DRIVE = ("W:", pathlib.Path("/mnt/w"))  # for the program in Wine, which is given a letter
+DATA_DRIVE = ("V:", pathlib.Path("/mnt/v"))
 
 
 class Wine(Variant):
@@ -292,19 +294,36 @@ def measure_starts(machine, plan, say, program, native):
     return {name: figures.distribution(samples) for name, samples in found.items()}
 
 
-def winfsp_rows(plan, names):
-    """Where memfs answers without a copy, it is also compared with itself made to copy."""
-    operations = [name for name in [*data.METADATA, "list", *LARGE_DATA] if name in plan.operations]
-    for operation in operations:
-        peers = ["memfs", "memfs-copying"] if operation in LARGE_DATA else ["memfs"]
-        for threads in plan.threads:
-            for name in names:
-                yield operation, threads, [name, *peers]
+def winfsp_rows(plan, programs):
+    """Metadata asks each time. Data goes to volumes whose attributes are remembered for a second, WinFsp's default: without that a file
+    system of WinFsp's API is asked for the size before each read, as its files may change by themselves, and memfs is not. memfs answers
+    a read without a copy, so it is also compared with itself made to copy."""
+    for program in programs:
+        for operation in [*data.METADATA, "list"]:
+            yield operation, [program, "memfs"]
+        for operation in LARGE_DATA:
+            yield operation, [f"{program}-data", "memfs-data", "memfs-copying"]
+
+
+def winfsp_targets(machine, folder, native, program):
+    dev, load = {"LINFSP_TRANSPORT": "dev"}, machine.inside["load"]
+    targets = [
+        memfs(machine, folder, "memfs", "-t", "0"),
+        memfs(machine, folder, "memfs-data", "-t", "1000"),
+        memfs(machine, folder, "memfs-copying", "-t", "1000", LINFSP_WITHOUT="answers-in-place"),
+    ]
+    for name, milliseconds in (("winmemfs", "0"), ("winmemfs-data", "1000")):
+        place = folder / name
+        targets.append(Variant(name, place, [native, *LARGE, "-t", milliseconds, "-m", place], dev, load))
+    if program:
+        for name, milliseconds, (letter, mounted) in (("wine", "0", DRIVE), ("wine-data", "1000", DATA_DRIVE)):
+            command = [machine.linfsp, "wine", program, *LARGE, "-t", milliseconds, "-m", letter]
+            targets.append(Wine(name, mounted, command, dev, load))
+    return targets
 
 
 def measure_winfsp(machine, plan, say):
-    """The layer over liblinfsp: a memfs written against WinFsp's API, as a Linux program and as a Windows program in Wine, and memfs; all
-    are asked each time."""
+    """The layer over liblinfsp: a memfs written against WinFsp's API, as a Linux program and as a Windows program in Wine, and memfs."""
     native = machine.build / "fs/winmemfs/winmemfs"
     if not native.exists():
         raise Missing("winmemfs was not built")
@@ -312,19 +331,10 @@ def measure_winfsp(machine, plan, say):
     machine.service.start()
     with contextlib.ExitStack() as stack:
         folder = work_folder(machine, stack)
-        place = folder / "winmemfs"
-        dev, load = {"LINFSP_TRANSPORT": "dev"}, machine.inside["load"]
-        targets = [
-            Variant("winmemfs", place, [native, *LARGE, "-t", "0", "-m", place], dev, load),
-            memfs(machine, folder, "memfs", "-t", "0"),
-            memfs(machine, folder, "memfs-copying", "-t", "0", LINFSP_WITHOUT="answers-in-place"),
-        ]
-        names = ["winmemfs"]
-        if program:
-            letter, mounted = DRIVE
-            names.append("wine")
-            targets.append(Wine("wine", mounted, [machine.linfsp, "wine", program, *LARGE, "-t", "0", "-m", letter], dev, load))
-        rows = sorted(winfsp_rows(plan, names), key=lambda row: (names.index(row[2][0]), len(row[2])))
+        wanted = winfsp_rows(plan, ["winmemfs", "wine"] if program else ["winmemfs"])
+        rows = [(operation, threads, names) for operation, names in wanted if operation in plan.operations for threads in plan.threads]
+        used = {name for _, _, names in rows for name in names}
+        targets = [target for target in winfsp_targets(machine, folder, native, program) if target.name in used]
         found = compare(plan, say, stack, "winfsp", targets, rows)
     found["starts"] = measure_starts(machine, plan, say, program, native)
     return found
