@@ -133,16 +133,6 @@ def check_example(source):
         complain("liblinfsp.3", "its example is not the one of docs/writing-a-file-system.md")
 
 
-def check_exports(source):
-    """docs/winfsp.md names each function of WinFsp's API that the library exports, and no other."""
-    lines = (source / "src/winfsp/wine/exports").read_text().splitlines()
-    exported = {line.split()[0] for line in lines if line.startswith("Fsp")}
-    text = (source / "docs/winfsp.md").read_text()
-    table = text[text.index("### Functions") : text.index("### Volume parameters")]
-    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| Fsp")]
-    compare("docs/winfsp.md", exported, set(re.findall(r"Fsp\w+", " ".join(cells))), "src/winfsp/wine/exports", "Functions")
-
-
 def check_settings(source):
     example = set(re.findall(r"^#([a-z_]+) = ", (source / "packaging/linfsp.conf").read_text(), flags=re.MULTILINE))
     text = parts(read_manual(source, "linfsp.conf.5"), "#")["KEYS"]
@@ -209,7 +199,6 @@ def main():
     check_verbs(given.source, given.linfsp)
     check_functions(given.source, given.links)
     check_example(given.source)
-    check_exports(given.source)
     check_settings(given.source)
     check_references(given.source, given.links)
     check_messages(given.source)

@@ -147,20 +147,6 @@ start_here() {
     done
 }
 
-@test "winfsp: every operation is called by the contracts' test, and every function that is exported is called by a test" {
-    called=$(cat "$LINFSP_ROOT"/test/helpers/winfsp-*.c "$LINFSP_ROOT"/fs/win*/*.c "$LINFSP_ROOT"/fs/memfs-fuse/*.c \
-        "$LINFSP_ROOT"/src/winfsp/test-*.c)
-    # shellcheck disable=SC2013
-    for name in $(sed -n '/^struct _FSP_FILE_SYSTEM_INTERFACE {/,/^};/s/.*(FSP_ABI \*\([A-Z][A-Za-z]*\)).*/\1/p' \
-        "$LINFSP_ROOT/include/winfsp/winfsp.h"); do
-        grep -qE "(\.|Interface\.)$name = " "$LINFSP_ROOT/test/helpers/winfsp-operations.c" || fail "no test calls $name" || return
-    done
-    # shellcheck disable=SC2013
-    for name in $(sed -n 's/^\(Fsp[A-Za-z0-9]*\).*/\1/p' "$LINFSP_ROOT/src/winfsp/wine/exports"); do
-        grep -qw "$name" <<<"$called" || fail "no test calls $name" || return
-    done
-}
-
 @test "winfsp: a program that is told to stop ends with 0, and one that is killed leaves nothing" {
     local at=$BATS_TEST_TMPDIR/volume
     start_here -F NTFS

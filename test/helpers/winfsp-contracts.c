@@ -455,6 +455,8 @@ static VOID Helpers(FSP_FILE_SYSTEM *FileSystem) {
     FspFileSystemSetOperationGuardF(FileSystem, Guard, NULL);
     STATUS_IS(FspFileSystemEnterOperationF(FileSystem, &Req.Request, &Rsp.Response), STATUS_SUCCESS);
     STATUS_IS(FspFileSystemLeaveOperationF(FileSystem, &Req.Request, &Rsp.Response), STATUS_SUCCESS);
+    STATUS_IS(FspFileSystemEnterOperation(FileSystem, &Req.Request, &Rsp.Response), STATUS_SUCCESS);
+    STATUS_IS(FspFileSystemLeaveOperation(FileSystem, &Req.Request, &Rsp.Response), STATUS_SUCCESS);
 #ifndef _WIN32 /* where the address is that of a stub */
     CHECK(FileSystem->Operations[FspFsctlTransactReadKind] == FspFileSystemOpRead);
 #endif
