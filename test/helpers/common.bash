@@ -85,9 +85,12 @@ memfs_refused() {
     refused "${parts[@]}" -- docker exec "${user[@]}" "$(full_name "$name")" "$silo_bin/memfs" "$@"
 }
 
-# Within BOUND seconds (10), or killed.
+# Within BOUND seconds (20: a busy machine takes its time over `docker exec`), or killed.
 bounded() {
-    timeout -k 2 "${BOUND:-10}" "$@"
+    local status=0
+    timeout -k 2 "${BOUND:-20}" "$@" || status=$?
+    [ "$status" -ne 124 ] || echo "ended after ${BOUND:-20} s: $*" >&2
+    return "$status"
 }
 
 # Polls until COMMAND succeeds, and shows what it said last if it never does: `wait_until SECONDS COMMAND...`
