@@ -88,3 +88,27 @@ untouched() {
     bounded ls -l /unc /unc/memfs >/dev/null
     not in_table self /unc/memfs/share
 }
+
+# Lines of mount point and type.
+mount_points() { # NAME
+    awk '{for (i = 7; $i != "-"; i++); print $5, $(i + 1)}' "/proc/$(pid_of "$1")/mountinfo" | sort
+}
+
+# docs/adr/0047
+@test "bystanders: a container that uses nothing has two mounts of ours, whatever is published" {
+    container without busybox -e LINFSP=off
+    container bystander busybox
+    wait_until 5 script_in bystander 'test -S /dev/linfsp/net'
+    ours=$(comm -13 <(mount_points without) <(mount_points bystander))
+    equal "mounts of ours" "$ours" $'/dev/linfsp tmpfs\n/unc autofs'
+    signal_memfs CONT server
+    for n in $(seq 20); do
+        start_memfs server -F NTFS -u "\\memfs\\v$n"
+    done
+    wait_until 20 eval '[ "$("$linfsp" volumes --json | jq length)" -eq 21 ]'
+    container late busybox
+    wait_until 5 script_in late 'test -S /dev/linfsp/net'
+    for name in bystander late; do
+        equal "mounts of ours in $name" "$(comm -13 <(mount_points without) <(mount_points "$name"))" "$ours" || return
+    done
+}
