@@ -28,6 +28,7 @@
 #include "worker/libraries.h"
 #include "worker/off.h"
 #include "worker/overlay.h"
+#include "worker/root-kind.h"
 #include "worker/root-unc.h"
 
 /* What an injection holds. */
@@ -176,6 +177,19 @@ static bool takes_devices(const struct job_base *base, const struct job *job, in
     return false;
 }
 
+/* Whether it is an administrator's chroot in a mount namespace of its own. In a user namespace a chroot is what who may
+ * not pivot_root(2) makes a container with. */
+static bool is_bare_chroot(const struct job_base *base, const struct job *job, const struct attempt *attempt,
+                           struct job_result *result) {
+    if (job->inject.rootfs[0] || attempt->user_namespace >= 0 ||
+        !root_is_chroot(base, attempt->mount_namespace, attempt->root))
+        return false;
+    result->inject.not_yet = job->inject.early; /* its runtime is at work: the old root is over the new one still */
+    result->inject.off = !job->inject.early;
+    WIRE_SET(result->message, "off: a chroot, not a container: its root is not that of its mount namespace");
+    return true;
+}
+
 /* Makes the worker a visitor of the silo. Returns 0, 1 where nothing is to be done there, or a negative errno. */
 static int enter(const struct job_base *base, const struct job *job, int pidfd, struct attempt *attempt,
                  struct job_result *result) {
@@ -187,7 +201,7 @@ static int enter(const struct job_base *base, const struct job *job, int pidfd, 
     if (r == 0)
         libraries_choose(base, job->inject.folder, attempt->root, job->inject.rootfs);
     if (r == 0 && is_injected(base, attempt->root) != 1) {
-        if (!takes_devices(base, job, attempt->root, result))
+        if (is_bare_chroot(base, job, attempt, result) || !takes_devices(base, job, attempt->root, result))
             return 1;
         attempt->root_unc = root_unc_make(base, job, attempt->mount_namespace, attempt->root);
     }

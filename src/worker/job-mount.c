@@ -25,6 +25,7 @@
 #include "worker/mount-point.h"
 #include "worker/nested.h"
 #include "worker/overlay.h"
+#include "worker/root-kind.h"
 #include "worker/stage.h"
 #include "worker/unmount-call.h"
 
@@ -268,8 +269,10 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
         return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
                         strerror(-r));
     bool own_user_namespace = job->target.user_namespace && !request->network;
-    if (!host && request->letter[0])
+    if (!host && request->letter[0]) {
         (void)overlay_open(base, job->target.init_pid, attempt->root, &attempt->point.overlay);
+        attempt->point.root_ends = root_ends_with_silo(base, &job->target, attempt->root);
+    }
     size_t first = host ? 0 : 1;
     int node = request->raw ? fds->in[first++] : base->fuse_device;
     int client_folder = request->has_mount_point && !request->letter[0] && n_fds > first ? fds->in[first] : -1;

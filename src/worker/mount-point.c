@@ -228,10 +228,7 @@ static bool is_on_mount_of(int folder, int root) {
 
 /* Whether what is made in that folder is left behind when the silo is killed. */
 static bool outlives_silo(const struct mount_point *point, int root, int folder) {
-    struct statfs status;
-    if (point->host || !is_on_mount_of(folder, root) || fstatfs(folder, &status) < 0 || status.f_type == TMPFS_MAGIC)
-        return false;
-    return point->overlay.upper < 0;
+    return !point->host && !point->root_ends && is_on_mount_of(folder, root) && point->overlay.upper < 0;
 }
 
 static int open_letters_folder(int root, struct mount_point *point, struct job_result *result) {

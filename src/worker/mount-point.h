@@ -12,6 +12,7 @@ struct mount_point {
     int access; /* whether the client may mount there (client_access_mount) */
     int intent; /* where what is made is written down first (intent.h); borrowed */
     bool host; /* it is on the host, in no silo */
+    bool root_ends; /* the silo's root ends with the silo (root_ends_with_silo) */
     bool made; /* to be removed with the volume */
     bool made_here; /* by us just now: to be removed at once where the mount fails */
     bool made_letters; /* /mnt itself was made, too */

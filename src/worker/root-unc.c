@@ -3,9 +3,9 @@
  * /unc in a silo's own root: where the silo's network volumes are found.
  *
  * The folder to mount on is made in the root, where that is an overlayfs, and taken out of its upper layer at once
- * (overlay.h). So it is in no layer, and nothing of it is left when the container ends. A root in memory ends with its
- * container: there the folder is simply made. In any other root it would be left behind: there network volumes are at
- * /dev/linfsp/unc alone.
+ * (overlay.h). So it is in no layer, and nothing of it is left when the container ends. A root in memory that nobody
+ * outside has mounted ends with its container: there the folder is simply made. In any other root it would be left
+ * behind: there network volumes are at /dev/linfsp/unc alone.
  *
  * An image's own /unc is left alone. While an image is built nothing is made: what its steps put at /unc is the
  * image's.
@@ -26,6 +26,7 @@
 #include "worker/folder.h"
 #include "worker/injection.h"
 #include "worker/overlay.h"
+#include "worker/root-kind.h"
 
 #define NAME "unc"
 
@@ -69,10 +70,10 @@ static int make_in_memory(const struct job *job, int root) {
     return r < 0 ? r : open_unc(root);
 }
 
-/* Opens /unc, to be mounted on. */
-static int find_or_make(const struct job_base *base, const struct job *job, int root) {
+/* Opens /unc, to be mounted on. root_ends: the root ends with the silo. */
+static int find_or_make(const struct job_base *base, const struct job *job, int root, bool root_ends) {
     _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
-    if (is_in_memory(root))
+    if (root_ends)
         return make_in_memory(job, root);
     int r = fd_is_mount_root(root) == 1 ? overlay_open(base, 0, root, &overlay) : -EOPNOTSUPP;
     if (r < 0)
@@ -83,8 +84,16 @@ static int find_or_make(const struct job_base *base, const struct job *job, int 
     return unc == -ENOENT ? make_folder(job, &overlay, root) : unc;
 }
 
+/* The root that the silo will have: its runtime may not have changed to it yet. */
+static bool root_to_be_ends(const struct job_base *base, const struct job *job, int root) {
+    _cleanup_close_ int rootfs =
+        job->inject.rootfs[0] ? enter_open_path(root, &job->inject.rootfs[1], O_DIRECTORY) : -1;
+    return root_ends_with_silo(base, &job->target, rootfs < 0 ? root : rootfs);
+}
+
 static int make_inside(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
     _cleanup_close_ int rootfs = -1;
+    bool root_ends = root_to_be_ends(base, job, root);
     int r = enter_mount_namespace(mount_namespace, root);
     if (r == 0 && job->inject.rootfs[0]) {
         root = rootfs = open(job->inject.rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -95,7 +104,7 @@ static int make_inside(const struct job_base *base, const struct job *job, int m
     enter_own_mounts(base, root, -1);
     if (injection_is_stale(base, root))
         root_unc_remove(base, root);
-    return find_or_make(base, job, root);
+    return find_or_make(base, job, root, root_ends);
 }
 
 /* What /dev/linfsp/unc is: a link to /unc, or a folder. It may be the other of an attempt before this one. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/root-kind.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "util/cleanup.h"
+#include "util/mount-table.h"
+#include "util/open-at.h"
+#include "util/process.h"
+#include "worker/enter.h"
+
+static bool is_same_folder(int a, int b) {
+    struct stat here, there;
+    uint64_t mount_a, mount_b;
+    return fd_mount_id(a, &mount_a) == 0 && fd_mount_id(b, &mount_b) == 0 && mount_a == mount_b &&
+           fstat(a, &here) == 0 && fstat(b, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+bool root_is_chroot(const struct job_base *base, int mount_namespace, int root) {
+    if (setns(mount_namespace, CLONE_NEWNS) < 0)
+        return false;
+    /* setns(2) has made the root of the mount namespace ours */
+    _cleanup_close_ int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool other = top >= 0 && !is_same_folder(top, root);
+    return enter_host(base) == 0 && other;
+}
+
+/* pid 0: the worker itself, which is on the host. */
+static bool is_mounted_by(const struct job_base *base, pid_t pid, uint32_t major, uint32_t minor) {
+    char name[64] = "mountinfo";
+    if (pid)
+        snprintf(name, sizeof name, "../%d/mountinfo", (int)pid);
+    _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
+    _cleanup_free_ char *line = NULL;
+    size_t length = 0;
+    struct mount_line mount;
+    while (file && mount_table_next(file, &line, &length, &mount))
+        if (mount.major == major && mount.minor == minor)
+            return true;
+    return false;
+}
+
+/* Whether the silo's runtime has it mounted: it may be in a mount namespace of its own, as rootless Podman is. */
+static bool is_mounted_by_runtime(const struct job_base *base, const struct job_target *target, uint32_t major,
+                                  uint32_t minor) {
+    pid_t parent;
+    uint64_t namespace;
+    if (process_parent(target->init_pid, &parent) < 0 || parent <= 0 ||
+        process_namespace(parent, "mnt", &namespace) < 0 || namespace == target->mount_namespace.inode)
+        return false;
+    return is_mounted_by(base, parent, major, minor);
+}
+
+bool root_ends_with_silo(const struct job_base *base, const struct job_target *target, int root) {
+    struct statfs status;
+    uint32_t major, minor;
+    if (fstatfs(root, &status) < 0 || (status.f_type != TMPFS_MAGIC && status.f_type != RAMFS_MAGIC) ||
+        fd_device(root, &major, &minor) < 0)
+        return false;
+    return !is_mounted_by(base, 0, major, minor) && !is_mounted_by_runtime(base, target, major, minor);
+}
