@@ -7,7 +7,10 @@ load ../helpers/common
 load ../helpers/engines
 
 setup_file() {
-    file_setup && room_open || return
+    file_setup || return
+    mkdir -p "$engines/bundles/in-memory"
+    mount -t tmpfs in-memory "$engines/bundles/in-memory" # the room has it, too
+    room_open || return
     [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" fuse >/dev/null 2>&1
 }
 
@@ -253,21 +256,39 @@ find_guest() {
     [ -n "$guest" ]
 }
 
-@test "trees: a runc bundle, an LXC and an nspawn tree are as before when their container was killed" {
-    for kind in runc crun lxc nspawn; do
+# A container of each of these kinds is killed while it has a letter, and its root, one for each, must be as before.
+compare_trees() { # KIND...
+    local kind
+    for kind; do
         [ -z "$("lacks_$kind")" ] || continue
         root_for() { # once, so that the tree can be compared
-            container_root=$engines/bundles/$1/rootfs
-            [ -d "$container_root" ] || { mkdir -p "$engines/bundles/$1" && cp -a "$engines/root" "$container_root"; }
+            container_root=$engines/bundles${below:-}/$1/rootfs
+            mkdir -p "$engines/bundles/$1"
+            [ -d "$container_root" ] || { mkdir -p "$container_root" && cp -a "$engines/root/." "$container_root"; }
         }
         root_for "layers-$kind"
         serve_and_be_killed "$kind" || return
-        wait_until 5 tree_is_as_before "$engines/bundles/layers-$kind/rootfs" || {
+        wait_until 5 tree_is_as_before "$container_root" || {
             diff <(tree_of "$engines/root") <(tree_of "$container_root")
             fail "$kind"
             return 1
         }
     done
+}
+
+@test "trees: a runc bundle, an LXC and an nspawn tree are as before when their container was killed" {
+    compare_trees runc crun lxc nspawn
+}
+
+lacks_podman_rootfs() { lacks_podman_runc; }
+
+run_podman_rootfs() { # NAME COMMAND...
+    root_for "$1" && podman_root --runtime runc run --rm --name "$1" --network none "${podman_limits[@]}" --rootfs "$container_root" "${@:2}"
+}
+
+@test "trees: the same where the tree is on a tmpfs of the host's" {
+    below=/in-memory
+    compare_trees runc crun nspawn podman_rootfs
 }
 
 # Runtimes themselves make folders and devices to mount on.
@@ -292,6 +313,22 @@ tree_is_as_before() {
     has_not "$(cat "/proc/$!/mountinfo")" linfsp
     equal "the host's /dev" "$(ls -d /dev/linfsp 2>/dev/null || true)" "$before"
     wait
+    # with a /dev of its own, on a tmpfs of its own, or of the host's: what it has is what the administrator mounted
+    for how in "" "mount --bind / / &&" "mount -t tmpfs own /mnt && cp -a \"\$1/.\" /mnt && set -- /mnt &&"; do
+        unshare --mount sh -c "$how"' mount -t tmpfs own "$1/dev" && mknod "$1/dev/null" c 1 3 && exec chroot "$1" /bin/sleep 2' sh "$tree" 3>&- &
+        chrooted=$!
+        wait_until 5 runs_sleep "$chrooted"
+        sleep 0.5
+        has_not "$(cat "/proc/$chrooted/mountinfo")" linfsp
+        equal "its /dev: $how" "$(ls "/proc/$chrooted/root/dev")" null
+        [ ! -e "/proc/$chrooted/root/unc" ] || fail "/unc is there: $how" || return
+        has "$("$linfsp" silos --json | jq -r ".[] | select(.init_pid == $chrooted) | .state")" off
+        wait
+    done
+}
+
+runs_sleep() {
+    [ "$(cat "/proc/$1/comm")" = sleep ] || [ "$(cat "/proc/$1/comm")" = busybox ]
 }
 
 @test "trees: one with the /unc of an older LinFsp boots as a host, and the service starts there" {

@@ -124,8 +124,8 @@ lacks_crun() { lacks_program crun; }
 bundle_for() { # NAME COMMAND...
     local bundle=$engines/bundles/$1
     root_for "$1"
-    (cd "$bundle" && runc spec) || return
-    jq '.process.terminal = false | del(.process.rlimits) | .root.readonly = false | .process.args = $ARGS.positional
+    (cd "$bundle" && rm -f config.json && runc spec) || return
+    jq --arg root "$container_root" '.process.terminal = false | del(.process.rlimits) | .root = {path: $root} | .process.args = $ARGS.positional
         | .linux.namespaces |= map(select(.type != "network"))' --args -- "${@:2}" <"$bundle/config.json" >"$bundle/new.json" &&
         mv "$bundle/new.json" "$bundle/config.json"
 }
