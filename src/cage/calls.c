@@ -101,6 +101,7 @@ static const char *const allowed_to_workers[] = {
     "fchdir",
     "fchmod",
     "fcntl",
+    "flistxattr",
     "fstat",
     "fstatfs",
     "ftruncate",

@@ -522,6 +522,17 @@ bool volume_has_just_ended(struct silo *silo, const char *mount_point) {
     return false;
 }
 
+static void on_settled(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+}
+
+/* A letter of the silo's has gone, and whoever unmounted it has been told. */
+static void settle_layer(struct silo *silo) {
+    struct job job = {.type = JOB_UNMOUNT, .target = silo->target, .unmount.made.by_service = true};
+    if (!silo->host && !silo_is_dead(silo) && !silo->service->stopping)
+        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_FOLDERS),
+                             on_settled, silo->service, silo->number);
+}
+
 /* All its mounts are gone. */
 static void finish(struct volume *volume, const struct job_result *result) {
     struct service *service = volume->service;
@@ -531,6 +542,7 @@ static void finish(struct volume *volume, const struct job_result *result) {
     if (silo && volume->made.by_service) {
         forget_letters(silo, volume);
         volume->made.by_service = false;
+        settle_layer(silo);
     }
     if (silo && !silo_is_dead(silo) && volume->raw && volume->server_gone && !volume->waiter)
         remember_end(volume, silo);

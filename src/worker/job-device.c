@@ -2,7 +2,7 @@
 /*
  * A silo's folder under /run/linfsp, once the silo may reach it: a process there that lists the folder may hold the
  * folder's lock for as long as it likes. The service makes a folder itself, before anybody knows it, and leaves all
- * later changes to these jobs.
+ * later changes to these jobs. When the silo has ended it goes, and so does what was copied in the silo's layer for us.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 
 #include "util/cleanup.h"
 #include "util/open-at.h"
+#include "worker/copied.h"
 #include "worker/jobs.h"
 
 /* Binds the silo's sockets anew: two that the service made, and will listen on, because a worker may make none. */
@@ -51,6 +52,7 @@ static void empty_folder(int parent, const char *name) {
 
 void job_device_remove(const struct job_base *base, const struct job *job, struct job_fds *fds,
                        struct job_result *result) {
+    copied_remove_at_end(base, job->target.silo);
     empty_folder(AT_FDCWD, job->inject.folder);
     if (rmdir(job->inject.folder) < 0 && errno != ENOENT)
         job_fail(result, -errno, "cannot remove %s: %s", job->inject.folder, strerror(errno));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "worker/copied.h"
 #include "worker/enter.h"
 #include "worker/inject-fuse.h"
 #include "worker/injection.h"
@@ -44,6 +45,7 @@ void job_eject(const struct job_base *base, const struct job *job, struct job_fd
     if (dev >= 0)
         (void)eject_fuse(base, dev);
     phantom_remove(base, root);
+    copied_remove(base, job->target.silo, root);
     if (dev >= 0)
         (void)remove_through_clone(dev, "linfsp", AT_REMOVEDIR);
     root_unc_remove(base, root);

@@ -18,6 +18,7 @@
 #include "util/cleanup.h"
 #include "util/linux-mount.h"
 #include "worker/client-access.h"
+#include "worker/copied.h"
 #include "worker/enter.h"
 #include "worker/fuse-init.h"
 #include "worker/intent.h"
@@ -271,6 +272,8 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
     bool own_user_namespace = job->target.user_namespace && !request->network;
     if (!host && request->letter[0]) {
         (void)overlay_open(base, job->target.init_pid, attempt->root, &attempt->point.overlay);
+        if (attempt->point.overlay.upper >= 0)
+            attempt->point.copied = copied_open_notes(base, job->target.silo);
         attempt->point.root_ends = root_ends_with_silo(base, &job->target, attempt->root);
     }
     size_t first = host ? 0 : 1;
@@ -332,6 +335,9 @@ void job_mount(const struct job_base *base, const struct job *job, struct job_fd
         result->mount.made = true;
         result->mount.made_letters = attempt.point.made_letters;
         snprintf(result->mount.made_name, sizeof result->mount.made_name, "%s", attempt.point.made_name);
-        fds->out[fds->n_out++] = steal_fd(&attempt.point.parent);
+        /* what is hidden from its layer is not removed by whoever has the folder around it, but found again: a folder
+         * that is held is in use, and stays in the layer (copied.h) */
+        if (attempt.point.overlay.upper < 0)
+            fds->out[fds->n_out++] = steal_fd(&attempt.point.parent);
     }
 }

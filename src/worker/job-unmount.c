@@ -9,6 +9,7 @@
 
 #include "util/cleanup.h"
 #include "util/fusectl.h"
+#include "worker/copied.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
 #include "worker/mount-point.h"
@@ -103,6 +104,20 @@ static void take_off_stage(const struct job_base *base, const struct job_unmount
         job_fail(result, r, "cannot go back to the host: %s", strerror(-r));
 }
 
+/* A letter has gone: now /mnt need not be in the silo's layer any more. Who unmounted the letter may still be in /mnt,
+ * as fusermount is until it has been answered. */
+static void settle_layer(const struct job_base *base, const struct job *job, int pidfd) {
+    static const unsigned pauses_ms[] = {50, 300, 1000};
+    bool done = false;
+    for (size_t i = 0; i < ARRAY_SIZE(pauses_ms) && !done; i++) {
+        _cleanup_close_ int root = -1;
+        usleep(pauses_ms[i] * 1000);
+        done = enter_silo(base, &job->target, pidfd, &root) < 0 || copied_remove(base, job->target.silo, root);
+        close_fd(&root);
+        done |= enter_host(base) < 0;
+    }
+}
+
 void job_unmount(const struct job_base *base, const struct job *job, struct job_fds *fds, struct job_result *result) {
     const struct job_unmount *request = &job->unmount;
     size_t first = job->target.host ? 0 : 1;
@@ -112,6 +127,10 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         take_off_stage(base, request, result);
     if (on_stage_only)
         return;
+    if (request->made.by_service && !request->made.name[0]) {
+        settle_layer(base, job, fds->in[0]);
+        return;
+    }
     _cleanup_close_ int root = -1;
     int entered = job->target.host        ? 0
                   : request->nested.inode ? nested_enter(base, &job->target, &request->nested, request->server, &root)

@@ -243,14 +243,14 @@ struct job_result {
             bool not_yet; /* early only: no /dev yet */
             bool off; /* it is to have nothing of ours: the message says why */
         } inject; /* fd: the pipe of its /unc */
-        struct { /* fds: fuse, its clones, then the parent of a made mount point if any */
+        struct { /* fds: fuse, its clones, then the parent of a made mount point, unless that is in no layer */
             uint32_t fuse_device;
             uint64_t mount_id;
             struct mount_namespace nested; /* where it was mounted, if that is not the silo's own; else inode 0 */
             uint64_t letters_mount_id;
             uint32_t clones;
             bool published; /* where it failed: it is on the stage, and is the service's to take off */
-            bool made; /* made_name is to be removed at the end, from the last fd */
+            bool made; /* made_name is to be removed at the end, from the last fd if there is one for it */
             bool made_letters; /* and /mnt with it */
             char made_name[WIRE_COMPONENT_MAX];
             char mount_point[WIRE_PATH_MAX];

@@ -24,6 +24,7 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 #include "util/utf8.h"
+#include "worker/copied.h"
 #include "worker/enter.h"
 #include "worker/intent.h"
 
@@ -32,6 +33,7 @@
 void mount_point_close(struct mount_point *point) {
     close_fd(&point->fd);
     close_fd(&point->parent);
+    close_fd(&point->copied);
     overlay_close(&point->overlay);
 }
 
@@ -279,6 +281,7 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
     snprintf(path, sizeof path, "%s/%c", &LINFSP_LETTER_ROOT[1], letter[0]);
     /* one that is there already is the container's own, and stays */
     struct stat before;
+    bool copies = point->overlay.upper >= 0 && !overlay_has(&point->overlay, &LINFSP_LETTER_ROOT[1]);
     int made = fstat(*folder, &before) < 0 ? -errno : 0;
     if (made == 0)
         made = is_missing(root, path) ? intent_letter(point->intent, letter) : -EEXIST;
@@ -294,6 +297,8 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
     point->fd = steal_fd(&fd);
     if (made == 0 && point->overlay.upper >= 0 && is_on_mount_of(*folder, root))
         (void)overlay_hide(&point->overlay, &LINFSP_LETTER_ROOT[1], letter, point->fd, &before);
+    if (copies)
+        copied_note(point->copied, &point->overlay, &LINFSP_LETTER_ROOT[1]);
     if (made == 0) {
         point->made = point->made_here = true;
         point->parent = fcntl(*folder, F_DUPFD_CLOEXEC, 3);

@@ -18,12 +18,13 @@ struct mount_point {
     bool made_letters; /* /mnt itself was made, too */
     uint64_t letters_mount_id; /* the tmpfs over /mnt that it stands in; 0: none */
     struct overlay overlay; /* of the silo's root: what is made for a letter is taken out of its layer */
+    int copied; /* where it is noted that /mnt was copied into the layer for that (copied.h) */
     char made_name[WIRE_COMPONENT_MAX];
 };
 
 #define MOUNT_POINT_NONE                                                                                               \
     (struct mount_point) {                                                                                             \
-        .fd = -1, .parent = -1, .intent = -1, .overlay = OVERLAY_NONE                                                  \
+        .fd = -1, .parent = -1, .intent = -1, .copied = -1, .overlay = OVERLAY_NONE                                    \
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in

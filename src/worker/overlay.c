@@ -29,8 +29,8 @@ static int open_beneath(int folder, const char *path, int flags) {
     return fd < 0 ? -errno : fd;
 }
 
-/* The value of upperdir= in a line of the mount table: the path on the host that the engine mounted it with. */
-static int read_upper(const struct mount_line *mount, char *path, size_t size) {
+/* It is the value of upperdir= in the line of the mount table, which the engine mounted it with. */
+int overlay_read_upper(const struct mount_line *mount, char *ret_path, size_t size) {
     const char *upper = strcmp(mount->type, "overlay") == 0 ? strstr(mount->options, ",upperdir=") : NULL;
     if (!upper || strcmp(mount->root, "/") != 0)
         return -EOPNOTSUPP;
@@ -38,9 +38,9 @@ static int read_upper(const struct mount_line *mount, char *path, size_t size) {
     size_t length = strcspn(upper, ",");
     if (upper[0] != '/' || length >= size)
         return -EOPNOTSUPP; /* relative to a folder that is not known */
-    memcpy(path, upper, length);
-    path[length] = 0;
-    mount_line_unescape(path);
+    memcpy(ret_path, upper, length);
+    ret_path[length] = 0;
+    mount_line_unescape(ret_path);
     return 0;
 }
 
@@ -54,29 +54,36 @@ static int find_upper(const struct job_base *base, pid_t pid, uint64_t mount_id,
     struct mount_line mount;
     while (file && mount_table_next(file, &line, &length, &mount))
         if (mount.id == mount_id)
-            return read_upper(&mount, path, size);
+            return overlay_read_upper(&mount, path, size);
     return -EOPNOTSUPP;
 }
 
-int overlay_open(const struct job_base *base, pid_t pid, int fd, struct overlay *ret_overlay) {
-    char path[WIRE_PATH_MAX] = "";
+int overlay_open_layer(const struct job_base *base, const char *path, struct overlay *ret_overlay) {
+    char around[WIRE_PATH_MAX];
     struct statfs system;
-    uint64_t mount_id;
-    int r = fd_mount_id(fd, &mount_id);
-    if (r == 0)
-        r = find_upper(base, pid, mount_id, path, sizeof path);
-    char *slash = strrchr(path, '/');
-    if (r < 0 || !slash)
-        return r < 0 ? r : -EOPNOTSUPP;
+    snprintf(around, sizeof around, "%s", path);
+    char *slash = strrchr(around, '/');
+    if (!slash)
+        return -EOPNOTSUPP;
     _cleanup_close_ int upper = open_beneath(base->host_root, path, O_PATH | O_DIRECTORY);
     if (upper >= 0 && (fstatfs(upper, &system) < 0 || system.f_type == FUSE_SUPER_MAGIC))
         return -EOPNOTSUPP; /* its server would be asked for the folder again, which ends what is mounted there */
     *slash = 0;
-    int beside = upper < 0 ? upper : open_beneath(base->host_root, path, O_RDONLY | O_DIRECTORY);
+    int beside = upper < 0 ? upper : open_beneath(base->host_root, around, O_RDONLY | O_DIRECTORY);
     if (beside < 0)
         return -EOPNOTSUPP;
     *ret_overlay = (struct overlay){.upper = steal_fd(&upper), .beside = beside};
+    snprintf(ret_overlay->path, sizeof ret_overlay->path, "%s", path);
     return 0;
+}
+
+int overlay_open(const struct job_base *base, pid_t pid, int fd, struct overlay *ret_overlay) {
+    char path[WIRE_PATH_MAX] = "";
+    uint64_t mount_id;
+    int r = fd_mount_id(fd, &mount_id);
+    if (r == 0)
+        r = find_upper(base, pid, mount_id, path, sizeof path);
+    return r < 0 ? r : overlay_open_layer(base, path, ret_overlay);
 }
 
 int overlay_open_folder(const struct overlay *overlay, const char *path, int flags) {
@@ -92,8 +99,7 @@ static bool is_same_time(const struct statx_timestamp *a, const struct statx_tim
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Whether the layer's folder is the one that was made in the silo: overlayfs tells the times of that. */
-static bool is_entry(int folder, const char *name, int entry) {
+bool overlay_is_same(int folder, const char *name, int entry) {
     struct statx here, there;
     unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
     return statx(folder, name, AT_SYMLINK_NOFOLLOW, mask, &here) == 0 &&
@@ -107,7 +113,7 @@ int overlay_hide(const struct overlay *overlay, const char *path, const char *na
     _cleanup_close_ int folder = overlay_open_folder(overlay, path, O_RDONLY);
     if (folder < 0)
         return folder;
-    if (!is_entry(folder, name, entry))
+    if (!overlay_is_same(folder, name, entry))
         return -EOPNOTSUPP;
     if (unlinkat(folder, name, AT_REMOVEDIR) < 0)
         return -errno;

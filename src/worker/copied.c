@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/copied.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "util/cleanup.h"
+#include "util/mount-table.h"
+#include "util/open-at.h"
+#include "worker/enter.h"
+
+#define ASIDE "linfsp-copied-"
+#define NOTE "%u %u %u %lld %ld %255s"
+
+/* What is noted of a folder. */
+struct copy {
+    unsigned mode, uid, gid;
+    long long changed;
+    long changed_ns;
+    char path[256];
+};
+
+/* Of a silo in a user namespace the engine may have the overlayfs mounted where we cannot see it, and use it again. */
+static bool may_be_mounted_unseen(const struct copy *copy, int root) {
+    return root < 0 && copy->uid != 0;
+}
+
+static void notes_name(uint64_t silo, char ret_name[64]) {
+    snprintf(ret_name, 64, "private/copied-%llu", (unsigned long long)silo);
+}
+
+int copied_open_notes(const struct job_base *base, uint64_t silo) {
+    char name[64];
+    notes_name(silo, name);
+    int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The first line is the layer's path on the host, each other a folder in it. */
+void copied_note(int notes, const struct overlay *overlay, const char *path) {
+    char text[WIRE_PATH_MAX + 512] = "";
+    struct stat status;
+    int length = 0;
+    if (notes < 0 || fstatat(overlay->upper, path, &status, AT_SYMLINK_NOFOLLOW) < 0 || strchr(overlay->path, '\n'))
+        return;
+    if (lseek(notes, 0, SEEK_END) == 0)
+        length = snprintf(text, sizeof text, "%s\n", overlay->path);
+    length += snprintf(text + length, sizeof text - (size_t)length, "%u %u %u %lld %ld %s\n", status.st_mode,
+                       status.st_uid, status.st_gid, (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec, path);
+    if (write(notes, text, (size_t)length) != length)
+        (void)ftruncate(notes, 0); /* then it stays in the layer */
+}
+
+static bool is_unchanged(const struct copy *copy, int folder) {
+    struct stat status;
+    return fstat(folder, &status) == 0 && status.st_mode == copy->mode && status.st_uid == copy->uid &&
+           status.st_gid == copy->gid && status.st_mtim.tv_sec == copy->changed &&
+           status.st_mtim.tv_nsec == copy->changed_ns;
+}
+
+/* Whether it has attributes that the container may have given it; or hides the folder of the layers below. */
+static bool has_attributes(int folder) {
+    char names[4096];
+    ssize_t size = flistxattr(folder, names, sizeof names);
+    for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1)
+        if (strstr(name, ".overlay.opaque") || (!strstr(name, ".overlay.") && strcmp(name, "security.selinux") != 0))
+            return true;
+    return size < 0 && errno != EOPNOTSUPP;
+}
+
+/* Where the copy is while the overlayfs looks again. */
+static void make_aside_name(const struct copy *copy, char *ret_name, size_t size) {
+    const char *slash = strrchr(copy->path, '/');
+    snprintf(ret_name, size, ASIDE "%s", slash ? slash + 1 : copy->path);
+}
+
+static int open_parent(const struct overlay *overlay, const struct copy *copy, const char **ret_name) {
+    char path[sizeof copy->path];
+    snprintf(path, sizeof path, "%s", copy->path);
+    char *slash = strrchr(path, '/');
+    *ret_name = slash ? copy->path + (slash + 1 - path) : copy->path;
+    if (slash)
+        *slash = 0;
+    return overlay_open_folder(overlay, slash ? path : "", O_RDONLY);
+}
+
+static int move(int from, const char *name, int to, const char *new_name) {
+    return renameat2(from, name, to, new_name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
+/* Whether the overlayfs still has the copy, which lies aside, for its folder. */
+static bool is_in_use(const struct overlay *overlay, int root, const char *aside, const char *path) {
+    if (root < 0)
+        return false;
+    overlay_forget(root);
+    _cleanup_close_ int folder = enter_open_path(root, path, O_DIRECTORY);
+    return folder < 0 || overlay_is_same(overlay->beside, aside, folder);
+}
+
+/* Returns whether nothing is left to be done for it. */
+static bool remove_copy(const struct overlay *overlay, int root, const struct copy *copy) {
+    char aside[300];
+    const char *name;
+    struct stat before;
+    make_aside_name(copy, aside, sizeof aside);
+    _cleanup_close_ int parent = open_parent(overlay, copy, &name);
+    if (parent < 0 || fstat(parent, &before) < 0)
+        return true;
+    /* a worker may have died over it */
+    (void)move(overlay->beside, aside, parent, name);
+    _cleanup_close_ int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0 || may_be_mounted_unseen(copy, root) || !is_unchanged(copy, folder) || has_attributes(folder) ||
+        directory_is_empty(folder) != 1)
+        return true;
+    if (move(parent, name, overlay->beside, aside) < 0)
+        return true;
+    bool removed = !is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->beside, aside, AT_REMOVEDIR) == 0;
+    if (!removed && move(overlay->beside, aside, parent, name) == 0 && root >= 0)
+        overlay_forget(root);
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before.st_mtim};
+    (void)futimens(parent, times);
+    return removed;
+}
+
+static bool read_copy(FILE *file, struct copy *ret_copy) {
+    return fscanf(file, NOTE, &ret_copy->mode, &ret_copy->uid, &ret_copy->gid, &ret_copy->changed,
+                  &ret_copy->changed_ns, ret_copy->path) == 6;
+}
+
+/* Returns whether nothing is left to be done. */
+static bool remove_copies(const struct overlay *overlay, int root, FILE *file) {
+    struct copy copy;
+    bool all = true;
+    while (read_copy(file, &copy))
+        all &= remove_copy(overlay, root, &copy);
+    return all;
+}
+
+/* The notes, behind their first line, which is the layer's path. NULL: there are none. */
+static FILE *open_notes(const struct job_base *base, uint64_t silo, char *ret_path, size_t size) {
+    char name[64];
+    notes_name(silo, name);
+    _cleanup_fclose_ FILE *file = open_file_at(base->run_dir, name);
+    if (!file || !fgets(ret_path, (int)size, file))
+        return NULL;
+    ret_path[strcspn(ret_path, "\n")] = 0;
+    return steal_pointer(file);
+}
+
+static void drop_notes(const struct job_base *base, uint64_t silo) {
+    char name[64];
+    notes_name(silo, name);
+    (void)unlinkat(base->run_dir, name, 0);
+}
+
+bool copied_remove(const struct job_base *base, uint64_t silo, int root) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    char path[WIRE_PATH_MAX];
+    _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
+    if (!file || overlay_open_layer(base, path, &overlay) < 0)
+        return true;
+    if (!remove_copies(&overlay, root, file))
+        return false;
+    drop_notes(base, silo);
+    return true;
+}
+
+/* The root of an overlayfs with that upper layer, where the engine has it mounted still; -1: nobody has. */
+static int open_root_of_layer(const struct job_base *base, const char *upper) {
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
+    _cleanup_free_ char *line = NULL;
+    char found[WIRE_PATH_MAX];
+    size_t size = 0;
+    struct mount_line mount;
+    while (table && mount_table_next(table, &line, &size, &mount))
+        if (overlay_read_upper(&mount, found, sizeof found) == 0 && strcmp(found, upper) == 0)
+            return open(mount.point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return -1;
+}
+
+void copied_remove_at_end(const struct job_base *base, uint64_t silo) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    char path[WIRE_PATH_MAX];
+    _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
+    _cleanup_close_ int root = file ? open_root_of_layer(base, path) : -1;
+    if (file && overlay_open_layer(base, path, &overlay) == 0)
+        (void)remove_copies(&overlay, root, file);
+    drop_notes(base, silo);
+}
