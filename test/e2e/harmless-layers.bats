@@ -11,7 +11,7 @@ setup_file() {
     mkdir -p "$engines/bundles/in-memory"
     mount -t tmpfs in-memory "$engines/bundles/in-memory" # the room has it, too
     room_open || return
-    [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" fuse >/dev/null 2>&1
+    [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" fuse fuse-bare >/dev/null 2>&1
 }
 
 teardown_file() {
@@ -60,6 +60,84 @@ no_changes() { # WHEN
     disk one z
     no_changes "in its second life"
     inside one ls /unc
+}
+
+# The folders of an image that a commit of the container has in its layer, and that a container without LinFsp has not.
+copied() {
+    docker commit "$(full_name one)" linfsp-test/kept >/dev/null
+    rm -rf "$BATS_TEST_TMPDIR/saved" && mkdir "$BATS_TEST_TMPDIR/saved"
+    docker save linfsp-test/kept | tar -C "$BATS_TEST_TMPDIR/saved" -x
+    tar -tf "$BATS_TEST_TMPDIR/saved/$(jq -r '.[0].Layers[-1]' "$BATS_TEST_TMPDIR/saved/manifest.json")" | grep -xE '(mnt|bin|usr)/.*' || true
+}
+
+copied_nothing() {
+    [ -z "$(copied)" ]
+}
+
+no_letter() {
+    inside one /dev/linfsp/bin/fusermount3 -u "/mnt/$1"
+}
+
+@test "layers: a commit after a letter has no folder that overlayfs copied for it" {
+    needs_docker
+    box one debian
+    before=$(inside one stat -c '%n %Y' / /mnt)
+    copied_nothing
+    disk one z
+    no_letter z
+    wait_until 5 copied_nothing
+    equal "the times of / and /mnt" "$(inside one stat -c '%n %Y' / /mnt)" "$before"
+    disk one z
+    share one y '\layers\copied'
+    no_letter z
+    script_in one 'echo x >/mnt/y/file; mkdir /mnt/own; rmdir /mnt/own; ls -la /mnt'
+    no_letter y
+    # the container has changed the time of its /mnt, so that is the container's
+    equal "after its own change" "$(copied)" mnt/
+    script_in one 'touch /mnt/file; [ -e /mnt/file ]; [ "$(ls /mnt)" = file ]'
+    remove_container one
+    box one debian
+    disk one z
+    docker kill "$(full_name one)" >/dev/null
+    wait_until 5 copied_nothing
+    docker start "$(full_name one)" >/dev/null
+    wait_until 5 inside one test -d /dev/linfsp/unc/
+    script_in one '[ "$(ls -a /mnt)" = "$(printf ".\n..")" ]; mkdir /mnt/own; touch /mnt/own/file; [ -e /mnt/own/file ]; rm -r /mnt/own'
+}
+
+@test "layers: a commit of a container that has ended has no folder that overlayfs copied for the stand-in" {
+    needs_docker
+    box one fuse-bare
+    script_in one 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file'
+    has "$(copied)" usr/bin/ # its own programs run from there
+    docker kill "$(full_name one)" >/dev/null
+    wait_until 5 copied_nothing
+    docker start "$(full_name one)" >/dev/null
+    wait_until 5 inside one test -S /dev/linfsp/disk
+    script_in one 'bindfs /srv/source /tmp/m; cat /tmp/m/file; touch /usr/bin/own; rm /usr/bin/own'
+}
+
+@test "layers: a /mnt that somebody is in when a letter goes stays in use" {
+    needs_docker
+    box one debian
+    docker exec -d -w /mnt "$(full_name one)" sh -c 'until [ -e go ]; do sleep 0.1; done; cat own/file >seen'
+    disk one z
+    no_letter z
+    sleep 1
+    script_in one 'ls /mnt; mkdir /mnt/own; echo mine >/mnt/own/file; touch /mnt/go'
+    wait_until 5 inside one grep mine /mnt/seen
+    docker restart -t 0 "$(full_name one)" >/dev/null
+    equal "its file in the next life" "$(inside one cat /mnt/own/file)" mine
+}
+
+@test "layers: a layer is as before when the service is killed while a letter is there, and the container then" {
+    needs_docker
+    box one debian
+    disk one z
+    service_kill
+    docker kill "$(full_name one)" >/dev/null
+    service_start
+    wait_until 5 copied_nothing
 }
 
 # What the top layer of an image holds, but for folders that a lower layer has, too.
