@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What examples/ and README.md show, as it stands there. Engines without a network of their own: only that is changed.
 load ../helpers/common
+load ../helpers/windows
 
 setup_file() {
     source "$LINFSP_ROOT/packaging/packages.bash"
@@ -104,11 +105,35 @@ readme() { # PATTERN
     line=${line/docker run/docker run -d --network none --label linfsp-test --name linfsp-test-readme}
     BOUND=30 bounded bash -ec "${line/debian:12/linfsp-test/debian}"
     wait_mounted readme /mnt/z fuse.NTFS
-    # the Windows program: the image with Wine takes a network
-    command -v x86_64-w64-mingw32-gcc >/dev/null || missing x86_64-w64-mingw32-gcc || return
+}
+
+# The image that examples/wine/Dockerfile makes, but for the machine's own Wine in place of what its RUN takes from the network.
+build_wine_image() {
+    sed -e 's,^FROM .*,FROM linfsp-test/debian,' -e '/^RUN /d' "$LINFSP_ROOT/examples/wine/Dockerfile" >"$BATS_TEST_TMPDIR/Dockerfile"
+    DOCKER_BUILDKIT=0 BOUND=60 bounded docker build -q -t linfsp-wine -f "$BATS_TEST_TMPDIR/Dockerfile" "$BATS_TEST_TMPDIR" >/dev/null
+}
+
+@test "examples: README: the same as a Windows program" {
+    local line
+    need_wine || return
+    mkdir "$BATS_TEST_TMPDIR/here"
+    ln -s "$LINFSP_ROOT"/{examples,fs,include,src} "$BATS_TEST_TMPDIR/here/"
+    build_wine_image
+    cd "$BATS_TEST_TMPDIR/here" || return
     line=$(readme 'examples/wine/cc')
+    [[ $line == *' && docker build -t linfsp-wine examples/wine' ]]
     BOUND=120 bounded bash -ec "${line%% &&*}"
     equal "of Windows" "$(head -c 2 memfs-x64.exe)" MZ
+    line=$(readme 'docker run .*memfs-x64')
+    line=${line/docker run/docker run -d --network none --label linfsp-test --name linfsp-test-windows ${wine_options[*]}}
+    BOUND=30 bounded bash -ec "$line"
+    BOUND=60 wait_until 60 mounted windows /mnt/y fuse.NTFS
+    bounded touch /unc/memfs/share/from-the-host
+    script_in windows '[ -e /mnt/y/from-the-host ]'
+    BOUND=30 bounded docker stop -t 20 linfsp-test-windows >/dev/null
+    equal "exit status" "$(docker inspect -f '{{.State.ExitCode}}' linfsp-test-windows)" 0
+    bounded docker rm linfsp-test-windows >/dev/null
+    bounded docker image rm linfsp-wine >/dev/null
 }
 
 # podman with a store of this test's, and in place of podman's defaults what a machine without privileges of its own takes.
