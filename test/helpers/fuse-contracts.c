@@ -292,6 +292,14 @@ static void test_refused(void) {
     OPT(opt_free_args)(ENV_ & args);
     FN(unmount)(ENV_ NULL, NULL);
     FN(exit)(ENV_ NULL);
+    FN(destroy)(ENV_ NULL);
+    CHECK(FN(exited)(ENV_ NULL) != 0);
+    CHECK(FN(loop)(ENV_ NULL) == -1 && FN(loop_mt)(ENV_ NULL) == -1);
+    CHECK(FN(notify)(ENV_ NULL, "/", FUSE_NOTIFY_TRUNCATE) < 0);
+    FILE_SYSTEM *without = FN(new)(ENV_ NULL, NULL, NULL, sizeof operations, NULL);
+    CHECK(without != NULL);
+    CHECK(FN(notify)(ENV_ without, NULL, FUSE_NOTIFY_TRUNCATE) < 0);
+    FN(destroy)(ENV_ without);
 }
 #else
 static void live(enum way way, struct fuse_args *args) {
@@ -313,7 +321,14 @@ static void test_refused(void) {
     struct fuse_args args = FUSE_ARGS_INIT(2, words);
     CHECK(FN(new)(ENV_ & args, &operations, sizeof operations, NULL) == NULL);
     OPT(opt_free_args)(ENV_ & args);
+    FN(unmount)(ENV_ NULL);
     FN(exit)(ENV_ NULL);
+    FN(destroy)(ENV_ NULL);
+    CHECK(FN(mount)(ENV_ NULL, place) == -1);
+    CHECK(FN(loop)(ENV_ NULL) == -1 && FN(loop_mt)(ENV_ NULL, NULL) == -1);
+    FILE_SYSTEM *without = FN(new)(ENV_ NULL, NULL, sizeof operations, NULL);
+    CHECK(without != NULL);
+    FN(destroy)(ENV_ without);
 }
 #endif
 

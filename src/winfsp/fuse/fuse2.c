@@ -106,13 +106,12 @@ int FSP_FUSE_CALL fsp_fuse_loop_mt(struct fsp_fuse_env *env, struct fuse *f) {
 
 void FSP_FUSE_CALL fsp_fuse_exit(struct fsp_fuse_env *env, struct fuse *f) {
     (void)env;
-    if (f)
-        fsp_fuse_stop(mine(f));
+    fsp_fuse_stop(mine(f));
 }
 
 int FSP_FUSE_CALL fsp_fuse_exited(struct fsp_fuse_env *env, struct fuse *f) {
     (void)env;
-    return atomic_load(&mine(f)->exited);
+    return !f || atomic_load(&mine(f)->exited);
 }
 
 int FSP_FUSE_CALL fsp_fuse_notify(struct fsp_fuse_env *env, struct fuse *f, const char *path, uint32_t action) {

@@ -64,7 +64,7 @@ void FSP_FUSE_CALL fsp_fuse3_destroy(struct fsp_fuse_env *env, struct fuse3 *f) 
 
 int FSP_FUSE_CALL fsp_fuse3_mount(struct fsp_fuse_env *env, struct fuse3 *f, const char *mountpoint) {
     (void)env;
-    return fsp_fuse_set_mount_point(mine(f), mountpoint) < 0 ? -1 : 0;
+    return !f || fsp_fuse_set_mount_point(mine(f), mountpoint) < 0 ? -1 : 0;
 }
 
 void FSP_FUSE_CALL fsp_fuse3_unmount(struct fsp_fuse_env *env, struct fuse3 *f) {
@@ -90,8 +90,7 @@ int FSP_FUSE_CALL fsp_fuse3_loop_mt_31(struct fsp_fuse_env *env, struct fuse3 *f
 
 void FSP_FUSE_CALL fsp_fuse3_exit(struct fsp_fuse_env *env, struct fuse3 *f) {
     (void)env;
-    if (f)
-        fsp_fuse_stop(mine(f));
+    fsp_fuse_stop(mine(f));
 }
 
 struct fuse3_context *FSP_FUSE_CALL fsp_fuse3_get_context(struct fsp_fuse_env *env) {

@@ -17,7 +17,8 @@ struct fsp_fuse *fsp_fuse_make(const struct fsp_calls *calls, const void *operat
         free(fuse);
         return NULL;
     }
-    memcpy(fuse->operations, operations, size < sizeof fuse->operations ? size : sizeof fuse->operations);
+    if (operations)
+        memcpy(fuse->operations, operations, size < sizeof fuse->operations ? size : sizeof fuse->operations);
     pthread_mutex_init(&fuse->lock, NULL);
     fuse->calls = calls;
     fuse->data = data;
@@ -101,6 +102,8 @@ static void publish(struct fsp_fuse *fuse, linfsp_volume *volume) {
 
 int fsp_fuse_run(struct fsp_fuse *fuse, unsigned threads, void (*mounted)(void *argument), void *argument) {
     linfsp_volume *volume;
+    if (!fuse)
+        return -EINVAL;
     set_context(fuse);
     fuse->calls->init(fuse);
     set_context(fuse);
@@ -128,6 +131,8 @@ int fsp_fuse_run(struct fsp_fuse *fuse, unsigned threads, void (*mounted)(void *
 
 /* The volume is published before signals are watched, and only withdrawn afterwards. */
 void fsp_fuse_stop(struct fsp_fuse *fuse) {
+    if (!fuse)
+        return;
     atomic_store(&fuse->exited, true);
     linfsp_volume_stop(fuse->volume);
 }
@@ -158,6 +163,8 @@ int fsp_fuse_changed(struct fsp_fuse *fuse, const char *path) {
     struct fsp_node *parent = NULL;
     char name[256];
     int r = 0;
+    if (!fuse || !path)
+        return -EINVAL;
     pthread_mutex_lock(&fuse->lock);
     linfsp_volume *volume = fuse->volume;
     if (volume) {
