@@ -76,16 +76,15 @@ def process_tree(pid):
 
 
 def take_turn(stack):
-    """The end-to-end tests start and kill services of their own: not at the same time. In a world with a service that has its own
-    containers only (test/reliability/world), there is nothing to wait for."""
-    if "--only-descendants" in OPTIONS:
-        return
+    """The end-to-end tests start and kill services of their own: not at the same time. In a world, with a service that has its own
+    containers only (test/reliability/world), it may run beside those that do as much."""
     lock = stack.enter_context(open(TEST_LOCK, "w", encoding="ascii"))
+    kind = fcntl.LOCK_SH if "--only-descendants" in OPTIONS else fcntl.LOCK_EX
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         print("bench: waits for the end-to-end tests to end", file=sys.stderr, flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, kind)
 
 
 class Machine:
