@@ -27,6 +27,7 @@ complete -c linfsp -n __fish_use_subcommand -l version -d 'Show versions'
 
 complete -c linfsp -n 'not __fish_use_subcommand' -l help -d 'Tell about this verb'
 complete -c linfsp -n '__fish_seen_subcommand_from status silos volumes path version doctor bench events top' -l json -d 'For programs'
+complete -c linfsp -n '__fish_seen_subcommand_from volumes' -s w -l watch -d 'Again, whenever something has changed'
 complete -c linfsp -n '__fish_seen_subcommand_from start' -s f -l foreground -d 'Log to this terminal'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s a -l all -d 'Every volume listed here'
 complete -c linfsp -n '__fish_seen_subcommand_from umount' -s l -l lazy -d 'Also while files are open'

@@ -11,6 +11,8 @@
 #define TABLE_COLUMNS_MAX 10
 #define TABLE_CELL_MIN 6 /* no cell is cut shorter */
 
+#define CLEAR "\033[H\033[2J" /* an empty terminal */
+
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
 
 /* Characters in a line of the terminal, or as COLUMNS says; 0: no terminal, no limit. */

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/list.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "cli/format.h"
+
+#define TURN_MS 1000 /* between two looks of who watches */
 
 static int show_table(const struct verb *verb, int socket, const struct listing *listing, union wire_message *last) {
     struct wire_plain request;
@@ -17,11 +25,15 @@ static int show_table(const struct verb *verb, int socket, const struct listing 
     return r;
 }
 
-static int show_json(int socket, const struct listing *listing, union wire_message *last) {
+static int ask_array(int socket, const struct listing *listing, json_object *array, union wire_message *last) {
     struct wire_plain request;
-    json_object *array = json_object_new_array();
     wire_begin(&request, listing->request, 1);
-    int r = client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, listing->add_object, array, last);
+    return client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, listing->add_object, array, last);
+}
+
+static int show_json(int socket, const struct listing *listing, union wire_message *last) {
+    json_object *array = json_object_new_array();
+    int r = ask_array(socket, listing, array, last);
     if (r == 0)
         json_print(array);
     else
@@ -29,11 +41,70 @@ static int show_json(int socket, const struct listing *listing, union wire_messa
     return r;
 }
 
+/* The list, when it is not as it was shown last: its text is kept in *shown. */
+static int show_change(const struct verb *verb, const struct listing *listing, bool json, char **shown,
+                       union wire_message *last) {
+    _cleanup_close_ int socket = -1;
+    if (client_open(verb, &socket) < 0)
+        return -ENOTCONN;
+    if (listing->prepare)
+        listing->prepare(socket);
+    json_object *array = json_object_new_array();
+    int r = ask_array(socket, listing, array, last);
+    const char *text = json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    if (r == 0 && (!*shown || strcmp(*shown, text) != 0)) {
+        free(*shown);
+        *shown = strdup(text);
+        if (!json && isatty(STDOUT_FILENO))
+            fputs(CLEAR, stdout);
+        if (json)
+            puts(text);
+        else
+            r = show_table(verb, socket, listing, last);
+        if (!json)
+            putchar('\n');
+    }
+    json_object_put(array);
+    return r;
+}
+
+static int watch(const struct verb *verb, const struct listing *listing, bool json) {
+    static union wire_message last;
+    char *shown = NULL;
+    int r;
+    while ((r = show_change(verb, listing, json, &shown, &last)) == 0 && fflush(stdout) == 0)
+        (void)poll(NULL, 0, TURN_MS);
+    free(shown);
+    if (r == 0)
+        return EXIT_FAILURE; /* nobody reads any more: main says so */
+    return r == -ENOTCONN ? EXIT_NOT_RUNNING : verb_fail(verb, "%s", last.error.message);
+}
+
+static int take_options(const struct verb *verb, int argc, char **argv, bool *ret_json, bool *ret_watch) {
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {"watch", no_argument, NULL, 'w'}, {0}};
+    for (int c; (c = getopt_long(argc, argv, "hw", options, NULL)) != -1;) {
+        if (c == 'h')
+            return verb_show_help(verb);
+        if (c != 'j' && c != 'w')
+            return verb_usage(verb);
+        *(c == 'j' ? ret_json : ret_watch) = true;
+    }
+    if (optind < argc) {
+        verb_fail(verb, "unexpected argument '%s'", argv[optind]);
+        return verb_usage(verb);
+    }
+    return -1;
+}
+
 int list_run(const struct verb *verb, int argc, char **argv, const struct listing *listing) {
-    bool json;
-    int done = verb_simple_options(verb, argc, argv, &json);
+    bool json = false, again = false;
+    int done = listing->is_watched ? take_options(verb, argc, argv, &json, &again)
+                                   : verb_simple_options(verb, argc, argv, &json);
     if (done >= 0)
         return done;
+    if (again)
+        return watch(verb, listing, json);
     _cleanup_close_ int socket = -1;
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;

@@ -13,6 +13,7 @@ struct listing {
     void (*add_row)(const union wire_message *reply, void *table); /* to a struct table */
     void (*add_object)(const union wire_message *reply, void *array); /* to a json_object */
     const char *nothing; /* said, to people, of an empty list */
+    bool is_watched; /* takes --watch: prepare is called for each turn then */
 };
 
 /* The whole of such a verb. Returns the exit status. */

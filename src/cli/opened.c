@@ -38,6 +38,12 @@ struct opened *opened_ask(int socket) {
     return opened;
 }
 
+void opened_free(struct opened *opened) {
+    if (opened)
+        free(opened->entries);
+    free(opened);
+}
+
 static const char *container_name(struct silo_names *names, const char *silo) {
     return strcmp(silo, "host") == 0 ? "host" : silo_names_find(names, silo);
 }

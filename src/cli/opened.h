@@ -13,6 +13,7 @@
 struct opened;
 
 struct opened *opened_ask(int socket);
+void opened_free(struct opened *opened);
 /* The containers that have opened the volume, in one line: "web, db" or "web, db and 3 more". */
 void opened_text(const struct opened *opened, struct silo_names *names, uint64_t volume, char *ret_text, size_t size);
 /* Who has opened the volume; what the silo has opened: an array, new. */

@@ -69,6 +69,12 @@ struct servers *servers_find(void) {
     return servers;
 }
 
+void servers_free(struct servers *servers) {
+    if (servers)
+        free(servers->entries);
+    free(servers);
+}
+
 pid_t servers_of(const struct servers *servers, uint32_t fuse_device, pid_t asked) {
     pid_t found = 0;
     char path[32];

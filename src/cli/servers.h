@@ -13,6 +13,7 @@ struct servers;
 
 /* Looks through the processes that this one may look into. Never NULL. */
 struct servers *servers_find(void);
+void servers_free(struct servers *servers);
 /* Who has that connection open; `asked`, where it is still there and no other process is known; else 0. */
 pid_t servers_of(const struct servers *servers, uint32_t fuse_device, pid_t asked);
 

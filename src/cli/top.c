@@ -11,8 +11,6 @@
 #include "cli/format.h"
 #include "cli/meters.h"
 
-#define CLEAR "\033[H\033[2J"
-
 struct settings {
     double seconds;
     unsigned long turns; /* 0: for ever */

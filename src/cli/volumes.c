@@ -14,7 +14,11 @@ static struct silo_names *names;
 static struct servers *servers;
 static struct opened *opened;
 
+/* Again and again, where it is watched. */
 static void prepare(int socket) {
+    silo_names_free(names);
+    servers_free(servers);
+    opened_free(opened);
     names = silo_names_ask(socket);
     servers = servers_find();
     opened = opened_ask(socket);
@@ -76,6 +80,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
         .add_row = add_row,
         .add_object = add_object,
         .nothing = "there is no volume",
+        .is_watched = true,
     };
     return list_run(verb, argc, argv, &listing);
 }
@@ -83,7 +88,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
 const struct verb verb_volumes = {
     .name = "volumes",
     .summary = "list the volumes: who serves them and where they are mounted",
-    .help = "usage: linfsp volumes [--json]\n\n"
+    .help = "usage: linfsp volumes [--watch] [--json]\n\n"
             "On the host lists the volumes of all containers and of the host itself: the\n"
             "container's name, the file system's name, its mount point as that container\n"
             "sees it, its prefix and where it is found under /unc, and the pid of the\n"
@@ -91,8 +96,12 @@ const struct verb verb_volumes = {
             "program has not come back to it yet. OPENED BY names the containers in which a\n"
             "network volume was opened; --json says since when, and whether it is mounted\n"
             "there now. In a container lists that container's volumes only.\n\n"
+            "  -w, --watch    show them again whenever something has changed, until it is\n"
+            "                 interrupted; with --json an array a line\n"
+            "      --json     for programs\n\n"
             "examples:\n"
             "  linfsp volumes\n"
+            "  linfsp volumes --watch\n"
             "  linfsp volumes --json | jq -r '.[].unc_path | select(.)'\n",
     .run = run,
 };

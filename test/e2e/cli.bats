@@ -80,6 +80,27 @@ json_in() { # NAME 'EXPRESSION' VERB...
     json_in one ".[0].server_pid == $inner" volumes
 }
 
+@test "cli: volumes --watch shows them again when something has changed, and only then" {
+    container one busybox
+    "$linfsp" volumes --watch --json >"$BATS_TEST_TMPDIR/watched" 2>&1 3>&- &
+    local watcher=$!
+    wait_until 5 lines_are 1 "$BATS_TEST_TMPDIR/watched"
+    inside one "$silo_bin/memfs" -b -F NTFS -m Z:
+    wait_until 5 lines_are 2 "$BATS_TEST_TMPDIR/watched"
+    sleep 2.5
+    lines_are 2 "$BATS_TEST_TMPDIR/watched"
+    signal_memfs KILL one
+    wait_until 5 lines_are 3 "$BATS_TEST_TMPDIR/watched"
+    kill "$watcher"
+    wait "$watcher" || true
+    equal "what was seen" "$(jq -c 'map(.mount_point)' "$BATS_TEST_TMPDIR/watched")" $'[]\n["/mnt/z"]\n[]'
+    equal "people see" "$(timeout 3 "$linfsp" volumes --watch 2>&1 || true)" "$("$linfsp" volumes 2>&1)"
+}
+
+lines_are() { # COUNT FILE
+    [ "$(wc -l <"$2")" -eq "$1" ]
+}
+
 @test "cli: a table is as wide as the terminal, and whole in a pipe" {
     container one busybox
     deep=/tmp/$(printf 'a%.0s' {1..90})
