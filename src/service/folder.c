@@ -26,6 +26,7 @@
 #define FAILURES_MAX 16
 #define HIDES_LOST_MAX 16
 #define SWEEPERS_LOST_MAX 16
+#define TAKE_UPS_LOST_MAX 16
 #define PACKETS_PER_TURN 16
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
@@ -592,9 +593,14 @@ void folders_end(struct silo *silo) {
 
 /* ---- start and stop -------------------------------------------------------------------------------------------- */
 
+static int take_up(struct folder *folder);
+
 static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct folder *folder = folder_find(service, key);
+    if (folder && result->unanswered && result->error == -EIO && ++folder->take_ups_lost < TAKE_UPS_LOST_MAX &&
+        take_up(folder) >= 0)
+        return; /* else all first accesses there would be refused until the next start */
     if (n_fds && folder && result->error == 0 && folder_take(folder, fds[0]) == 0)
         (void)steal_fd(&fds[0]);
     if (folder && result->error < 0)
