@@ -279,7 +279,7 @@ class Silo:
 
     def end(self):
         command("crun", "--cgroup-manager=disabled", "delete", "-f", self.name)
-        if os.path.isdir(self.bundle + "/merged"):
+        if os.path.ismount(self.bundle + "/merged"):
             subprocess.run(["umount", "-l", self.bundle + "/merged"], check=True)
         self.shell.kill()
         self.shell.wait()
