@@ -139,6 +139,82 @@ END
     equal "elsewhere" "$(inside other ls /unc/memfs/share)" ""
 }
 
+# All that autofs offers its daemon, and all that changes a folder: `PATH...` prints what was allowed, and how often something was not.
+autofs_calls() {
+    cat <<'END'
+import fcntl, os, struct, sys
+call = lambda number, size=0, way=0: way << 30 | size << 16 | 0x93 << 8 | number
+ready, fail, catatonic = call(0x60), call(0x61), call(0x62)
+others = [call(0x64, 8, 3), call(0x65, 256 + 12, 2), call(0x66, 4, 1)]  # SETTIMEOUT, EXPIRE, EXPIRE_MULTI
+refused = 0
+
+def tried(what, act):
+    global refused
+    try:
+        act()
+        print("allowed:", what)
+    except OSError:
+        refused += 1
+
+for path in sys.argv[1:]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    for token in range(200):
+        tried("READY", lambda: fcntl.ioctl(fd, ready, token))
+        tried("FAIL", lambda: fcntl.ioctl(fd, fail, token))
+    for number in others:
+        tried("call %x" % number, lambda: fcntl.ioctl(fd, number, bytearray(512), True))
+    tried("CATATONIC", lambda: fcntl.ioctl(fd, catatonic, 0))
+    for name, act in (("mkdir", lambda: os.mkdir(path + "/new")), ("symlink", lambda: os.symlink("/", path + "/new")),
+                      ("rmdir", lambda: os.rmdir(path + "/memfs")), ("unlink", lambda: os.unlink(path + "/memfs")),
+                      ("rename", lambda: os.rename(path + "/memfs", path + "/other")), ("create", lambda: open(path + "/file", "w")),
+                      ("mknod", lambda: os.mknod(path + "/file")), ("chmod", lambda: os.chmod(path, 0o777)),
+                      ("chown", lambda: os.chown(path, 1, 1)), ("setxattr", lambda: os.setxattr(path, "user.x", b"x"))):
+        tried(name, act)
+print("refused:", refused)
+END
+}
+
+@test "abuse: root of a container may call nothing of autofs's, and change nothing in its /unc or in a folder of the host's" {
+    container server busybox
+    share server y '\memfs\share'
+    script_in server 'echo hello >/mnt/y/file'
+    container one debian -v /usr:/usr:ro -v /unc/memfs:/media:rslave --security-opt apparmor=unconfined --security-opt seccomp=unconfined
+    inside one ls /unc/memfs/share
+    wait_until 6 not in_table "$(pid_of one)" /dev/linfsp/unc/memfs/share
+    for user in "" "unshare --user --map-root-user --mount"; do
+        # shellcheck disable=SC2086
+        said=$(autofs_calls | bounded docker exec -i "$(full_name one)" $user python3 - /unc /unc/memfs /media)
+        equal "as ${user:-root}" "$said" "refused: 1242" || return
+    done
+    equal "there" "$(inside one cat /unc/memfs/share/file)" hello
+    equal "by the host's folder" "$(inside one cat /media/share/file)" hello
+    equal "on the host" "$(bounded cat /unc/memfs/share/file)" hello
+}
+
+# It may call them with CAP_SYS_ADMIN, in the initial user namespace: that is its own /unc.
+@test "abuse: root of a container that may mount cuts its own /unc off: others go on, and the service does not run hot" {
+    container server busybox
+    container other busybox
+    container one debian -v /usr:/usr:ro --cap-add SYS_ADMIN --security-opt apparmor=unconfined --security-opt seccomp=unconfined
+    share server y '\memfs\share'
+    script_in server 'echo hello >/mnt/y/file'
+    inside one ls /unc/memfs/share >/dev/null
+    autofs_calls | bounded docker exec -i "$(full_name one)" python3 - /unc/memfs /unc | grep -c 'allowed: CATATONIC'
+    ticks() { awk '{print $14 + $15}' "/proc/$(service_pid)/stat"; }
+    before=$(ticks)
+    sleep 3
+    [ "$(($(ticks) - before))" -lt 150 ] || fail "the service took $(($(ticks) - before)) ticks in 3 s" || return
+    [ "$(wc -l <"$LINFSP_STATE/linfspd.log")" -lt 2000 ] || fail "the log has $(wc -l <"$LINFSP_STATE/linfspd.log") lines" || return
+    status=0
+    bounded docker exec "$(full_name one)" cat /unc/memfs/nothing/file || status=$?
+    [ "$status" -eq 1 ] || fail "status $status" || return
+    equal "elsewhere" "$(inside other cat /unc/memfs/share/file)" hello
+    equal "on the host" "$(bounded cat /unc/memfs/share/file)" hello
+    remove_container one
+    signal_memfs KILL server
+    wait_until 5 not test -e /unc/memfs
+}
+
 @test "abuse: copies of a mount namespace, made in a container by its root and by its user, open by themselves and get no more" {
     container server busybox
     container one debian --security-opt apparmor=unconfined --security-opt seccomp=unconfined
