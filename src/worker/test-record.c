@@ -18,7 +18,7 @@ static void dockers_record_is_read(void **state) {
                      0);
     assert_string_equal(description.name, "web");
     assert_string_equal(description.image, "nginx:1");
-    assert_memory_equal(description.labels, "a=b\0com.docker.compose.project=shop\0", 38);
+    assert_memory_equal(description.labels, "a=b\0com.docker.compose.project=shop\0", 37);
     assert_true(description.off);
     char group[64];
     record_group(description.labels, group, sizeof group);
