@@ -11,16 +11,24 @@ fuse_connections() {
     "${BASH_SOURCE[0]%/*}/fuse-connections" "${options[@]}"
 }
 
-# Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`
-is_ours() {
+# Whether COMMAND says so of a process, or of one that started it: `some_ancestor PID COMMAND...`
+some_ancestor() {
     local pid=$1 stat
-    [[ ${LINFSP_TEST_SERVICE_OPTIONS:-} == *--only-descendants* ]] || return 0 # then the whole machine is
     while [ "${pid:-0}" -ge 1 ]; do
-        [ "$(readlink "/proc/$pid/ns/mnt" 2>/dev/null)" != "$our_mount_namespace" ] || return 0
+        ! "${@:2}" "$pid" || return 0
         stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
         read -r _ pid _ <<<"${stat##*) }"
     done
     return 1
+}
+
+# Whether a process was started by one that has our mount namespace, or has it: `is_ours PID`
+is_ours() {
+    [[ ${LINFSP_TEST_SERVICE_OPTIONS:-} != *--only-descendants* ]] || some_ancestor "$1" has_our_mounts # else the whole machine is
+}
+
+has_our_mounts() { # PID
+    [ "$(readlink "/proc/$1/ns/mnt" 2>/dev/null)" = "$our_mount_namespace" ]
 }
 our_mount_namespace=$(readlink /proc/self/ns/mnt)
 
