@@ -5,7 +5,7 @@
 load ../helpers/common
 load ../helpers/engines
 
-runs=${LINFSP_HOOK_RUNS:-20}
+runs=${LINFSP_HOOK_RUNS:-10}
 memfs_entry=(/dev/linfsp/bin/memfs -i -F NTFS -m Z:)
 
 setup_file() {
