@@ -63,7 +63,7 @@ mounts_since_mark() {
     tail -n "+$((marked + 1))" "$LINFSP_STATE/linfspd.log" | grep -c 'event=mount result=done .*mount_point="/mnt/z"'
 }
 
-# COMMAND NAME runs a container in the foreground until its entry point is killed; its mount is awaited, then it is: `50 times`.
+# COMMAND NAME runs a container in the foreground until its entry point is killed; its mount is awaited, then it is. $runs times.
 first_act_mounts() { # COMMAND
     local i name child
     mark
