@@ -613,7 +613,7 @@ static int fs_getxattr(const char *path, const char *name, char *value, size_t s
     struct xattr *xattr = r == 0 ? *find_xattr(node, name) : NULL;
     if (r == 0)
         r = !xattr ? -ENODATA : size && size < xattr->size ? -ERANGE : (int)xattr->size;
-    if (r > 0 && size)
+    if (xattr && r > 0 && size)
         memcpy(value, xattr->value, xattr->size);
     UNLOCK();
     return r;

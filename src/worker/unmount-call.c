@@ -270,7 +270,7 @@ static int search(const struct object *object, uint64_t address, uint64_t end, s
 
 /* A program that is linked statically has no names, and one of 32 bits other tables: it is searched. */
 static int find_places(struct object *object, struct places *ret_places) {
-    uint64_t function;
+    uint64_t function = 0;
     int r = object->abi->class == ELFCLASS64 && object->dynamic ? read_dynamic(object) : -ENOSYS;
     if (r == 0)
         r = find_function(object, &function);
