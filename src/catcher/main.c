@@ -45,6 +45,8 @@ struct opening {
     int64_t since;
 };
 
+#define QUESTION_LIMIT_S 5
+
 static int group = -1;
 static struct opening openings[64];
 static uint64_t next_ticket;
@@ -148,8 +150,15 @@ static void on_open(int file, pid_t thread) {
     answer(file);
 }
 
+/*
+ * Reading a question opens the file that it is about. Of an overlayfs that opens the layer's file, too (seen with Linux
+ * 6.18): were that one asked about as well, because another container's root is the layer itself, the catcher would
+ * wait for its own answer. So only the first of the two is marked. Should it wait all the same, SIGALRM ends it, the
+ * kernel lets those go who wait for it, and the keeper starts another.
+ */
 static void on_questions(void) {
     char buffer[4096] __attribute__((aligned(8)));
+    (void)alarm(QUESTION_LIMIT_S);
     ssize_t size = read(group, buffer, sizeof buffer);
     const struct fanotify_event_metadata *event = (const void *)buffer;
     for (; size > 0 && FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
@@ -162,6 +171,7 @@ static void on_questions(void) {
         else
             close(event->fd);
     }
+    (void)alarm(0);
 }
 
 static int check_openings(void) {
@@ -186,10 +196,14 @@ static void mark(const struct catcher_message *message, int file) {
     bool library = message->kind == CATCHER_LIBRARY || message->kind == CATCHER_LIBRARY_ALONE;
     uint64_t mask = library ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
+    if (message->what == CATCHER_MARK && library && table_has_other_layer(file))
+        return; /* see on_questions */
     if (fanotify_mark(group, how | FAN_MARK_INODE, mask, AT_FDCWD, path) < 0)
         return;
     if (message->what == CATCHER_MARK)
         table_mark(file, (enum catcher_kind)message->kind);
+    else
+        table_unmark(file);
 }
 
 /* Returns false where the socket has ended. */
@@ -240,6 +254,7 @@ static void prepare_process(void) {
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGALRM, SIG_DFL);
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
 }
 

@@ -2,10 +2,12 @@
 #include "catcher/tables.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "util/cleanup.h"
@@ -33,6 +35,7 @@ struct file_key {
 struct file {
     struct file_key key;
     enum catcher_kind kind;
+    bool layered; /* on an overlayfs */
     UT_hash_handle hash;
 };
 
@@ -133,6 +136,38 @@ static bool key_of(int file, struct file_key *ret_key) {
     return true;
 }
 
+static bool is_layered(int file) {
+    struct statfs status;
+    return fstatfs(file, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+static bool is_library(enum catcher_kind kind) {
+    return kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
+}
+
+bool table_has_other_layer(int file) {
+    struct file_key key;
+    struct file *entry, *next;
+    bool layered = is_layered(file);
+    if (!key_of(file, &key))
+        return false;
+    HASH_ITER (hash, files, entry, next)
+        if (entry->key.inode == key.inode && entry->layered != layered && is_library(entry->kind))
+            return true;
+    return false;
+}
+
+void table_unmark(int file) {
+    struct file_key key;
+    struct file *entry = NULL;
+    if (key_of(file, &key))
+        HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
+    if (!entry)
+        return;
+    HASH_DELETE(hash, files, entry);
+    free(entry);
+}
+
 void table_mark(int file, enum catcher_kind kind) {
     struct file_key key;
     struct file *entry;
@@ -152,6 +187,7 @@ void table_mark(int file, enum catcher_kind kind) {
         HASH_ADD(hash, files, key, sizeof entry->key, entry);
     }
     entry->kind = kind;
+    entry->layered = is_layered(file);
 }
 
 enum catcher_kind table_kind(int file) {

@@ -24,6 +24,10 @@ uint64_t table_silo_namespace(pid_t pid);
 bool table_may_follow(pid_t pid);
 /* Whether a file is on the service's file system. */
 bool table_is_ours(int file);
+/* Whether the same file, as an overlayfs has it or as its layer has it, is a library that is marked there. An overlayfs
+ * shows the layer's inode numbers. */
+bool table_has_other_layer(int file);
+void table_unmark(int file);
 void table_mark(int file, enum catcher_kind kind);
 /* CATCHER_HELPER for a file that is not known any more. */
 enum catcher_kind table_kind(int file);

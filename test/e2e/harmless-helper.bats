@@ -249,3 +249,28 @@ END
     docker rm "$container" >/dev/null
     not grep linfsp "$BATS_TEST_TMPDIR/list"
 }
+
+# The layer is another container's root as it is: what the kernel asks about the one file must not wait for what it asks about the other.
+@test "helper: a library that two containers have, as a layer and over it, can be loaded in both" {
+    local layer bundle=$BATS_TEST_TMPDIR/bundle
+    command -v crun >/dev/null || missing crun
+    container over fuse
+    layer=$(docker inspect -f '{{.GraphDriver.Data.LowerDir}}' "$(full_name over)" | tr : '\n' | while read -r folder; do
+        [ ! -e "$folder/usr/bin/bindfs" ] || echo "$folder"
+    done | head -n 1)
+    cp "$probe" "$layer/probe"
+    mkdir "$bundle"
+    (cd "$bundle" && crun spec && jq --arg root "$layer" '.root = {path: $root, readonly: false} | .process.args = ["/probe", "wait"] |
+        .process.terminal = false | .linux.namespaces |= map(select(.type != "cgroup")) | .mounts |= map(select(.type != "cgroup"))' \
+        config.json >new && mv new config.json)
+    crun --cgroup-manager=disabled run -b "$bundle" linfsp-test-layer >/dev/null 2>&1 3>&- &
+    wait_until 5 two_silos_are_there
+    has "$(bounded docker exec "$(full_name over)" bindfs --version)" bindfs
+    crun delete -f linfsp-test-layer
+    rm "$layer/probe"
+    remove_container over
+}
+
+two_silos_are_there() { # the one by Docker, and the one by crun
+    [ "$("$linfsp" silos --json | jq '[.[] | select(.state == "ready")] | length')" -ge 2 ]
+}
