@@ -77,7 +77,7 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
 
 static void on_execute(int file, pid_t thread) {
     enum catcher_kind kind = table_kind(file);
-    bool library = kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
+    bool library = catcher_is_library(kind);
     enum served_kind serves = library || is_script(file) ? SERVED_NOT : table_serves(thread);
     if (serves != SERVED_NOT && kind == CATCHER_MANY && !called_as(thread, &kind))
         serves = SERVED_NOT;
@@ -193,7 +193,7 @@ static int check_openings(void) {
 static void mark(const struct catcher_message *message, int file) {
     char path[32];
     unsigned how = message->what == CATCHER_MARK ? FAN_MARK_ADD : FAN_MARK_REMOVE;
-    bool library = message->kind == CATCHER_LIBRARY || message->kind == CATCHER_LIBRARY_ALONE;
+    bool library = catcher_is_library((enum catcher_kind)message->kind);
     uint64_t mask = library ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
     if (message->what == CATCHER_MARK && library && table_has_other_layer(file))

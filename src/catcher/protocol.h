@@ -30,6 +30,10 @@ enum catcher_kind {
                      once, depending on what it is called as */
 };
 
+static inline bool catcher_is_library(enum catcher_kind kind) {
+    return kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
+}
+
 #define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)
 
 struct catcher_message {

@@ -141,10 +141,6 @@ static bool is_layered(int file) {
     return fstatfs(file, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-static bool is_library(enum catcher_kind kind) {
-    return kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
-}
-
 bool table_has_other_layer(int file) {
     struct file_key key;
     struct file *entry, *next;
@@ -152,7 +148,7 @@ bool table_has_other_layer(int file) {
     if (!key_of(file, &key))
         return false;
     HASH_ITER (hash, files, entry, next)
-        if (entry->key.inode == key.inode && entry->layered != layered && is_library(entry->kind))
+        if (entry->key.inode == key.inode && entry->layered != layered && catcher_is_library(entry->kind))
             return true;
     return false;
 }

@@ -44,6 +44,8 @@ void verb_note(const struct verb *verb, const char *format, ...) _printf_(2, 3);
 /* For verbs without arguments, whose only options are --help and, if ret_json is not NULL, --json. Returns < 0 to go
  * on, else the exit status. */
 int verb_simple_options(const struct verb *verb, int argc, char **argv, bool *ret_json);
+/* The same, and --watch; NULL: the verb does not take it. */
+int verb_list_options(const struct verb *verb, int argc, char **argv, bool *ret_json, bool *ret_watch);
 
 /* ---- the service ---- */
 

@@ -80,27 +80,9 @@ static int watch(const struct verb *verb, const struct listing *listing, bool js
     return r == -ENOTCONN ? EXIT_NOT_RUNNING : verb_fail(verb, "%s", last.error.message);
 }
 
-static int take_options(const struct verb *verb, int argc, char **argv, bool *ret_json, bool *ret_watch) {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {"watch", no_argument, NULL, 'w'}, {0}};
-    for (int c; (c = getopt_long(argc, argv, "hw", options, NULL)) != -1;) {
-        if (c == 'h')
-            return verb_show_help(verb);
-        if (c != 'j' && c != 'w')
-            return verb_usage(verb);
-        *(c == 'j' ? ret_json : ret_watch) = true;
-    }
-    if (optind < argc) {
-        verb_fail(verb, "unexpected argument '%s'", argv[optind]);
-        return verb_usage(verb);
-    }
-    return -1;
-}
-
 int list_run(const struct verb *verb, int argc, char **argv, const struct listing *listing) {
     bool json = false, again = false;
-    int done = listing->is_watched ? take_options(verb, argc, argv, &json, &again)
-                                   : verb_simple_options(verb, argc, argv, &json);
+    int done = verb_list_options(verb, argc, argv, &json, listing->is_watched ? &again : NULL);
     if (done >= 0)
         return done;
     if (again)

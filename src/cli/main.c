@@ -174,15 +174,22 @@ void verb_note(const struct verb *verb, const char *format, ...) {
 }
 
 int verb_simple_options(const struct verb *verb, int argc, char **argv, bool *ret_json) {
-    static const struct option with_json[] = {{"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {0}};
-    static const struct option without[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    bool json = false;
-    for (int c; (c = getopt_long(argc, argv, "h", ret_json ? with_json : without, NULL)) != -1;) {
+    return verb_list_options(verb, argc, argv, ret_json, NULL);
+}
+
+int verb_list_options(const struct verb *verb, int argc, char **argv, bool *ret_json, bool *ret_watch) {
+    struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}, {0}, {0}}, *next = &options[1];
+    bool json = false, watch = false;
+    if (ret_json)
+        *next++ = (struct option){"json", no_argument, NULL, 'j'};
+    if (ret_watch)
+        *next = (struct option){"watch", no_argument, NULL, 'w'};
+    for (int c; (c = getopt_long(argc, argv, ret_watch ? "hw" : "h", options, NULL)) != -1;) {
         if (c == 'h')
             return verb_show_help(verb);
-        if (c != 'j')
+        if (c != 'j' && c != 'w')
             return verb_usage(verb);
-        json = true;
+        *(c == 'j' ? &json : &watch) = true;
     }
     if (optind < argc) {
         verb_fail(verb, "unexpected argument '%s'", argv[optind]);
@@ -190,6 +197,8 @@ int verb_simple_options(const struct verb *verb, int argc, char **argv, bool *re
     }
     if (ret_json)
         *ret_json = json;
+    if (ret_watch)
+        *ret_watch = watch;
     return -1;
 }
 

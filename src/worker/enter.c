@@ -185,7 +185,14 @@ int enter_open_inside(int root, const char *path, int flags) {
 }
 
 FILE *enter_open_table(const struct job_base *base) {
-    return open_file_at(base->proc_self, "mountinfo");
+    return enter_open_table_of(base, 0);
+}
+
+FILE *enter_open_table_of(const struct job_base *base, pid_t pid) {
+    char name[64] = "mountinfo";
+    if (pid)
+        snprintf(name, sizeof name, "../%d/mountinfo", (int)pid);
+    return open_file_at(base->proc_self, name);
 }
 
 int fd_is_mount_root(int fd) {

@@ -45,6 +45,8 @@ int enter_open_inside(int root, const char *path, int flags);
 int enter_open_process(const struct job_base *base, pid_t pid, const char *entry, int flags);
 /* The mount table of the namespace that the worker is in, by its own /proc; NULL: errno says why. */
 FILE *enter_open_table(const struct job_base *base);
+/* The same of another process; 0: the worker's own. */
+FILE *enter_open_table_of(const struct job_base *base, pid_t pid);
 
 /* 1 when fd is the root of a mount, 0 when not. Asks nobody's server. */
 int fd_is_mount_root(int fd);

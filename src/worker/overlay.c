@@ -45,10 +45,7 @@ int overlay_read_upper(const struct mount_line *mount, char *ret_path, size_t si
 }
 
 static int find_upper(const struct job_base *base, pid_t pid, uint64_t mount_id, char *path, size_t size) {
-    char name[64] = "mountinfo";
-    if (pid)
-        snprintf(name, sizeof name, "../%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
+    _cleanup_fclose_ FILE *file = enter_open_table_of(base, pid);
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
     struct mount_line mount;

@@ -32,10 +32,7 @@ bool root_is_chroot(const struct job_base *base, int mount_namespace, int root) 
 
 /* pid 0: the worker itself, which is on the host. */
 static bool is_mounted_by(const struct job_base *base, pid_t pid, uint32_t major, uint32_t minor) {
-    char name[64] = "mountinfo";
-    if (pid)
-        snprintf(name, sizeof name, "../%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *file = open_file_at(base->proc_self, name);
+    _cleanup_fclose_ FILE *file = enter_open_table_of(base, pid);
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
     struct mount_line mount;
@@ -56,11 +53,14 @@ static bool is_mounted_by_runtime(const struct job_base *base, const struct job_
     return is_mounted_by(base, parent, major, minor);
 }
 
-bool root_ends_with_silo(const struct job_base *base, const struct job_target *target, int root) {
+bool root_is_in_memory(int root) {
     struct statfs status;
+    return fstatfs(root, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
+bool root_ends_with_silo(const struct job_base *base, const struct job_target *target, int root) {
     uint32_t major, minor;
-    if (fstatfs(root, &status) < 0 || (status.f_type != TMPFS_MAGIC && status.f_type != RAMFS_MAGIC) ||
-        fd_device(root, &major, &minor) < 0)
+    if (!root_is_in_memory(root) || fd_device(root, &major, &minor) < 0)
         return false;
     return !is_mounted_by(base, 0, major, minor) && !is_mounted_by_runtime(base, target, major, minor);
 }

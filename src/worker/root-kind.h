@@ -9,6 +9,7 @@
 /* Whether the silo's root is not the root of its mount namespace: somebody called chroot(2) there, and no runtime
  * pivot_root(2). False also where this cannot be told. The worker is on the host again afterwards. */
 bool root_is_chroot(const struct job_base *base, int mount_namespace, int root);
+bool root_is_in_memory(int root);
 /* Whether the silo's root is in memory and ends with the silo: nobody outside has it mounted. */
 bool root_ends_with_silo(const struct job_base *base, const struct job_target *target, int root);
 

@@ -58,11 +58,6 @@ static int make_folder(const struct job *job, const struct overlay *overlay, int
     return r < 0 ? r : steal_fd(&unc);
 }
 
-static bool is_in_memory(int root) {
-    struct statfs status;
-    return fstatfs(root, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
-}
-
 static int make_in_memory(const struct job *job, int root) {
     enter_act_as(job->target.root_uid, job->target.root_gid);
     int r = make_folder_through_clone(root, NAME);
@@ -148,7 +143,7 @@ void root_unc_remove(const struct job_base *base, int root) {
     if (mounted)
         (void)unmount_fd(base, unc);
     close_fd(&unc);
-    if (mounted && is_in_memory(root))
+    if (mounted && root_is_in_memory(root))
         (void)remove_through_clone(root, NAME, AT_REMOVEDIR);
     overlay_forget(root);
 }
