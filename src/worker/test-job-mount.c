@@ -175,6 +175,7 @@ static void a_letter_in_layers(void **state) {
             assert_int_equal(exists_in(&container, "mnt"), with_mnt);
             if (round == 0) { /* somebody is in /mnt, where it is one of a layer below */
                 _cleanup_close_ int used = open_in(&container, "mnt");
+                assert_int_equal(used >= 0, with_mnt);
                 settle_layer(&worker, &container);
                 layer_has("", with_mnt ? "mnt" : "");
             }

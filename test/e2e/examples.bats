@@ -72,6 +72,7 @@ readme() { # PATTERN
     container one debian
     inside one mkdir -p /srv/data
     inside one touch /srv/data/old
+    wait_until 5 inside one test -x "$silo_bin/memfs" # who types is slower
     readme '(memfs|ptfs) ' >"$BATS_TEST_TMPDIR/lines"
     equal "file systems" "$(wc -l <"$BATS_TEST_TMPDIR/lines")" 4
     { echo "PATH=$silo_bin:\$PATH" && cat "$BATS_TEST_TMPDIR/lines"; } | BOUND=20 bounded docker exec -i "$(full_name one)" sh
