@@ -265,7 +265,7 @@ attack() { # VERB [NUMBER]: on both sockets
 }
 
 @test "hostile: a mount whose folder hangs, once it is shared, leaves nothing under /unc" {
-    script_in evil '/dev/linfsp/bin/memfs -b -F NTFS -m H: && mkdir /mnt/h/folder'
+    script_in evil '/dev/linfsp/bin/memfs -b -F NTFS -t 0 -m H: && mkdir /mnt/h/folder' # -t 0: what the kernel remembered would do without asking
     BOUND=30 inside evil sh -c '/client hung /dev/linfsp/disk /mnt/h/folder "$(pidof memfs)"'
     wait_until 5 not mounted_here /unc/evil/hung
     wait_until 5 script_in evil 'no test -e /unc/evil'
