@@ -3,7 +3,7 @@
 """docs/winfsp.md has a row for all of WinFsp's API that the public headers have, and a test calls it. Run by `meson test winfsp-documents`.
 
     functions    what src/winfsp/wine/exports has, against the tables of functions
-    inline       the functions that winfsp.h defines itself
+    inline       the functions that winfsp.h and fsctl.h define themselves
     operations   FSP_FILE_SYSTEM_INTERFACE, and FUSE 2's and FUSE 3's struct fuse_operations
     parameters   FSP_FSCTL_VOLUME_PARAMS
     tests        each of these functions stands in the source of a test or of a file system that tests run, each operation of the native
@@ -74,8 +74,8 @@ def without_prefix(name):
 # ---- checks --------------------------------------------------------------------------------------------------------------
 
 
-def check_native(document, header, exported):
-    compare("Functions", exported | inline_functions(header), set(re.findall(r"\bFsp\w+", first_cells(section(document, "### Functions")))))
+def check_native(document, header, names):
+    compare("Functions", names, set(re.findall(r"\bFsp\w+", first_cells(section(document, "### Functions")))))
     operations = section(document, "### Operations, and who calls them")
     compare("Operations", members(header, "_FSP_FILE_SYSTEM_INTERFACE"), set(re.findall(r"\b[A-Z]\w+", first_cells(operations))))
 
@@ -102,11 +102,12 @@ def main():
     fuse = [(read(source, "include/winfsp/fuse/fuse.h"), "fuse_operations"), (read(source, "include/winfsp/fuse3/fuse.h"), "fuse3_operations")]
     all_exports = exports(source)
     native = {name for name in all_exports if name.startswith("Fsp")}
-    check_native(document, header, native)
+    inline = inline_functions(header) | inline_functions(params)
+    check_native(document, header, native | inline)
     compare("Volume parameters", parameters(params), set(re.findall(r"\b[A-Z]\w+", first_cells(section(document, "### Volume parameters")))))
     check_fuse(document, fuse, all_exports - native)
     tests = read(source, "test/helpers/winfsp-*.c", "fs/win*/**/*.c", "fs/memfs-fuse/*.c", "src/winfsp/**/test-*.c", "test/helpers/fuse-*.c")
-    check_tests(native | inline_functions(header), tests)
+    check_tests(native | inline, tests)
     of_operations = read(source, "test/helpers/winfsp-operations.c")
     check_tests(members(header, "_FSP_FILE_SYSTEM_INTERFACE"), of_operations, r"(?:\.|Interface\.){} = ")
     # of test/helpers/fuse-contracts.c, which has them by the name without prefix

@@ -454,6 +454,70 @@ FSP_API NTSTATUS FSP_ABI FspFsctlEnumServices(VOID(FSP_ABI *EnumFn)(PVOID Contex
 FSP_API NTSTATUS FSP_ABI FspMountSet(FSP_MOUNT_DESC *Desc);
 FSP_API NTSTATUS FSP_ABI FspMountRemove(FSP_MOUNT_DESC *Desc);
 
+/* ---- batches of messages, and words that threads share --------------------------------------------------------- */
+
+static inline VOID *fsp_fsctl_behind(VOID *Message, SIZE_T Size) {
+    return (UINT8 *)Message + FSP_FSCTL_DEFAULT_ALIGN_UP(Size);
+}
+
+/* Requests and responses have their size in the same place. */
+static inline VOID *fsp_fsctl_next(VOID *Message, PVOID BufEnd, SIZE_T FixedSize) {
+    SIZE_T Left = (UINT8 *)Message < (UINT8 *)BufEnd ? (SIZE_T)((UINT8 *)BufEnd - (UINT8 *)Message) : 0;
+    if (Left < FixedSize)
+        return NULL;
+    UINT16 Size = ((FSP_FSCTL_TRANSACT_REQ *)Message)->Size;
+    return Size < FixedSize || FSP_FSCTL_DEFAULT_ALIGN_UP(Size) > Left ? NULL : fsp_fsctl_behind(Message, Size);
+}
+
+/** Whether the largest request fits between Request and RequestBufEnd. */
+static inline BOOLEAN FspFsctlTransactCanProduceRequest(FSP_FSCTL_TRANSACT_REQ *Request, PVOID RequestBufEnd) {
+    return (UINT8 *)Request + FSP_FSCTL_TRANSACT_REQ_SIZEMAX <= (UINT8 *)RequestBufEnd;
+}
+
+/** Where the next request goes, behind one of RequestSize bytes. */
+static inline FSP_FSCTL_TRANSACT_REQ *FspFsctlTransactProduceRequest(FSP_FSCTL_TRANSACT_REQ *Request,
+                                                                     SIZE_T RequestSize) {
+    return (FSP_FSCTL_TRANSACT_REQ *)fsp_fsctl_behind(Request, RequestSize);
+}
+
+/** Where the next request is; NULL: Request is none, or does not end before RequestBufEnd. */
+static inline FSP_FSCTL_TRANSACT_REQ *FspFsctlTransactConsumeRequest(FSP_FSCTL_TRANSACT_REQ *Request,
+                                                                     PVOID RequestBufEnd) {
+    return (FSP_FSCTL_TRANSACT_REQ *)fsp_fsctl_next(Request, RequestBufEnd, sizeof *Request);
+}
+
+/** The same for responses. */
+static inline BOOLEAN FspFsctlTransactCanProduceResponse(FSP_FSCTL_TRANSACT_RSP *Response, PVOID ResponseBufEnd) {
+    return (UINT8 *)Response + FSP_FSCTL_TRANSACT_RSP_SIZEMAX <= (UINT8 *)ResponseBufEnd;
+}
+
+static inline FSP_FSCTL_TRANSACT_RSP *FspFsctlTransactProduceResponse(FSP_FSCTL_TRANSACT_RSP *Response,
+                                                                      SIZE_T ResponseSize) {
+    return (FSP_FSCTL_TRANSACT_RSP *)fsp_fsctl_behind(Response, ResponseSize);
+}
+
+static inline FSP_FSCTL_TRANSACT_RSP *FspFsctlTransactConsumeResponse(FSP_FSCTL_TRANSACT_RSP *Response,
+                                                                      PVOID ResponseBufEnd) {
+    return (FSP_FSCTL_TRANSACT_RSP *)fsp_fsctl_next(Response, ResponseBufEnd, sizeof *Response);
+}
+
+/** One access, with a full barrier. */
+static inline INT32 FspInterlockedLoad32(INT32 volatile *p) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static inline VOID FspInterlockedStore32(INT32 volatile *p, INT32 v) {
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
+static inline VOID *FspInterlockedLoadPointer(VOID *volatile *p) {
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static inline VOID FspInterlockedStorePointer(VOID *volatile *p, VOID *v) {
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
 #define FSP_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 #define FSP_OFFSET_IS(type, member, offset) _Static_assert(offsetof(type, member) == (offset), #type "." #member)
 #ifndef __cplusplus
@@ -487,6 +551,7 @@ FSP_SIZE_IS(FSP_FSCTL_TRANSACT_RSP, 128);
 FSP_SIZE_IS(FSP_MOUNT_DESC, 48);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_RSP, Rsp.Create.Opened.FileInfo, 48);
 FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_RSP, Buffer, 128);
+FSP_OFFSET_IS(FSP_FSCTL_TRANSACT_RSP, Size, offsetof(FSP_FSCTL_TRANSACT_REQ, Size));
 #endif
 
 #endif

@@ -558,6 +558,38 @@ static VOID FSP_ABI ServiceSeen(PVOID Context, PWSTR ServiceName, BOOLEAN Runnin
     ++*(int *)Context;
 }
 
+/* A batch of two requests and of two responses, as a program with a loop of its own walks through it. */
+static VOID Batches(VOID) {
+    static UINT64 Space[2 * FSP_FSCTL_TRANSACT_RSP_SIZEMAX / sizeof(UINT64)];
+    UINT8 *Begin = (UINT8 *)Space;
+    FSP_FSCTL_TRANSACT_REQ *Request = (PVOID)Space;
+    FSP_FSCTL_TRANSACT_RSP *Response = (PVOID)Space;
+    CHECK(FspFsctlTransactCanProduceRequest(Request, Begin + FSP_FSCTL_TRANSACT_REQ_SIZEMAX));
+    CHECK(!FspFsctlTransactCanProduceRequest(Request, Begin + FSP_FSCTL_TRANSACT_REQ_SIZEMAX - 1));
+    CHECK(FspFsctlTransactCanProduceResponse(Response, Begin + FSP_FSCTL_TRANSACT_RSP_SIZEMAX));
+    CHECK(!FspFsctlTransactCanProduceResponse(Response, Begin + FSP_FSCTL_TRANSACT_RSP_SIZEMAX - 1));
+    Request->Size = sizeof *Request + 3;
+    FSP_FSCTL_TRANSACT_REQ *Second = FspFsctlTransactProduceRequest(Request, Request->Size);
+    CHECK((UINT8 *)Second == Begin + sizeof *Request + 8);
+    CHECK(FspFsctlTransactConsumeRequest(Request, Second) == Second);
+    CHECK(!FspFsctlTransactConsumeRequest(Request, (UINT8 *)Second - 1)); /* cut off */
+    CHECK(!FspFsctlTransactConsumeRequest(Second, Second)); /* nothing is left */
+    CHECK(!FspFsctlTransactConsumeRequest(Second, Second + 1)); /* without a size */
+    CHECK(!FspFsctlTransactConsumeRequest(Second, Begin));
+    Request->Size = 0;
+    Response->Size = sizeof *Response;
+    CHECK(FspFsctlTransactProduceResponse(Response, sizeof *Response) == Response + 1);
+    CHECK(FspFsctlTransactConsumeResponse(Response, Response + 1) == Response + 1);
+    CHECK(!FspFsctlTransactConsumeResponse(Response, (UINT8 *)(Response + 1) - 1));
+    Response->Size = sizeof *Response - 1;
+    CHECK(!FspFsctlTransactConsumeResponse(Response, Response + 2));
+    INT32 Word = 1;
+    VOID *Pointer = NULL;
+    FspInterlockedStore32(&Word, -7);
+    FspInterlockedStorePointer(&Pointer, Begin);
+    CHECK(FspInterlockedLoad32(&Word) == -7 && FspInterlockedLoadPointer(&Pointer) == Begin);
+}
+
 static VOID Driver(VOID) {
     static WCHAR List[4096];
     SIZE_T Size = 0, Need;
@@ -737,6 +769,7 @@ int main(void) {
     Errors();
     Times();
     Volumes();
+    Batches();
     Driver();
     Services();
     Logs();
