@@ -11,10 +11,13 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,6 +205,75 @@ static void a_lane_holds_up_itself_only(void **state) {
     run_until(8);
 }
 
+static void run_for(unsigned seconds) {
+    struct timespec now, end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += seconds;
+    do {
+        (void)sd_event_run(event, 100000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+}
+
+/* A process that leaves nothing of that CPU to tasks of the policy SCHED_IDLE. */
+static pid_t fill_cpu(const cpu_set_t *cpu) {
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (sched_setaffinity(0, sizeof *cpu, cpu) < 0 || setpriority(PRIO_PROCESS, 0, -20) < 0)
+        _exit(1);
+    for (;;) {
+    }
+}
+
+static void a_worker_without_a_cpu_is_not_given_up(void **state) {
+    const struct sched_param none = {0};
+    cpu_set_t cpu;
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    CPU_ZERO(&cpu);
+    CPU_SET(sched_getcpu(), &cpu);
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(sched_setaffinity(pids[i], sizeof cpu, &cpu), 0);
+        assert_int_equal(sched_setscheduler(pids[i], SCHED_IDLE, &none), 0);
+        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+    }
+    pid_t filler = fill_cpu(&cpu);
+    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+    run_for(1);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGCONT), 0);
+    run_for(7);
+    unsigned answered = answers;
+    int error = last_error;
+    assert_int_equal(kill(filler, SIGKILL), 0);
+    if (answered) /* the CPU was not so full */
+        assert_int_equal(error, -EINVAL);
+    run_until(1);
+    assert_int_equal(last_error, -EINVAL);
+    assert_false(last_unanswered);
+}
+
+static void a_worker_that_waits_is_given_up(void **state) {
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+    run_for(3);
+    assert_int_equal(answers, 0);
+    run_until(1);
+    assert_int_equal(last_error, -ETIMEDOUT);
+    assert_true(last_unanswered);
+    for (size_t i = 0; i < 2; i++)
+        (void)kill(pids[i], SIGKILL);
+}
+
 static unsigned count_descriptors(void) {
     unsigned n = 0;
     _cleanup_closedir_ DIR *directory = opendir("/proc/self/fd");
@@ -245,6 +317,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(workers_of_a_rush_are_kept_for_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_without_a_cpu_is_not_given_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_that_waits_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptors_that_nobody_takes_are_closed, set_up, tear_down),
     };
     program = argc > 1 ? argv[1] : "src/worker/linfspd-worker";

@@ -2,6 +2,7 @@
 #include "service/worker.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "service/lane.h"
+#include "service/patience.h"
 #include "service/reaper.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
@@ -16,7 +18,6 @@
 #include "util/log.h"
 #include "util/sockets.h"
 
-#define JOB_TIME_LIMIT_USEC (5 * 1000000ull)
 #define WORKERS_MAX 32
 #define SPARE_WORKERS 2
 #define IDLE_WORKERS_MAX 4
@@ -50,6 +51,7 @@ struct worker {
     int socket;
     bool ready; /* it has said so: until then a job for it would wait */
     sd_event_source *io, *timer;
+    struct patience patience; /* with its job */
     struct queued *at_work; /* NULL: idle */
 };
 
@@ -82,7 +84,7 @@ static void close_all(int *fds, size_t n_fds) {
 }
 
 static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata);
-static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata);
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata);
 static void dispatch(struct workers *workers);
 static void fail_unreached(struct workers *workers);
 
@@ -263,6 +265,12 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
     finish(workers, queued, &result, NULL, 0);
 }
 
+static uint64_t clock_usec(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* fds: those kept with the job, which are closed then, or its submitter's own. */
 static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds,
                       size_t n_fds) {
@@ -271,8 +279,9 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     int r = socket_send(worker->socket, &queued->job, sizeof queued->job, fds, n_fds);
     close_queued(workers, queued);
     if (r >= 0)
-        r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, JOB_TIME_LIMIT_USEC, 10000,
-                                       on_overdue, worker);
+        r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, PATIENCE_LOOK_USEC, 10000,
+                                       on_look, worker);
+    patience_begin(&worker->patience, clock_usec());
     if (r < 0) {
         worker->at_work = NULL;
         workers->idle++;
@@ -383,8 +392,7 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
     return 0;
 }
 
-static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
-    struct worker *worker = userdata;
+static void give_up(struct worker *worker) {
     struct workers *workers = worker->owner;
     struct queued *queued = steal_pointer(worker->at_work);
     workers->idle++;
@@ -396,7 +404,20 @@ static int on_overdue(sd_event_source *source, uint64_t usec, void *userdata) {
         workers->overdue(workers->overdue_context);
     fail_queued(workers, queued, -ETIMEDOUT, "the container's file system does not answer");
     dispatch(workers);
-    return 0;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct worker *worker = userdata;
+    struct pollfd answer = {.fd = worker->socket, .events = POLLIN};
+    struct process_schedule schedule;
+    bool known = worker->pid > 0 && process_schedule(worker->pid, &schedule) == 0;
+    /* after a standstill of the service the answer may be there as well as the timer */
+    if (poll(&answer, 1, 0) != 1 && patience_is_over(&worker->patience, clock_usec(), known ? &schedule : NULL)) {
+        give_up(worker);
+        return 0;
+    }
+    (void)sd_event_source_set_time_relative(source, PATIENCE_LOOK_USEC);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {

@@ -102,6 +102,24 @@ int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks) {
     return 0;
 }
 
+int process_schedule(pid_t pid, struct process_schedule *ret_schedule) {
+    char buffer[1024], *fields = NULL;
+    unsigned long long cpu, delay;
+    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    if (r < 0)
+        return r;
+    char state = *fields;
+    if (read_proc(pid, "schedstat", buffer, sizeof buffer) <= 0 || sscanf(buffer, "%llu %llu", &cpu, &delay) != 2) {
+        uint64_t ticks = 0;
+        if ((r = process_cpu_ticks(pid, &ticks)) < 0)
+            return r;
+        cpu = ticks * (1000000000u / (unsigned)sysconf(_SC_CLK_TCK));
+        delay = 0;
+    }
+    *ret_schedule = (struct process_schedule){.state = state, .cpu_ns = cpu, .delay_ns = delay};
+    return 0;
+}
+
 int process_parent(pid_t pid, pid_t *ret_parent) {
     char buffer[1024], *fields = NULL;
     int parent, r = read_stat_fields(pid, buffer, sizeof buffer, &fields);

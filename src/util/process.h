@@ -13,6 +13,13 @@ int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
 /* The CPU time that all its threads have used, in clock ticks. */
 int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks);
+/* Its first thread: R, S, D, T or another of /proc/PID/stat; the time that it has run, and the time that it wanted to
+ * run and had no CPU. Where the kernel does not tell times precisely they are those of /proc/PID/stat, and 0. */
+struct process_schedule {
+    char state;
+    uint64_t cpu_ns, delay_ns;
+};
+int process_schedule(pid_t pid, struct process_schedule *ret_schedule);
 /* What it calls itself, at most 15 bytes. */
 int process_name(pid_t pid, char ret_name[16]);
 /* The file that it runs. */
