@@ -27,6 +27,7 @@
 #define HIDES_LOST_MAX 16
 #define SWEEPERS_LOST_MAX 16
 #define TAKE_UPS_LOST_MAX 16
+#define TAKE_UPS_USEC 2000000ull /* so long a container that holds its folder's lock may delay a start */
 #define PACKETS_PER_TURN 16
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
@@ -598,6 +599,7 @@ static int take_up(struct folder *folder);
 static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct folder *folder = folder_find(service, key);
+    service->take_ups--;
     if (folder && result->unanswered && result->error == -EIO && ++folder->take_ups_lost < TAKE_UPS_LOST_MAX &&
         take_up(folder) >= 0)
         return; /* else all first accesses there would be refused until the next start */
@@ -605,10 +607,16 @@ static void on_taken_up(void *context, uint64_t key, const struct job_result *re
         (void)steal_fd(&fds[0]);
     if (folder && result->error < 0)
         log_error("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, result->message);
-    if (folder && folder == service->host_folder) {
+    if (folder && folder == service->host_folder)
         service->host_folder_state = result->error;
-        service_host_is_bound(service);
-    }
+    service_host_is_bound(service);
+}
+
+static int on_take_ups_late(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct service *service = userdata;
+    service->take_ups_timer = sd_event_source_disable_unref(source);
+    service_host_is_bound(service);
+    return 0;
 }
 
 /* Forgets the names of what has ended while no service ran: that may leave a folder empty, whose name goes, too. */
@@ -635,7 +643,9 @@ static int take_up(struct folder *folder) {
     folder->unshown = false;
     job.folder.at_host = folder == folder->service->host_folder;
     watch_open(folder); /* a service before this one may have left some open */
-    return submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
+    int r = submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
+    folder->service->take_ups += r >= 0;
+    return r;
 }
 
 static void sweep(struct service *service);
@@ -685,11 +695,13 @@ int folders_start(struct service *service) {
     HASH_ITER (hash, service->folders, folder, next)
         if ((folder->restored || folder == service->host_folder) && (r = take_up(folder)) < 0)
             return r;
-    return 0;
+    r = sd_event_add_time_relative(service->event, &service->take_ups_timer, CLOCK_MONOTONIC, TAKE_UPS_USEC, 100000,
+                                   on_take_ups_late, service);
+    return r < 0 ? r : 0;
 }
 
-int folders_are_starting(const struct service *service) {
-    return service->host_folder_state;
+bool folders_are_starting(const struct service *service) {
+    return service->host_folder_state > 0 || (service->take_ups > 0 && service->take_ups_timer);
 }
 
 static void on_stopped(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -716,6 +728,7 @@ bool folders_are_stopped(const struct service *service) {
 
 void folders_free(struct service *service) {
     sd_event_source_disable_unref(service->close_timer);
+    sd_event_source_disable_unref(service->take_ups_timer);
     struct folder *folder, *next;
     HASH_ITER (hash, service->folders, folder, next)
         folder_free(folder);

@@ -115,8 +115,8 @@ void name_hide(struct name *name);
 void folders_end(struct silo *silo);
 /* The host's /unc: made, or taken up from the service before. Then all that was restored is taken up. */
 int folders_start(struct service *service);
-/* Whether the host's /unc is there: 0; 1 when it is being made; a negative errno when it cannot be. */
-int folders_are_starting(const struct service *service);
+/* Whether the host's /unc is being made, or others are being taken up; the latter is true for two seconds at most. */
+bool folders_are_starting(const struct service *service);
 /* Takes /unc off the host. folders_are_stopped says when that is done. */
 void folders_stop(struct service *service);
 bool folders_are_stopped(const struct service *service);

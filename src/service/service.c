@@ -302,7 +302,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
 
 void service_host_is_bound(struct service *service) {
     void (*ready)(void *) = service->ready;
-    if (service->host->sockets[1] < 0 || folders_are_starting(service) > 0)
+    if (service->host->sockets[1] < 0 || folders_are_starting(service))
         return;
     service->ready = NULL;
     if (ready)

@@ -96,6 +96,8 @@ struct service {
     unsigned sweepers_lost; /* workers that died over that */
     struct folder *host_folder; /* the host's /unc */
     int host_folder_state; /* folders_are_starting */
+    unsigned take_ups; /* folders of the service before this one that workers are taking up */
+    sd_event_source *take_ups_timer; /* runs: the service is ready only once they have */
     struct silo *silos; /* hash, by number */
     struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
     uint64_t last_number; /* of a silo */
