@@ -81,14 +81,15 @@ int journal_put_volume(const struct volume *volume) {
     return write_entry(
         "volume", volume->id,
         "silo %llu cookie %s server %d %llu uid %u gid %u since %llu device %u mount %llu letters %llu owner %u %u\n"
-        "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\nscope %s\nnested %llu %llu\nhands %d\n",
+        "raw %d %d %d %d\nmade %d %s\nname %s\npoint %s\nprefix %s\nunc %s\nscope %s\nnested %llu %llu\nhands "
+        "%d\nending %d\n",
         (unsigned long long)volume->silo, cookie, volume->peer.pid, (unsigned long long)volume->server_start,
         volume->peer.uid, volume->peer.gid, (unsigned long long)volume->since, volume->fuse_device,
         (unsigned long long)volume->mount_id, (unsigned long long)volume->letters_mount_id, volume->owner_uid,
         volume->owner_gid, volume->raw, volume->keeps_connection, volume->allow_other, volume->ring,
         volume->made.by_service, volume->made.name, volume->file_system_name, volume->mount_point, volume->prefix,
         volume->unc_path, volume->scope, (unsigned long long)volume->nested.inode,
-        (unsigned long long)volume->nested.id, volume->hands_over);
+        (unsigned long long)volume->nested.id, volume->hands_over, volume->state == VOLUME_ENDING);
 }
 
 void journal_drop_volume(const struct volume *volume) {
@@ -172,8 +173,9 @@ bool journal_parse_volume(FILE *file, struct volume *volume) {
     unsigned long long nested_inode, nested_id;
     if (fscanf(file, "nested %llu %llu\n", &nested_inode, &nested_id) == 2) /* the same */
         volume->nested = (struct mount_namespace){.inode = nested_inode, .id = nested_id};
-    int hands_over;
+    int hands_over, ending;
     volume->hands_over = fscanf(file, "hands %d\n", &hands_over) == 1 && hands_over; /* the same */
+    volume->was_ending = fscanf(file, "ending %d\n", &ending) == 1 && ending; /* the same */
     volume->raw = raw;
     volume->allow_other = allow_other;
     volume->ring = ring;

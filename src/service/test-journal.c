@@ -65,6 +65,11 @@ static void a_volume_is_read_back(void **state) {
     assert_string_equal(found.mount_point, "/mnt/with a blank");
     assert_string_equal(found.made.name, "with a blank");
     assert_string_equal(found.prefix, "");
+    assert_false(found.was_ending);
+    volume.state = VOLUME_ENDING;
+    assert_int_equal(journal_put_volume(&volume), 0);
+    assert_true(read_back(&found));
+    assert_true(found.was_ending);
     journal_drop_volume(&volume);
     assert_false(read_back(&found));
 }

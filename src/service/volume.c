@@ -639,8 +639,10 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
     if (volume->state != VOLUME_LIVE || volume->sharing)
         return;
     volume->state = VOLUME_ENDING;
-    if (!volume->not_lazy)
+    if (!volume->not_lazy) {
         mup_withdraw(volume);
+        (void)journal_put_volume(volume); /* if we die now, the next service ends it at once, and awaits no server */
+    }
     struct silo *silo = silo_find(service, volume->silo);
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
     job.unmount.not_lazy = volume->not_lazy;
@@ -778,6 +780,9 @@ int volume_restore(struct service *service, struct volume *volume, uint64_t id) 
     if (r == 0 && network && !volume->published) {
         /* it is mounted, and must not be forgotten; but nobody would find it */
         volume_end(volume, "its prefix could not be taken again after a restart of the service", true);
+    } else if (r == 0 && volume->was_ending) {
+        volume->server_gone = true;
+        volume_end(volume, "the service died while it was being unmounted", true);
     } else if (r == 0 && !await_server(volume)) {
         volume->server_gone = true;
         volume_end(volume, "its server ended while the service was away", true);

@@ -37,6 +37,7 @@ struct volume {
     bool server_gone; /* nobody answers for it any more */
     bool not_lazy; /* it is ending only if nothing in it is in use */
     bool end_wanted; /* while new: end it as soon as it is made */
+    bool was_ending; /* after a restart: the service before this one was unmounting it */
     struct connection *connection; /* its life line; NULL when broken */
     struct hold hold; /* what outlives its server */
     struct comeback *comeback; /* raw: what waits for its program, should that die; NULL: nothing does */
