@@ -28,6 +28,9 @@ static void read_line(struct volume *volume, const char *line) {
     } else if (sscanf(line, "made %1[a-z]", name) == 1) {
         memcpy(volume->made.name, name, sizeof name);
         snprintf(volume->mount_point, sizeof volume->mount_point, LINFSP_LETTER_ROOT "/%s", name);
+    } else if (sscanf(line, "found %1[a-z]", name) == 1) {
+        volume->made.name[0] = 0;
+        snprintf(volume->mount_point, sizeof volume->mount_point, LINFSP_LETTER_ROOT "/%s", name);
     }
 }
 

@@ -124,6 +124,10 @@ static void an_intent_tells_what_there_may_be(void **state) {
     snprintf(text, sizeof text, "%smade z", begun); /* half written: it was not begun */
     volume = intent_of(text);
     assert_string_equal(volume.made.name, "");
+    snprintf(text, sizeof text, "%sfound z\n", begun);
+    volume = intent_of(text);
+    assert_string_equal(volume.made.name, "");
+    assert_string_equal(volume.mount_point, "/mnt/z");
     intent_drop(7);
     assert_int_equal(access(LINFSP_RUN_DIR "/journal/intent-7", F_OK), -1);
 }

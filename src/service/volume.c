@@ -184,6 +184,12 @@ static void inherit_letter(struct volume *volume, const struct silo *silo) {
     volume->made.letters_too = silo->made_letters;
 }
 
+/* The same where all that is known of the volume is its intent. */
+static void inherit_unless_made(struct volume *volume) {
+    if (!volume->made.name[0] && volume->mount_point[0])
+        inherit_letter(volume, silo_find(volume->service, volume->silo));
+}
+
 /* With the last letter. Until then one may be on its way that finds the folder of another. */
 static void forget_letters(struct silo *silo, const struct volume *gone) {
     const struct volume *other;
@@ -249,6 +255,7 @@ static void on_refused(struct volume *volume, const struct job_result *result) {
     }
     if (result->unanswered || result->mount.published) {
         intent_read(volume);
+        inherit_unless_made(volume);
         volume->state = VOLUME_LIVE;
         volume->server_gone = true;
         if (volume->fuse_device)
@@ -793,6 +800,7 @@ int volume_restore(struct service *service, struct volume *volume, uint64_t id) 
 int volume_restore_to_end(struct service *service, struct volume *volume, uint64_t id, const char *reason) {
     int r = re_register(service, volume, id);
     if (r == 0) {
+        inherit_unless_made(volume);
         volume->server_gone = true;
         volume_end(volume, reason, true);
     }

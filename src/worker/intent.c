@@ -49,3 +49,7 @@ int intent_letters_folder(int fd) {
 int intent_letter(int fd, const char *name) {
     return note(fd, "made %s\n", name);
 }
+
+int intent_found_letter(int fd, const char *name) {
+    return note(fd, "found %s\n", name);
+}

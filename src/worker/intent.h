@@ -19,5 +19,7 @@ int intent_letters(int fd, uint64_t mount_id);
 /* A folder that is made for the volume: /mnt itself, or a letter in it. */
 int intent_letters_folder(int fd);
 int intent_letter(int fd, const char *name);
+/* A letter's folder that is there already. */
+int intent_found_letter(int fd, const char *name);
 
 #endif

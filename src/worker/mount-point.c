@@ -63,6 +63,11 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
     /* ids of mounts are used again */
     if (letters_mount_id && !mount_has_source(base, letters_mount_id, LETTERS_SOURCE))
         letters_mount_id = 0;
+    /* the volume took over the folder of one that had made it, and was not told of the tmpfs */
+    uint64_t there = 0;
+    if (!letters_mount_id && parent >= 0 && fd_mount_id(parent, &there) == 0 &&
+        mount_has_source(base, there, LETTERS_SOURCE))
+        letters_mount_id = there;
     if (letters_mount_id)
         enter_own_letters(letters_mount_id);
     if (parent >= 0)
@@ -294,6 +299,9 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
         return made < 0 && made != -EEXIST ? made : -EEXIST;
     if (made != 0 && (fd_is_mount_root(fd) != 0 || directory_is_empty(fd) != 1))
         return -EEXIST;
+    int noted = made == 0 ? 0 : intent_found_letter(point->intent, letter);
+    if (noted < 0)
+        return noted;
     point->fd = steal_fd(&fd);
     if (made == 0 && point->overlay.upper >= 0 && is_on_mount_of(*folder, root))
         (void)overlay_hide(&point->overlay, &LINFSP_LETTER_ROOT[1], letter, point->fd, &before);

@@ -8,7 +8,11 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "worker/test-host.h"
 
@@ -81,6 +85,41 @@ static void an_unmount_of_something_else(void **state) {
     container_end(&container);
 }
 
+/* An empty /mnt that cannot be written: the worker puts a tmpfs over it. */
+static void make_mnt_read_only(const struct container *container) {
+    char path[64];
+    int status = -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", container->pid);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _exit(fd < 0 || setns(fd, CLONE_NEWNS) < 0 || mount("container-mnt", "/mnt", "tmpfs", MS_RDONLY, NULL) < 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A volume took over the folder of an earlier one, which had made it in the tmpfs over /mnt: it was not told of that.
+ */
+static void a_folder_of_an_earlier_volume(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false);
+    struct worker worker = worker_new();
+    make_mnt_read_only(&container);
+    struct job job = disk_for(&container, "z");
+    const struct job_result *made = work(&worker, &job, &container.pidfd, 1);
+    assert_int_equal(made->error, 0);
+    struct job end = unmount_of(&container, made);
+    bool covered = made->mount.letters_mount_id != 0;
+    end.unmount.letters_mount_id = 0;
+    assert_int_equal(work(&worker, &end, &container.pidfd, 1)->error, 0);
+    assert_true(covered);
+    assert_not_mounted(&container, "/mnt/z");
+    assert_false(exists_in(&container, "mnt/z"));
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&container);
+}
+
 static void a_container_that_is_gone(void **state) {
     NEEDS_A_HOST();
     struct container container = container_start(false);
@@ -116,9 +155,9 @@ static void a_container_whose_pid_is_anothers(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_unmount_that_is_not_lazy),       cmocka_unit_test(a_container_that_cannot_be_entered),
-        cmocka_unit_test(an_unmount_of_something_else),      cmocka_unit_test(a_container_that_is_gone),
-        cmocka_unit_test(a_container_whose_pid_is_anothers),
+        cmocka_unit_test(an_unmount_that_is_not_lazy),   cmocka_unit_test(a_container_that_cannot_be_entered),
+        cmocka_unit_test(an_unmount_of_something_else),  cmocka_unit_test(a_container_that_is_gone),
+        cmocka_unit_test(a_folder_of_an_earlier_volume), cmocka_unit_test(a_container_whose_pid_is_anothers),
     };
     return open_worker_program(argv[1]) < 0 ? 1 : cmocka_run_group_tests(tests, make_all, NULL);
 }
