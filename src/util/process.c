@@ -269,7 +269,12 @@ bool process_is_ending(pid_t pid) {
 
 bool process_has_ended(pid_t pid) {
     char buffer[1024], *fields = NULL;
-    return read_stat_fields(pid, buffer, sizeof buffer, &fields) < 0 || *fields == 'Z' || *fields == 'X';
+    long threads = 0;
+    if (read_stat_fields(pid, buffer, sizeof buffer, &fields) < 0)
+        return true;
+    /* field 20; the first thread may end before the others */
+    (void)sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &threads);
+    return (*fields == 'Z' || *fields == 'X') && threads <= 1;
 }
 
 static bool is_permitted(pid_t pid) {
