@@ -55,9 +55,10 @@ static uint64_t next_ticket;
 
 static void answer(int event) {
     const struct fanotify_response response = {.fd = event, .response = FAN_ALLOW};
-    if (write(group, &response, sizeof response) < 0) {
-        /* its process was killed while it waited */
-    }
+    /* ENOENT: its process was killed while it waited. Else it would wait without an end: the kernel lets it go when we
+     * end, and our keeper starts another of us */
+    if (write(group, &response, sizeof response) < 0 && errno != ENOENT)
+        exit(EXIT_FAILURE);
     close(event);
 }
 

@@ -155,7 +155,8 @@ static int open_program(const char *dist, const char *folder, const char *name) 
 }
 
 static void tell(int ready_fd, const char *text) {
-    if (ready_fd >= 0 && write(ready_fd, text, strlen(text)) < 0)
+    if (ready_fd >= 0 && write(ready_fd, text, strlen(text)) < 0 && errno != EPIPE &&
+        write(ready_fd, text, strlen(text)) < 0)
         log_debug("nobody waits for us: %s", strerror(errno));
 }
 
