@@ -32,6 +32,7 @@
 #include "catcher/tables.h"
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
+#include "util/helper-sign.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
 
@@ -80,6 +81,9 @@ static void on_execute(int file, pid_t thread) {
     enum catcher_kind kind = table_kind(file);
     bool library = catcher_is_library(kind);
     enum served_kind serves = library || is_script(file) ? SERVED_NOT : table_serves(thread);
+    /* it may have been overwritten by another program since it was marked */
+    if (serves != SERVED_NOT && kind == CATCHER_HELPER && !helper_sign_is_in(file))
+        serves = SERVED_NOT;
     if (serves != SERVED_NOT && kind == CATCHER_MANY && !called_as(thread, &kind))
         serves = SERVED_NOT;
     if (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT))

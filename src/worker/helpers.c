@@ -11,13 +11,11 @@
 
 #include "catcher/protocol.h"
 #include "util/cleanup.h"
+#include "util/helper-sign.h"
 #include "util/sockets.h"
 #include "worker/enter.h"
 #include "worker/phantom.h"
 
-/* Every helper speaks to its caller over a socket whose number is in this variable. */
-#define SIGN "_FUSE_COMMFD"
-#define HELPER_SIZE_MAX (4 << 20)
 #define ENVIRONMENT_MAX (128 << 10)
 
 /* Where programs and shells look, whatever their PATH; where a package puts a helper of its own; and what shells' start
@@ -77,24 +75,10 @@ static bool is_ours(const struct job_base *base, int file) {
            major == our_major && minor == our_minor;
 }
 
-static bool is_program(const char *start, size_t size) {
-    return size > SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
-}
-
-static bool has_sign(int file) {
-    _cleanup_free_ char *buffer = malloc(HELPER_SIZE_MAX);
-    size_t used = 0;
-    ssize_t n;
-    while (buffer && used < HELPER_SIZE_MAX &&
-           (n = pread(file, buffer + used, HELPER_SIZE_MAX - used, (off_t)used)) > 0)
-        used += (size_t)n;
-    return buffer && is_program(buffer, used) && memmem(buffer, used, SIGN, strlen(SIGN));
-}
-
 static bool has_program(int file) {
     char start[SELFMAG + 1];
     ssize_t n = pread(file, start, sizeof start, 0);
-    return n > 0 && is_program(start, (size_t)n);
+    return n > SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
 }
 
 /* Whether the file has other commands in it besides umount or chroot: it has another name, or further ones. */
@@ -114,7 +98,7 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
     if (where < 0 || fstat(where, &status) < 0 || !S_ISREG(status.st_mode) || may_wait(where) || is_ours(base, where))
         return false;
     _cleanup_close_ int file = enter_open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (file < 0 || !(kind == CATCHER_HELPER ? has_sign(file) : has_program(file)))
+    if (file < 0 || !(kind == CATCHER_HELPER ? helper_sign_is_in(file) : has_program(file)))
         return false;
     close_fd(&file);
     bool commands = kind == CATCHER_UNMOUNTER || kind == CATCHER_CHROOT;

@@ -64,6 +64,14 @@ runs_the_stand_in() { # NAME [PATH]
     inside one sh -c '! ls /usr/bin/fusermount3'
 }
 
+@test "helper: one that another program is written over is that program, and written back it is the helper" {
+    box one fuse
+    runs_the_stand_in one
+    script_in one 'cp -p /usr/bin/fusermount3 /tmp/f; cp /bin/true /usr/bin/fusermount3; fusermount3 -u /nowhere; cat /bin/true >/usr/bin/fusermount3; fusermount3 -u /nowhere'
+    inside one sh -c 'cat /tmp/f >/usr/bin/fusermount3'
+    wait_until 15 runs_the_stand_in one
+}
+
 @test "helper: found in every folder of the PATH, and by its full path" {
     mkdir -p "$BATS_TEST_TMPDIR"/{tool,local}
     cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
