@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "catcher/called.h"
 
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,21 +11,36 @@
 #include "util/cleanup.h"
 
 #define NAME_SIZE 256
+#define BEGINS_TO_WAIT_MS 100
 
 static const struct {
     const char *name;
     enum catcher_kind kind;
 } commands[] = {{"umount", CATCHER_UNMOUNTER}, {"chroot", CATCHER_CHROOT}};
 
+/* What the kernel says of a thread's system call. The thread may have told us of it and not have begun to wait yet: it
+ * is "running" then. */
+static bool read_call(pid_t thread, char *ret_text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)thread);
+    for (int i = 0; i < BEGINS_TO_WAIT_MS; i++) {
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        if (!file || !fgets(ret_text, (int)size, file))
+            return false;
+        if (strncmp(ret_text, "running", strlen("running")) != 0)
+            return true;
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
+}
+
 /* Where the thread's new argv is, in its memory. */
 static bool find_arguments(pid_t thread, uint64_t *ret_argv, unsigned *ret_word) {
-    char path[64], text[256] = "";
+    char text[256] = "";
     unsigned long long arguments[3];
     unsigned which;
     long number;
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)thread);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    if (!file || !fgets(text, sizeof text, file) ||
+    if (!read_call(thread, text, sizeof text) ||
         sscanf(text, "%ld %llx %llx %llx", &number, &arguments[0], &arguments[1], &arguments[2]) != 4 ||
         !machine_is_execve(number, &which, ret_word))
         return false;
