@@ -8,9 +8,11 @@
 
 #include "catcher/machine.h"
 #include "catcher/memory.h"
+#include "catcher/tool-names.h"
 #include "util/cleanup.h"
 
 #define NAME_SIZE 256
+#define ARGUMENTS_MAX 64
 #define BEGINS_TO_WAIT_MS 100
 
 static const struct {
@@ -48,23 +50,36 @@ static bool find_arguments(pid_t thread, uint64_t *ret_argv, unsigned *ret_word)
     return true;
 }
 
-/* What comes after its last slash; "": the argument is not there, or too long. */
-static void read_argument(pid_t thread, uint64_t argv, unsigned word, unsigned number, char ret_name[NAME_SIZE]) {
-    char text[NAME_SIZE] = "";
+/* Reads at most size - 1 bytes of an argument. Returns false where there is none. */
+static bool read_argument(pid_t thread, uint64_t argv, unsigned word, unsigned number, char *ret_text, size_t size) {
     uint64_t address = 0;
-    ret_name[0] = 0;
     if (!memory_read(thread, argv + (uint64_t)number * word, &address, word) || address == 0)
-        return;
-    size_t size = 4096 - address % 4096; /* the next page may not be there */
-    size_t first = size < sizeof text ? size : sizeof text;
-    if (!memory_read(thread, address, text, first))
-        return;
-    if (!memchr(text, 0, first) && first < sizeof text)
-        (void)memory_read_some(thread, address + first, text + first, sizeof text - first);
-    if (!memchr(text, 0, sizeof text))
+        return false;
+    size_t to_page = 4096 - address % 4096; /* the next page may not be there */
+    size_t first = to_page < size ? to_page : size;
+    if (!memory_read(thread, address, ret_text, first))
+        return false;
+    if (!memchr(ret_text, 0, first) && first < size)
+        first += memory_read_some(thread, address + first, ret_text + first, size - first);
+    ret_text[first < size ? first : size - 1] = 0;
+    return true;
+}
+
+/* What comes after its last slash; "": the argument is not there, or too long. */
+static void read_name(pid_t thread, uint64_t argv, unsigned word, unsigned number, char ret_name[NAME_SIZE]) {
+    char text[NAME_SIZE];
+    ret_name[0] = 0;
+    if (!read_argument(thread, argv, word, number, text, sizeof text) || strlen(text) == sizeof text - 1)
         return;
     const char *slash = strrchr(text, '/');
     snprintf(ret_name, NAME_SIZE, "%s", slash ? slash + 1 : text);
+}
+
+static bool is_tool(const char *name) {
+    for (size_t i = 0; i < catcher_n_tools; i++)
+        if (strcmp(name, catcher_tools[i]) == 0)
+            return true;
+    return false;
 }
 
 static bool is_ours(const char *name, enum catcher_kind *ret_kind) {
@@ -73,7 +88,8 @@ static bool is_ours(const char *name, enum catcher_kind *ret_kind) {
             *ret_kind = commands[i].kind;
             return true;
         }
-    return false;
+    *ret_kind = CATCHER_TOOL;
+    return is_tool(name);
 }
 
 bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
@@ -83,9 +99,35 @@ bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
     if (!find_arguments(thread, &argv, &word))
         return false;
     for (unsigned i = 0; i < 2; i++) { /* "umount ..." or "busybox umount ..." */
-        read_argument(thread, argv, word, i, name);
+        read_name(thread, argv, word, i, name);
         if (is_ours(name, ret_kind))
             return true;
     }
+    return false;
+}
+
+/* Also with a slash or two at its end. */
+static bool is_folder(const char *text) {
+    static const char *const folders[] = {"", "/usr", "/usr/bin", "/bin"};
+    size_t length = strlen(text);
+    if (length > 1 && strcmp(text + length - 2, "/.") == 0)
+        length--;
+    while (length > 0 && text[length - 1] == '/')
+        length--;
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && text[0] == '/'; i++)
+        if (length == strlen(folders[i]) && memcmp(text, folders[i], length) == 0)
+            return true;
+    return false;
+}
+
+bool called_on_helper(pid_t thread) {
+    char text[4096];
+    uint64_t argv;
+    unsigned word;
+    if (!find_arguments(thread, &argv, &word))
+        return false;
+    for (unsigned i = 1; i < ARGUMENTS_MAX && read_argument(thread, argv, word, i, text, sizeof text); i++)
+        if (strstr(text, "fusermount") || is_folder(text))
+            return true;
     return false;
 }

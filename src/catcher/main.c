@@ -39,7 +39,7 @@
 #define SOCKET 3
 #define ANSWER_LIMIT_MS 1000
 
-/* Who opened a libfuse and waits for the service's word. */
+/* Who opened a libfuse, or executes what may change a helper, and waits for the service's word. */
 struct opening {
     int event; /* its descriptor in the kernel's question; -1: free */
     uint64_t ticket;
@@ -77,20 +77,6 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
 }
 
-static void on_execute(int file, pid_t thread) {
-    enum catcher_kind kind = table_kind(file);
-    bool library = catcher_is_library(kind);
-    enum served_kind serves = library || is_script(file) ? SERVED_NOT : table_serves(thread);
-    /* it may have been overwritten by another program since it was marked */
-    if (serves != SERVED_NOT && kind == CATCHER_HELPER && !helper_sign_is_in(file))
-        serves = SERVED_NOT;
-    if (serves != SERVED_NOT && kind == CATCHER_MANY && !called_as(thread, &kind))
-        serves = SERVED_NOT;
-    if (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT))
-        (void)tracee_take(thread, kind);
-    answer(file);
-}
-
 static struct opening *opening_find(uint64_t ticket) {
     for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
         if (openings[i].event >= 0 && openings[i].ticket == ticket)
@@ -100,6 +86,45 @@ static struct opening *opening_find(uint64_t ticket) {
 
 static void opening_end(struct opening *opening) {
     answer(steal_fd(&opening->event));
+}
+
+/* Has the file's process wait for the service's word. Returns false where it cannot: then the caller answers. */
+static bool ask_service(enum catcher_what what, int event, pid_t thread) {
+    const struct catcher_message message = {
+        .what = what, .ticket = ++next_ticket, .pid = thread, .mount_namespace = table_silo_namespace(thread)};
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
+        if (openings[i].event < 0) {
+            if (socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
+                return false;
+            openings[i] = (struct opening){.event = event, .ticket = message.ticket, .since = clock_ms()};
+            return true;
+        }
+    return false;
+}
+
+/* Whether a file that is executed is of a kind that its process is to be looked at for. A helper may have been
+ * overwritten by another program since it was marked. */
+static bool concerns(int file, enum catcher_kind kind) {
+    if (catcher_is_library(kind))
+        return false;
+    return kind == CATCHER_HELPER ? helper_sign_is_in(file) : kind == CATCHER_PACKAGES || !is_script(file);
+}
+
+static bool changes_helpers(pid_t thread, enum catcher_kind kind) {
+    return kind == CATCHER_PACKAGES || (kind == CATCHER_TOOL && called_on_helper(thread));
+}
+
+static void on_execute(int file, pid_t thread) {
+    enum catcher_kind kind = table_kind(file);
+    enum served_kind serves = table_serves(thread);
+    if (serves != SERVED_NOT && (!concerns(file, kind) || (kind == CATCHER_MANY && !called_as(thread, &kind))))
+        serves = SERVED_NOT;
+    if (serves == SERVED && changes_helpers(thread, kind) && ask_service(CATCHER_CHANGES, file, thread))
+        return;
+    bool changes = kind == CATCHER_PACKAGES || kind == CATCHER_TOOL;
+    if (!changes && (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT)))
+        (void)tracee_take(thread, kind);
+    answer(file);
 }
 
 /* Whether that process is a tool that looks at libraries without running them. */
@@ -136,23 +161,12 @@ static bool is_privileged(pid_t thread) {
 }
 
 static void on_open(int file, pid_t thread) {
-    struct catcher_message message = {.what = CATCHER_OPENED, .ticket = ++next_ticket, .pid = thread};
     enum served_kind served = table_serves(thread);
     if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
         (void)tracee_follow(thread);
-    if (table_kind(file) != CATCHER_LIBRARY_ALONE || served == SERVED_NOT) {
+    if (table_kind(file) != CATCHER_LIBRARY_ALONE || served == SERVED_NOT || only_reads(thread) ||
+        !ask_service(CATCHER_OPENED, file, thread))
         answer(file);
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
-        if (openings[i].event < 0) {
-            message.mount_namespace = table_silo_namespace(thread);
-            if (only_reads(thread) || socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
-                break;
-            openings[i] = (struct opening){.event = file, .ticket = message.ticket, .since = clock_ms()};
-            return;
-        }
-    answer(file);
 }
 
 /*

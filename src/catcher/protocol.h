@@ -16,6 +16,7 @@ enum catcher_what {
     CATCHER_GO_ON, /* from the service: let that process go on */
     CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
     CATCHER_CHROOTS, /* to the service: a process is about to run chroot(8), and waits */
+    CATCHER_CHANGES, /* to the service: a process is about to run what may change a helper's file, and waits */
     CATCHER_STARTED, /* to the service: this catcher takes the place of one that died, and knows nothing yet */
 };
 
@@ -26,8 +27,11 @@ enum catcher_kind {
                         expect (tracees.h) */
     CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper: its opening is also told to the service */
     CATCHER_CHROOT, /* chroot(8): where it goes to is made ready first */
-    CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): one of the two before, or let go on at
-                     once, depending on what it is called as */
+    CATCHER_PACKAGES, /* a package manager, while the stand-in is under names that the image lacks: it is told to the
+                         service */
+    CATCHER_TOOL, /* what changes files (cp, mv, rm): the same, where its arguments name a helper or its folder */
+    CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): an unmounter, chroot(8), a tool, or let go
+                     on at once, depending on what it is called as */
 };
 
 static inline bool catcher_is_library(enum catcher_kind kind) {
@@ -39,11 +43,12 @@ static inline bool catcher_is_library(enum catcher_kind kind) {
 struct catcher_message {
     uint32_t what; /* enum catcher_what */
     uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
-    uint64_t mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS: its inode number, as /proc/PID/ns/mnt has it */
+    uint64_t
+        mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS, CHANGES: its inode number, as /proc/PID/ns/mnt has it */
     uint64_t silo; /* SERVE: whose it is */
     uint32_t device_major, device_minor; /* SERVE: of the service's file system, where the silo's folder is */
-    uint64_t ticket; /* OPENED, CHROOTS, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
-    int32_t pid; /* OPENED, CHROOTS, HOLD */
+    uint64_t ticket; /* OPENED, CHROOTS, CHANGES, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
+    int32_t pid; /* OPENED, CHROOTS, CHANGES, HOLD */
     uint32_t reserved;
 };
 

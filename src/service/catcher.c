@@ -82,6 +82,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
         phantom_wanted(service, message.mount_namespace, message.ticket);
     if (size == sizeof message && message.what == CATCHER_CHROOTS)
         chroot_wanted(service, message.mount_namespace, message.pid, message.ticket);
+    if (size == sizeof message && message.what == CATCHER_CHANGES)
+        phantom_before_change(service, message.mount_namespace, message.pid, message.ticket);
     if (size == sizeof message && message.what == CATCHER_STARTED)
         on_started(service, message.ticket);
     if (size == 0 || (size < 0 && size != -EAGAIN)) {

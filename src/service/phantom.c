@@ -2,6 +2,8 @@
 #include "service/phantom.h"
 
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 
 #include "service/catcher.h"
 #include "service/lane.h"
@@ -11,12 +13,30 @@
 #include "service/table.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/list.h"
 #include "util/log.h"
 #include "util/process.h"
 
 /* How long a program may take from its start to running its helper. While the silo has volumes the stand-in
  * stays, for unmounting them. */
 #define STAY_USEC (20 * 1000000ull)
+
+#define CHANGES_MAX 16 /* of one silo at a time; the stand-in does not give way to more */
+
+/* A process that changes files. */
+struct change {
+    struct list_node node; /* of the silo's, as long as that is there */
+    enum {
+        CHANGE_WAITS, /* the stand-in is being made: nothing can be taken away yet */
+        CHANGE_IS_MADE_WAY, /* a worker takes the stand-in away */
+        CHANGE_RUNS,
+    } state;
+    struct service *service;
+    struct silo *silo;
+    uint64_t ticket;
+    int pidfd; /* -1: it has ended */
+    sd_event_source *io;
+};
 
 /* A process that waits for the job. */
 struct waiting {
@@ -26,6 +46,8 @@ struct waiting {
 
 static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
+
+static void give_way_to_waiting(struct silo *silo);
 
 static void close_folder(struct silo *silo) {
     reaper_close(silo->service->reaper, steal_fd(&silo->phantom_folder));
@@ -81,6 +103,8 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
     if (waiting->ticket)
         catcher_go_on(waiting->service, waiting->ticket);
     free(waiting);
+    if (silo && --silo->phantoms_in_making == 0)
+        give_way_to_waiting(silo);
 }
 
 static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
@@ -91,7 +115,9 @@ static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
     *waiting = (struct waiting){silo->service, ticket};
     bool submitted = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
                                     on_made, waiting, silo->number) >= 0;
-    if (!submitted)
+    if (submitted)
+        silo->phantoms_in_making++;
+    else
         free(waiting);
     return submitted;
 }
@@ -135,8 +161,104 @@ void phantom_give_way(struct silo *silo) {
     submit_removal(silo);
 }
 
+static void change_free(struct change *change) {
+    list_remove(&change->node);
+    sd_event_source_disable_unref(change->io);
+    close_fd(&change->pidfd);
+    free(change);
+}
+
+static void let_go(struct change *change) {
+    catcher_go_on(change->service, change->ticket);
+    change_free(change);
+}
+
+static void come_back(struct silo *silo) {
+    if (!silo->phantom && list_empty(&silo->changes) && silo->state == SILO_READY)
+        (void)submit(silo, 0, 0);
+}
+
+static int on_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    struct change *change = userdata;
+    struct silo *silo = change->silo;
+    change_free(change);
+    come_back(silo);
+    return 0;
+}
+
+/* The stand-in is gone: the process runs. */
+static void on_gave_way(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct change *change = context;
+    struct silo *silo = silo_find(change->service, key);
+    if (silo && change->pidfd >= 0 &&
+        sd_event_add_io(silo->service->event, &change->io, change->pidfd, EPOLLIN, on_changed, change) >= 0) {
+        change->state = CHANGE_RUNS;
+        catcher_go_on(change->service, change->ticket);
+        return;
+    }
+    let_go(change);
+    if (silo)
+        come_back(silo);
+}
+
+static void give_way_to(struct change *change) {
+    struct silo *silo = change->silo;
+    struct job job = {.type = JOB_PHANTOM, .target = silo->target};
+    forget_time(silo);
+    silo->phantom = false;
+    change->state = CHANGE_IS_MADE_WAY;
+    if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_gave_way,
+                       change, silo->number) < 0)
+        let_go(change);
+}
+
+static void give_way_to_waiting(struct silo *silo) {
+    struct change *change, *next;
+    list_for_each_safe (change, next, &silo->changes, node)
+        if (change->state == CHANGE_WAITS)
+            give_way_to(change);
+}
+
+static size_t count_changes(const struct silo *silo) {
+    size_t n = 0;
+    for (const struct list_node *node = silo->changes.next; node != &silo->changes; node = node->next)
+        n++;
+    return n;
+}
+
+static bool is_there(const struct silo *silo) {
+    return silo->phantom || silo->phantoms_in_making > 0 || !list_empty(&silo->changes);
+}
+
+void phantom_before_change(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket) {
+    struct silo *silo = silo_find_namespace(service, mount_namespace);
+    bool gives_way = silo && !silo->host && silo->state == SILO_READY && is_there(silo);
+    struct change *change = gives_way && count_changes(silo) < CHANGES_MAX ? calloc(1, sizeof *change) : NULL;
+    if (!change) {
+        catcher_go_on(service, ticket);
+        return;
+    }
+    *change = (struct change){
+        .service = service, .silo = silo, .ticket = ticket, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    list_append(&silo->changes, &change->node);
+    if (silo->phantoms_in_making == 0)
+        give_way_to(change);
+}
+
+static void changes_end(struct silo *silo) {
+    struct change *change, *next;
+    list_for_each_safe (change, next, &silo->changes, node)
+        if (change->state == CHANGE_IS_MADE_WAY)
+            list_remove(&change->node); /* its job's end frees it */
+        else if (change->state == CHANGE_WAITS)
+            let_go(change);
+        else
+            change_free(change);
+}
+
 void phantom_end(struct silo *silo) {
     struct job job = {.type = JOB_PHANTOM, .target = {.host = true, .silo = silo->number}};
+    changes_end(silo);
     forget_time(silo);
     if (silo->phantom_folder >= 0)
         (void)workers_submit(silo->service->workers, &job, &silo->phantom_folder, 1,

@@ -71,7 +71,8 @@ static void on_looked(void *context, uint64_t key, const struct job_result *resu
 }
 
 void programs_look(struct silo *silo) {
-    struct job job = {.type = JOB_HELPERS, .target = silo->target, .unmounters = silo->unmounts};
+    struct job job = {
+        .type = JOB_HELPERS, .target = silo->target, .helpers = {.unmounters = silo->unmounts, .tools = silo->phantom}};
     silo->look_again = silo->looking;
     if (silo->looking || silo->host || silo->state != SILO_READY)
         return;

@@ -332,6 +332,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     list_init(&silo->volume_list);
     list_init(&silo->folder_list);
     list_init(&silo->programs);
+    list_init(&silo->changes);
     chroot_begin(silo);
     snprintf(silo->id, sizeof silo->id, "mnt-%llu", (unsigned long long)mount_namespace->inode);
     snprintf(silo->folder, sizeof silo->folder, LINFSP_RUN_DIR "/silos/%llu", (unsigned long long)number);

@@ -88,6 +88,8 @@ struct silo {
     bool lacks_helper; /* its image has none under one of the names */
     bool phantom; /* the stand-in is under names that the image lacks (phantom.c) */
     sd_event_source *phantom_timer;
+    unsigned phantoms_in_making;
+    struct list_node changes; /* processes that the stand-in gives way to */
     int phantom_folder; /* where it is a link, in a root that outlives the silo; -1: it is none */
     uint64_t examined[64]; /* programs that need none (phantom.c) */
     unsigned n_examined;

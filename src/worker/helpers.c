@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "catcher/protocol.h"
+#include "catcher/tool-names.h"
 #include "util/cleanup.h"
 #include "util/helper-sign.h"
 #include "util/sockets.h"
@@ -81,11 +82,24 @@ static bool has_program(int file) {
     return n > SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
 }
 
-/* Whether the file has other commands in it besides umount or chroot: it has another name, or further ones. */
-static bool has_many(const struct job_base *base, int file, const struct stat *status, enum catcher_kind kind) {
+/* Whether the file has other commands in it besides that one: it has another name, or further ones. */
+static bool has_many(const struct job_base *base, int file, const struct stat *status, const char *command) {
     char path[WIRE_PATH_MAX];
     const char *slash = fd_path(base, file, path, sizeof path) == 0 ? strrchr(path, '/') : NULL;
-    return status->st_nlink > 1 || !slash || strcmp(slash + 1, kind == CATCHER_CHROOT ? "chroot" : "umount") != 0;
+    return status->st_nlink > 1 || !slash || strcmp(slash + 1, command) != 0;
+}
+
+/* The command that files of this kind are looked for as; NULL: they are what they are, whatever they are called. */
+static const char *command_of(enum catcher_kind kind, const char *name) {
+    return kind == CATCHER_UNMOUNTER ? "umount"
+           : kind == CATCHER_CHROOT  ? "chroot"
+           : kind == CATCHER_TOOL    ? name
+                                     : NULL;
+}
+
+/* Package managers may be scripts. */
+static bool is_of_kind(int file, enum catcher_kind kind) {
+    return kind == CATCHER_HELPER ? helper_sign_is_in(file) : kind == CATCHER_PACKAGES || has_program(file);
 }
 
 /* Scripts, and programs that only have such a name, are the image's own affair. Returns whether there is one. */
@@ -98,12 +112,12 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
     if (where < 0 || fstat(where, &status) < 0 || !S_ISREG(status.st_mode) || may_wait(where) || is_ours(base, where))
         return false;
     _cleanup_close_ int file = enter_open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (file < 0 || !(kind == CATCHER_HELPER ? helper_sign_is_in(file) : has_program(file)))
+    if (file < 0 || !is_of_kind(file, kind))
         return false;
     close_fd(&file);
-    bool commands = kind == CATCHER_UNMOUNTER || kind == CATCHER_CHROOT;
+    const char *command = command_of(kind, name);
     const struct catcher_message message = {
-        .what = CATCHER_MARK, .kind = commands && has_many(base, where, &status, kind) ? CATCHER_MANY : kind};
+        .what = CATCHER_MARK, .kind = command && has_many(base, where, &status, command) ? CATCHER_MANY : kind};
     (void)socket_send(base->catcher, &message, sizeof message, &where, 1);
     return true;
 }
@@ -199,6 +213,16 @@ void helpers_mark(const struct job_base *base, const struct job *job, bool unmou
     mark_libraries(base, root);
     mark_chroots(base, root);
     result->helpers.lacking = lacks(root, "fusermount3") || lacks(root, "fusermount");
+}
+
+void helpers_mark_tools(const struct job_base *base, int root) {
+    static const char *const places[] = {"usr/bin", "bin", "usr/sbin", "sbin", "usr/local/bin"};
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        for (size_t j = 0; j < catcher_n_tools; j++)
+            (void)mark(base, root, places[i], catcher_tools[j], CATCHER_TOOL);
+        for (size_t j = 0; j < catcher_n_package_managers; j++)
+            (void)mark(base, root, places[i], catcher_package_managers[j], CATCHER_PACKAGES);
+    }
 }
 
 bool helpers_mark_tree(const struct job_base *base, int root) {

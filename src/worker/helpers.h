@@ -12,8 +12,11 @@
 
 /* Tells the catcher. unmounters: also of umount(8) and its like, which are of interest while there is a volume. */
 void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters, struct job_result *result);
-/* The same of another tree in the silo, without a watch: root, O_PATH, is about to be the root of a process there.
- * Returns whether it has a helper. */
+/* Tells it of package managers, and of programs that change files: while the stand-in is under names that the image
+ * lacks, it has to go before they run. */
+void helpers_mark_tools(const struct job_base *base, int root);
+/* The same as helpers_mark of another tree in the silo, without a watch: root, O_PATH, is about to be the root of a
+ * process there. Returns whether it has a helper. */
 bool helpers_mark_tree(const struct job_base *base, int root);
 
 #endif

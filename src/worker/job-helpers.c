@@ -13,5 +13,7 @@ void job_helpers(const struct job_base *base, const struct job *job, struct job_
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
         return;
     }
-    helpers_mark(base, job, job->unmounters, result);
+    helpers_mark(base, job, job->helpers.unmounters, result);
+    if (job->helpers.tools)
+        helpers_mark_tools(base, root);
 }

@@ -5,6 +5,7 @@
 #include "util/cleanup.h"
 #include "worker/copied.h"
 #include "worker/enter.h"
+#include "worker/helpers.h"
 #include "worker/phantom.h"
 #include "worker/program.h"
 
@@ -18,6 +19,8 @@ static int make(const struct job_base *base, const struct job *job, int root, in
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         had[i] = layered && overlay_has(&overlay, folders[i]);
     int r = phantom_make(base, root, ret_folder);
+    if (r > 0)
+        helpers_mark_tools(base, root);
     _cleanup_close_ int notes = layered && r > 0 ? copied_open_notes(base, job->target.silo) : -1;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         if (!had[i])

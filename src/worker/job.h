@@ -170,7 +170,10 @@ struct job {
         struct {
             pid_t program; /* it is about to run chroot(8); 0: all trees are as they were again */
         } chroot;
-        bool unmounters; /* JOB_HELPERS: for umount(8) and its like, too */
+        struct {
+            bool unmounters; /* look for umount(8) and its like, too */
+            bool tools; /* and for what changes files */
+        } helpers;
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;

@@ -166,11 +166,11 @@ static void helpers_of_the_image_are_found_by_what_they_are(void **state) {
     struct job job = job_for(JOB_HELPERS, &container);
     assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
     assert_int_equal(marked(CATCHER_HELPER, &found), 0);
-    job.unmounters = true;
+    job.helpers.unmounters = true;
     assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);
     assert_int_equal(marked(CATCHER_UNMOUNTER, &found), 1);
 
-    job.unmounters = false;
+    job.helpers.unmounters = false;
     expected = put_program(folder, "busybox", other, sizeof other);
     assert_int_equal(linkat(folder, "busybox", folder, "chroot", 0), 0); /* one file by two names */
     assert_int_equal(work(&worker, &job, &container.pidfd, 1)->error, 0);

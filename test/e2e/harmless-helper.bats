@@ -72,6 +72,23 @@ runs_the_stand_in() { # NAME [PATH]
     wait_until 15 runs_the_stand_in one
 }
 
+# F: /usr/bin/fusermount3, where the stand-in is while a FUSE program runs.
+@test "helper: where the image has none, every way of putting one there has the result that it has without LinFsp, while a program is served" {
+    box one fuse-bare
+    docker cp "$(command -v busybox)" "$(full_name one):/usr/bin/busybox"
+    inside one sh -ec 'mkdir /tmp/m /tmp/tree; cp /bin/true /tmp/tree/fusermount3; busybox tar -C /tmp/tree -cf /tmp/own.tar fusermount3'
+    for way in 'cp OWN F' 'install -m 4755 OWN F' 'cp OWN /tmp/f && mv /tmp/f F' 'ln -s OWN F' 'ln -sf OWN F' 'ln OWN F' 'cp OWN /usr/bin/' 'busybox tar -C /usr/bin -xf /tmp/own.tar' 'busybox cp OWN F' \
+        'rm -f F && touch F && cat OWN >F' 'cp OWN /usr/bin/.apk.0123 && mv /usr/bin/.apk.0123 F' 'cd /usr/bin && cp OWN fusermount3' 'cp OWN F.new && mv F.new F' 'cp -a /tmp/tree/. /bin/.'; do
+        way=${way//F//usr/bin/fusermount3}
+        way=${way//OWN//tmp/tree/fusermount3}
+        script_in one "bindfs /srv/source /tmp/m; [ -e /usr/bin/fusermount3 ]; ($way); [ \$(stat -Lc %s /usr/bin/fusermount3) = \$(stat -c %s /bin/true) ]" || fail "$way" || return
+        script_in one '[ "$(cat /tmp/m/file)" = hello ]; umount /tmp/m; rm /usr/bin/fusermount3' || fail "after $way" || return
+    done
+    script_in one 'bindfs /srv/source /tmp/m; for c in rm "chmod 755" "mv -t /tmp"; do no $c /usr/bin/fusermount3 2>/tmp/said; grep "No such file" /tmp/said; done; rm -f /usr/bin/fusermount3'
+    wait_until 5 inside one fusermount3 -u /tmp/m # the stand-in is back when the last of these has ended
+    has_not "$(docker diff "$(full_name one)")" bin/fusermount
+}
+
 @test "helper: found in every folder of the PATH, and by its full path" {
     mkdir -p "$BATS_TEST_TMPDIR"/{tool,local}
     cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
