@@ -72,11 +72,16 @@ int machine_look(pid_t pid, struct machine *ret_machine) {
     int r = get_registers(pid, machine.registers, &machine.registers_size);
     if (r == 0)
         r = machine_registers_read(&machine);
+    machine.below = machine.stack;
     if (r == 0)
         r = find_call(&machine);
     if (r == 0)
         *ret_machine = machine;
     return r;
+}
+
+int machine_find_stack(struct machine *machine) {
+    return memory_start_of_stack(machine->pid, &machine->stack);
 }
 
 /* argc, as the kernel put it on the stack. */
@@ -91,7 +96,7 @@ static int read_count(const struct machine *machine, uint64_t *ret_count) {
 
 int machine_execute(const struct machine *machine, const char *path, unsigned skip) {
     uint8_t registers[MACHINE_REGISTERS_MAX];
-    uint64_t count, address = (machine->stack - BELOW_STACK - strlen(path)) & ~UINT64_C(15);
+    uint64_t count, address = (machine->below - BELOW_STACK - strlen(path)) & ~UINT64_C(15);
     int r = read_count(machine, &count);
     if (r == 0 && count <= skip)
         r = -EINVAL;

@@ -2,11 +2,11 @@
 /*
  * What differs between machines: a stopped process makes an execve of our choice.
  *
- * The process has just executed a program and stands at its first instruction (a syscall-exit stop): its stack holds
- * argc, argv and envp, as the kernel left them. The new program's path is written below the stack, where nothing is.
- * Then the registers are set, all at once, so that the process goes on at a system call instruction of its vDSO. The
- * program itself is not written to. So the tracer may die between any two steps: before the registers are set the
- * process goes on with its own program, afterwards with the new one.
+ * The process has just executed a program and stands at its first instruction (a syscall-exit stop), or a little later:
+ * its stack begins with argc, argv and envp, as the kernel left them. The new program's path is written below the
+ * stack, where nothing is. Then the registers are set, all at once, so that the process goes on at a system call
+ * instruction of its vDSO. The program itself is not written to. So the tracer may die between any two steps: before
+ * the registers are set the process goes on with its own program, afterwards with the new one.
  */
 #ifndef LINFSP_CATCHER_MACHINE_H
 #define LINFSP_CATCHER_MACHINE_H
@@ -21,7 +21,8 @@
 struct machine {
     pid_t pid;
     unsigned word; /* size of a pointer: 4 or 8 */
-    uint64_t stack;
+    uint64_t stack; /* where argc, argv and envp begin */
+    uint64_t below; /* the stack's end now */
     uint8_t registers[MACHINE_REGISTERS_MAX]; /* as they were */
     size_t registers_size;
     uint64_t call; /* where a system call instruction stands */
@@ -30,6 +31,8 @@ struct machine {
 /* Looks at a process that is stopped. Returns 0, or a negative errno: -ENOSYS where this kind of process is not known
  * here, or has no vDSO. */
 int machine_look(pid_t pid, struct machine *ret_machine);
+/* After machine_look: its program has run already, so that its stack begins elsewhere than it ends. */
+int machine_find_stack(struct machine *machine);
 /* Makes it execute path, with the arguments that it has less the first skip ones, and its environment. */
 int machine_execute(const struct machine *machine, const char *path, unsigned skip);
 /* At the end of that call: whether it failed. Then the process is as it was before. */

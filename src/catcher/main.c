@@ -24,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "cage/cage.h"
 #include "catcher/called.h"
@@ -51,6 +52,7 @@ struct opening {
 static int group = -1;
 static struct opening openings[64];
 static uint64_t next_ticket;
+static bool takes_late; /* see tracee_take_late */
 
 /* ---- answers to the kernel ------------------------------------------------------------------------------------- */
 
@@ -75,6 +77,33 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
                                             .mount_namespace = table_silo_namespace(process)};
     *ret_ticket = message.ticket;
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
+}
+
+static pid_t process_of(pid_t thread) {
+    char path[64];
+    int process = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0)
+        if (sscanf(line, "Tgid: %d", &process) == 1)
+            break;
+    return process;
+}
+
+static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
+    struct stat program;
+    if (!takes_late) {
+        (void)tracee_take(thread, kind);
+        answer(file);
+        return;
+    }
+    pid_t process = process_of(thread);
+    bool known = process > 0 && fstat(file, &program) == 0;
+    answer(file);
+    if (known)
+        (void)tracee_take_late(thread, process, kind, &program);
 }
 
 static struct opening *opening_find(uint64_t ticket) {
@@ -123,8 +152,9 @@ static void on_execute(int file, pid_t thread) {
         return;
     bool changes = kind == CATCHER_PACKAGES || kind == CATCHER_TOOL;
     if (!changes && (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT)))
-        (void)tracee_take(thread, kind);
-    answer(file);
+        take_and_answer(file, thread, kind);
+    else
+        answer(file);
 }
 
 /* Whether that process is a tool that looks at libraries without running them. */
@@ -264,6 +294,14 @@ static bool on_message(void) {
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
+static bool kernel_is_older(unsigned major, unsigned minor) {
+    struct utsname name;
+    unsigned has_major = 0, has_minor = 0;
+    if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &has_major, &has_minor) != 2)
+        return false;
+    return has_major < major || (has_major == major && has_minor < minor);
+}
+
 static void prepare_process(void) {
     prctl(PR_SET_NAME, "linfspd-catcher");
     prctl(PR_SET_DUMPABLE, 0);
@@ -274,6 +312,7 @@ static void prepare_process(void) {
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGALRM, SIG_DFL);
+    takes_late = kernel_is_older(6, 8);
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
 }
 

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +31,9 @@
 #define STEPS_MAX 200
 
 static const char *own_program, *stand_in_program;
+static const char *taken_program; /* late: which is asked about */
 static unsigned calls, deadly; /* 0: none is */
+static bool late; /* it is taken when its program runs already */
 
 /* As libc has it: a look at a word goes through memory, and errno tells an error from -1. */
 long ptrace(enum __ptrace_request request, ...) {
@@ -53,12 +56,22 @@ struct trial {
     int alive[2]; /* nothing is ever written: its end is the subject's */
 };
 
+/* The subject's program has begun to run, and waits. */
+static void wait_until_it_runs(pid_t subject, const struct stat *program) {
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)subject);
+    while (stat(path, &status) < 0 || status.st_ino != program->st_ino || status.st_dev != program->st_dev)
+        usleep(1000);
+    usleep(10000);
+}
+
 _Noreturn static void be_traced(const struct trial *trial) {
     char byte;
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
     close(trial->alive[0]);
     if (read(trial->go[0], &byte, 1) == 1)
-        execl(own_program, own_program, "one", "two", (char *)NULL);
+        execl(own_program, own_program, "one", "two", late ? "wait" : NULL, (char *)NULL);
     _exit(2);
 }
 
@@ -66,11 +79,17 @@ _Noreturn static void be_traced(const struct trial *trial) {
 _Noreturn static void trace(const struct trial *trial, pid_t subject, unsigned deadly_call) {
     struct pollfd end = {.fd = trial->alive[0], .events = POLLIN};
     close(trial->alive[1]);
+    struct stat program, own;
     deadly = deadly_call;
-    if (tracee_take(subject, CATCHER_HELPER) < 0)
+    if (!late && tracee_take(subject, CATCHER_HELPER) < 0)
         _exit(254);
-    if (write(trial->go[1], "", 1) != 1)
+    if (stat(taken_program, &program) < 0 || stat(own_program, &own) < 0 || write(trial->go[1], "", 1) != 1)
         _exit(255);
+    if (late) {
+        wait_until_it_runs(subject, &own);
+        if (tracee_take_late(subject, subject, CATCHER_HELPER, &program) < 0)
+            _exit(254);
+    }
     while (poll(&end, 1, 1) == 0)
         tracees_wait();
     exit((int)calls); /* not _exit: what was run is counted */
@@ -105,7 +124,7 @@ static int outcome(unsigned deadly_call, int *ret_tracer) {
     return status;
 }
 
-static void test_killed_at_each_step(void **state) {
+static void kill_at_each_step(void) {
     int in_all, tracer;
     size_t own = 0, others = 0;
     unlink(CATCHER_STAND_IN);
@@ -126,16 +145,40 @@ static void test_killed_at_each_step(void **state) {
     assert_true(own > 0 && others > 0);
 }
 
+static void test_killed_at_each_step(void **state) {
+    late = false;
+    kill_at_each_step();
+}
+
+static void test_taken_while_it_runs(void **state) {
+    late = true;
+    kill_at_each_step();
+}
+
 static void test_without_a_stand_in(void **state) {
     int tracer;
     unlink(CATCHER_STAND_IN);
+    late = false;
+    assert_int_equal(outcome(0, &tracer), OWN);
+    late = true;
+    assert_int_equal(outcome(0, &tracer), OWN);
+}
+
+/* An execve that failed: what runs under that number is not the program that was asked about. */
+static void test_another_program(void **state) {
+    int tracer;
+    late = true;
+    taken_program = stand_in_program;
+    (void)symlink(stand_in_program, CATCHER_STAND_IN);
     assert_int_equal(outcome(0, &tracer), OWN);
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_killed_at_each_step),
-                                       cmocka_unit_test(test_without_a_stand_in)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_at_each_step), cmocka_unit_test(test_taken_while_it_runs),
+        cmocka_unit_test(test_without_a_stand_in), cmocka_unit_test(test_another_program)};
     own_program = argv[1];
     stand_in_program = argv[2];
+    taken_program = own_program;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

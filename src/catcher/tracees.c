@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -41,6 +42,10 @@ struct tracee {
         TRACEE_HELD, /* it was asked to stop, and stays so until its ticket is released */
         TRACEE_FOLLOWED, /* its system calls are looked at until it mounts */
     } state;
+    bool late; /* taken when the kernel had let it go on */
+    bool runs; /* and its program ran already */
+    dev_t device; /* late: its program's */
+    ino_t inode;
     bool executes_ours; /* what it executes next must be the stand-in */
     bool condemned; /* and it was not */
     unsigned calls; /* FOLLOWED: so many were seen */
@@ -91,6 +96,25 @@ int tracee_take(pid_t thread, enum catcher_kind kind) {
     tracee->kind = kind;
     tracee->since = clock_ms();
     list_append(&tracees, &tracee->node);
+    return 0;
+}
+
+int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct stat *program) {
+    int r = tracee_take(thread, kind);
+    if (r == -ESRCH && process != thread) { /* a thread that has executed has its process's number */
+        thread = process;
+        r = tracee_take(thread, kind);
+    }
+    struct tracee *tracee = r < 0 ? NULL : tracee_find(thread);
+    if (!tracee)
+        return r;
+    tracee->late = true;
+    tracee->device = program->st_dev;
+    tracee->inode = program->st_ino;
+    if (ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) < 0) {
+        tracee->pid = process;
+        (void)ptrace(PTRACE_INTERRUPT, process, NULL, NULL);
+    }
     return 0;
 }
 
@@ -157,6 +181,8 @@ void tracees_release(uint64_t ticket) {
 static void turn(struct tracee *tracee) {
     unsigned skip = 0;
     int r = machine_look(tracee->pid, &tracee->machine);
+    if (r == 0 && tracee->runs)
+        r = machine_find_stack(&tracee->machine);
     if (r == 0 && tracee->kind == CATCHER_UNMOUNTER)
         r = arguments_are_unmount(&tracee->machine, &skip);
     if (r == 0)
@@ -228,13 +254,40 @@ static void look_at_call(struct tracee *tracee) {
     let_go(tracee, 0);
 }
 
+/* The image's program is loaded. */
+static void on_loaded(struct tracee *tracee) {
+    if (tracee->kind == CATCHER_CHROOT)
+        wait_for_service(tracee);
+    else
+        turn(tracee);
+}
+
+static bool executed_program(const struct tracee *tracee) {
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)tracee->pid);
+    return stat(path, &status) == 0 && status.st_dev == tracee->device && status.st_ino == tracee->inode;
+}
+
+/* One that was taken late has stopped, as it was asked to: on its way to its program's first instruction, or behind it.
+ */
+static void on_late_stop(struct tracee *tracee) {
+    bool fresh = tracee->state == TRACEE_EXECUTES; /* its execve has ended, and nothing was seen of that */
+    if (tracee->condemned || tracee->state == TRACEE_LEAVES || (fresh && !executed_program(tracee))) {
+        let_go(tracee, 0);
+        return;
+    }
+    tracee->runs = fresh;
+    if (fresh)
+        on_loaded(tracee);
+    else
+        resume(tracee, 0);
+}
+
 static void on_system_call(struct tracee *tracee) {
     switch (tracee->state) {
     case TRACEE_RETURNS:
-        if (tracee->kind == CATCHER_CHROOT)
-            wait_for_service(tracee);
-        else
-            turn(tracee);
+        on_loaded(tracee);
         return;
     case TRACEE_CALLS:
         tracee->state = TRACEE_EXECUTES_OURS;
@@ -258,6 +311,8 @@ static struct tracee *find_executed(pid_t pid) {
     if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &former) < 0)
         return NULL;
     struct tracee *tracee = tracee_find((pid_t)former);
+    if (!tracee)
+        tracee = tracee_find(pid); /* taken late, under the number that it has now */
     if (tracee)
         tracee->pid = pid;
     return tracee;
@@ -282,6 +337,8 @@ static void on_status(pid_t pid, int status) {
         (void)ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signal); /* and stops at once, as it was asked to */
     else if (tracee->state == TRACEE_FOLLOWED && event == PTRACE_EVENT_STOP && signal == SIGTRAP)
         resume(tracee, 0); /* it stopped as it was asked to */
+    else if (tracee->late && event == PTRACE_EVENT_STOP && signal == SIGTRAP)
+        on_late_stop(tracee);
     else if (event)
         let_go(tracee, 0); /* it was stopped, by us or by somebody else, and stays so in the second case */
     else if (signal == SYSCALL_STOP)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "catcher/protocol.h"
@@ -33,6 +34,12 @@ void tracees_tell_of_chroots(tracees_tell *tell);
 /* Takes a thread that waits in execve. The kernel must let it go on afterwards. Returns 0, or a negative errno: it runs
  * as it is. */
 int tracee_take(pid_t thread, enum catcher_kind kind);
+/*
+ * The same after the kernel was told to let it go on. Before Linux 6.8 a thread that waits in execve holds a lock that
+ * taking it needs, so this is how it is taken there: as soon as its execve gives the lock back, which is before its
+ * end. If its program has begun to run all the same it is turned from where it stands.
+ */
+int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct stat *program);
 /*
  * Follows a thread that waits in open(2) of libfuse, until it has mounted. It has CAP_SYS_ADMIN (in a user namespace of
  * its own, or given to it alone by an exec), so the kernel does not refuse its mount(2): it says that /dev/fuse is no
