@@ -192,9 +192,15 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FSP_LIBRARY_FOLDER "musl/"
 #endif
 
+/* In C++ a name that was used without it may not become a member's. */
+#ifdef __cplusplus
+#define FSP_GLOBAL ::
+#else
+#define FSP_GLOBAL
+#endif
 struct FspLoadedFunctions {
     PVOID Module;
-#define FSP_LOADED_MEMBER(name) __typeof__(name) *name;
+#define FSP_LOADED_MEMBER(name) __typeof__(FSP_GLOBAL name) *name;
     FSP_API_FUNCTIONS(FSP_LOADED_MEMBER)
 #undef FSP_LOADED_MEMBER
 };
@@ -203,8 +209,9 @@ struct FspLoadedFunctions {
 __attribute__((weak, visibility("hidden"))) struct FspLoadedFunctions FspLoaded;
 
 static inline NTSTATUS FspLoadFrom(const char *Path) {
-    struct FspLoadedFunctions Found = {0};
+    struct FspLoadedFunctions Found;
     PVOID Symbol;
+    memset(&Found, 0, sizeof Found);
     Found.Module = dlopen(Path, RTLD_NOW | RTLD_LOCAL);
     if (!Found.Module)
         return STATUS_DLL_NOT_FOUND;

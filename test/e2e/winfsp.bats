@@ -147,6 +147,33 @@ start_here() {
     done
 }
 
+@test "winfsp: a file system that is a C++ class, as root and as an ordinary user; what it throws is an error" {
+    local flags how
+    read -ra flags < <(pkg-config --static --cflags --libs winfsp)
+    for how in -std=c++11 '-std=c++20 -O2 -Wshadow'; do
+        # shellcheck disable=SC2086
+        g++ $how -Wall -Wextra -Werror -static -o "$LINFSP_STATE/winfsp/class" "$LINFSP_ROOT/test/helpers/winfsp-class.cc" "${flags[@]}" -pthread
+    done
+    g++ -std=c++17 -Wall -Wextra -Werror -DWINFSP_LOAD -fsyntax-only "$LINFSP_ROOT/test/helpers/winfsp-class.cc" "${flags[@]}"
+    for user in 0 1000; do
+        container "class$user" busybox -u "$user"
+        docker cp "$LINFSP_STATE/winfsp/class" "$(full_name "class$user"):/class" 2>/dev/null
+        docker exec -d "$(full_name "class$user")" sh -c '/class Z: "\\class\\share" >/tmp/said 2>&1; echo "ended $?" >>/tmp/said'
+        wait_mounted "class$user" /mnt/z fuse.CLASS || return
+        script_in "class$user" 'cd /mnt/z; echo some text >a; echo more >>a; cp a b; mv b c; [ "$(cat a c | sort -u | tr "\n" " ")" = "more some text " ]
+            [ "$(ls)" = "$(printf "a\nc")" ]; : >c; [ ! -s c ]; rm c; [ "$(ls)" = a ]; [ "$(stat -c %s a)" = 15 ]
+            no cat none 2>/dev/null; echo throw >t; echo >unknown 2>/dev/null || true'
+        has "$(inside "class$user" sh -c 'cat /mnt/z/t 2>&1; cat /mnt/z/unknown 2>&1; mkdir /mnt/z/d 2>&1')" \
+            "read error: Input/output error" "unknown': Input/output error" "d': "
+        equal "on the host" "$(bounded cat /unc/class/share/a | tr '\n' ' ')" "some text more "
+        pids_in "class$user" class | xargs -r kill -TERM
+        wait_until 10 inside "class$user" grep -q '^ended' /tmp/said
+        has "$(inside "class$user" cat /tmp/said)" 'mounted at' 'stopped 1' unmounted 'ended 0'
+        remove_container "class$user"
+        wait_until 5 not test -e /unc/class
+    done
+}
+
 @test "winfsp: a program that is told to stop ends with 0, and one that is killed leaves nothing" {
     local at=$BATS_TEST_TMPDIR/volume
     start_here -F NTFS
