@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file system of WinFsp's API for C++ (winfsp.hpp): one folder of files in memory. It throws where it is told to: opening the
- * file "unknown" throws a number, reading a file that says "throw" throws a std::exception.
+ * A file system of WinFsp's API for C++ (winfsp.hpp): one folder of files in memory. It throws where it is told to:
+ * opening the file "unknown" throws a number, reading a file that says "throw" throws a std::exception.
  *
  *     winfsp-class MOUNT-POINT [PREFIX]
  */
