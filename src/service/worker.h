@@ -4,10 +4,9 @@
  *
  * A worker runs a program of its own (src/worker), has none of the service's descriptors, and takes one job at a time
  * over a socketpair. Spare ones are started ahead, so that a job does not wait for that, and are kept for some seconds
- * after a rush. A worker that entered a user
- * namespace ends after its job; one that does not answer in time (patience.h) is killed and counted against the silo
- * that it worked for, and the job fails with -ETIMEDOUT. A silo has at most two jobs at work, and none once too many of
- * its workers were lost, so that it can hold up nobody but itself.
+ * after a rush. A worker that entered a user namespace ends after its job; one that does not answer in time
+ * (patience.h) is killed and counted against the silo that it worked for, and the job fails with -ETIMEDOUT. A silo has
+ * at most two jobs at work, and none once too many of its workers were lost, so that it can hold up nobody but itself.
  */
 #ifndef LINFSP_SERVICE_WORKER_H
 #define LINFSP_SERVICE_WORKER_H
