@@ -428,12 +428,23 @@ static void watch_open(struct folder *folder) {
     }
 }
 
+static int take_up(struct folder *folder);
+
+/* Its pipe was lost, and nobody hears who waits at the other end. To take the folder up again lets them go. */
+static void take_up_again(struct folder *folder) {
+    folder->restored = true; /* it is there */
+    if (++folder->take_ups_lost < TAKE_UPS_LOST_MAX)
+        (void)take_up(folder);
+}
+
 static void on_opened(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct name *name = name_find(service, key);
     struct folder *child = name && name->child ? folder_find(service, name->child) : NULL;
     if (n_fds && child && folder_take(child, fds[0]) == 0)
         (void)steal_fd(&fds[0]);
+    else if (n_fds && child)
+        take_up_again(child);
     if (child && result->unanswered)
         child->uncertain = true;
     if (!name)
@@ -594,8 +605,6 @@ void folders_end(struct silo *silo) {
 
 /* ---- start and stop -------------------------------------------------------------------------------------------- */
 
-static int take_up(struct folder *folder);
-
 static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct folder *folder = folder_find(service, key);
@@ -605,6 +614,10 @@ static void on_taken_up(void *context, uint64_t key, const struct job_result *re
         return; /* else all first accesses there would be refused until the next start */
     if (n_fds && folder && result->error == 0 && folder_take(folder, fds[0]) == 0)
         (void)steal_fd(&fds[0]);
+    else if (n_fds && folder && result->error == 0 && folder->take_ups_lost < TAKE_UPS_LOST_MAX) {
+        take_up_again(folder);
+        return;
+    }
     if (folder && result->error < 0)
         log_error("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, result->message);
     if (folder && folder == service->host_folder)
