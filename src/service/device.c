@@ -188,7 +188,21 @@ void device_remove(struct silo *silo) {
     silo->has_folder = false;
 }
 
+/* What was copied into the layer of a silo that ended while no service ran, or when it could not be removed. */
+static void sweep_notes(struct service *service) {
+    _cleanup_closedir_ DIR *directory = opendir(LINFSP_RUN_DIR "/private");
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        unsigned long long number;
+        int end = 0;
+        if (sscanf(entry->d_name, "copied-%llu%n", &number, &end) == 1 && !entry->d_name[end] &&
+            !silo_find(service, number))
+            (void)submit_removal(service, number);
+    }
+}
+
 void device_sweep(struct service *service) {
+    sweep_notes(service);
     _cleanup_closedir_ DIR *directory = opendir(SILOS_DIR);
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {

@@ -152,10 +152,10 @@ static FILE *open_notes(const struct job_base *base, uint64_t silo, char *ret_pa
     return steal_pointer(file);
 }
 
-static void drop_notes(const struct job_base *base, uint64_t silo) {
+static int drop_notes(const struct job_base *base, uint64_t silo) {
     char name[64];
     notes_name(silo, name);
-    (void)unlinkat(base->run_dir, name, 0);
+    return unlinkat(base->run_dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 bool copied_remove(const struct job_base *base, uint64_t silo, int root) {
@@ -166,7 +166,7 @@ bool copied_remove(const struct job_base *base, uint64_t silo, int root) {
         return true;
     if (!remove_copies(&overlay, root, file))
         return false;
-    drop_notes(base, silo);
+    (void)drop_notes(base, silo);
     return true;
 }
 
@@ -183,12 +183,12 @@ static int open_root_of_layer(const struct job_base *base, const char *upper) {
     return -1;
 }
 
-void copied_remove_at_end(const struct job_base *base, uint64_t silo) {
+int copied_remove_at_end(const struct job_base *base, uint64_t silo) {
     _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
     char path[WIRE_PATH_MAX];
     _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
     _cleanup_close_ int root = file ? open_root_of_layer(base, path) : -1;
     if (file && overlay_open_layer(base, path, &overlay) == 0)
         (void)remove_copies(&overlay, root, file);
-    drop_notes(base, silo);
+    return drop_notes(base, silo);
 }

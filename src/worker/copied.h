@@ -24,7 +24,7 @@ void copied_note(int notes, const struct overlay *overlay, const char *path);
 /* Removes what has been noted and is not needed any more. root: the silo's, in whose mount namespace the worker is.
  * Returns whether nothing is left. */
 bool copied_remove(const struct job_base *base, uint64_t silo, int root);
-/* The silo has ended: the same, on the host. The notes go. */
-void copied_remove_at_end(const struct job_base *base, uint64_t silo);
+/* The silo has ended: the same, on the host. The notes go. Returns 0, or a negative errno: they are there still. */
+int copied_remove_at_end(const struct job_base *base, uint64_t silo);
 
 #endif

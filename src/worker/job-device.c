@@ -52,7 +52,9 @@ static void empty_folder(int parent, const char *name) {
 
 void job_device_remove(const struct job_base *base, const struct job *job, struct job_fds *fds,
                        struct job_result *result) {
-    copied_remove_at_end(base, job->target.silo);
+    int r = copied_remove_at_end(base, job->target.silo);
+    if (r < 0)
+        job_fail(result, r, "cannot remove the notes of what was copied: %s", strerror(-r));
     empty_folder(AT_FDCWD, job->inject.folder);
     if (rmdir(job->inject.folder) < 0 && errno != ENOENT)
         job_fail(result, -errno, "cannot remove %s: %s", job->inject.folder, strerror(errno));
