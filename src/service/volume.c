@@ -337,8 +337,9 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
 
 static bool server_is_there(const struct volume *volume) {
     uint64_t start;
-    return process_start(volume->peer.pid, &start) == 0 && start == volume->server_start &&
-           !process_has_ended(volume->peer.pid); /* nobody may wait for it */
+    if (process_has_ended(volume->peer.pid)) /* nobody may have waited for it yet */
+        return false;
+    return process_start(volume->peer.pid, &start) < 0 || start == volume->server_start;
 }
 
 bool volume_passes(struct volume *volume, const struct ucred *client) {

@@ -270,8 +270,9 @@ bool process_is_ending(pid_t pid) {
 bool process_has_ended(pid_t pid) {
     char buffer[1024], *fields = NULL;
     long threads = 0;
-    if (read_stat_fields(pid, buffer, sizeof buffer, &fields) < 0)
-        return true;
+    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    if (r < 0)
+        return r == -ENOENT || r == -ESRCH; /* else it is we who lack something */
     /* field 20; the first thread may end before the others */
     (void)sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &threads);
     return (*fields == 'Z' || *fields == 'X') && threads <= 1;
