@@ -63,6 +63,14 @@ attack() { # VERB [NUMBER]: on both sockets
     attack truncated
 }
 
+@test "hostile: each message, cut at every byte" {
+    attack cut
+}
+
+@test "hostile: each message, with descriptors of strange kinds" {
+    attack strange
+}
+
 @test "hostile: over-long messages" {
     attack overlong
 }

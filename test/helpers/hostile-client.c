@@ -6,6 +6,8 @@
  *
  *     garbage SOCKET COUNT     packets of random bytes and sizes
  *     truncated SOCKET         each message type, cut at many lengths
+ *     cut SOCKET               each message type, cut at every byte
+ *     strange SOCKET           each message type, with descriptors of each strange kind
  *     overlong SOCKET          packets larger than any message
  *     headers SOCKET           wrong magic, version, type, size, reserved members, unterminated strings
  *     descriptors SOCKET       fds where none belong, too many, of strange kinds, the connection itself
@@ -32,10 +34,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -194,6 +201,50 @@ static void truncated(void) {
                 send_and_be_refused("truncated", bytes, cuts[i], NULL, 0);
         send_and_be_refused("truncated by one", bytes, whole - 1, NULL, 0);
         send_and_be_refused("longer by one", bytes, whole + 1, NULL, 0);
+        free(bytes);
+    }
+}
+
+/* Who sends so much is turned away now and then. */
+static void cut(void) {
+    for (int type = REQUEST_FIRST; type <= REQUEST_LAST; type++) {
+        unsigned char *bytes = new_message(type);
+        for (size_t size = 1; size < size_of_type(type); size++)
+            send_and_be_refused("cut", bytes, size, NULL, 0);
+        free(bytes);
+    }
+}
+
+static void strange(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    int poller = epoll_create1(0), pipes[2];
+    struct epoll_event itself = {.events = EPOLLIN};
+    if (pipe(pipes) < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, pipes[0], &itself) < 0)
+        die("epoll");
+    const int kinds[] = {poller,
+                         (int)syscall(SYS_pidfd_open, getpid(), 0),
+                         signalfd(-1, &none, 0),
+                         timerfd_create(CLOCK_MONOTONIC, 0),
+                         eventfd(0, 0),
+                         inotify_init1(0),
+                         open("/proc/self/ns/mnt", O_RDONLY),
+                         open("/proc/self/ns/user", O_PATH),
+                         open("/proc/self/ns/pid", O_RDONLY),
+                         open("/proc/self/mem", O_RDWR),
+                         open("/proc/self/fd", O_RDONLY | O_DIRECTORY),
+                         open("/dev/fuse", O_RDWR),
+                         open("/dev/linfsp", O_PATH | O_DIRECTORY),
+                         open(socket_path, O_PATH),
+                         open("/", O_PATH | O_DIRECTORY)};
+    for (int type = REQUEST_FIRST; type <= REQUEST_LAST; type++) {
+        /* a mount on a real folder is none of these: "/" and the like are refused as mount points */
+        unsigned char *bytes = new_message(type);
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            const int fds[] = {kinds[i], kinds[(i + 1) % (sizeof kinds / sizeof kinds[0])]};
+            for (size_t n = 1; n <= 2 && fds[0] >= 0 && fds[1] >= 0; n++)
+                send_and_be_refused("a strange descriptor", bytes, size_of_type(type), fds, n);
+        }
         free(bytes);
     }
 }
@@ -515,6 +566,10 @@ int main(int argc, char **argv) {
         garbage(number);
     else if (strcmp(verb, "truncated") == 0)
         truncated();
+    else if (strcmp(verb, "cut") == 0)
+        cut();
+    else if (strcmp(verb, "strange") == 0)
+        strange();
     else if (strcmp(verb, "overlong") == 0)
         overlong();
     else if (strcmp(verb, "headers") == 0)
