@@ -186,6 +186,17 @@ static int on_changed(sd_event_source *source, int fd, uint32_t events, void *us
     return 0;
 }
 
+static bool is_there(const struct silo *silo) {
+    return silo->phantom || silo->phantoms_in_making > 0 || !list_empty(&silo->changes);
+}
+
+bool phantom_found(struct silo *silo) {
+    if (is_there(silo) || silo->state != SILO_READY)
+        return false;
+    stay(silo);
+    return true;
+}
+
 /* The stand-in is gone: the process runs. */
 static void on_gave_way(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct change *change = context;
@@ -224,10 +235,6 @@ static size_t count_changes(const struct silo *silo) {
     for (const struct list_node *node = silo->changes.next; node != &silo->changes; node = node->next)
         n++;
     return n;
-}
-
-static bool is_there(const struct silo *silo) {
-    return silo->phantom || silo->phantoms_in_making > 0 || !list_empty(&silo->changes);
 }
 
 void phantom_before_change(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket) {

@@ -3,6 +3,7 @@
 #ifndef LINFSP_SERVICE_PHANTOM_H
 #define LINFSP_SERVICE_PHANTOM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@ void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t 
 void phantom_program(struct silo *silo, pid_t pid);
 /* A package manager is at work on a helper: the stand-in goes at once. */
 void phantom_give_way(struct silo *silo);
+/* A worker has seen the stand-in. Returns whether that is news: it is an earlier service's. */
+bool phantom_found(struct silo *silo);
 /* A process of that mount namespace is about to run what may change a helper, and waits until the catcher is told to
  * let it go on: it finds none of ours, which comes back when the process has ended. */
 void phantom_before_change(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket);

@@ -196,6 +196,8 @@ static struct watch *watch_get(struct programs *programs, int number) {
 
 void programs_watch(struct silo *silo, const struct job_result *result) {
     silo->lacks_helper = result->helpers.lacking;
+    if (result->helpers.stand_in && phantom_found(silo))
+        programs_look(silo);
     for (uint32_t i = 0; i < result->helpers.n_watches && i < JOB_WATCHES_MAX; i++) {
         struct watch *watch = watch_get(silo->service->programs, result->helpers.watches[i]);
         struct member *member = watch && !is_member(silo, watch) ? calloc(1, sizeof *member) : NULL;

@@ -161,12 +161,15 @@ static void look_into(const struct job_base *base, int root, const char *folder,
     (void)mark_programs(base, root, folder, unmounters_too);
 }
 
-static bool lacks(int root, const char *helper) {
+/* The stand-in does not count: it will go again. *stand_in becomes true where it is there. */
+static bool lacks(const struct job_base *base, int root, const char *helper, bool *stand_in) {
     char path[64];
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         snprintf(path, sizeof path, "%s/%s", folders[i], helper);
         _cleanup_close_ int file = enter_open_inside(root, path, O_PATH | O_NOFOLLOW);
-        if (file >= 0 && !phantom_is_ghost(file))
+        bool ours = file >= 0 && phantom_is_stand_in(base, file);
+        *stand_in |= ours;
+        if (file >= 0 && !ours && !phantom_is_ghost(file))
             return false;
     }
     return true;
@@ -174,8 +177,10 @@ static bool lacks(int root, const char *helper) {
 
 /* A program that loads libfuse will want its helper. */
 static void mark_libraries(const struct job_base *base, int root) {
+    bool stand_in = false;
     for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
-        enum catcher_kind kind = lacks(root, libraries[i].helper) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY;
+        enum catcher_kind kind =
+            lacks(base, root, libraries[i].helper, &stand_in) ? CATCHER_LIBRARY_ALONE : CATCHER_LIBRARY;
         for (size_t j = 0; j < ARRAY_SIZE(library_folders); j++)
             (void)mark(base, root, library_folders[j], libraries[i].name, kind);
     }
@@ -212,7 +217,8 @@ void helpers_mark(const struct job_base *base, const struct job *job, bool unmou
     look_into_path(base, job, root, unmounters_too, result);
     mark_libraries(base, root);
     mark_chroots(base, root);
-    result->helpers.lacking = lacks(root, "fusermount3") || lacks(root, "fusermount");
+    bool *stand_in = &result->helpers.stand_in;
+    result->helpers.lacking = lacks(base, root, "fusermount3", stand_in) | lacks(base, root, "fusermount", stand_in);
 }
 
 void helpers_mark_tools(const struct job_base *base, int root) {

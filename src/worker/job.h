@@ -229,7 +229,8 @@ struct job_result {
     bool spent; /* the worker entered a user namespace and cannot come back */
     bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */
     struct { /* INJECT, HELPERS: the numbers of inotify's watches on folders of programs */
-        bool lacking; /* there is no helper under one of its names */
+        bool lacking; /* there is no helper under one of its names, but for the stand-in */
+        bool stand_in; /* that is there */
         uint32_t n_watches;
         int32_t watches[JOB_WATCHES_MAX];
     } helpers;

@@ -225,6 +225,16 @@ static bool is_ours(const struct job_base *base, int file) {
            fd_device(base->run_dir, &our_major, &our_minor) == 0 && major == our_major && minor == our_minor;
 }
 
+static bool is_link(int folder, const char *name) {
+    char link[sizeof STAND_IN + 1];
+    return readlinkat(folder, name, link, sizeof link) == sizeof STAND_IN - 1 &&
+           memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0;
+}
+
+bool phantom_is_stand_in(const struct job_base *base, int file) {
+    return is_ours(base, file) || is_link(file, "");
+}
+
 /* Brings the entry back from beside the upper layer: overlayfs removes what it finds there only. */
 static void bring_back(const struct place *place, const char *name) {
     char aside[64];
@@ -232,12 +242,6 @@ static void bring_back(const struct place *place, const char *name) {
     make_aside_name(place, name, aside, sizeof aside);
     if (folder >= 0)
         (void)renameat(place->overlay.beside, aside, folder, name);
-}
-
-static bool is_link(int folder, const char *name) {
-    char link[sizeof STAND_IN + 1];
-    return readlinkat(folder, name, link, sizeof link) == sizeof STAND_IN - 1 &&
-           memcmp(link, STAND_IN, sizeof STAND_IN - 1) == 0;
 }
 
 void phantom_remove_links(int folder) {

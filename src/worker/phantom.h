@@ -19,6 +19,8 @@
 
 /* Whether that file is a ghost: then the image has nothing under its name. */
 bool phantom_is_ghost(int file);
+/* Whether that file, O_PATH and not followed, is the stand-in under the name of a helper. */
+bool phantom_is_stand_in(const struct job_base *base, int file);
 /* Makes it, under each of the names that the image has nothing under. Returns how many it made, or a negative errno.
  * ret_folder: where links were made, that folder; else it is left alone. */
 int phantom_make(const struct job_base *base, int root, int *ret_folder);

@@ -89,6 +89,24 @@ runs_the_stand_in() { # NAME [PATH]
     has_not "$(docker diff "$(full_name one)")" bin/fusermount
 }
 
+# With an upgrade of LinFsp, too, the next service finds the stand-in of the one before.
+@test "helper: the stand-in of a service that was killed gives way as well, and is there for the next program" {
+    box one fuse-bare
+    script_in one 'mkdir /tmp/m; bindfs /srv/source /tmp/m; [ -e /usr/bin/fusermount3 ]'
+    service_kill
+    service_start
+    wait_until 5 inside one sh -c 'rm -f /usr/bin/fusermount3'
+    script_in one 'cp /bin/true /usr/bin/fusermount3; cat /tmp/m/file; rm /usr/bin/fusermount3; umount /tmp/m; bindfs /srv/source /tmp/m; fusermount3 -u /tmp/m'
+    has_not "$(docker diff "$(full_name one)")" bin/fusermount
+}
+
+@test "helper: a program that starts long after another one finds the stand-in again" {
+    box one fuse-bare
+    script_in one 'mkdir /tmp/m; bindfs /srv/source /tmp/m; fusermount3 -u /tmp/m'
+    wait_until 40 inside one test ! -e /usr/bin/fusermount3
+    script_in one 'bindfs /srv/source /tmp/m; cat /tmp/m/file; fusermount3 -u /tmp/m'
+}
+
 @test "helper: found in every folder of the PATH, and by its full path" {
     mkdir -p "$BATS_TEST_TMPDIR"/{tool,local}
     cp -p /usr/bin/fusermount3 "$BATS_TEST_TMPDIR/tool/"
