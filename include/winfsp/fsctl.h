@@ -502,10 +502,11 @@ static inline FSP_FSCTL_TRANSACT_RSP *FspFsctlTransactConsumeResponse(FSP_FSCTL_
 }
 
 /** One access, with a full barrier. */
-static inline INT32 FspInterlockedLoad32(INT32 volatile *p) {
+static inline INT32 FspInterlockedLoad32(INT32 const volatile *p) {
     return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the built-in function writes
 static inline VOID FspInterlockedStore32(INT32 volatile *p, INT32 v) {
     __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
 }
