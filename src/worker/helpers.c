@@ -217,8 +217,9 @@ void helpers_mark(const struct job_base *base, const struct job *job, bool unmou
     look_into_path(base, job, root, unmounters_too, result);
     mark_libraries(base, root);
     mark_chroots(base, root);
-    bool *stand_in = &result->helpers.stand_in;
-    result->helpers.lacking = lacks(base, root, "fusermount3", stand_in) | lacks(base, root, "fusermount", stand_in);
+    bool *stand_in = &result->helpers.stand_in; /* either may be ours: both are looked at */
+    bool without_3 = lacks(base, root, "fusermount3", stand_in), without_2 = lacks(base, root, "fusermount", stand_in);
+    result->helpers.lacking = without_3 || without_2;
 }
 
 void helpers_mark_tools(const struct job_base *base, int root) {
