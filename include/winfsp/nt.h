@@ -6,7 +6,7 @@
  * ULONG, DWORD and NTSTATUS are 32 bits, WCHAR is 16 bits.
  *
  * WCHAR and text. Compiled with -fshort-wchar (pkg-config --cflags winfsp has it) L"text" is an array of WCHAR, as on
- * Windows; winfsp/wide.h then gives the wide functions of the C library that programs use most, for 16 bits. Without
+ * Windows; winfsp/win32.h then gives the wide functions of the C library that programs use most, for 16 bits. Without
  * -fshort-wchar u"text" is an array of WCHAR, and the C library's wide functions are left alone.
  */
 #ifndef WINFSP_NT_H

@@ -114,7 +114,7 @@ struct resolve_call {
 static NTSTATUS use_point(struct resolve_call *call, struct resolving *resolving, size_t component) {
     const REPARSE_DATA_BUFFER *data = &call->point.data;
     size_t units = 0;
-    if (call->size < REPARSE_DATA_BUFFER_HEADER_SIZE)
+    if (call->size < REPARSE_DATA_BUFFER_HEADER_SIZE || call->size > sizeof call->point)
         return STATUS_IO_REPARSE_DATA_INVALID;
     bool relative =
         data->ReparseTag == IO_REPARSE_TAG_SYMLINK && (data->SymbolicLinkReparseBuffer.Flags & SYMLINK_FLAG_RELATIVE);

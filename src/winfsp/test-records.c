@@ -136,6 +136,16 @@ static NTSTATUS get_point(FSP_FILE_SYSTEM *fs _unused_, PVOID context _unused_, 
     _cleanup_free_ char *text = fsp_wide_to_utf8_new(name);
     if (!strncmp(text, "\\missing", 8))
         return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (!strcmp(text, "\\liar") && buffer) {
+        *(REPARSE_DATA_BUFFER *)buffer = (REPARSE_DATA_BUFFER){
+            .ReparseTag = IO_REPARSE_TAG_SYMLINK,
+            .SymbolicLinkReparseBuffer = {.SubstituteNameOffset = 60000,
+                                          .SubstituteNameLength = 65000,
+                                          .Flags = SYMLINK_FLAG_RELATIVE},
+        };
+        *size = 1 << 30; /* more than it was given */
+        return STATUS_SUCCESS;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
         if (strcmp(links[i].path, text) != 0)
             continue;
@@ -195,6 +205,7 @@ static void test_resolve(void **state _unused_) {
     assert_string_equal(target, "\\a\\y");
     assert_status(resolve("\\loop", true, target), STATUS_REPARSE_POINT_NOT_RESOLVED);
     assert_status(resolve("\\missing\\f", true, target), STATUS_OBJECT_PATH_NOT_FOUND);
+    assert_status(resolve("\\liar", true, target), STATUS_IO_REPARSE_DATA_INVALID);
 }
 
 static void test_can_replace(void **state _unused_) {
