@@ -436,7 +436,25 @@ typedef struct _FILE_FULL_EA_INFORMATION {
     STATUS(STATUS_DIRECTORY_IS_A_REPARSE_POINT, 0xc0000281)                                                            \
     STATUS(STATUS_REPARSE_ATTRIBUTE_CONFLICT, 0xc00002b2)                                                              \
     STATUS(STATUS_CANNOT_MAKE, 0xc00002ea)                                                                             \
-    STATUS(STATUS_FILE_TOO_LARGE, 0xc0000904)
+    STATUS(STATUS_FILE_TOO_LARGE, 0xc0000904)                                                                          \
+    STATUS(STATUS_TIMEOUT, 0x00000102)                                                                                 \
+    STATUS(STATUS_NO_MORE_ENTRIES, 0x8000001a)                                                                         \
+    STATUS(STATUS_MORE_PROCESSING_REQUIRED, 0xc0000016)                                                                \
+    STATUS(STATUS_DISK_CORRUPT_ERROR, 0xc0000032)                                                                      \
+    STATUS(STATUS_DATA_ERROR, 0xc000003e)                                                                              \
+    STATUS(STATUS_CRC_ERROR, 0xc000003f)                                                                               \
+    STATUS(STATUS_EAS_NOT_SUPPORTED, 0xc000004f)                                                                       \
+    STATUS(STATUS_INVALID_OWNER, 0xc000005a)                                                                           \
+    STATUS(STATUS_NO_SUCH_USER, 0xc0000064)                                                                            \
+    STATUS(STATUS_WRONG_PASSWORD, 0xc000006a)                                                                          \
+    STATUS(STATUS_RANGE_NOT_LOCKED, 0xc000007e)                                                                        \
+    STATUS(STATUS_FILE_INVALID, 0xc0000098)                                                                            \
+    STATUS(STATUS_UNRECOGNIZED_VOLUME, 0xc000014f)                                                                     \
+    STATUS(STATUS_INVALID_BUFFER_SIZE, 0xc0000206)                                                                     \
+    STATUS(STATUS_CONNECTION_DISCONNECTED, 0xc000020c)                                                                 \
+    STATUS(STATUS_NETWORK_UNREACHABLE, 0xc000023c)                                                                     \
+    STATUS(STATUS_USER_MAPPED_FILE, 0xc0000243)                                                                        \
+    STATUS(STATUS_VOLUME_DISMOUNTED, 0xc000026e)
 
 #define FSP_NT_STATUS_VALUE(name, value) name = (NTSTATUS)(value##u),
 enum { FSP_NT_STATUS_LIST(FSP_NT_STATUS_VALUE) };
