@@ -19,6 +19,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/prctl.h>
@@ -79,17 +80,17 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
 }
 
-static pid_t process_of(pid_t thread) {
+/* The number behind name, colon included, in /proc/PID/status; 0 where there is none. */
+static unsigned long long status_number(pid_t thread, const char *name, int base) {
     char path[64];
-    int process = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
     _cleanup_fclose_ FILE *file = fopen(path, "re");
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     while (file && getline(&line, &size, file) > 0)
-        if (sscanf(line, "Tgid: %d", &process) == 1)
-            break;
-    return process;
+        if (strncmp(line, name, strlen(name)) == 0)
+            return strtoull(line + strlen(name), NULL, base);
+    return 0;
 }
 
 static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
@@ -99,7 +100,7 @@ static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
         answer(file);
         return;
     }
-    pid_t process = process_of(thread);
+    pid_t process = (pid_t)status_number(thread, "Tgid:", 10);
     bool known = process > 0 && fstat(file, &program) == 0;
     answer(file);
     if (known)
@@ -178,16 +179,7 @@ static bool only_reads(pid_t thread) {
 
 /* Whether it has CAP_SYS_ADMIN. */
 static bool is_privileged(pid_t thread) {
-    char path[64];
-    unsigned long long effective = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    while (file && getline(&line, &size, file) > 0)
-        if (sscanf(line, "CapEff: %llx", &effective) == 1)
-            break;
-    return effective & (1ull << CAP_SYS_ADMIN);
+    return status_number(thread, "CapEff:", 16) & (1ull << CAP_SYS_ADMIN);
 }
 
 static void on_open(int file, pid_t thread) {
