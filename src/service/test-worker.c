@@ -127,14 +127,19 @@ static void lanes_are_told_apart(void **state) {
     assert_false(lane_equal(&a, &b) || lane_equal(&a, &c) || lane_equal(&a, &d));
 }
 
-static void a_worker_that_dies_is_told(void **state) {
-    pid_t pids[2];
-    if (geteuid() != 0)
-        skip();
+/* A job is at work, and nobody answers: both workers are stopped. */
+static void submit_to_stopped_workers(pid_t pids[2]) {
     assert_int_equal(await_workers(pids, 2), 2);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(kill(pids[i], SIGSTOP), 0);
     assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+}
+
+static void a_worker_that_dies_is_told(void **state) {
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    submit_to_stopped_workers(pids);
     (void)sd_event_run(event, 10000);
     assert_int_equal(answers, 0);
     for (size_t i = 0; i < 2; i++)
@@ -261,10 +266,7 @@ static void a_worker_that_waits_is_given_up(void **state) {
     pid_t pids[2];
     if (geteuid() != 0)
         skip();
-    assert_int_equal(await_workers(pids, 2), 2);
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(kill(pids[i], SIGSTOP), 0);
-    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), 0);
+    submit_to_stopped_workers(pids);
     run_for(3);
     assert_int_equal(answers, 0);
     run_until(1);
