@@ -13,8 +13,6 @@
 #ifndef WINFSP_WINFSP_HPP
 #define WINFSP_WINFSP_HPP
 
-#include <string.h>
-
 #include <winfsp/winfsp.h>
 
 namespace Fsp {
@@ -37,8 +35,9 @@ inline DWORD Win32FromNtStatus(NTSTATUS Status) {
     return FspWin32FromNtStatus(Status);
 }
 
-/** ASCII text as WCHARs, whose width a literal has only where the compiler was told so. Returns To. */
-inline PWSTR Widen(WCHAR *To, SIZE_T Count, const char *From) {
+/** Text as WCHARs: of WCHARs, or ASCII, since a literal has their width only where the compiler was told so. What does
+ * not fit is cut off. Returns To. */
+template <typename Unit> inline PWSTR Widen(WCHAR *To, SIZE_T Count, const Unit *From) {
     SIZE_T Length = 0;
     for (; From[Length] && Length + 1 < Count; Length++)
         To[Length] = static_cast<WCHAR>(From[Length]);
@@ -354,10 +353,10 @@ class FileSystemHost {
     }
     /** "\server\share": a network volume. What does not fit is cut off. */
     VOID SetPrefix(PCWSTR Prefix) {
-        Copy(_Params.Prefix, sizeof _Params.Prefix / sizeof *_Params.Prefix, Prefix);
+        Widen(_Params.Prefix, sizeof _Params.Prefix / sizeof *_Params.Prefix, Prefix);
     }
     VOID SetFileSystemName(PCWSTR Name) {
-        Copy(_Params.FileSystemName, sizeof _Params.FileSystemName / sizeof *_Params.FileSystemName, Name);
+        Widen(_Params.FileSystemName, sizeof _Params.FileSystemName / sizeof *_Params.FileSystemName, Name);
     }
 
     /** Whether Mount would find its mount point usable. */
@@ -430,14 +429,6 @@ class FileSystemHost {
     PWSTR DeviceName() {
         return Widen(_Device, sizeof _Device / sizeof *_Device,
                      _Params.Prefix[0] ? FSP_FSCTL_NET_DEVICE_NAME : FSP_FSCTL_DISK_DEVICE_NAME);
-    }
-
-    static VOID Copy(WCHAR *To, SIZE_T Count, PCWSTR From) {
-        SIZE_T Length = 0;
-        while (From[Length] && Length + 1 < Count)
-            Length++;
-        memcpy(To, From, Length * sizeof *To);
-        To[Length] = 0;
     }
 
     VOID End(bool Told) {

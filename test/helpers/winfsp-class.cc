@@ -13,6 +13,7 @@
 #include <string>
 
 #include <stdio.h>
+#include <string.h>
 
 #include <winfsp/winfsp.hpp>
 
