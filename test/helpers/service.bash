@@ -37,6 +37,19 @@ service_start() {
     wait_until 5 our_service_answers || fail "linfspd does not answer; its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
 }
 
+# Starts it and returns as soon as it says READY, so that whatever follows is the first that meets it: `service_start_until_ready
+# SECONDS`
+service_start_until_ready() {
+    local word=''
+    rm -f "$LINFSP_STATE/ready"
+    mkfifo "$LINFSP_STATE/ready"
+    run_service --ready-fd=4 4>"$LINFSP_STATE/ready" &
+    echo "$!" >"$LINFSP_STATE/linfspd.pid"
+    disown
+    IFS= read -r -t "$1" word <"$LINFSP_STATE/ready" || true
+    equal "what the service says within $1 s" "$word" READY || fail "its log:" "$(tail -n 20 "$LINFSP_STATE/linfspd.log")"
+}
+
 service_stop() {
     local pid status=0
     pid=$(service_pid)
