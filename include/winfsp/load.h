@@ -137,6 +137,8 @@
     FUNCTION(FspCallNamedPipeSecurely)                                                                                 \
     FUNCTION(FspCallNamedPipeSecurelyEx)                                                                               \
     FUNCTION(FspLinuxUpper)                                                                                            \
+    FUNCTION(FspLinuxLower)                                                                                            \
+    FUNCTION(FspLinuxFormat)                                                                                           \
     FUNCTION(FspLinuxDescriptorSize)                                                                                   \
     FUNCTION(FspLinuxParseSddl)
 
@@ -386,6 +388,8 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FspCallNamedPipeSecurely (FspLoaded.FspCallNamedPipeSecurely)
 #define FspCallNamedPipeSecurelyEx (FspLoaded.FspCallNamedPipeSecurelyEx)
 #define FspLinuxUpper (FspLoaded.FspLinuxUpper)
+#define FspLinuxLower (FspLoaded.FspLinuxLower)
+#define FspLinuxFormat (FspLoaded.FspLinuxFormat)
 #define FspLinuxDescriptorSize (FspLoaded.FspLinuxDescriptorSize)
 #define FspLinuxParseSddl (FspLoaded.FspLinuxParseSddl)
 

@@ -526,8 +526,11 @@ FSP_API NTSTATUS FSP_ABI FspCallNamedPipeSecurelyEx(PWSTR PipeName, PVOID InBuff
                                                     BOOLEAN AllowImpersonation, PSID Sid);
 
 #if !defined(_WIN32) && !defined(__WINE__)
-/* What winfsp/win32.h is made of. */
+/* What winfsp/win32.h and winfsp/wide.h are made of. */
 FSP_API WCHAR FspLinuxUpper(WCHAR Unit);
+FSP_API WCHAR FspLinuxLower(WCHAR Unit);
+/** As vsnprintf counts and cuts, in units; -1: out of memory, or bytes that are not UTF-8. To may be NULL. */
+FSP_API int FspLinuxFormat(PWSTR To, SIZE_T Units, PCWSTR Format, va_list Arguments);
 FSP_API ULONG FspLinuxDescriptorSize(PSECURITY_DESCRIPTOR SecurityDescriptor);
 /** free() frees the descriptor. STATUS_INVALID_PARAMETER. */
 FSP_API NTSTATUS FspLinuxParseSddl(PCWSTR Text, PSECURITY_DESCRIPTOR *PSecurityDescriptor);

@@ -224,11 +224,3 @@ NTSTATUS FspLinuxParseSddl(PCWSTR Text, PSECURITY_DESCRIPTOR *PSecurityDescripto
                              parser->has_dacl ? (const ACL *)(void *)parser->acl : NULL, parser->control);
     return *PSecurityDescriptor ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
-
-ULONG FspLinuxDescriptorSize(PSECURITY_DESCRIPTOR SecurityDescriptor) {
-    return (ULONG)fsp_descriptor_size(SecurityDescriptor);
-}
-
-WCHAR FspLinuxUpper(WCHAR Unit) {
-    return fsp_upper(Unit);
-}

@@ -60,22 +60,50 @@ static const struct {
     {0xff41, 0xff5a, 1, -32},
 };
 
-static WCHAR upper_table[0x10000];
+/* Lower case, where more than one unit has the same upper case and the nearest is not the one. */
+static const struct {
+    WCHAR upper, lower;
+} lower_exceptions[] = {
+    {0x01c4, 0x01c6}, {0x01c5, 0x01c6}, {0x01c7, 0x01c9}, {0x01c8, 0x01c9}, {0x01ca, 0x01cc},
+    {0x01cb, 0x01cc}, {0x01f1, 0x01f3}, {0x01f2, 0x01f3}, {0x03a3, 0x03c3},
+};
 
-static void fill_upper_table(void) {
+static WCHAR upper_table[0x10000], lower_table[0x10000];
+
+/* Of the units that have this upper case the nearest. */
+static void fill_lower_table(void) {
+    for (unsigned unit = 0; unit < ARRAY_SIZE(lower_table); unit++)
+        lower_table[unit] = (WCHAR)unit;
+    for (unsigned unit = 0; unit < ARRAY_SIZE(upper_table); unit++) {
+        int upper = upper_table[unit], before = lower_table[upper];
+        if (upper != (int)unit && (before == upper || abs((int)unit - upper) < abs(before - upper)))
+            lower_table[upper] = (WCHAR)unit;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(lower_exceptions); i++)
+        lower_table[lower_exceptions[i].upper] = lower_exceptions[i].lower;
+}
+
+static void fill_case_tables(void) {
     for (unsigned unit = 0; unit < ARRAY_SIZE(upper_table); unit++)
         upper_table[unit] = (WCHAR)(unit >= 'a' && unit <= 'z' ? unit - 'a' + 'A' : unit);
     for (size_t i = 0; i < ARRAY_SIZE(upper_ranges); i++)
         for (unsigned unit = upper_ranges[i].first; unit <= upper_ranges[i].last; unit += upper_ranges[i].step)
             upper_table[unit] = (WCHAR)((int32_t)unit + upper_ranges[i].delta);
+    fill_lower_table();
 }
 
+static pthread_once_t case_once = PTHREAD_ONCE_INIT;
+
 WCHAR fsp_upper(WCHAR unit) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (unit < 0x80)
         return (WCHAR)(unit >= 'a' && unit <= 'z' ? unit - 'a' + 'A' : unit);
-    pthread_once(&once, fill_upper_table);
+    pthread_once(&case_once, fill_case_tables);
     return upper_table[unit & 0xffff];
+}
+
+WCHAR fsp_lower(WCHAR unit) {
+    pthread_once(&case_once, fill_case_tables);
+    return lower_table[unit & 0xffff];
 }
 
 size_t fsp_wide_length(const WCHAR *text) {

@@ -23,8 +23,9 @@ int fsp_wide_compare(const WCHAR *a, size_t a_length, const WCHAR *b, size_t b_l
 int fsp_wide_compare_folded(const WCHAR *a, size_t a_length, const WCHAR *b, size_t b_length);
 /* NULL: out of memory. */
 PWSTR fsp_wide_copy(const WCHAR *text, size_t length);
-/* Upper case, one unit to one unit. */
+/* Upper and lower case, one unit to one unit. */
 WCHAR fsp_upper(WCHAR unit);
+WCHAR fsp_lower(WCHAR unit);
 
 /* UTF-8 of size bytes to at most capacity units; ret_text is not NUL-terminated. Returns the units, or -EILSEQ,
  * -ENAMETOOLONG. */
