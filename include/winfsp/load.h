@@ -139,6 +139,7 @@
     FUNCTION(FspLinuxUpper)                                                                                            \
     FUNCTION(FspLinuxLower)                                                                                            \
     FUNCTION(FspLinuxFormat)                                                                                           \
+    FUNCTION(FspLinuxTime)                                                                                             \
     FUNCTION(FspLinuxDescriptorSize)                                                                                   \
     FUNCTION(FspLinuxParseSddl)
 
@@ -390,6 +391,7 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FspLinuxUpper (FspLoaded.FspLinuxUpper)
 #define FspLinuxLower (FspLoaded.FspLinuxLower)
 #define FspLinuxFormat (FspLoaded.FspLinuxFormat)
+#define FspLinuxTime (FspLoaded.FspLinuxTime)
 #define FspLinuxDescriptorSize (FspLoaded.FspLinuxDescriptorSize)
 #define FspLinuxParseSddl (FspLoaded.FspLinuxParseSddl)
 

@@ -32,11 +32,7 @@ static inline HANDLE GetStdHandle(DWORD Which) {
 }
 
 static inline VOID GetSystemTimeAsFileTime(FILETIME *Time) {
-    struct timespec Now;
-    clock_gettime(CLOCK_REALTIME, &Now);
-    UINT64 Value = (UINT64)(Now.tv_sec * INT64_C(10000000) + Now.tv_nsec / 100 + FSP_UNIX_EPOCH);
-    Time->dwLowDateTime = (DWORD)Value;
-    Time->dwHighDateTime = (DWORD)(Value >> 32);
+    FspLinuxTime(Time);
 }
 
 static inline DWORD GetCurrentProcessId(VOID) {

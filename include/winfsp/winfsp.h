@@ -532,6 +532,7 @@ FSP_API WCHAR FspLinuxLower(WCHAR Unit);
 /** As vsnprintf counts and cuts, in units; -1: out of memory, or bytes that are not UTF-8. To may be NULL. */
 FSP_API int FspLinuxFormat(PWSTR To, SIZE_T Units, PCWSTR Format, va_list Arguments);
 FSP_API ULONG FspLinuxDescriptorSize(PSECURITY_DESCRIPTOR SecurityDescriptor);
+FSP_API VOID FspLinuxTime(FILETIME *Time);
 /** free() frees the descriptor. STATUS_INVALID_PARAMETER. */
 FSP_API NTSTATUS FspLinuxParseSddl(PCWSTR Text, PSECURITY_DESCRIPTOR *PSecurityDescriptor);
 #endif

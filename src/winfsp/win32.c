@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "util/cleanup.h"
 #include "winfsp/format.h"
@@ -34,4 +35,13 @@ int FspLinuxFormat(PWSTR To, SIZE_T Units, PCWSTR Format, va_list Arguments) {
         To[fits] = 0;
     }
     return (int)length;
+}
+
+/* In the library: programs in strict C (-std=c99, -std=c11) do not see clock_gettime. */
+VOID FspLinuxTime(FILETIME *Time) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    UINT64 value = (UINT64)(now.tv_sec * INT64_C(10000000) + now.tv_nsec / 100 + FSP_UNIX_EPOCH);
+    Time->dwLowDateTime = (DWORD)value;
+    Time->dwHighDateTime = (DWORD)(value >> 32);
 }
