@@ -119,9 +119,12 @@ static void opening_end(struct opening *opening) {
 }
 
 /* Has the file's process wait for the service's word. Returns false where it cannot: then the caller answers. */
-static bool ask_service(enum catcher_what what, int event, pid_t thread) {
-    const struct catcher_message message = {
-        .what = what, .ticket = ++next_ticket, .pid = thread, .mount_namespace = table_silo_namespace(thread)};
+static bool ask_service(enum catcher_what what, int event, pid_t thread, uint64_t silo) {
+    const struct catcher_message message = {.what = what,
+                                            .ticket = ++next_ticket,
+                                            .pid = thread,
+                                            .mount_namespace = table_silo_namespace(thread),
+                                            .silo = silo};
     for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
         if (openings[i].event < 0) {
             if (socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
@@ -149,7 +152,7 @@ static void on_execute(int file, pid_t thread) {
     enum served_kind serves = table_serves(thread);
     if (serves != SERVED_NOT && (!concerns(file, kind) || (kind == CATCHER_MANY && !called_as(thread, &kind))))
         serves = SERVED_NOT;
-    if (serves == SERVED && changes_helpers(thread, kind) && ask_service(CATCHER_CHANGES, file, thread))
+    if (serves == SERVED && changes_helpers(thread, kind) && ask_service(CATCHER_CHANGES, file, thread, 0))
         return;
     bool changes = kind == CATCHER_PACKAGES || kind == CATCHER_TOOL;
     if (!changes && (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT)))
@@ -158,21 +161,28 @@ static void on_execute(int file, pid_t thread) {
         answer(file);
 }
 
+/* The name of a process's program, without its folder; NULL: not known. */
+static const char *find_program(pid_t thread, char buffer[PATH_MAX]) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
+    ssize_t length = readlink(path, buffer, PATH_MAX - 1);
+    if (length <= 0)
+        return NULL;
+    buffer[length] = 0;
+    const char *slash = strrchr(buffer, '/');
+    return slash ? slash + 1 : NULL;
+}
+
 /* Whether that process is a tool that looks at libraries without running them. */
 static bool only_reads(pid_t thread) {
     static const char *const tools[] = {
         "linfspd", "ldconfig", "dpkg", "rpm",     "apk",    "tar",    "bsdtar", "cp",    "mv",      "install",
         "rsync",   "cat",      "grep", "find",    "sha",    "md5sum", "cksum",  "strip", "objdump", "readelf",
         "file",    "ld-",      "ld.",  "busybox", "toybox", "dd",     "du",     "gzip",  "cmp",     "diff"};
-    char path[64], program[PATH_MAX];
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
-    ssize_t length = readlink(path, program, sizeof program - 1);
-    if (length <= 0)
-        return false;
-    program[length] = 0;
-    const char *name = strrchr(program, '/');
-    for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
-        if (name && strncmp(name + 1, tools[i], strlen(tools[i])) == 0)
+    char program[PATH_MAX];
+    const char *name = find_program(thread, program);
+    for (size_t i = 0; name && i < ARRAY_SIZE(tools); i++)
+        if (strncmp(name, tools[i], strlen(tools[i])) == 0)
             return true;
     return false;
 }
@@ -182,12 +192,37 @@ static bool is_privileged(pid_t thread) {
     return status_number(thread, "CapEff:", 16) & (1ull << CAP_SYS_ADMIN);
 }
 
+/* Whether a process that lists the layer of a silo is one that would take the layer along. The silo's own processes
+ * have overlayfs read it, and our workers change it. */
+static bool takes_layer(uint64_t silo, pid_t thread) {
+    char program[PATH_MAX];
+    const char *name = find_program(thread, program);
+    return table_silo(thread) != silo && !(name && strncmp(name, "linfspd", strlen("linfspd")) == 0);
+}
+
+static void on_open_layer(int layer, pid_t thread) {
+    uint64_t silo = table_silo_of_file(layer);
+    if (!takes_layer(silo, thread) || !ask_service(CATCHER_READS, layer, thread, silo))
+        answer(layer);
+}
+
+static void on_close_layer(int layer, pid_t thread) {
+    const struct catcher_message message = {.what = CATCHER_HAS_READ, .silo = table_silo_of_file(layer)};
+    if (message.silo && takes_layer(message.silo, thread))
+        (void)socket_send(SOCKET, &message, sizeof message, NULL, 0);
+    close(layer);
+}
+
 static void on_open(int file, pid_t thread) {
+    if (table_kind(file) == CATCHER_LAYER) {
+        on_open_layer(file, thread);
+        return;
+    }
     enum served_kind served = table_serves(thread);
     if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
         (void)tracee_follow(thread);
     if (table_kind(file) != CATCHER_LIBRARY_ALONE || served == SERVED_NOT || only_reads(thread) ||
-        !ask_service(CATCHER_OPENED, file, thread))
+        !ask_service(CATCHER_OPENED, file, thread, 0))
         answer(file);
 }
 
@@ -209,6 +244,8 @@ static void on_questions(void) {
             on_execute(event->fd, event->pid);
         else if (event->mask & FAN_OPEN_PERM)
             on_open(event->fd, event->pid);
+        else if (event->mask & FAN_CLOSE_NOWRITE)
+            on_close_layer(event->fd, event->pid);
         else
             close(event->fd);
     }
@@ -235,14 +272,16 @@ static void mark(const struct catcher_message *message, int file) {
     char path[32];
     unsigned how = message->what == CATCHER_MARK ? FAN_MARK_ADD : FAN_MARK_REMOVE;
     bool library = catcher_is_library((enum catcher_kind)message->kind);
-    uint64_t mask = library ? FAN_OPEN_PERM : FAN_OPEN_EXEC_PERM;
+    uint64_t mask = message->kind == CATCHER_LAYER ? FAN_OPEN_PERM | FAN_CLOSE_NOWRITE | FAN_ONDIR
+                    : library                      ? FAN_OPEN_PERM
+                                                   : FAN_OPEN_EXEC_PERM;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
     if (message->what == CATCHER_MARK && library && table_has_other_layer(file))
         return; /* see on_questions */
     if (fanotify_mark(group, how | FAN_MARK_INODE, mask, AT_FDCWD, path) < 0)
         return;
     if (message->what == CATCHER_MARK)
-        table_mark(file, (enum catcher_kind)message->kind);
+        table_mark(file, (enum catcher_kind)message->kind, message->silo);
     else
         table_unmark(file);
 }

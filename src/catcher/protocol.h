@@ -17,6 +17,8 @@ enum catcher_what {
     CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
     CATCHER_CHROOTS, /* to the service: a process is about to run chroot(8), and waits */
     CATCHER_CHANGES, /* to the service: a process is about to run what may change a helper's file, and waits */
+    CATCHER_READS, /* to the service: somebody is about to list the layer of a silo, and waits */
+    CATCHER_HAS_READ, /* to the service: he has */
     CATCHER_STARTED, /* to the service: this catcher takes the place of one that died, and knows nothing yet */
 };
 
@@ -30,6 +32,7 @@ enum catcher_kind {
     CATCHER_PACKAGES, /* a package manager, while the stand-in is under names that the image lacks: it is told to the
                          service */
     CATCHER_TOOL, /* what changes files (cp, mv, rm): the same, where its arguments name a helper or its folder */
+    CATCHER_LAYER, /* no program: the root of a silo's layer, in which something was copied for us (worker/copied.h) */
     CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): an unmounter, chroot(8), a tool, or let go
                      on at once, depending on what it is called as */
 };
@@ -45,9 +48,10 @@ struct catcher_message {
     uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
     uint64_t
         mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS, CHANGES: its inode number, as /proc/PID/ns/mnt has it */
-    uint64_t silo; /* SERVE: whose it is */
+    uint64_t silo; /* SERVE, READS, HAS_READ, MARK of a layer: whose it is */
     uint32_t device_major, device_minor; /* SERVE: of the service's file system, where the silo's folder is */
-    uint64_t ticket; /* OPENED, CHROOTS, CHANGES, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
+    uint64_t
+        ticket; /* OPENED, CHROOTS, CHANGES, READS, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
     int32_t pid; /* OPENED, CHROOTS, CHANGES, HOLD */
     uint32_t reserved;
 };

@@ -36,6 +36,7 @@ struct file {
     struct file_key key;
     enum catcher_kind kind;
     bool layered; /* on an overlayfs */
+    uint64_t silo; /* whose it is; 0: several may have it */
     UT_hash_handle hash;
 };
 
@@ -109,6 +110,11 @@ uint64_t table_silo_namespace(pid_t pid) {
     return entry ? entry->mount_namespace : 0;
 }
 
+uint64_t table_silo(pid_t pid) {
+    const struct served *entry = find_silo(pid);
+    return entry ? entry->silo : 0;
+}
+
 bool table_may_follow(pid_t pid) {
     struct served *entry = find_silo(pid);
     int64_t second = clock_ms() / 1000;
@@ -164,7 +170,7 @@ void table_unmark(int file) {
     free(entry);
 }
 
-void table_mark(int file, enum catcher_kind kind) {
+void table_mark(int file, enum catcher_kind kind, uint64_t silo) {
     struct file_key key;
     struct file *entry;
     if (!key_of(file, &key))
@@ -184,14 +190,25 @@ void table_mark(int file, enum catcher_kind kind) {
     }
     entry->kind = kind;
     entry->layered = is_layered(file);
+    entry->silo = silo;
 }
 
-enum catcher_kind table_kind(int file) {
+static const struct file *find_file(int file) {
     struct file_key key;
     struct file *entry = NULL;
     if (key_of(file, &key))
         HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
+    return entry;
+}
+
+enum catcher_kind table_kind(int file) {
+    const struct file *entry = find_file(file);
     return entry ? entry->kind : CATCHER_HELPER;
+}
+
+uint64_t table_silo_of_file(int file) {
+    const struct file *entry = find_file(file);
+    return entry ? entry->silo : 0;
 }
 
 int64_t clock_ms(void) {

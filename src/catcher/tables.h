@@ -20,6 +20,8 @@ enum served_kind {
 enum served_kind table_serves(pid_t pid);
 /* The number of the mount namespace of its silo; 0: it is in none that is served. */
 uint64_t table_silo_namespace(pid_t pid);
+/* Its silo's number; 0: none. */
+uint64_t table_silo(pid_t pid);
 /* Whether another process of the same silo may be followed now: so many a second. */
 bool table_may_follow(pid_t pid);
 /* Whether a file is on the service's file system. */
@@ -28,9 +30,12 @@ bool table_is_ours(int file);
  * shows the layer's inode numbers. */
 bool table_has_other_layer(int file);
 void table_unmark(int file);
-void table_mark(int file, enum catcher_kind kind);
+/* silo: whose it is; 0: several may have it. */
+void table_mark(int file, enum catcher_kind kind, uint64_t silo);
 /* CATCHER_HELPER for a file that is not known any more. */
 enum catcher_kind table_kind(int file);
+/* The silo that a file was marked for; 0: none. */
+uint64_t table_silo_of_file(int file);
 
 int64_t clock_ms(void);
 

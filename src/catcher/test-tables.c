@@ -83,6 +83,8 @@ static void who_is_served(void **state) {
     assert_int_equal(table_serves(stranger), SERVED_NOT);
     assert_int_equal(table_serves(nested), SERVED_NESTED);
     assert_int_equal(table_silo_namespace(nested), mine);
+    assert_int_equal(table_silo(nested), 7);
+    assert_int_equal(table_silo(stranger), 0);
     serve(mine, 8, CATCHER_SERVE); /* the number of the namespace is used again: another silo */
     assert_int_equal(table_serves(nested), SERVED_NOT);
     serve(mine, 8, CATCHER_FORGET);
@@ -120,11 +122,13 @@ static void what_a_file_is(void **state) {
                         null = opened("/dev/null");
     assert_int_equal(table_kind(file), CATCHER_HELPER); /* it is not known */
     table_unmark(file);
-    table_mark(file, CATCHER_LIBRARY);
-    table_mark(other, CATCHER_UNMOUNTER);
+    table_mark(file, CATCHER_LIBRARY, 0);
+    table_mark(other, CATCHER_UNMOUNTER, 0);
     assert_int_equal(table_kind(file), CATCHER_LIBRARY);
     assert_int_equal(table_kind(other), CATCHER_UNMOUNTER);
-    table_mark(file, CATCHER_CHROOT);
+    assert_int_equal(table_silo_of_file(file), 0);
+    table_mark(file, CATCHER_CHROOT, 9);
+    assert_int_equal(table_silo_of_file(file), 9);
     assert_int_equal(table_kind(file), CATCHER_CHROOT);
     table_unmark(file);
     table_unmark(other);
@@ -145,15 +149,15 @@ static void a_file_and_its_layer(void **state) {
     _cleanup_close_ int layer = opened(STAGE "/lower/library"), file = opened(STAGE "/merged/library"),
                         helper = opened(STAGE "/lower/helper"), shown = opened(STAGE "/merged/helper");
     assert_false(table_has_other_layer(file));
-    table_mark(layer, CATCHER_LIBRARY_ALONE);
+    table_mark(layer, CATCHER_LIBRARY_ALONE, 0);
     assert_true(table_has_other_layer(file));
     assert_false(table_has_other_layer(layer)); /* it is the marked one itself */
     table_unmark(layer);
     assert_false(table_has_other_layer(file));
-    table_mark(file, CATCHER_LIBRARY);
+    table_mark(file, CATCHER_LIBRARY, 0);
     assert_true(table_has_other_layer(layer));
     table_unmark(file);
-    table_mark(helper, CATCHER_HELPER); /* nobody is asked about its opening */
+    table_mark(helper, CATCHER_HELPER, 0); /* nobody is asked about its opening */
     assert_false(table_has_other_layer(shown));
     table_unmark(helper);
     assert_int_equal(umount2(STAGE "/merged", MNT_DETACH), 0);

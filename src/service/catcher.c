@@ -9,6 +9,7 @@
 #include "catcher/protocol.h"
 #include "service/chroot.h"
 #include "service/event.h"
+#include "service/layer.h"
 #include "service/phantom.h"
 #include "service/programs.h"
 #include "service/service.h"
@@ -84,6 +85,10 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
         chroot_wanted(service, message.mount_namespace, message.pid, message.ticket);
     if (size == sizeof message && message.what == CATCHER_CHANGES)
         phantom_before_change(service, message.mount_namespace, message.pid, message.ticket);
+    if (size == sizeof message && message.what == CATCHER_READS)
+        layer_is_read(service, message.silo, message.ticket);
+    if (size == sizeof message && message.what == CATCHER_HAS_READ)
+        layer_was_read(service, message.silo);
     if (size == sizeof message && message.what == CATCHER_STARTED)
         on_started(service, message.ticket);
     if (size == 0 || (size < 0 && size != -EAGAIN)) {

@@ -72,7 +72,9 @@ static void on_looked(void *context, uint64_t key, const struct job_result *resu
 
 void programs_look(struct silo *silo) {
     struct job job = {
-        .type = JOB_HELPERS, .target = silo->target, .helpers = {.unmounters = silo->unmounts, .tools = silo->phantom}};
+        .type = JOB_HELPERS,
+        .target = silo->target,
+        .helpers = {.unmounters = silo->unmounts, .tools = silo->phantom, .layer_is_read = silo->layer_timer != NULL}};
     silo->look_again = silo->looking;
     if (silo->looking || silo->host || silo->state != SILO_READY)
         return;

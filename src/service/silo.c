@@ -32,6 +32,7 @@
 #include "service/folder.h"
 #include "service/journal.h"
 #include "service/lane.h"
+#include "service/layer.h"
 #include "service/mup.h"
 #include "service/owner.h"
 #include "service/permission.h"
@@ -392,6 +393,7 @@ void silo_free(struct silo *silo) {
     silo_words_free(&silo->words);
     list_remove(&silo->of_browsers);
     phantom_end(silo);
+    layer_end(silo);
     chroot_end(silo);
     programs_forget(silo);
     owner_leave(silo);

@@ -9,12 +9,15 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "catcher/protocol.h"
 #include "util/cleanup.h"
 #include "util/mount-table.h"
 #include "util/open-at.h"
+#include "util/sockets.h"
 #include "worker/enter.h"
 
 #define ASIDE "linfsp-copied-"
+#define COPIES_MAX 16
 #define NOTE "%u %u %u %lld %ld %255s"
 
 /* What is noted of a folder. */
@@ -34,10 +37,18 @@ static void notes_name(uint64_t silo, char ret_name[64]) {
     snprintf(ret_name, 64, "private/copied-%llu", (unsigned long long)silo);
 }
 
-int copied_open_notes(const struct job_base *base, uint64_t silo) {
+static void watch_readers(const struct job_base *base, const struct overlay *overlay, uint64_t silo, bool watch) {
+    const struct catcher_message message = {
+        .what = watch ? CATCHER_MARK : CATCHER_UNMARK, .kind = CATCHER_LAYER, .silo = silo};
+    (void)socket_send(base->catcher, &message, sizeof message, &overlay->upper, 1);
+}
+
+int copied_open_notes(const struct job_base *base, uint64_t silo, const struct overlay *overlay) {
     char name[64];
     notes_name(silo, name);
     int fd = openat(base->run_dir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        watch_readers(base, overlay, silo, true);
     return fd < 0 ? -errno : fd;
 }
 
@@ -102,6 +113,17 @@ static bool is_in_use(const struct overlay *overlay, int root, const char *aside
     return folder < 0 || overlay_is_same(overlay->beside, aside, folder);
 }
 
+static void set_time(int folder, const struct stat *before) {
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before->st_mtim};
+    (void)futimens(folder, times);
+}
+
+/* Whether it is empty, and as it was when it was noted. */
+static bool is_as_noted(const struct copy *copy, int parent, const char *name) {
+    _cleanup_close_ int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return folder >= 0 && is_unchanged(copy, folder) && !has_attributes(folder) && directory_is_empty(folder) == 1;
+}
+
 /* Returns whether nothing is left to be done for it. */
 static bool remove_copy(const struct overlay *overlay, int root, const struct copy *copy) {
     char aside[300];
@@ -113,18 +135,28 @@ static bool remove_copy(const struct overlay *overlay, int root, const struct co
         return true;
     /* a worker may have died over it */
     (void)move(overlay->beside, aside, parent, name);
-    _cleanup_close_ int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0 || may_be_mounted_unseen(copy, root) || !is_unchanged(copy, folder) || has_attributes(folder) ||
-        directory_is_empty(folder) != 1)
-        return true;
-    if (move(parent, name, overlay->beside, aside) < 0)
+    if (may_be_mounted_unseen(copy, root) || !is_as_noted(copy, parent, name) ||
+        move(parent, name, overlay->beside, aside) < 0)
         return true;
     bool removed = !is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->beside, aside, AT_REMOVEDIR) == 0;
     if (!removed && move(overlay->beside, aside, parent, name) == 0 && root >= 0)
         overlay_forget(root);
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before.st_mtim};
-    (void)futimens(parent, times);
+    set_time(parent, &before);
     return removed;
+}
+
+/* Moves the copy beside the layer, or back. What the overlayfs has of it is the folder, wherever that lies. */
+static void move_copy(const struct overlay *overlay, const struct copy *copy, bool aside) {
+    char name_aside[300];
+    const char *name;
+    struct stat before;
+    make_aside_name(copy, name_aside, sizeof name_aside);
+    _cleanup_close_ int parent = open_parent(overlay, copy, &name);
+    if (parent < 0 || fstat(parent, &before) < 0 || (aside && !is_as_noted(copy, parent, name)))
+        return;
+    if ((aside ? move(parent, name, overlay->beside, name_aside) : move(overlay->beside, name_aside, parent, name)) ==
+        0)
+        set_time(parent, &before);
 }
 
 static bool read_copy(FILE *file, struct copy *ret_copy) {
@@ -152,9 +184,11 @@ static FILE *open_notes(const struct job_base *base, uint64_t silo, char *ret_pa
     return steal_pointer(file);
 }
 
-static int drop_notes(const struct job_base *base, uint64_t silo) {
+static int drop_notes(const struct job_base *base, uint64_t silo, const struct overlay *overlay) {
     char name[64];
     notes_name(silo, name);
+    if (overlay->upper >= 0)
+        watch_readers(base, overlay, silo, false);
     return unlinkat(base->run_dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -166,7 +200,7 @@ bool copied_remove(const struct job_base *base, uint64_t silo, int root) {
         return true;
     if (!remove_copies(&overlay, root, file))
         return false;
-    (void)drop_notes(base, silo);
+    (void)drop_notes(base, silo, &overlay);
     return true;
 }
 
@@ -190,5 +224,40 @@ int copied_remove_at_end(const struct job_base *base, uint64_t silo) {
     _cleanup_close_ int root = file ? open_root_of_layer(base, path) : -1;
     if (file && overlay_open_layer(base, path, &overlay) == 0)
         (void)remove_copies(&overlay, root, file);
-    return drop_notes(base, silo);
+    return drop_notes(base, silo, &overlay);
+}
+
+static size_t read_copies(FILE *file, struct copy copies[COPIES_MAX]) {
+    size_t n = 0;
+    while (n < COPIES_MAX && read_copy(file, &copies[n]))
+        n++;
+    return n;
+}
+
+static void move_copies(const struct job_base *base, uint64_t silo, bool aside) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    static struct copy copies[COPIES_MAX];
+    char path[WIRE_PATH_MAX];
+    _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
+    if (!file || overlay_open_layer(base, path, &overlay) < 0)
+        return;
+    size_t n = read_copies(file, copies);
+    for (size_t i = 0; i < n; i++) /* what lies in another is noted before it */
+        move_copy(&overlay, &copies[aside ? i : n - 1 - i], aside);
+}
+
+void copied_hide(const struct job_base *base, uint64_t silo) {
+    move_copies(base, silo, true);
+}
+
+void copied_show(const struct job_base *base, uint64_t silo) {
+    move_copies(base, silo, false);
+}
+
+void copied_watch_again(const struct job_base *base, uint64_t silo) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    char path[WIRE_PATH_MAX];
+    _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
+    if (file && overlay_open_layer(base, path, &overlay) == 0)
+        watch_readers(base, &overlay, silo, true);
 }

@@ -273,7 +273,7 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
     if (!host && request->letter[0]) {
         (void)overlay_open(base, job->target.init_pid, attempt->root, &attempt->point.overlay);
         if (attempt->point.overlay.upper >= 0)
-            attempt->point.copied = copied_open_notes(base, job->target.silo);
+            attempt->point.copied = copied_open_notes(base, job->target.silo, &attempt->point.overlay);
         attempt->point.root_ends = root_ends_with_silo(base, &job->target, attempt->root);
     }
     size_t first = host ? 0 : 1;

@@ -21,7 +21,7 @@ static int make(const struct job_base *base, const struct job *job, int root, in
     int r = phantom_make(base, root, ret_folder);
     if (r > 0)
         helpers_mark_tools(base, root);
-    _cleanup_close_ int notes = layered && r > 0 ? copied_open_notes(base, job->target.silo) : -1;
+    _cleanup_close_ int notes = layered && r > 0 ? copied_open_notes(base, job->target.silo, &overlay) : -1;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         if (!had[i])
             copied_note(notes, &overlay, folders[i]);

@@ -41,6 +41,7 @@ enum job_type {
     JOB_HOLDERS, /* which processes hold the descriptors of raw volumes (job-holders.c) */
     JOB_WAITING, /* who waits uninterruptibly in the kernel (job-waiting.c) */
     JOB_FOLDER, /* what the MUP wants done to a folder of a silo's /unc */
+    JOB_LAYER, /* what was copied in a silo's layer is put beside it, or back (job-layer.c) */
     JOB_UNMOUNT, /* undo them. fd behind the pidfd: parent of the mount point that is to be removed */
 };
 
@@ -173,7 +174,11 @@ struct job {
         struct {
             bool unmounters; /* look for umount(8) and its like, too */
             bool tools; /* and for what changes files */
+            bool layer_is_read; /* somebody lists its layer: what is beside it stays there */
         } helpers;
+        struct {
+            bool hide; /* put it beside the layer; else back */
+        } layer;
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;

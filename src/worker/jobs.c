@@ -26,6 +26,7 @@ static job_function *const jobs[] = {
     [JOB_DEVICE_BIND] = job_device_bind,
     [JOB_DEVICE_REMOVE] = job_device_remove,
     [JOB_FOLDER] = job_folder,
+    [JOB_LAYER] = job_layer,
 };
 
 static void job_unknown(const struct job_base *base, const struct job *job, struct job_fds *fds,

@@ -105,11 +105,86 @@ no_letter() {
     script_in one '[ "$(ls -a /mnt)" = "$(printf ".\n..")" ]; mkdir /mnt/own; touch /mnt/own/file; [ -e /mnt/own/file ]; rm -r /mnt/own'
 }
 
+@test "layers: a commit while a letter is there has nothing of it, and the container notices nothing of that" {
+    needs_docker
+    box one debian
+    disk one z
+    before=$(inside one stat -c '%n %Y' / /mnt)
+    for _ in 1 2; do
+        equal "with a letter" "$(copied)" ""
+        equal "the times of / and /mnt" "$(inside one stat -c '%n %Y' / /mnt)" "$before"
+    done
+    script_in one 'echo x >/mnt/z/file; mkdir /mnt/own; echo mine >/mnt/own/file; ls /mnt/own/file'
+    has "$(copied)" mnt/own/file
+    # one that is not stopped meanwhile, and goes on to write there
+    docker exec -d "$(full_name one)" sh -c 'i=0; while [ ! -e /end ]; do i=$((i + 1)); echo $i >/mnt/own/$i && [ -e /mnt/own/$i ] || echo $i >>/lost; done; touch /ended'
+    for _ in 1 2 3; do
+        docker commit --pause=false "$(full_name one)" linfsp-test/kept >/dev/null
+        docker diff "$(full_name one)" >/dev/null
+    done
+    script_in one 'touch /end; until [ -e /ended ]; do sleep 0.05; done; no test -e /lost; rm -r /mnt/own'
+    # the same where /mnt is as it was in the image
+    remove_container one
+    box one debian
+    disk one z
+    docker exec -d "$(full_name one)" sh -c 'i=0; while [ ! -e /end ]; do mkdir /mnt/own && [ -d /mnt/own ] && rmdir /mnt/own || echo $? >>/lost; done; touch /ended'
+    for _ in {1..5}; do
+        docker diff "$(full_name one)" >/dev/null
+        sleep 0.1
+    done
+    script_in one 'touch /end; until [ -e /ended ]; do sleep 0.05; done; no test -e /lost; echo kept >/mnt/file'
+    no_letter z
+    docker restart -t 0 "$(full_name one)" >/dev/null
+    equal "its file in the next life" "$(inside one cat /mnt/file)" kept
+}
+
+@test "layers: a layer is read while the service restarts, and while it and the catcher die" {
+    needs_docker
+    box one debian
+    disk one z
+    service_stop
+    service_start
+    wait_until 5 inside one test -d /dev/linfsp/unc/
+    disk one z
+    equal "after a restart" "$(copied)" ""
+    kill -KILL "$(pgrep -x linfspd-catcher -P "$(pgrep -x linfspd-catcher -P "$(service_pid)")")"
+    wait_until 5 copied_nothing
+    service_kill
+    service_start
+    wait_until 10 copied_nothing
+    inside one ls /mnt/z
+    # a service that died over it: what lies beside the layer is put back
+    layer=$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$(full_name one)")
+    service_kill
+    mv "$layer/mnt" "$layer/../linfsp-copied-mnt"
+    inside one touch /mnt/file
+    service_start
+    wait_until 5 test -e "$layer/mnt/file"
+    inside one ls /mnt/file
+}
+
+@test "layers: a commit by podman while a letter is there has nothing of it" {
+    lacking=$(lacks_podman_runc)
+    [ -z "$lacking" ] || missing "$lacking"
+    tar -C "$engines/root" -c . | podman_root import - localhost/base >/dev/null 2>&1
+    podman_root --runtime runc run -d --name committed --network none "${podman_limits[@]}" localhost/base /bin/sh -c \
+        'until [ -S /dev/linfsp/disk ]; do sleep 0.05; done; /dev/linfsp/bin/memfs -b -i -m Z: && touch /ready; sleep 1000; true' >/dev/null
+    wait_until 20 podman_root exec committed test -e /ready
+    podman_root exec committed grep -q ' /mnt/z ' /proc/mounts
+    podman_root commit -q committed localhost/kept >/dev/null
+    podman_root save -q localhost/kept | tar -C "$BATS_TEST_TMPDIR" -x
+    names=$(tar -tf "$BATS_TEST_TMPDIR/$(jq -r '.[0].Layers[-1]' "$BATS_TEST_TMPDIR/manifest.json")")
+    podman_root rm -f -t 0 committed >/dev/null
+    podman_root rmi -af >/dev/null 2>&1 || true
+    has "$names" ready
+    has_not "$names" mnt unc linfsp
+}
+
 @test "layers: a commit of a container that has ended has no folder that overlayfs copied for the stand-in" {
     needs_docker
     box one fuse-bare
     script_in one 'mkdir -p /tmp/m; bindfs /srv/source /tmp/m; cat /tmp/m/file'
-    has "$(copied)" usr/bin/ # its own programs run from there
+    equal "while its programs run from there" "$(copied)" ""
     docker kill "$(full_name one)" >/dev/null
     wait_until 5 copied_nothing
     docker start "$(full_name one)" >/dev/null
