@@ -10,6 +10,7 @@
 
 #include "catcher/memory.h"
 #include "util/cleanup.h"
+#include "util/process.h"
 
 #define BELOW_STACK 512 /* farther than any red zone */
 #define VDSO_MAX 16384
@@ -81,7 +82,7 @@ int machine_look(pid_t pid, struct machine *ret_machine) {
 }
 
 int machine_find_stack(struct machine *machine) {
-    return memory_start_of_stack(machine->pid, &machine->stack);
+    return process_start_of_stack(machine->pid, &machine->stack);
 }
 
 /* argc, as the kernel put it on the stack. */

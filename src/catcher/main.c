@@ -35,6 +35,7 @@
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
 #include "util/helper-sign.h"
+#include "util/process.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
 
@@ -80,19 +81,6 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
 }
 
-/* The number behind name, colon included, in /proc/PID/status; 0 where there is none. */
-static unsigned long long status_number(pid_t thread, const char *name, int base) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    while (file && getline(&line, &size, file) > 0)
-        if (strncmp(line, name, strlen(name)) == 0)
-            return strtoull(line + strlen(name), NULL, base);
-    return 0;
-}
-
 static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
     struct stat program;
     if (!takes_late) {
@@ -100,11 +88,11 @@ static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
         answer(file);
         return;
     }
-    pid_t process = (pid_t)status_number(thread, "Tgid:", 10);
-    bool known = process > 0 && fstat(file, &program) == 0;
+    uint64_t process = 0;
+    bool known = process_status_number(thread, "Tgid:", 10, &process) == 0 && fstat(file, &program) == 0;
     answer(file);
     if (known)
-        (void)tracee_take_late(thread, process, kind, &program);
+        (void)tracee_take_late(thread, (pid_t)process, kind, &program);
 }
 
 static struct opening *opening_find(uint64_t ticket) {
@@ -189,7 +177,8 @@ static bool only_reads(pid_t thread) {
 
 /* Whether it has CAP_SYS_ADMIN. */
 static bool is_privileged(pid_t thread) {
-    return status_number(thread, "CapEff:", 16) & (1ull << CAP_SYS_ADMIN);
+    uint64_t effective = 0;
+    return process_status_number(thread, "CapEff:", 16, &effective) == 0 && (effective & (1ull << CAP_SYS_ADMIN));
 }
 
 /* Whether a process that lists the layer of a silo is one that would take the layer along. The silo's own processes

@@ -32,23 +32,6 @@ static uint64_t word_at(const uint8_t *data, unsigned word) {
     return large;
 }
 
-#define START_OF_STACK 28 /* which field of /proc/PID/stat it is */
-
-int memory_start_of_stack(pid_t pid, uint64_t *ret_address) {
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (size < 0)
-        return -errno;
-    text[size] = 0;
-    const char *at = strrchr(text, ')'); /* the second field's end, which is the program's name */
-    for (unsigned field = 2; at && field < START_OF_STACK; field++)
-        at = strchr(at + 1, ' ');
-    *ret_address = at ? strtoull(at + 1, NULL, 10) : 0;
-    return *ret_address ? 0 : -ENOENT;
-}
-
 int memory_auxiliary(pid_t pid, unsigned word, uint64_t type, uint64_t *ret_value) {
     char path[64];
     uint8_t data[AUXILIARY_MAX];

@@ -12,8 +12,6 @@
 size_t memory_read_some(pid_t pid, uint64_t address, void *data, size_t size);
 /* Returns whether all of it was read. */
 bool memory_read(pid_t pid, uint64_t address, void *data, size_t size);
-/* Where the stack began when the process's program did: with argc. Returns 0 or a negative errno. */
-int memory_start_of_stack(pid_t pid, uint64_t *ret_address);
 /* Looks an entry of the auxiliary vector up, of type AT_... word: size of a pointer. Returns 0 or a negative errno;
  * -ENOENT: there is no such entry. */
 int memory_auxiliary(pid_t pid, unsigned word, uint64_t type, uint64_t *ret_value);

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 
 #define PF_EXITING 0x4
+#define STATUS_VALUE_MAX 480 /* a pid in each of 32 pid namespaces, and all else that is looked for */
 
 static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size) {
     char path[64];
@@ -77,27 +78,43 @@ int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
     return 0;
 }
 
-/* The fields of /proc/PID/stat behind the name, which may hold anything. */
-static int read_stat_fields(pid_t pid, char *buffer, size_t size, char **ret_fields) {
-    ssize_t length = read_proc(pid, "stat", buffer, size);
+/* The fields of /proc/PID/ENTRY, a stat, behind the name, which may hold anything. */
+static int read_stat_fields(pid_t pid, const char *entry, char *buffer, size_t size, char **ret_fields) {
+    ssize_t length = read_proc(pid, entry, buffer, size);
     if (length < 0)
         return (int)length;
     char *fields = strrchr(buffer, ')');
-    if (!fields)
+    if (!fields || fields[1] != ' ')
         return -EPROTO;
     *ret_fields = fields + 2;
     return 0;
 }
 
+/* A number of them; field: as proc(5) counts, 3 or more. */
+static int stat_number(const char *fields, unsigned field, uint64_t *ret_number) {
+    for (unsigned at = 3; fields && at < field; at++)
+        if ((fields = strchr(fields, ' ')))
+            fields++;
+    char *end = NULL;
+    uint64_t number = fields ? strtoull(fields, &end, 10) : 0;
+    if (!fields || end == fields)
+        return -EPROTO;
+    *ret_number = number;
+    return 0;
+}
+
+static int read_stat_number(pid_t pid, const char *entry, unsigned field, uint64_t *ret_number) {
+    char buffer[1024], *fields = NULL;
+    int r = read_stat_fields(pid, entry, buffer, sizeof buffer, &fields);
+    return r < 0 ? r : stat_number(fields, field, ret_number);
+}
+
 int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks) {
     char buffer[1024], *fields = NULL;
-    unsigned long long user, system;
-    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
-    if (r < 0)
+    uint64_t user, system;
+    int r = read_stat_fields(pid, "stat", buffer, sizeof buffer, &fields);
+    if (r < 0 || (r = stat_number(fields, 14, &user)) < 0 || (r = stat_number(fields, 15, &system)) < 0)
         return r;
-    /* fields 14 and 15 */
-    if (sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-        return -EPROTO;
     *ret_ticks = user + system;
     return 0;
 }
@@ -105,7 +122,7 @@ int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks) {
 int process_schedule(pid_t pid, struct process_schedule *ret_schedule) {
     char buffer[1024], *fields = NULL;
     unsigned long long cpu, delay;
-    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    int r = read_stat_fields(pid, "stat", buffer, sizeof buffer, &fields);
     if (r < 0)
         return r;
     char state = *fields;
@@ -121,42 +138,73 @@ int process_schedule(pid_t pid, struct process_schedule *ret_schedule) {
 }
 
 int process_parent(pid_t pid, pid_t *ret_parent) {
-    char buffer[1024], *fields = NULL;
-    int parent, r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
-    if (r < 0)
-        return r;
-    if (sscanf(fields, "%*c %d", &parent) != 1)
-        return -EPROTO;
-    *ret_parent = parent;
-    return 0;
+    uint64_t parent;
+    int r = read_stat_number(pid, "stat", 4, &parent);
+    if (r == 0)
+        *ret_parent = (pid_t)parent;
+    return r;
 }
 
 int process_start(pid_t pid, uint64_t *ret_start) {
-    char buffer[1024], *fields = NULL;
-    unsigned long long start;
-    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
-    if (r < 0)
-        return r;
-    /* field 22, the 20th from here */
-    if (sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start) != 1)
-        return -EPROTO;
-    *ret_start = start;
+    return read_stat_number(pid, "stat", 22, ret_start);
+}
+
+int process_start_of_stack(pid_t pid, uint64_t *ret_address) {
+    uint64_t address;
+    int r = read_stat_number(pid, "stat", 28, &address);
+    if (r < 0 || address == 0)
+        return r < 0 ? r : -ENOENT;
+    *ret_address = address;
+    return 0;
+}
+
+/* A line of /proc/PID/status: its name with the colon, and what is behind that, cut at the size. */
+struct status_line {
+    const char *name;
+    char value[STATUS_VALUE_MAX];
+};
+
+/* Lines that are not found keep their value. The file is read in pieces, since a process chooses how long it is: it may
+ * have 65,536 groups, which come before most of what one wants to know. */
+static int read_status(pid_t pid, struct status_line *lines, size_t n_lines) {
+    char path[64], piece[STATUS_VALUE_MAX + 32];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (!file)
+        return -errno;
+    for (bool begins = true; fgets(piece, sizeof piece, file);) {
+        for (size_t i = 0; begins && i < n_lines; i++) {
+            size_t length = strlen(lines[i].name);
+            if (strncmp(piece, lines[i].name, length) == 0)
+                snprintf(lines[i].value, sizeof lines[i].value, "%.*s", STATUS_VALUE_MAX - 1, piece + length);
+        }
+        begins = strchr(piece, '\n') != NULL; /* else the rest of this line comes next */
+    }
+    return ferror(file) ? -ESRCH : 0;
+}
+
+static uint64_t status_number(const struct status_line *line, int base) {
+    return strtoull(line->value, NULL, base);
+}
+
+int process_status_number(pid_t pid, const char *name, int base, uint64_t *ret_number) {
+    struct status_line line = {.name = name};
+    int r = read_status(pid, &line, 1);
+    if (r < 0 || !line.value[0])
+        return r < 0 ? r : -ENOENT;
+    *ret_number = status_number(&line, base);
     return 0;
 }
 
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth) {
-    char buffer[4096];
-    ssize_t length = read_proc(pid, "status", buffer, sizeof buffer);
-    if (length < 0)
-        return (int)length;
-    char *line = strstr(buffer, "\nNSpid:");
-    if (!line)
-        return -EPROTO;
-    line += strlen("\nNSpid:");
-    line[strcspn(line, "\n")] = 0;
+    struct status_line line = {.name = "NSpid:"};
+    int r = read_status(pid, &line, 1);
+    if (r < 0 || !line.value[0])
+        return r < 0 ? r : -EPROTO;
+    line.value[strcspn(line.value, "\n")] = 0;
     unsigned depth = 0;
     int inner = 0;
-    for (char *state = NULL, *word = strtok_r(line, "\t ", &state); word; word = strtok_r(NULL, "\t ", &state)) {
+    for (char *state = NULL, *word = strtok_r(line.value, "\t ", &state); word; word = strtok_r(NULL, "\t ", &state)) {
         inner = atoi(word);
         depth++;
     }
@@ -228,15 +276,12 @@ int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
     return r < 0 ? r : read_map(pid, "gid_map", ret_gid);
 }
 
-/* A thread's flags, of /proc/PID/stat or /proc/PID/task/TID/stat, say that it is exiting. */
+/* A thread's flags say that it is exiting, or it is gone. */
 static bool is_exiting(pid_t pid, const char *thread) {
-    char path[64], buffer[1024];
-    unsigned flags = 0;
+    char path[64];
+    uint64_t flags;
     snprintf(path, sizeof path, "task/%.16s/stat", thread);
-    if (read_proc(pid, path, buffer, sizeof buffer) <= 0)
-        return true;
-    const char *fields = strrchr(buffer, ')');
-    return !fields || sscanf(fields + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || (flags & PF_EXITING);
+    return read_stat_number(pid, path, 9, &flags) < 0 || (flags & PF_EXITING);
 }
 
 static bool all_are_exiting(pid_t pid) {
@@ -250,38 +295,27 @@ static bool all_are_exiting(pid_t pid) {
     return directory != NULL;
 }
 
-static unsigned long long status_number(const char *status, const char *name) {
-    unsigned long long number = 0;
-    const char *line = strstr(status, name);
-    return line && sscanf(line + strlen(name), "%llx", &number) == 1 ? number : 0;
-}
-
-static bool has_pending_kill(const char *status, const char *which) {
-    return status_number(status, which) & (1ull << (SIGKILL - 1));
-}
-
 bool process_is_ending(pid_t pid) {
-    char status[4096];
-    if (read_proc(pid, "status", status, sizeof status) <= 0)
+    struct status_line pending[] = {{.name = "SigPnd:"}, {.name = "ShdPnd:"}};
+    if (read_status(pid, pending, ARRAY_SIZE(pending)) < 0)
         return false; /* it is gone */
-    return has_pending_kill(status, "\nSigPnd:") || has_pending_kill(status, "\nShdPnd:") || all_are_exiting(pid);
+    uint64_t signals = status_number(&pending[0], 16) | status_number(&pending[1], 16);
+    return (signals & (1ull << (SIGKILL - 1))) || all_are_exiting(pid);
 }
 
 bool process_has_ended(pid_t pid) {
     char buffer[1024], *fields = NULL;
-    long threads = 0;
-    int r = read_stat_fields(pid, buffer, sizeof buffer, &fields);
+    uint64_t threads = 0;
+    int r = read_stat_fields(pid, "stat", buffer, sizeof buffer, &fields);
     if (r < 0)
         return r == -ENOENT || r == -ESRCH; /* else it is we who lack something */
-    /* field 20; the first thread may end before the others */
-    (void)sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld", &threads);
+    (void)stat_number(fields, 20, &threads); /* the first thread may end before the others */
     return (*fields == 'Z' || *fields == 'X') && threads <= 1;
 }
 
 static bool is_permitted(pid_t pid) {
-    char status[4096];
-    return read_proc(pid, "status", status, sizeof status) > 0 &&
-           (status_number(status, "\nCapPrm:") & (1ull << CAP_SYS_ADMIN));
+    uint64_t permitted;
+    return process_status_number(pid, "CapPrm:", 16, &permitted) == 0 && (permitted & (1ull << CAP_SYS_ADMIN));
 }
 
 static bool a_child_is_permitted(pid_t pid) {
@@ -296,16 +330,16 @@ static bool a_child_is_permitted(pid_t pid) {
 }
 
 bool process_may_mount(pid_t pid) {
-    char status[4096];
-    if (read_proc(pid, "status", status, sizeof status) <= 0)
+    struct status_line lines[] = {{.name = "CapBnd:"}, {.name = "Uid:"}, {.name = "NoNewPrivs:"}};
+    if (read_status(pid, lines, ARRAY_SIZE(lines)) < 0)
         return false;
-    if (!(status_number(status, "\nCapBnd:") & (1ull << CAP_SYS_ADMIN)))
+    if (!(status_number(&lines[0], 16) & (1ull << CAP_SYS_ADMIN)))
         return false;
     /*
      * bubblewrap leaves the bounding set alone and sets no_new_privs: a capability that root is not permitted stays
      * away then. Its first process has none in any case, so the program counts, which it has for a child.
      */
-    bool is_root = status_number(status, "\nUid:") == 0, gains = status_number(status, "\nNoNewPrivs:") == 0;
+    bool is_root = status_number(&lines[1], 10) == 0, gains = status_number(&lines[2], 10) == 0;
     return !is_root || gains || is_permitted(pid) || a_child_is_permitted(pid);
 }
 

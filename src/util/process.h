@@ -11,6 +11,10 @@ int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode); /* name
 int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode);
 int process_parent(pid_t pid, pid_t *ret_parent);
 int process_start(pid_t pid, uint64_t *ret_start);
+/* Where the stack began when its program did: with argc. */
+int process_start_of_stack(pid_t pid, uint64_t *ret_address);
+/* The number behind name, colon included, in /proc/PID/status, however long that is; -ENOENT: there is no such line. */
+int process_status_number(pid_t pid, const char *name, int base, uint64_t *ret_number);
 /* The CPU time that all its threads have used, in clock ticks. */
 int process_cpu_ticks(pid_t pid, uint64_t *ret_ticks);
 /* Its first thread: R, S, D, T or another of /proc/PID/stat; the time that it has run, and the time that it wanted to
