@@ -380,10 +380,9 @@ static int prepare_catcher(uint64_t before) {
     if (signals < 0)
         return -errno;
     const struct catcher_message started = {.what = CATCHER_STARTED, .ticket = before};
-    if (before > 0) {
+    if (before > 0)
         drop_messages();
-        (void)socket_send(SOCKET, &started, sizeof started, NULL, 0);
-    }
+    (void)socket_send(SOCKET, &started, sizeof started, NULL, 0);
     return signals;
 }
 

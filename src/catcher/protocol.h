@@ -19,7 +19,8 @@ enum catcher_what {
     CATCHER_CHANGES, /* to the service: a process is about to run what may change a helper's file, and waits */
     CATCHER_READS, /* to the service: somebody is about to list the layer of a silo, and waits */
     CATCHER_HAS_READ, /* to the service: he has */
-    CATCHER_STARTED, /* to the service: this catcher takes the place of one that died, and knows nothing yet */
+    CATCHER_STARTED, /* to the service: this catcher is ready. If its ticket is not 0, so many died before, and this one
+                        knows nothing yet */
 };
 
 enum catcher_kind {
@@ -50,8 +51,8 @@ struct catcher_message {
         mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS, CHANGES: its inode number, as /proc/PID/ns/mnt has it */
     uint64_t silo; /* SERVE, READS, HAS_READ, MARK of a layer: whose it is */
     uint32_t device_major, device_minor; /* SERVE: of the service's file system, where the silo's folder is */
-    uint64_t
-        ticket; /* OPENED, CHROOTS, CHANGES, READS, HOLD, GO_ON; those of the service have CATCHER_SERVICE_TICKET set */
+    uint64_t ticket; /* OPENED, CHROOTS, CHANGES, READS, HOLD, GO_ON, STARTED; those of the service have
+                        CATCHER_SERVICE_TICKET set */
     int32_t pid; /* OPENED, CHROOTS, CHANGES, HOLD */
     uint32_t reserved;
 };

@@ -82,6 +82,32 @@ static void check_file_limit(struct doctor *doctor) {
         finding(doctor, LEVEL_OK, "limits", NULL, NULL, "%lld descriptors for the service", most);
 }
 
+/* Whether a child of the process has that name, of 15 bytes at most. -ENODATA: this kernel does not tell. */
+static int has_child(uint32_t pid, const char *name) {
+    char path[64], child_name[32];
+    int child;
+    snprintf(path, sizeof path, "/proc/%u/task/%u/children", pid, pid);
+    _cleanup_fclose_ FILE *children = fopen(path, "re");
+    if (!children)
+        return -ENODATA;
+    while (fscanf(children, "%d", &child) == 1) {
+        snprintf(path, sizeof path, "/proc/%d/comm", child);
+        read_line(path, child_name, sizeof child_name);
+        if (strcmp(child_name, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void check_catcher(struct doctor *doctor) {
+    if (doctor->service_pid && has_child(doctor->service_pid, "linfspd-catcher") == 0)
+        finding(
+            doctor, LEVEL_NOTE, "catcher", "FUSE programs whose image has a fusermount3 of its own cannot mount",
+            "linfsp restart; if it does not help: a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS. The service's log "
+            "says why",
+            "the service runs without linfspd-catcher");
+}
+
 static bool has_entries(const char *path) {
     _cleanup_closedir_ DIR *directory = opendir(path);
     for (struct dirent *entry; directory && (entry = readdir(directory));)
@@ -165,6 +191,7 @@ void doctor_host(struct doctor *doctor) {
     check_user_namespaces(doctor);
     check_mount_limit(doctor);
     check_file_limit(doctor);
+    check_catcher(doctor);
     check_unc(doctor);
     check_security_modules(doctor);
     check_installed(doctor);

@@ -2,10 +2,14 @@
 #include "service/catcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "catcher/keeper.h"
 #include "catcher/protocol.h"
 #include "service/chroot.h"
 #include "service/event.h"
@@ -30,18 +34,55 @@ _Noreturn static void become_catcher(int socket, int program) {
     _exit(127);
 }
 
-int catcher_start(int program) {
+/* One try. Returns the pid; *ret_socket is the socket to it. */
+static pid_t start_once(int program, int *ret_socket) {
     int pair[2], room = ROOM;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     pid_t pid = fork();
+    int error = errno;
     if (pid == 0)
         become_catcher(pair[1], program);
     close(pair[1]);
     if (pid < 0)
         close(pair[0]);
-    return pid < 0 ? -errno : pair[0];
+    else
+        *ret_socket = pair[0];
+    return pid < 0 ? -error : pid;
+}
+
+/* Waits until a catcher says that it has started. Returns 0 also where none says so in time: a busy machine is no
+ * fault. Else a negative errno; -EOPNOTSUPP: this kernel cannot do it. */
+static int wait_for_start(pid_t pid, int socket) {
+    struct pollfd told = {.fd = socket, .events = POLLIN};
+    struct catcher_message message;
+    size_t n_fds = 0;
+    int status = 0;
+    if (poll(&told, 1, CATCHER_START_LIMIT_MS) <= 0)
+        return 0;
+    if (socket_receive(socket, &message, sizeof message, NULL, 0, &n_fds) > 0)
+        return 0;
+    (void)kill(pid, SIGKILL); /* it has closed its socket */
+    if (waitpid(pid, &status, 0) < 0)
+        return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == CATCHER_EXIT_NEVER ? -EOPNOTSUPP : -ECHILD;
+}
+
+int catcher_start(int program) {
+    int pause = CATCHER_FIRST_PAUSE_MS;
+    for (int tries = 1;; tries++, pause *= 2) {
+        int socket = -1;
+        pid_t pid = start_once(program, &socket);
+        int r = pid < 0 ? pid : wait_for_start(pid, socket);
+        if (r == 0)
+            return socket;
+        close_fd(&socket);
+        if (r == -EOPNOTSUPP || tries == CATCHER_START_TRIES)
+            return r;
+        log_warning("linfspd-catcher did not start (%s): it is started again", r == -ECHILD ? "it died" : strerror(-r));
+        (void)poll(NULL, 0, pause);
+    }
 }
 
 void catcher_serve(struct silo *silo, bool serve) {
@@ -89,11 +130,11 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
         layer_is_read(service, message.silo, message.ticket);
     if (size == sizeof message && message.what == CATCHER_HAS_READ)
         layer_was_read(service, message.silo);
-    if (size == sizeof message && message.what == CATCHER_STARTED)
+    if (size == sizeof message && message.what == CATCHER_STARTED && message.ticket > 0)
         on_started(service, message.ticket);
     if (size == 0 || (size < 0 && size != -EAGAIN)) {
         log_warning("linfspd-catcher has ended: images with a fusermount3 of their own run that, until the service is "
-                    "started anew");
+                    "started anew (linfsp restart)");
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
     }
     return 0;

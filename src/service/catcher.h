@@ -16,8 +16,14 @@
 struct service;
 struct silo;
 
-/* Starts it: before the service gives up the right to trace processes, which the catcher needs. program: O_PATH.
- * Returns a socket to it, or a negative errno. */
+/* Bounds of a start: a keeper that dies before a catcher has said that it is there is started again. */
+#define CATCHER_START_TRIES 6
+#define CATCHER_FIRST_PAUSE_MS 20 /* before the second try; doubles with each */
+#define CATCHER_START_LIMIT_MS 1000 /* one that says nothing for so long is taken to be slow, not dead */
+
+/* Starts it: before the service gives up the right to trace processes, which the catcher needs. Only now can the start
+ * be tried again: what the service starts later cannot trace. program: O_PATH. Returns a socket to it, or a negative
+ * errno; -EOPNOTSUPP: this kernel cannot do it. */
 int catcher_start(int program);
 /* Listens to it. */
 int catcher_listen(struct service *service);

@@ -288,6 +288,20 @@ has_in_silos() {
     bounded "$linfsp" doctor --json | jq -e '[.. | objects | select(has("status") and .status != "ok")] | all((.cost // "") != "" and (.mend // "") != "")'
 }
 
+@test "cli: doctor and the log say so when the service runs without its catcher" {
+    local keeper catcher
+    has_not "$(bounded "$linfsp" doctor || true)" "without linfspd-catcher"
+    keeper=$(pgrep -P "$(service_pid)" -x linfspd-catcher)
+    catcher=$(pgrep -P "$keeper" -x linfspd-catcher)
+    kill -KILL "$keeper"
+    kill -KILL "$catcher"
+    wait_until 5 grep -q "linfspd-catcher has ended" "$LINFSP_STATE/linfspd.log"
+    has "$(bounded "$linfsp" doctor || true)" "the service runs without linfspd-catcher" "linfsp restart"
+    service_kill
+    service_start
+    has_not "$(bounded "$linfsp" doctor || true)" "without linfspd-catcher"
+}
+
 @test "cli: start when it runs says so; stop, stop again, start, status" {
     "$linfsp" start
     equal "the same service" "$("$linfsp" status --json | jq .pid)" "$(service_pid)"
