@@ -312,8 +312,44 @@ static void descriptors_that_nobody_takes_are_closed(void **state) {
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* A worker that does one job and ends on its way back. */
+static int be_dying_worker(void) {
+    static struct job job;
+    static struct job_result result;
+    prctl(PR_SET_NAME, "linfspd-worker");
+    if (recv(3, &job, sizeof job, 0) <= 0 || send(3, &result, sizeof result, MSG_NOSIGNAL) < 0 ||
+        recv(3, &job, sizeof job, 0) != sizeof job)
+        return 1;
+    result.ticket = job.ticket;
+    result.error = -EINVAL;
+    if (send(3, &result, sizeof result, MSG_NOSIGNAL) < 0)
+        return 1;
+    usleep(300000);
+    return 0;
+}
+
+static int set_up_dying(void **state) {
+    return start("/proc/self/exe");
+}
+
+static void a_worker_on_its_way_back_gets_no_job(void **state) {
+    pid_t pids[2];
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_int_equal(submit(lane_of(i, LANE_MOUNTS)), 0);
+        run_until(i);
+        assert_int_equal(last_error, -EINVAL);
+        assert_false(last_unanswered);
+    }
+}
+
 int main(int argc, char **argv) {
+    if (argc > 0 && strcmp(argv[0], "linfspd-worker") == 0)
+        return be_dying_worker();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_worker_on_its_way_back_gets_no_job, set_up_dying, tear_down),
         cmocka_unit_test(lanes_are_told_apart),
         cmocka_unit_test_setup_teardown(each_job_is_answered_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),

@@ -49,7 +49,7 @@ struct worker {
     struct workers *owner;
     pid_t pid; /* 0 once it was waited for (on_child): until then the number is no other process's */
     int socket;
-    bool ready; /* it has said so: until then a job for it would wait */
+    bool ready; /* it has said so: until then a job for it would wait, and be lost if it dies on its way back */
     sd_event_source *io, *timer;
     struct patience patience; /* with its job */
     struct queued *at_work; /* NULL: idle */
@@ -379,6 +379,8 @@ static int on_worker(sd_event_source *source, int fd, uint32_t events, void *use
     if (queued)
         workers->idle++;
     worker->timer = sd_event_source_disable_unref(worker->timer);
+    workers->ready -= worker->ready;
+    worker->ready = false;
     bool answered = size == sizeof result && queued && result.ticket == queued->job.ticket;
     if (!answered || result.spent)
         worker_free(worker);

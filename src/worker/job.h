@@ -229,7 +229,7 @@ struct job_waiting {
 };
 
 struct job_result {
-    uint64_t ticket; /* 0: of no job. A worker's first result, by which it says that it is ready */
+    uint64_t ticket; /* 0: of no job: the worker says that it is ready for one, at first and after each */
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
     bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */

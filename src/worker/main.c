@@ -55,6 +55,12 @@ static void receive_from_client(const struct job *job, struct job_fds *fds, stru
         job_fail(result, -EINVAL, "the request's descriptors are not those it announces");
 }
 
+/* A result of no job (job.h). */
+static int say_ready(void) {
+    static const struct job_result ready;
+    return socket_send(SOCKET, &ready, sizeof ready, NULL, 0);
+}
+
 /* Returns whether another job can follow. */
 static bool work_once(const struct job_base *base) {
     static struct job job;
@@ -72,8 +78,8 @@ static bool work_once(const struct job_base *base) {
     close_all(fds.in, fds.n_in);
     int r = socket_send(SOCKET, &result, sizeof result, fds.out, fds.n_out);
     close_all(fds.out, fds.n_out);
-    /* the way back takes its time, and nobody has to wait for it */
-    return r == 0 && !result.spent && enter_host(base) == 0;
+    /* the way back takes its time, and nobody has to wait for it; who fails on it has no other job yet */
+    return r == 0 && !result.spent && enter_host(base) == 0 && say_ready() == 0;
 }
 
 /* A service of another version, or none: returns -EPROTO. */
@@ -127,12 +133,6 @@ static int shut_cage(void) {
         return r;
     r = cage_filter_worker();
     return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
-}
-
-/* A result of no job (job.h). */
-static int say_ready(void) {
-    static const struct job_result ready;
-    return socket_send(SOCKET, &ready, sizeof ready, NULL, 0);
 }
 
 int main(void) {
