@@ -100,17 +100,12 @@ static int ask_once(int socket, const struct wire_take_over *request, union wire
 int fsp_fail_over_ask(int socket, const struct linfsp_volume_options *options, union wire_message *ret_answer,
                       int *ret_fds, size_t *ret_n_fds) {
     struct wire_take_over request;
-    char path[WIRE_PATH_MAX];
     wire_begin(&request, WIRE_TAKE_OVER, 1);
-    WIRE_SET(request.file_system_name, options->file_system_name);
-    if (!options->mount_point)
-        WIRE_SET(request.target, options->prefix);
-    else if (fsp_mount_point_path(options->mount_point, path) == 0)
-        WIRE_SET(request.target, path);
-    else
-        return -ENOENT; /* any letter will do: then a new one */
+    int r = fsp_name_volume(options, &request);
+    if (r < 0)
+        return r; /* any letter will do: then a new one */
     for (unsigned tries = 1;; tries++) {
-        int r = ask_once(socket, &request, ret_answer, ret_fds, ret_n_fds);
+        r = ask_once(socket, &request, ret_answer, ret_fds, ret_n_fds);
         if (r != -EAGAIN || tries == AGAIN_TRIES)
             return r;
         usleep(AGAIN_MS * 1000);

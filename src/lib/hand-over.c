@@ -193,14 +193,8 @@ static int ask(int socket, const struct linfsp_volume_options *options, int *ret
     union wire_message answer = {.bytes = {0}};
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
-    char path[WIRE_PATH_MAX];
     wire_begin(&request, WIRE_HAND_OVER, 1);
-    WIRE_SET(request.file_system_name, options->file_system_name);
-    if (!options->mount_point)
-        WIRE_SET(request.target, options->prefix);
-    else if (fsp_mount_point_path(options->mount_point, path) == 0)
-        WIRE_SET(request.target, path);
-    else
+    if (fsp_name_volume(options, &request) < 0)
         return fsp_fail(ret_error, EINVAL,
                         "%s: no folder of that name can be reached, and a volume is taken over at its letter or folder",
                         options->mount_point);

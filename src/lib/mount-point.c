@@ -196,7 +196,7 @@ int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point
     return 0;
 }
 
-int fsp_mount_point_path(const char *text, char ret_path[WIRE_PATH_MAX]) {
+static int path_of(const char *text, char ret_path[WIRE_PATH_MAX]) {
     char parent[WIRE_PATH_MAX], name[WIRE_COMPONENT_MAX], real[PATH_MAX];
     if (is_letter(text)) {
         snprintf(ret_path, WIRE_PATH_MAX, LINFSP_LETTER_ROOT "/%c", tolower((unsigned char)text[0]));
@@ -206,6 +206,15 @@ int fsp_mount_point_path(const char *text, char ret_path[WIRE_PATH_MAX]) {
         return -EINVAL;
     int length = snprintf(ret_path, WIRE_PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name);
     return length < WIRE_PATH_MAX ? 0 : -EINVAL;
+}
+
+int fsp_name_volume(const struct linfsp_volume_options *options, struct wire_take_over *request) {
+    char path[WIRE_PATH_MAX];
+    WIRE_SET(request->file_system_name, options->file_system_name);
+    if (options->mount_point && path_of(options->mount_point, path) < 0)
+        return -ENOENT;
+    WIRE_SET(request->target, options->mount_point ? path : options->prefix);
+    return 0;
 }
 
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep) {

@@ -117,9 +117,10 @@ struct fsp_mount_point {
  * and ret_error says why. */
 int fsp_mount_point_open(const char *text, bool nonempty, struct fsp_mount_point *ret_point,
                          struct linfsp_error *ret_error);
-/* Where it would be, without looking at it: whoever looks at a held volume waits for its server. -EINVAL: it is any
- * letter, or no directory's name. */
-int fsp_mount_point_path(const char *text, char ret_path[WIRE_PATH_MAX]);
+/* Names in request the volume that these options would make, so as to take it over: its file system, and its prefix or
+ * where it is mounted. Nobody looks at the mount point: whoever looks at a held volume waits for its server. -ENOENT:
+ * it is any letter, or no directory's name. */
+int fsp_name_volume(const struct linfsp_volume_options *options, struct wire_take_over *request);
 /* Removes the directory again where we made it and keep is false. */
 void fsp_mount_point_close(struct fsp_mount_point *point, bool keep);
 

@@ -2,10 +2,10 @@
 /* The calls of a FUSE 3 program. */
 #include <assert.h>
 #include <errno.h>
-
+#include <stddef.h>
 #include <stdio.h>
 
-#include "winfsp/fuse/calls.h"
+#include "winfsp/fuse/internal.h"
 #include "winfsp/fuse3/fuse.h"
 #include "winfsp/linux-flags.h"
 
@@ -21,16 +21,9 @@ static const struct fuse3_operations *operations_of(const struct fsp_fuse *fuse)
     return (const struct fuse3_operations *)(const void *)fuse->operations;
 }
 
-/* Calls an operation by path, or says that there is none. */
-#define CALL(fuse, name, ...)                                                                                          \
-    (operations_of(fuse)->name ? fsp_flavour_result(operations_of(fuse)->name(__VA_ARGS__)) : NO_OPERATION)
+typedef struct fuse3_file_info file_info;
 
-/* The same for an operation that has nothing to count: whatever is no error is 0. */
-static int done(int result) {
-    return result < 0 ? result : 0;
-}
-
-#define DONE(fuse, name, ...) done(CALL(fuse, name, __VA_ARGS__))
+#include "winfsp/fuse/calls-alike.h"
 
 static int call_getattr(struct fsp_fuse *fuse, const char *path, struct stat *ret_attributes, struct fsp_open *open) {
     union fsp_flavour_stat answer;
@@ -43,30 +36,6 @@ static int call_getattr(struct fsp_fuse *fuse, const char *path, struct stat *re
     return 0;
 }
 
-static int call_readlink(struct fsp_fuse *fuse, const char *path, char *ret_target, size_t size) {
-    return DONE(fuse, readlink, path, ret_target, size);
-}
-
-static int call_mknod(struct fsp_fuse *fuse, const char *path, mode_t mode, dev_t device) {
-    return DONE(fuse, mknod, path, mode, (fuse_dev_t)device);
-}
-
-static int call_mkdir(struct fsp_fuse *fuse, const char *path, mode_t mode) {
-    return DONE(fuse, mkdir, path, mode);
-}
-
-static int call_unlink(struct fsp_fuse *fuse, const char *path) {
-    return DONE(fuse, unlink, path);
-}
-
-static int call_rmdir(struct fsp_fuse *fuse, const char *path) {
-    return DONE(fuse, rmdir, path);
-}
-
-static int call_symlink(struct fsp_fuse *fuse, const char *target, const char *path) {
-    return DONE(fuse, symlink, target, path);
-}
-
 /* A program that does not know a flag says EINVAL; not to replace is then looked after here. */
 static int call_rename(struct fsp_fuse *fuse, const char *path, const char *new_path, unsigned flags) {
     struct stat attributes;
@@ -76,10 +45,6 @@ static int call_rename(struct fsp_fuse *fuse, const char *path, const char *new_
     if (call_getattr(fuse, new_path, &attributes, NULL) == 0)
         return -EEXIST;
     return DONE(fuse, rename, path, new_path, 0);
-}
-
-static int call_link(struct fsp_fuse *fuse, const char *path, const char *new_path) {
-    return DONE(fuse, link, path, new_path);
 }
 
 static int call_chmod(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
@@ -105,67 +70,6 @@ static int call_utimens(struct fsp_fuse *fuse, const char *path, const struct ti
     return DONE(fuse, utimens, path, given, INFO_OR_NULL(open, info));
 }
 
-static int call_open(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    int r = DONE(fuse, open, path, &info);
-    OPEN_FROM_INFO(open, info);
-    return r;
-}
-
-static int call_create(struct fsp_fuse *fuse, const char *path, mode_t mode, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    int r = DONE(fuse, create, path, mode, &info);
-    OPEN_FROM_INFO(open, info);
-    return r;
-}
-
-static int call_read(struct fsp_fuse *fuse, const char *path, char *ret_data, size_t size, off_t offset,
-                     struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, read, path, ret_data, size, offset, &info);
-}
-
-static int call_write(struct fsp_fuse *fuse, const char *path, const char *data, size_t size, off_t offset,
-                      struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, write, path, data, size, offset, &info);
-}
-
-static int call_flush(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    info.flush = 1;
-    return DONE(fuse, flush, path, &info);
-}
-
-static int call_release(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return DONE(fuse, release, path, &info);
-}
-
-static int call_fsync(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return DONE(fuse, fsync, path, data_only, &info);
-}
-
-static int call_fallocate(struct fsp_fuse *fuse, const char *path, int mode, off_t offset, off_t length,
-                          struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return DONE(fuse, fallocate, path, mode, offset, length, &info);
-}
-
-static int call_ioctl(struct fsp_fuse *fuse, const char *path, int command, void *argument, unsigned flags, void *data,
-                      struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return CALL(fuse, ioctl, path, command, argument, &info, flags, data);
-}
-
-static int call_opendir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    int r = DONE(fuse, opendir, path, &info);
-    open->fh = info.fh;
-    return r;
-}
-
 static int FSP_FUSE_CALL fill(void *buffer, const char *name, const struct fuse_stat *attributes, fuse_off_t offset,
                               enum fuse3_fill_dir_flags flags) {
     (void)offset;
@@ -177,41 +81,6 @@ static int call_readdir(struct fsp_fuse *fuse, const char *path, struct fsp_open
     struct fuse3_file_info info = INFO_FROM_OPEN(open);
     struct fsp_filling filling = {.open = open};
     return DONE(fuse, readdir, path, &filling, fill, 0, &info, fuse->wants.readdir_plus ? FUSE_READDIR_PLUS : 0);
-}
-
-static int call_releasedir(struct fsp_fuse *fuse, const char *path, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return DONE(fuse, releasedir, path, &info);
-}
-
-static int call_fsyncdir(struct fsp_fuse *fuse, const char *path, bool data_only, struct fsp_open *open) {
-    struct fuse3_file_info info = INFO_FROM_OPEN(open);
-    return DONE(fuse, fsyncdir, path, data_only, &info);
-}
-
-static int call_statfs(struct fsp_fuse *fuse, const char *path, struct statvfs *ret_statistics) {
-    struct fuse_statvfs answer = {0};
-    int r = DONE(fuse, statfs, path, &answer);
-    if (r == 0)
-        fsp_flavour_statvfs(&answer, ret_statistics);
-    return r;
-}
-
-static int call_setxattr(struct fsp_fuse *fuse, const char *path, const char *name, const char *value, size_t size,
-                         int flags) {
-    return DONE(fuse, setxattr, path, name, value, size, flags);
-}
-
-static int call_getxattr(struct fsp_fuse *fuse, const char *path, const char *name, char *ret_value, size_t size) {
-    return CALL(fuse, getxattr, path, name, ret_value, size);
-}
-
-static int call_listxattr(struct fsp_fuse *fuse, const char *path, char *ret_names, size_t size) {
-    return CALL(fuse, listxattr, path, ret_names, size);
-}
-
-static int call_removexattr(struct fsp_fuse *fuse, const char *path, const char *name) {
-    return DONE(fuse, removexattr, path, name);
 }
 
 static void take_config(struct fsp_options *options, const struct fuse3_config *config) {
@@ -263,43 +132,4 @@ static void call_init(struct fsp_fuse *fuse) {
                                      .dont_mask = info.want & FUSE_CAP_DONT_MASK};
 }
 
-static void call_destroy(struct fsp_fuse *fuse) {
-    if (operations_of(fuse)->destroy)
-        operations_of(fuse)->destroy(fuse->data);
-}
-
-const struct fsp_calls fsp_calls3 = {
-    .getattr = call_getattr,
-    .readlink = call_readlink,
-    .mknod = call_mknod,
-    .mkdir = call_mkdir,
-    .unlink = call_unlink,
-    .rmdir = call_rmdir,
-    .symlink = call_symlink,
-    .rename = call_rename,
-    .link = call_link,
-    .chmod = call_chmod,
-    .chown = call_chown,
-    .truncate = call_truncate,
-    .utimens = call_utimens,
-    .open = call_open,
-    .create = call_create,
-    .read = call_read,
-    .write = call_write,
-    .flush = call_flush,
-    .release = call_release,
-    .fsync = call_fsync,
-    .fallocate = call_fallocate,
-    .ioctl = call_ioctl,
-    .opendir = call_opendir,
-    .readdir = call_readdir,
-    .releasedir = call_releasedir,
-    .fsyncdir = call_fsyncdir,
-    .statfs = call_statfs,
-    .setxattr = call_setxattr,
-    .getxattr = call_getxattr,
-    .listxattr = call_listxattr,
-    .removexattr = call_removexattr,
-    .init = call_init,
-    .destroy = call_destroy,
-};
+const struct fsp_calls fsp_calls3 = ALL_CALLS;
