@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <winfsp/nt-constants.h>
+
 /* ---- types ----------------------------------------------------------------------------------------------------- */
 
 #define VOID void
@@ -25,9 +27,28 @@
 #define WINAPI
 #define NTAPI
 #define CALLBACK
+#define APIENTRY
 #define FORCEINLINE static inline
+#define DUMMYUNIONNAME
+#define DUMMYSTRUCTNAME
 #define ANYSIZE_ARRAY 1
 #define UNREFERENCED_PARAMETER(p) ((void)(p))
+
+/* Words of Microsoft's compiler. */
+#define __int64 long long
+#define __int3264 long /* as wide as a pointer */
+#define __cdecl
+#define __stdcall
+#define __forceinline inline __attribute__((always_inline))
+#define __declspec(what) FSP_DECLSPEC_##what
+#define FSP_DECLSPEC_selectany __attribute__((weak)) /* one of all that the program's files define */
+#define FSP_DECLSPEC_align(bytes) __attribute__((aligned(bytes)))
+#define FSP_DECLSPEC_dllexport __attribute__((visibility("default")))
+#define FSP_DECLSPEC_dllimport
+#define FSP_DECLSPEC_noinline __attribute__((noinline))
+#define FSP_DECLSPEC_noreturn __attribute__((noreturn))
+#define FSP_DECLSPEC_novtable
+#define FSP_DECLSPEC_thread __thread
 
 #ifdef __cplusplus
 #if __SIZEOF_WCHAR_T__ == 2
@@ -126,19 +147,14 @@ typedef struct _SERVICE_STATUS {
         dwWaitHint;
 } SERVICE_STATUS;
 
-#define SERVICE_STOPPED 1
-#define SERVICE_START_PENDING 2
-#define SERVICE_STOP_PENDING 3
-#define SERVICE_RUNNING 4
-#define SERVICE_ACCEPT_STOP 1
-#define SERVICE_CONTROL_STOP 1
-#define SERVICE_CONTROL_INTERROGATE 4
-#define SERVICE_CONTROL_SHUTDOWN 5
-
-#define EVENTLOG_SUCCESS 0
-#define EVENTLOG_ERROR_TYPE 1
-#define EVENTLOG_WARNING_TYPE 2
-#define EVENTLOG_INFORMATION_TYPE 4
+#define ARRAYSIZE(array) (sizeof(array) / sizeof(*(array)))
+#define _countof(array) (sizeof(array) / sizeof(*(array)))
+#define LOBYTE(value) ((BYTE)((DWORD_PTR)(value)&0xff))
+#define HIBYTE(value) ((BYTE)((DWORD_PTR)(value) >> 8 & 0xff))
+#define LOWORD(value) ((WORD)((DWORD_PTR)(value)&0xffff))
+#define HIWORD(value) ((WORD)((DWORD_PTR)(value) >> 16 & 0xffff))
+#define MAKEWORD(low, high) ((WORD)((BYTE)(low) | (WORD)(BYTE)(high) << 8))
+#define MAKELONG(low, high) ((LONG)((WORD)(low) | (DWORD)(WORD)(high) << 16))
 
 #define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
 #define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
@@ -171,136 +187,21 @@ typedef struct _SECURITY_DESCRIPTOR_RELATIVE {
     WORD Control;
     DWORD Owner, Group, Sacl, Dacl;
 } SECURITY_DESCRIPTOR_RELATIVE;
+/* Of those that Windows knows by number the ones that FspCallNamedPipeSecurely is called with. */
+typedef enum {
+    WinNullSid = 0,
+    WinWorldSid = 1,
+    WinLocalSystemSid = 22,
+    WinLocalServiceSid = 23,
+    WinNetworkServiceSid = 24,
+    WinBuiltinAdministratorsSid = 26,
+    WinBuiltinUsersSid = 27
+} WELL_KNOWN_SID_TYPE;
 typedef struct _GENERIC_MAPPING {
     ACCESS_MASK GenericRead, GenericWrite, GenericExecute, GenericAll;
 } GENERIC_MAPPING, *PGENERIC_MAPPING;
 
-#define SECURITY_DESCRIPTOR_REVISION 1
-#define ACL_REVISION 2
-#define SID_MAX_SUB_AUTHORITIES 15
-#define SECURITY_MAX_SID_SIZE 68
-#define SE_DACL_PRESENT 0x0004
-#define SE_SACL_PRESENT 0x0010
-#define SE_DACL_PROTECTED 0x1000
-#define SE_SELF_RELATIVE 0x8000
-#define ACCESS_ALLOWED_ACE_TYPE 0
-#define ACCESS_DENIED_ACE_TYPE 1
-#define OBJECT_INHERIT_ACE 1
-#define CONTAINER_INHERIT_ACE 2
-#define NO_PROPAGATE_INHERIT_ACE 4
-#define INHERIT_ONLY_ACE 8
-#define INHERITED_ACE 0x10
-#define OWNER_SECURITY_INFORMATION 1u
-#define GROUP_SECURITY_INFORMATION 2u
-#define DACL_SECURITY_INFORMATION 4u
-#define SACL_SECURITY_INFORMATION 8u
-
-#define DELETE 0x00010000u
-#define READ_CONTROL 0x00020000u
-#define WRITE_DAC 0x00040000u
-#define WRITE_OWNER 0x00080000u
-#define SYNCHRONIZE 0x00100000u
-#define STANDARD_RIGHTS_REQUIRED 0x000f0000u
-#define STANDARD_RIGHTS_READ READ_CONTROL
-#define STANDARD_RIGHTS_WRITE READ_CONTROL
-#define STANDARD_RIGHTS_EXECUTE READ_CONTROL
-#define ACCESS_SYSTEM_SECURITY 0x01000000u
-#define MAXIMUM_ALLOWED 0x02000000u
-#define GENERIC_ALL 0x10000000u
-#define GENERIC_EXECUTE 0x20000000u
-#define GENERIC_WRITE 0x40000000u
-#define GENERIC_READ 0x80000000u
-#define FILE_READ_DATA 0x0001u
-#define FILE_LIST_DIRECTORY 0x0001u
-#define FILE_WRITE_DATA 0x0002u
-#define FILE_ADD_FILE 0x0002u
-#define FILE_APPEND_DATA 0x0004u
-#define FILE_ADD_SUBDIRECTORY 0x0004u
-#define FILE_READ_EA 0x0008u
-#define FILE_WRITE_EA 0x0010u
-#define FILE_EXECUTE 0x0020u
-#define FILE_TRAVERSE 0x0020u
-#define FILE_DELETE_CHILD 0x0040u
-#define FILE_READ_ATTRIBUTES 0x0080u
-#define FILE_WRITE_ATTRIBUTES 0x0100u
-#define FILE_ALL_ACCESS 0x001f01ffu
-#define FILE_GENERIC_READ 0x00120089u
-#define FILE_GENERIC_WRITE 0x00120116u
-#define FILE_GENERIC_EXECUTE 0x001200a0u
-
-/* ---- files ----------------------------------------------------------------------------------------------------- */
-
-#define FILE_ATTRIBUTE_READONLY 0x00000001u
-#define FILE_ATTRIBUTE_HIDDEN 0x00000002u
-#define FILE_ATTRIBUTE_SYSTEM 0x00000004u
-#define FILE_ATTRIBUTE_DIRECTORY 0x00000010u
-#define FILE_ATTRIBUTE_ARCHIVE 0x00000020u
-#define FILE_ATTRIBUTE_DEVICE 0x00000040u
-#define FILE_ATTRIBUTE_NORMAL 0x00000080u
-#define FILE_ATTRIBUTE_TEMPORARY 0x00000100u
-#define FILE_ATTRIBUTE_SPARSE_FILE 0x00000200u
-#define FILE_ATTRIBUTE_REPARSE_POINT 0x00000400u
-#define FILE_ATTRIBUTE_COMPRESSED 0x00000800u
-#define FILE_ATTRIBUTE_OFFLINE 0x00001000u
-#define FILE_ATTRIBUTE_NOT_CONTENT_INDEXED 0x00002000u
-#define FILE_ATTRIBUTE_ENCRYPTED 0x00004000u
-#define INVALID_FILE_ATTRIBUTES 0xffffffffu
-
-#define FILE_SHARE_READ 1
-#define FILE_SHARE_WRITE 2
-#define FILE_SHARE_DELETE 4
-
-#define FILE_SUPERSEDE 0
-#define FILE_OPEN 1
-#define FILE_CREATE 2
-#define FILE_OPEN_IF 3
-#define FILE_OVERWRITE 4
-#define FILE_OVERWRITE_IF 5
-
-#define FILE_SUPERSEDED 0
-#define FILE_OPENED 1
-#define FILE_CREATED 2
-#define FILE_OVERWRITTEN 3
-#define FILE_EXISTS 4
-#define FILE_DOES_NOT_EXIST 5
-
-#define FILE_DIRECTORY_FILE 0x00000001u
-#define FILE_WRITE_THROUGH 0x00000002u
-#define FILE_SEQUENTIAL_ONLY 0x00000004u
-#define FILE_NO_INTERMEDIATE_BUFFERING 0x00000008u
-#define FILE_NON_DIRECTORY_FILE 0x00000040u
-#define FILE_NO_EA_KNOWLEDGE 0x00000200u
-#define FILE_RANDOM_ACCESS 0x00000800u
-#define FILE_DELETE_ON_CLOSE 0x00001000u
-#define FILE_OPEN_BY_FILE_ID 0x00002000u
-#define FILE_OPEN_FOR_BACKUP_INTENT 0x00004000u
-#define FILE_OPEN_REPARSE_POINT 0x00200000u
-
-#define FILE_NOTIFY_CHANGE_FILE_NAME 0x00000001u
-#define FILE_NOTIFY_CHANGE_DIR_NAME 0x00000002u
-#define FILE_NOTIFY_CHANGE_ATTRIBUTES 0x00000004u
-#define FILE_NOTIFY_CHANGE_SIZE 0x00000008u
-#define FILE_NOTIFY_CHANGE_LAST_WRITE 0x00000010u
-#define FILE_NOTIFY_CHANGE_LAST_ACCESS 0x00000020u
-#define FILE_NOTIFY_CHANGE_CREATION 0x00000040u
-#define FILE_NOTIFY_CHANGE_EA 0x00000080u
-#define FILE_NOTIFY_CHANGE_SECURITY 0x00000100u
-#define FILE_ACTION_ADDED 1
-#define FILE_ACTION_REMOVED 2
-#define FILE_ACTION_MODIFIED 3
-#define FILE_ACTION_RENAMED_OLD_NAME 4
-#define FILE_ACTION_RENAMED_NEW_NAME 5
-
-#define IO_REPARSE_TAG_MOUNT_POINT 0xa0000003u
-#define IO_REPARSE_TAG_SYMLINK 0xa000000cu
-#define IO_REPARSE_TAG_NFS 0x80000014u
-#define SYMLINK_FLAG_RELATIVE 1
-#define MAXIMUM_REPARSE_DATA_BUFFER_SIZE (16 * 1024)
-#define IsReparseTagMicrosoft(tag) (((tag)&0x80000000u) != 0)
-#define IsReparseTagNameSurrogate(tag) (((tag)&0x20000000u) != 0)
-#define FSCTL_SET_REPARSE_POINT 0x000900a4u
-#define FSCTL_GET_REPARSE_POINT 0x000900a8u
-#define FSCTL_DELETE_REPARSE_POINT 0x000900acu
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 typedef struct _REPARSE_DATA_BUFFER {
     ULONG ReparseTag;

@@ -47,6 +47,31 @@ static BOOLEAN Same(PCWSTR A, PCWSTR B) {
     return wcscmp(A, B) == 0;
 }
 
+/* ---- words of Windows that file systems use --------------------------------------------------------------------- */
+
+__declspec(selectany) int Selected = 3;
+
+static VOID Words(VOID) {
+    unsigned __int64 Large = 0x8877665544332211;
+    __int3264 Pointer = -1;
+    WCHAR Array[7];
+    CHECK(Selected == 3 && sizeof(__int64) == 8 && sizeof Pointer == sizeof(PVOID) && Pointer < 0);
+    CHECK((DWORD)CTL_CODE(0x8000, 0x801, METHOD_BUFFERED, FILE_ANY_ACCESS) == 0x80002004);
+    CHECK((DWORD)CTL_CODE(FILE_DEVICE_FILE_SYSTEM, 42, METHOD_BUFFERED, FILE_SPECIAL_ACCESS) ==
+          FSCTL_GET_REPARSE_POINT);
+    CHECK((DWORD)CTL_CODE(FILE_DEVICE_DISK, 1, METHOD_NEITHER, FILE_READ_ACCESS | FILE_WRITE_ACCESS) == 0x7c007);
+    CHECK(DEVICE_TYPE_FROM_CTL_CODE(0x80002004) == 0x8000 && METHOD_FROM_CTL_CODE(0x80002006) == METHOD_OUT_DIRECT);
+    CHECK(ARRAYSIZE(Array) == 7 && _countof(Array) == 7);
+    CHECK(LOBYTE(Large) == 0x11 && HIBYTE(Large) == 0x22 && LOWORD(Large) == 0x2211 && HIWORD(Large) == 0x4433);
+    CHECK(MAKEWORD(0x11, 0x22) == 0x2211 && MAKELONG(0x2211, 0xffee) == (LONG)0xffee2211);
+    CHECK((FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT) == 0x30 && FILE_COMPLETE_IF_OPLOCKED == 0x100);
+    CHECK((FILE_NO_COMPRESSION | FILE_RESERVE_OPFILTER | FILE_OPEN_NO_RECALL) == 0x508000);
+    CHECK((SE_OWNER_DEFAULTED | SE_DACL_AUTO_INHERITED | SE_SACL_PROTECTED) == 0x2401);
+    CHECK((PROTECTED_DACL_SECURITY_INFORMATION | UNPROTECTED_SACL_SECURITY_INFORMATION) == 0x90000000);
+    CHECK((SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PRESHUTDOWN) == 0x104 && SERVICE_CONTROL_PRESHUTDOWN == 15);
+    CHECK(IO_REPARSE_TAG_AF_UNIX == 0x80000023 && WinLocalSystemSid == 22);
+}
+
 /* ---- records --------------------------------------------------------------------------------------------------- */
 
 typedef union {
@@ -759,6 +784,7 @@ static VOID Launcher(VOID) {
 
 int main(void) {
     STATUS_IS(FspLoad(NULL), STATUS_SUCCESS);
+    Words();
     Records();
     Attributes();
     DirectoryBuffer();
