@@ -41,8 +41,16 @@ VOID FSP_ABI FspDebugLog(const char *Format, ...) {
 
 /* ---- things in words ------------------------------------------------------------------------------------------- */
 
-static int append(char *text, size_t size, size_t used, const char *more) {
-    return snprintf(used < size ? text + used : NULL, used < size ? size - used : 0, "%s", more);
+/* Adds to a text of size bytes of which so many are used; what does not fit is cut off. Returns what is used then. */
+__attribute__((format(printf, 4, 5))) static size_t append(char *text, size_t size, size_t used, const char *format,
+                                                           ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int more = vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+    if (more < 0)
+        return used;
+    return used + (size_t)more < size ? used + (size_t)more : size - 1;
 }
 
 static size_t append_acl(char *text, size_t size, size_t used, const ACL *acl) {
@@ -50,13 +58,12 @@ static size_t append_acl(char *text, size_t size, size_t used, const ACL *acl) {
     for (unsigned i = 0; i < acl->AceCount; i++) {
         const unsigned char *ace = (const unsigned char *)acl + at;
         const ACE_HEADER *head = (const void *)ace;
-        char sid[200], entry[280];
+        char sid[200];
         UINT32 mask;
         memcpy(&mask, ace + 4, sizeof mask);
         fsp_sid_text(ace + 8, sid, sizeof sid);
-        snprintf(entry, sizeof entry, "(%s;0x%x;0x%x;%s)", head->AceType == ACCESS_ALLOWED_ACE_TYPE ? "A" : "D",
-                 head->AceFlags, mask, sid);
-        used += (size_t)append(text, size, used, entry);
+        used = append(text, size, used, "(%s;0x%x;0x%x;%s)", head->AceType == ACCESS_ALLOWED_ACE_TYPE ? "A" : "D",
+                      head->AceFlags, mask, sid);
         at += head->AceSize;
     }
     return used;
@@ -68,11 +75,11 @@ VOID FSP_ABI FspDebugLogSD(const char *Format, PSECURITY_DESCRIPTOR SecurityDesc
     if (SecurityDescriptor && fsp_descriptor_size(SecurityDescriptor) > 0) {
         PSID owner = fsp_descriptor_owner(SecurityDescriptor), group = fsp_descriptor_group(SecurityDescriptor);
         fsp_sid_text(owner, sid, sizeof sid);
-        used += (size_t)snprintf(text, sizeof text, "O:%s", sid);
+        used = append(text, sizeof text, used, "O:%s", sid);
         fsp_sid_text(group, sid, sizeof sid);
-        used += (size_t)snprintf(text + used, sizeof text - used, "G:%s", sid);
+        used = append(text, sizeof text, used, "G:%s", sid);
         const ACL *dacl = fsp_descriptor_dacl(SecurityDescriptor);
-        used += (size_t)append(text, sizeof text, used, "D:");
+        used = append(text, sizeof text, used, "D:");
         if (dacl)
             append_acl(text, sizeof text, used, dacl);
     } else if (SecurityDescriptor)
@@ -139,118 +146,153 @@ static const char *const kinds[FspFsctlTransactKindCount] = {
     "QueryStreamInformation",
 };
 
+/* A line of the log: at most LINE_MAX_BYTES, with its NUL. */
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t used;
+};
+
+#define ADD(line, ...) ((line)->used = append((line)->text, LINE_MAX_BYTES - 1, (line)->used, __VA_ARGS__))
+
+static void write_and_end(struct line *line) {
+    line->text[line->used] = '\n';
+    line->text[line->used + 1] = 0;
+    write_line(line->text);
+}
+
 static const char *kind_name(UINT32 kind) {
     return kind < FspFsctlTransactKindCount ? kinds[kind] : "Invalid";
 }
 
 /* "[U] PROGRAM[TID=...]: HINT: " */
-static size_t begin_line(char *line, size_t size, UINT64 hint) {
-    return (size_t)snprintf(line, size, "[U] %s[TID=%04lx]: %016" PRIx64 ": ", program_invocation_short_name,
-                            (unsigned long)syscall(SYS_gettid), hint);
+static void begin_line(struct line *line, UINT64 hint) {
+    line->used = 0;
+    ADD(line, "[U] %.200s[TID=%04lx]: %016" PRIx64 ": ", program_invocation_short_name,
+        (unsigned long)syscall(SYS_gettid), hint);
 }
 
-static size_t append_name(char *line, size_t size, size_t used, FSP_FSCTL_TRANSACT_REQ *request) {
-    PWSTR name = fsp_request_name(request);
-    _cleanup_free_ char *text = name ? fsp_wide_to_utf8_new(name) : NULL;
-    return text ? used + (size_t)snprintf(line + used, size - used, " \"%.600s\"", text) : used;
+/* What the request's Size does not cover, or ends within the name, is not read. */
+static void add_name(struct line *line, const FSP_FSCTL_TRANSACT_REQ *request) {
+    WCHAR name[200];
+    char text[ARRAY_SIZE(name) * 3 + 1];
+    size_t left = request->Size - sizeof *request, offset = request->FileName.Offset, size = request->FileName.Size;
+    if (size == 0)
+        return;
+    if (offset > left || size > left - offset) {
+        ADD(line, " (a name outside of the request)");
+        return;
+    }
+    size_t units = size / sizeof *name < ARRAY_SIZE(name) ? size / sizeof *name : ARRAY_SIZE(name), length = 0;
+    memcpy(name, request->Buffer + offset, units * sizeof *name);
+    while (length < units && name[length])
+        length++;
+    if (fsp_wide_to_utf8(name, length, text, sizeof text) >= 0)
+        ADD(line, " \"%s\"", text);
 }
 
-static size_t append_contexts(char *line, size_t size, size_t used, UINT64 context, UINT64 context2) {
-    return used + (size_t)snprintf(line + used, size - used, " [%" PRIx64 ":%" PRIx64 "]", context, context2);
+static void add_contexts(struct line *line, UINT64 context, UINT64 context2) {
+    ADD(line, " [%" PRIx64 ":%" PRIx64 "]", context, context2);
 }
 
-static size_t append_request(char *line, size_t size, size_t used, const FSP_FSCTL_TRANSACT_REQ *request) {
-    char *at = line + used;
-    size_t left = size - used;
+static void add_request(struct line *line, const FSP_FSCTL_TRANSACT_REQ *request) {
     switch (request->Kind) {
     case FspFsctlTransactCreateKind:
-        return used + (size_t)snprintf(at, left, ", %s, CreateOptions=%x, FileAttributes=%x, DesiredAccess=%x",
-                                       request->Req.Create.UserMode ? "UserMode" : "KernelMode",
-                                       request->Req.Create.CreateOptions, request->Req.Create.FileAttributes,
-                                       request->Req.Create.DesiredAccess);
+        ADD(line, ", %s, CreateOptions=%x, FileAttributes=%x, DesiredAccess=%x",
+            request->Req.Create.UserMode ? "UserMode" : "KernelMode", request->Req.Create.CreateOptions,
+            request->Req.Create.FileAttributes, request->Req.Create.DesiredAccess);
+        break;
     case FspFsctlTransactCleanupKind:
-        return used + (size_t)snprintf(at, left, "%s%s%s%s%s%s", request->Req.Cleanup.Delete ? ", Delete" : "",
-                                       request->Req.Cleanup.SetAllocationSize ? ", SetAllocationSize" : "",
-                                       request->Req.Cleanup.SetArchiveBit ? ", SetArchiveBit" : "",
-                                       request->Req.Cleanup.SetLastAccessTime ? ", SetLastAccessTime" : "",
-                                       request->Req.Cleanup.SetLastWriteTime ? ", SetLastWriteTime" : "",
-                                       request->Req.Cleanup.SetChangeTime ? ", SetChangeTime" : "");
+        ADD(line, "%s%s%s%s%s%s", request->Req.Cleanup.Delete ? ", Delete" : "",
+            request->Req.Cleanup.SetAllocationSize ? ", SetAllocationSize" : "",
+            request->Req.Cleanup.SetArchiveBit ? ", SetArchiveBit" : "",
+            request->Req.Cleanup.SetLastAccessTime ? ", SetLastAccessTime" : "",
+            request->Req.Cleanup.SetLastWriteTime ? ", SetLastWriteTime" : "",
+            request->Req.Cleanup.SetChangeTime ? ", SetChangeTime" : "");
+        break;
     case FspFsctlTransactReadKind:
     case FspFsctlTransactWriteKind: /* of the same shape */
-        return used + (size_t)snprintf(at, left, ", Offset=%" PRIx64 ", Length=%x", request->Req.Read.Offset,
-                                       request->Req.Read.Length);
+        ADD(line, ", Offset=%" PRIx64 ", Length=%x", request->Req.Read.Offset, request->Req.Read.Length);
+        break;
     case FspFsctlTransactSetInformationKind:
-        return used + (size_t)snprintf(at, left, ", Class=%u", request->Req.SetInformation.FileInformationClass);
+        ADD(line, ", Class=%u", request->Req.SetInformation.FileInformationClass);
+        break;
     case FspFsctlTransactQueryDirectoryKind:
-        return used + (size_t)snprintf(at, left, ", Length=%x", request->Req.QueryDirectory.Length);
+        ADD(line, ", Length=%x", request->Req.QueryDirectory.Length);
+        break;
     case FspFsctlTransactFileSystemControlKind:
-        return used + (size_t)snprintf(at, left, ", FsControlCode=%x", request->Req.FileSystemControl.FsControlCode);
+        ADD(line, ", FsControlCode=%x", request->Req.FileSystemControl.FsControlCode);
+        break;
     case FspFsctlTransactDeviceControlKind:
-        return used + (size_t)snprintf(at, left, ", IoControlCode=%x", request->Req.DeviceControl.IoControlCode);
+        ADD(line, ", IoControlCode=%x", request->Req.DeviceControl.IoControlCode);
+        break;
     default:
-        return used;
+        break;
     }
 }
 
-VOID FSP_ABI FspDebugLogRequest(FSP_FSCTL_TRANSACT_REQ *Request) {
-    char line[LINE_MAX_BYTES];
-    size_t used = begin_line(line, sizeof line - 2, Request->Hint);
-    used += (size_t)snprintf(line + used, sizeof line - used, ">>%s", kind_name(Request->Kind));
-    used = append_name(line, sizeof line, used, Request);
-    bool has_context = Request->Kind != FspFsctlTransactCreateKind &&
-                       Request->Kind != FspFsctlTransactSetVolumeInformationKind &&
-                       Request->Kind != FspFsctlTransactQueryVolumeInformationKind;
-    if (has_context) /* stand first in all of these */
-        used =
-            append_contexts(line, sizeof line, used, Request->Req.Close.UserContext, Request->Req.Close.UserContext2);
-    used = append_request(line, sizeof line - 2, used, Request);
-    if (used > sizeof line - 2)
-        used = sizeof line - 2;
-    line[used] = '\n';
-    line[used + 1] = 0;
-    write_line(line);
+static bool has_contexts(UINT32 kind) {
+    return kind != FspFsctlTransactCreateKind && kind != FspFsctlTransactSetVolumeInformationKind &&
+           kind != FspFsctlTransactQueryVolumeInformationKind;
 }
 
-static size_t append_info(char *line, size_t size, size_t used, const FSP_FSCTL_FILE_INFO *info) {
+/* Of a message that is shorter than its fixed part, Size and Kind are there, and nothing more is read. */
+#define HEAD_SIZE offsetof(FSP_FSCTL_TRANSACT_REQ, Hint)
+
+VOID FSP_ABI FspDebugLogRequest(FSP_FSCTL_TRANSACT_REQ *Request) {
+    struct line line;
+    bool whole = Request->Size >= sizeof *Request;
+    begin_line(&line, whole ? Request->Hint : 0);
+    ADD(&line, ">>%s", Request->Size >= HEAD_SIZE ? kind_name(Request->Kind) : "Invalid");
+    if (whole) {
+        add_name(&line, Request);
+        if (has_contexts(Request->Kind)) /* they stand first in all of these */
+            add_contexts(&line, Request->Req.Close.UserContext, Request->Req.Close.UserContext2);
+        add_request(&line, Request);
+    } else
+        ADD(&line, " (Size=%u)", Request->Size);
+    write_and_end(&line);
+}
+
+static void add_info(struct line *line, const FSP_FSCTL_FILE_INFO *info) {
     char written[64];
     time_text(info->LastWriteTime, written, sizeof written);
-    return used + (size_t)snprintf(line + used, size - used,
-                                   ", FileInfo={FileAttributes=%x, ReparseTag=%x, AllocationSize=%" PRIx64
-                                   ", FileSize=%" PRIx64 ", LastWriteTime=%s, IndexNumber=%" PRIx64 "}",
-                                   info->FileAttributes, info->ReparseTag, info->AllocationSize, info->FileSize,
-                                   written, info->IndexNumber);
+    ADD(line,
+        ", FileInfo={FileAttributes=%x, ReparseTag=%x, AllocationSize=%" PRIx64 ", FileSize=%" PRIx64
+        ", LastWriteTime=%s, IndexNumber=%" PRIx64 "}",
+        info->FileAttributes, info->ReparseTag, info->AllocationSize, info->FileSize, written, info->IndexNumber);
 }
 
-static size_t append_response(char *line, size_t size, size_t used, const FSP_FSCTL_TRANSACT_RSP *response) {
+static void add_response(struct line *line, const FSP_FSCTL_TRANSACT_RSP *response) {
     switch (response->Kind) {
     case FspFsctlTransactCreateKind:
         if (response->IoStatus.Status == (UINT32)STATUS_REPARSE)
-            return used;
-        used = append_contexts(line, size, used, response->Rsp.Create.Opened.UserContext,
-                               response->Rsp.Create.Opened.UserContext2);
-        return append_info(line, size, used, &response->Rsp.Create.Opened.FileInfo);
+            break;
+        add_contexts(line, response->Rsp.Create.Opened.UserContext, response->Rsp.Create.Opened.UserContext2);
+        add_info(line, &response->Rsp.Create.Opened.FileInfo);
+        break;
     case FspFsctlTransactOverwriteKind:
     case FspFsctlTransactWriteKind:
     case FspFsctlTransactQueryInformationKind:
     case FspFsctlTransactSetInformationKind:
     case FspFsctlTransactFlushBuffersKind:
     case FspFsctlTransactSetEaKind: /* all of the same shape */
-        return append_info(line, size, used, &response->Rsp.QueryInformation.FileInfo);
+        add_info(line, &response->Rsp.QueryInformation.FileInfo);
+        break;
     default:
-        return used;
+        break;
     }
 }
 
 VOID FSP_ABI FspDebugLogResponse(FSP_FSCTL_TRANSACT_RSP *Response) {
-    char line[LINE_MAX_BYTES];
-    size_t used = begin_line(line, sizeof line - 2, Response->Hint);
-    used += (size_t)snprintf(line + used, sizeof line - used, "<<%s IoStatus=%x[%u]", kind_name(Response->Kind),
-                             Response->IoStatus.Status, Response->IoStatus.Information);
-    if (NT_SUCCESS((NTSTATUS)Response->IoStatus.Status))
-        used = append_response(line, sizeof line - 2, used, Response);
-    if (used > sizeof line - 2)
-        used = sizeof line - 2;
-    line[used] = '\n';
-    line[used + 1] = 0;
-    write_line(line);
+    struct line line;
+    bool whole = Response->Size >= sizeof *Response;
+    begin_line(&line, whole ? Response->Hint : 0);
+    ADD(&line, "<<%s", Response->Size >= HEAD_SIZE ? kind_name(Response->Kind) : "Invalid");
+    if (whole)
+        ADD(&line, " IoStatus=%x[%u]", Response->IoStatus.Status, Response->IoStatus.Information);
+    else
+        ADD(&line, " (Size=%u)", Response->Size);
+    if (whole && NT_SUCCESS((NTSTATUS)Response->IoStatus.Status))
+        add_response(&line, Response);
+    write_and_end(&line);
 }

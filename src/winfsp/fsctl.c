@@ -12,9 +12,9 @@
 
 #include "lib/volume.h"
 #include "util/cleanup.h"
+#include "winfsp/live.h"
 #include "winfsp/status.h"
 #include "winfsp/text.h"
-#include "winfsp/volume.h"
 #include "wire/codec.h"
 #include "wire/connect.h"
 
@@ -160,20 +160,17 @@ NTSTATUS FSP_ABI FspFsctlEnumServices(VOID(FSP_ABI *EnumFn)(PVOID Context, PWSTR
 
 /* ---- by handle ------------------------------------------------------------------------------------------------- */
 
-/* FSP_FILE_SYSTEM.VolumeHandle is the volume. NULL: this handle is none. */
-static struct fsp_volume *volume_of(HANDLE handle) {
-    struct fsp_volume *volume = handle;
-    return handle && handle != INVALID_HANDLE_VALUE && volume->fs.VolumeHandle == handle ? volume : NULL;
-}
+/* FSP_FILE_SYSTEM.VolumeHandle is the volume. */
 
 NTSTATUS FSP_ABI FspFsctlStop(HANDLE VolumeHandle) {
-    struct fsp_volume *volume = volume_of(VolumeHandle);
+    struct fsp_volume *volume = fsp_live_use(VolumeHandle);
     if (!volume)
         return STATUS_INVALID_HANDLE;
     pthread_mutex_lock(&volume->lock);
     if (volume->mounted)
         linfsp_volume_stop(volume->mounted);
     pthread_mutex_unlock(&volume->lock);
+    fsp_live_release(volume);
     return STATUS_SUCCESS;
 }
 
@@ -182,30 +179,35 @@ NTSTATUS FSP_ABI FspFsctlStop0(HANDLE VolumeHandle) {
 }
 
 NTSTATUS FSP_ABI FspFsctlNotify(HANDLE VolumeHandle, FSP_FSCTL_NOTIFY_INFO *NotifyInfo, SIZE_T Size) {
-    struct fsp_volume *volume = volume_of(VolumeHandle);
-    return volume ? FspFileSystemNotify(&volume->fs, NotifyInfo, Size) : STATUS_INVALID_HANDLE;
+    struct fsp_volume *volume = fsp_live_use(VolumeHandle);
+    NTSTATUS status = volume ? FspFileSystemNotify(&volume->fs, NotifyInfo, Size) : STATUS_INVALID_HANDLE;
+    fsp_live_release(volume);
+    return status;
 }
 
 /* "*:" becomes the letter that was found. */
 NTSTATUS FSP_ABI FspMountSet(FSP_MOUNT_DESC *Desc) {
-    struct fsp_volume *volume = Desc ? volume_of(Desc->VolumeHandle) : NULL;
-    if (!volume || !Desc->MountPoint)
-        return volume ? STATUS_INVALID_PARAMETER : STATUS_INVALID_HANDLE;
-    NTSTATUS status = FspFileSystemSetMountPointEx(&volume->fs, Desc->MountPoint, Desc->Security);
-    if (!NT_SUCCESS(status))
-        return status;
-    if (*Desc->MountPoint == '*')
-        *Desc->MountPoint = *volume->fs.MountPoint;
-    Desc->MountHandle = volume->fs.MountHandle;
-    return STATUS_SUCCESS;
+    struct fsp_volume *volume = Desc ? fsp_live_use(Desc->VolumeHandle) : NULL;
+    if (!volume)
+        return STATUS_INVALID_HANDLE;
+    NTSTATUS status = Desc->MountPoint ? FspFileSystemSetMountPointEx(&volume->fs, Desc->MountPoint, Desc->Security)
+                                       : STATUS_INVALID_PARAMETER;
+    if (NT_SUCCESS(status)) {
+        if (*Desc->MountPoint == '*')
+            *Desc->MountPoint = *volume->fs.MountPoint;
+        Desc->MountHandle = volume->fs.MountHandle;
+    }
+    fsp_live_release(volume);
+    return status;
 }
 
 NTSTATUS FSP_ABI FspMountRemove(FSP_MOUNT_DESC *Desc) {
-    struct fsp_volume *volume = Desc ? volume_of(Desc->VolumeHandle) : NULL;
+    struct fsp_volume *volume = Desc ? fsp_live_use(Desc->VolumeHandle) : NULL;
     if (!volume)
         return STATUS_INVALID_HANDLE;
     FspFileSystemRemoveMountPoint(&volume->fs);
     Desc->MountHandle = NULL;
+    fsp_live_release(volume);
     return STATUS_SUCCESS;
 }
 

@@ -192,6 +192,50 @@ static void test_parameters(void **state _unused_) {
     FspFileSystemDelete(made);
 }
 
+/* Whatever a handle is: only that of a volume that there is gets further. */
+static void test_handles(void **state _unused_) {
+    static char no_volume[sizeof(struct fsp_volume)];
+    FSP_MOUNT_DESC desc = {0};
+    make(&interface);
+    HANDLE live = fs->VolumeHandle;
+    HANDLE const none[] = {NULL, INVALID_HANDLE_VALUE, (HANDLE)0x10, no_volume, (char *)live + 8};
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        desc.VolumeHandle = none[i];
+        assert_status(FspFsctlStop(none[i]), STATUS_INVALID_HANDLE);
+        assert_status(FspFsctlStop0(none[i]), STATUS_INVALID_HANDLE);
+        assert_status(FspFsctlNotify(none[i], NULL, 0), STATUS_INVALID_HANDLE);
+        assert_status(FspMountSet(&desc), STATUS_INVALID_HANDLE);
+        assert_status(FspMountRemove(&desc), STATUS_INVALID_HANDLE);
+    }
+    assert_status(FspMountSet(NULL), STATUS_INVALID_HANDLE);
+    FSP_FILE_SYSTEM *second = fs;
+    make(&interface);
+    assert_status(FspFsctlStop(live), STATUS_SUCCESS);
+    assert_status(FspFsctlStop(fs->VolumeHandle), STATUS_SUCCESS);
+    FspFileSystemDelete(second);
+    assert_status(FspFsctlStop(live), STATUS_INVALID_HANDLE);
+    assert_status(FspFsctlStop(fs->VolumeHandle), STATUS_SUCCESS);
+}
+
+static void *stop_often(void *handle) {
+    for (int i = 0; i < 100000; i++)
+        if (FspFsctlStop(handle) == STATUS_INVALID_HANDLE)
+            break;
+    return NULL;
+}
+
+/* A volume goes while another thread uses its handle. */
+static void test_handle_in_use(void **state _unused_) {
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        make(&interface);
+        assert_int_equal(pthread_create(&thread, NULL, stop_often, fs->VolumeHandle), 0);
+        FspFileSystemDelete(fs);
+        pthread_join(thread, NULL);
+    }
+    make(&interface);
+}
+
 /* What stands behind the fields of version 0 is not read. */
 static void test_version_0(void **state _unused_) {
     WCHAR device[] = u"WinFsp.Disk";
@@ -650,6 +694,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_version_0),
+        TEST(test_handles),
+        TEST(test_handle_in_use),
         TEST(test_timeouts),
         TEST(test_dispositions),
         TEST(test_kinds),

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "winfsp/live.h"
 #include "winfsp/node.h"
 #include "winfsp/notify.h"
 #include "winfsp/pending.h"
@@ -213,6 +214,7 @@ NTSTATUS FSP_ABI FspFileSystemCreate(PWSTR DevicePath, const FSP_FSCTL_VOLUME_PA
     volume->fs.UmFileContextIsFullContext = (BOOLEAN)params.UmFileContextIsFullContext;
     volume->fs.UmNoReparsePointsDirCheck = (UINT16)params.UmNoReparsePointsDirCheck;
     set_operations(&volume->fs);
+    fsp_live_add(volume);
     *PFileSystem = &volume->fs;
     return STATUS_SUCCESS;
 }
@@ -223,6 +225,7 @@ VOID FSP_ABI FspFileSystemDelete(FSP_FILE_SYSTEM *FileSystem) {
     struct fsp_volume *volume = fsp_volume_of(FileSystem);
     FspFileSystemStopDispatcher(FileSystem);
     FspFileSystemRemoveMountPoint(FileSystem);
+    fsp_live_remove(volume);
     free_volume(volume);
 }
 

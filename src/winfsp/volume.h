@@ -61,6 +61,9 @@ struct fsp_volume {
     uid_t owner_uid;
     gid_t owner_gid;
 
+    struct fsp_volume *next_live; /* of live.c, as is */
+    unsigned handle_uses;
+
     pthread_mutex_t lock; /* of what follows */
     struct fsp_thread *thread;
     bool started;

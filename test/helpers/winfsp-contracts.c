@@ -637,6 +637,12 @@ static VOID Driver(VOID) {
     STATUS_IS(FspFsctlMakeMountdev(Handle, FALSE, NULL), STATUS_NOT_SUPPORTED);
     STATUS_IS(FspFsctlUseMountmgr(Handle, NULL), STATUS_NOT_SUPPORTED);
     STATUS_IS(FspFsctlStop(Handle), STATUS_INVALID_HANDLE);
+    STATUS_IS(FspFsctlStop((HANDLE)(UINT_PTR)0x1234), STATUS_INVALID_HANDLE);
+    STATUS_IS(FspFsctlStop0(List), STATUS_INVALID_HANDLE); /* memory, but no volume */
+    STATUS_IS(FspFsctlNotify(&Params, NULL, 0), STATUS_INVALID_HANDLE);
+    Desc.VolumeHandle = (HANDLE)(UINT_PTR)0x1234;
+    STATUS_IS(FspMountSet(&Desc), STATUS_INVALID_HANDLE);
+    STATUS_IS(FspMountRemove(&Desc), STATUS_INVALID_HANDLE);
     STATUS_IS(FspCallNamedPipeSecurely(W(L"x"), NULL, 0, NULL, 0, NULL, 0, NULL), STATUS_NOT_SUPPORTED);
     STATUS_IS(FspCallNamedPipeSecurelyEx(W(L"x"), NULL, 0, NULL, 0, NULL, 0, FALSE, NULL), STATUS_NOT_SUPPORTED);
     Params.Version = sizeof Params;
@@ -656,7 +662,9 @@ static VOID Driver(VOID) {
     STATUS_IS(FspFsctlStop0(FileSystem->VolumeHandle), STATUS_SUCCESS);
     STATUS_IS(FspMountRemove(&Desc), STATUS_SUCCESS);
     CHECK(!Desc.MountHandle);
+    Handle = FileSystem->VolumeHandle;
     FspFileSystemDelete(FileSystem);
+    STATUS_IS(FspFsctlStop(Handle), STATUS_INVALID_HANDLE); /* it has gone */
 #ifndef _WIN32
     /* an ordinary user, or root in a container, may not stop it: not tried where it would succeed */
     if (getenv("LINFSP_MAY_NOT_STOP"))
@@ -741,6 +749,11 @@ static VOID Logs(VOID) {
     FspDebugLogSD("sd %s\n", Descriptor);
     FspDeleteSecurityDescriptor(Descriptor, (FSP_CREATOR *)FspPosixMapPermissionsToSecurityDescriptor);
     FspDebugLogRequest(CreateRequest(L"\\x", 0));
+    FspDebugLogResponse(&Rsp.Response);
+    Req.Request.FileName.Size = 0xffff; /* these lie about their lengths */
+    FspDebugLogRequest(&Req.Request);
+    Req.Request.Size = Rsp.Response.Size = 3;
+    FspDebugLogRequest(&Req.Request);
     FspDebugLogResponse(&Rsp.Response);
 }
 
