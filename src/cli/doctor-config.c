@@ -6,6 +6,7 @@
 
 #include "cli/doctor.h"
 #include "config/config.h"
+#include "util/plural.h"
 
 struct complaints {
     struct doctor *doctor;
@@ -51,6 +52,6 @@ void doctor_config(struct doctor *doctor, const char *path, bool named) {
     else if (stat(path, &status) < 0 && rules == 0)
         finding(doctor, LEVEL_OK, "config", NULL, NULL, "there is no %s: the defaults hold", path);
     else
-        finding(doctor, LEVEL_OK, "config", NULL, NULL, "%s is understood: %u rule%s", path, rules,
-                rules == 1 ? "" : "s");
+        finding(doctor, LEVEL_OK, "config", NULL, NULL, "%s is understood: %u %s", path, rules,
+                plural(rules, "rule", "rules"));
 }

@@ -16,6 +16,7 @@
 #include "cli/process.h"
 #include "util/mount-table.h"
 #include "util/paths.h"
+#include "util/plural.h"
 #include "util/utf8.h"
 
 #define MOUNTS_MAX 256
@@ -104,6 +105,6 @@ void doctor_mounts(struct doctor *doctor) {
     }
     report_left_by_service(doctor, ours);
     if (stale == 0)
-        finding(doctor, LEVEL_OK, "mounts", NULL, NULL, "%u FUSE mount%s, none of a dead program", asked,
-                asked == 1 ? "" : "s");
+        finding(doctor, LEVEL_OK, "mounts", NULL, NULL, "%u FUSE %s, none of a dead program", asked,
+                plural(asked, "mount", "mounts"));
 }

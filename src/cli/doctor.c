@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "util/plural.h"
 #include "wire/connect.h"
 
 #define CONFIG_FILE "/etc/linfsp.conf"
@@ -75,9 +76,11 @@ static void report_status(struct doctor *doctor, const struct wire_status *statu
                 doctor->in_container ? "on the host: linfsp restart" : "sudo linfsp restart",
                 "linfspd %s runs, this is linfsp %s", status->version, LINFSP_VERSION);
     if (status->failures > 0)
-        finding(doctor, LEVEL_NOTE, "service", "file systems do not work in those containers",
-                "linfsp silos (its last column says why)",
-                "%" PRIu64 " containers could not be set up since it started", status->failures);
+        finding(doctor, LEVEL_NOTE, "service",
+                plural(status->failures, "file systems do not work in that container",
+                       "file systems do not work in those containers"),
+                "linfsp silos (its last column says why)", "%" PRIu64 " %s could not be set up since it started",
+                status->failures, plural(status->failures, "container", "containers"));
     if (strcmp(status->monitor, "polling") == 0)
         finding(doctor, LEVEL_NOTE, "service", "new containers are found late, and it takes CPU time",
                 "see \"containers\" below or use a kernel with CONFIG_PROC_EVENTS",
@@ -112,8 +115,8 @@ static int print_end(const struct doctor *doctor) {
     }
     char problems[32] = "no problem";
     if (status)
-        snprintf(problems, sizeof problems, "%u problem%s", doctor->counts[LEVEL_PROBLEM],
-                 doctor->counts[LEVEL_PROBLEM] == 1 ? "" : "s");
+        snprintf(problems, sizeof problems, "%u %s", doctor->counts[LEVEL_PROBLEM],
+                 plural(doctor->counts[LEVEL_PROBLEM], "problem", "problems"));
     printf("\n%u ok, %u to note, %s: LinFsp %s here\n", doctor->counts[LEVEL_OK], doctor->counts[LEVEL_NOTE], problems,
            status ? "does not do its job yet" : "can do its job");
     return status;

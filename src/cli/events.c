@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "util/plural.h"
 
 static void print_text(const struct wire_event *event) {
     char time[64];
@@ -58,7 +59,8 @@ static int follow(const struct verb *verb, int socket, bool json) {
         if (message.header.type != WIRE_EVENT)
             continue;
         if (message.event.lost && !json)
-            printf("(%" PRIu32 " events were lost here: the output was not read in time)\n", message.event.lost);
+            printf("(%" PRIu32 " %s lost here: the output was not read in time)\n", message.event.lost,
+                   plural(message.event.lost, "event was", "events were"));
         if (json)
             print_json(&message.event);
         else

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "util/plural.h"
 #include "wire/connect.h"
 
 #define JSON_FORMAT 1 /* of all verbs: linfsp(1), "JSON" */
@@ -70,8 +71,8 @@ static void print_text(const struct wire_status *status) {
     printf("  network  %s\n", status->unc_root);
     if (!status->pid) /* the rest is the host's business */
         return;
-    printf("  monitor  %s; %" PRIu64 " silos set up, %" PRIu64 " failed\n", status->monitor, status->injections,
-           status->failures);
+    printf("  monitor  %s; %" PRIu64 " %s set up, %" PRIu64 " failed\n", status->monitor, status->injections,
+           plural(status->injections, "silo", "silos"), status->failures);
     printf("  costs    %s of memory, %.2f s of CPU\n", memory, (double)status->cpu_ns / 1e9);
 }
 

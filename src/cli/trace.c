@@ -11,6 +11,7 @@
 #include "cli/meters.h"
 #include "cli/process.h"
 #include "cli/target.h"
+#include "util/plural.h"
 
 #define TURN_MS 20
 #define CREDIT INT64_C(20000) /* lines that the server writes, at most, when we are gone */
@@ -105,7 +106,8 @@ static int follow(const struct verb *verb, int fd, const struct wire_volume *vol
         uint64_t lost = print_lines(fd, seen, next);
         seen = next;
         if (lost)
-            printf("(%" PRIu64 " lines were lost here: the server is faster than this output)\n", lost);
+            printf("(%" PRIu64 " %s lost here: the server is faster than this output)\n", lost,
+                   plural(lost, "line was", "lines were"));
         if (fflush(stdout) != 0)
             return EXIT_FAILURE;
         /* it is gone when its server has no more of these descriptors */

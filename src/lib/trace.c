@@ -6,6 +6,7 @@
 
 #include "lib/session.h"
 #include "util/cleanup.h"
+#include "util/plural.h"
 
 /* Where in what follows the arguments the name stands, if there is one. */
 static bool has_name(uint32_t opcode) {
@@ -89,7 +90,7 @@ void fsp_trace_answer(const struct linfsp_request *request, int error, size_t si
     if (error < 0)
         snprintf(line + used, sizeof line - (size_t)used, "%s", strerror(-error));
     else
-        snprintf(line + used, sizeof line - (size_t)used, "ok, %zu bytes", size);
+        snprintf(line + used, sizeof line - (size_t)used, "ok, %zu %s", size, plural(size, "byte", "bytes"));
     emit(request->session, line);
 }
 

@@ -20,6 +20,7 @@
 #include "service/silo.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/plural.h"
 #include "util/sockets.h"
 
 #define ROOM (16 << 20) /* bytes of messages that wait for the catcher: thousands of silos are told at once */
@@ -105,8 +106,8 @@ void catcher_go_on(struct service *service, uint64_t ticket) {
 static void on_started(struct service *service, uint64_t before) {
     char text[128];
     struct silo *silo, *next;
-    snprintf(text, sizeof text, "linfspd-catcher died and was started again (%llu times by now)",
-             (unsigned long long)before);
+    snprintf(text, sizeof text, "linfspd-catcher died and was started again (%llu %s by now)",
+             (unsigned long long)before, plural(before, "time", "times"));
     event_tell(service, &(struct event){.kind = EVENT_CATCHER, .uid = (uid_t)-1, .text = text});
     HASH_ITER (hash, service->silos, silo, next)
         if (silo->caught) {

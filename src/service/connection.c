@@ -25,6 +25,7 @@
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
+#include "util/plural.h"
 #include "util/process.h"
 #include "wire/codec.h"
 
@@ -283,8 +284,9 @@ static void turn_away(const struct silo *silo, int fd) {
     char text[WIRE_TEXT_MAX];
     wire_begin(&reply, WIRE_ERROR, 0);
     reply.error = EMFILE;
-    snprintf(text, sizeof text, "%s has %u connections to the service, and may have no more", policy_limited(silo),
-             permission_max_connections(silo));
+    snprintf(text, sizeof text, "%s has %u %s", policy_limited(silo), permission_max_connections(silo),
+             plural(permission_max_connections(silo), "connection to the service, and may have no more",
+                    "connections to the service, and may have no more"));
     WIRE_SET(reply.message, text);
     (void)wire_send(fd, &reply, NULL, 0);
 }

@@ -13,6 +13,7 @@
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/plural.h"
 #include "util/process.h"
 #include "wire/codec.h"
 
@@ -67,7 +68,8 @@ static bool has_budget(struct service *service, const struct event *event) {
     struct event_budget *budget = &silo->budget;
     if (budget->minute != minute) {
         if (budget->left_out)
-            log_warning("container %s: %u events were left out of the log in a minute", silo->id, budget->left_out);
+            log_warning("container %s: %u %s left out of the log in a minute", silo->id, budget->left_out,
+                        plural(budget->left_out, "event was", "events were"));
         *budget = (struct event_budget){.minute = minute};
     }
     if (budget->lines >= EVENT_LINES_PER_MINUTE) {

@@ -4,6 +4,7 @@
 #include "service/service.h"
 #include "service/silo.h"
 #include "util/log.h"
+#include "util/plural.h"
 
 /* So many times what one owner may have is for all of them together. */
 #define OWNERS_SHARE 8
@@ -52,8 +53,8 @@ int owner_admit(struct silo *silo) {
         return 0;
     }
     if (!owner->refused)
-        log_warning("user %u has %u containers: more go without LinFsp (max_silos_per_user in /etc/linfsp.conf)",
-                    owner->uid, owner->silos);
+        log_warning("user %u has %u %s: more go without LinFsp (max_silos_per_user in /etc/linfsp.conf)", owner->uid,
+                    owner->silos, plural(owner->silos, "container", "containers"));
     owner->refused = true;
     return -EDQUOT;
 }

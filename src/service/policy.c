@@ -18,6 +18,7 @@
 #include "service/silo.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/plural.h"
 
 static int refuse(char *message, size_t size, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 static int refuse(char *message, size_t size, int error, const char *format, ...) {
@@ -123,10 +124,12 @@ int policy_create(const struct silo *silo, const struct ucred *peer, bool networ
                   const struct wire_create_volume *request, char *ret_message, size_t size) {
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
     if (volumes_full(silo, peer->uid))
-        return refuse(ret_message, size, -EDQUOT,
-                      "%s has %u volumes, and may have no more (max_volumes_per_silo in "
-                      "/etc/linfsp.conf on the host)",
-                      policy_limited(silo), permission_max_volumes(silo));
+        return refuse(
+            ret_message, size, -EDQUOT,
+            "%s has %u %s (max_volumes_per_silo in "
+            "/etc/linfsp.conf on the host)",
+            policy_limited(silo), permission_max_volumes(silo),
+            plural(permission_max_volumes(silo), "volume, and may have no more", "volumes, and may have no more"));
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL,
                       "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "

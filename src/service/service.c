@@ -39,6 +39,7 @@
 #include "util/log.h"
 #include "util/open-at.h"
 #include "util/paths.h"
+#include "util/plural.h"
 #include "util/process.h"
 
 #define LEAVE_TIMEOUT_US 2000000
@@ -386,9 +387,10 @@ void service_free(struct service *service) {
 }
 
 void service_stop(struct service *service) {
+    unsigned volumes = HASH_CNT(hash, service->volumes);
     if (service->stopping)
         return;
-    log_notice("stopping: %u volumes are unmounted", HASH_CNT(hash, service->volumes));
+    log_notice("stopping: %u %s unmounted", volumes, plural(volumes, "volume is", "volumes are"));
     service->stopping = true;
     struct volume *volume, *next_volume;
     HASH_ITER (hash, service->volumes, volume, next_volume)
@@ -409,10 +411,11 @@ static int leave_when_idle(sd_event_source *timer, uint64_t now, void *userdata)
 }
 
 void service_leave(struct service *service) {
+    unsigned volumes = HASH_CNT(hash, service->volumes);
     if (service->stopping || service->leave_deadline)
         return;
-    log_notice("ending; %u volumes go on without a service, until the next one takes them over",
-               HASH_CNT(hash, service->volumes));
+    log_notice("ending; %u %s on without a service, until the next one takes over", volumes,
+               plural(volumes, "volume goes", "volumes go"));
     uint64_t now;
     (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
     service->leave_deadline = now + LEAVE_TIMEOUT_US;

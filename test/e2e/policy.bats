@@ -158,7 +158,7 @@ END
     container few busybox
     container many busybox
     disk few z
-    memfs_refused few "1 volumes, and may have no more" -- -F NTFS -m X:
+    memfs_refused few "1 volume, and may have no more" -- -F NTFS -m X:
     disk many z
     disk many x
 }
@@ -241,7 +241,7 @@ END
                 /dev/linfsp/bin/memfs -b -F NTFS -u "\\users\\b"
                 kill -KILL -1' 2>&1) || true
         case $uid in
-        65534) has "$said" claimed "1 volumes, and may have no more" || return ;;
+        65534) has "$said" claimed "1 volume, and may have no more" || return ;;
         *) has "$said" 'rule "nobody"' && has_not "$said" claimed || return ;;
         esac
     done
