@@ -512,6 +512,7 @@ static int start_injection(struct silo *silo, bool early, const char *rootfs) {
     job.inject.folder_number = folder->id;
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
+    job.inject.found_by = silo->found_by;
     job.inject.again = silo->injectors_lost > 0;
     /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
     silo->unsettled = early || rootfs[0];
@@ -560,6 +561,7 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
     if (!silo)
         return -ENOMEM;
     /* a runtime at work: a process above may be a step of its own, about to end */
+    silo->found_by = pid;
     r = watch_anchor(silo, early ? pid : find_anchor(inode, pid));
     if (r == 0)
         r = owner_admit(silo);

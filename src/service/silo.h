@@ -74,6 +74,7 @@ struct silo {
     struct owner *owner; /* that it is counted for (owner.h) */
     int pidfd;
     uint64_t since; /* ns since the epoch */
+    pid_t found_by; /* the process by which it was found: its entry point, where that is not its topmost process */
     uint64_t init_start; /* of init, in clock ticks since boot: tells it from another of its pid */
     char folder[64];
     bool has_folder;

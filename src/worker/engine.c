@@ -92,7 +92,8 @@ static bool find_bundle(pid_t parent, pid_t init, const char *id, char *ret_bund
 static bool is_engines_own_process(pid_t parent, const char *engine) {
     static const struct {
         const char *comm, *engine;
-    } known[] = {{"systemd-nspawn", "systemd-nspawn"}, {"bwrap", "bubblewrap"}, {"lxc-start", "lxc"}};
+    } known[] = {
+        {"systemd-nspawn", "systemd-nspawn"}, {"bwrap", "bubblewrap"}, {"lxc-start", "lxc"}, {"lxc-execute", "lxc"}};
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (strcmp(engine, known[i].engine) == 0 && engine_is_named(parent, known[i].comm))
             return true;

@@ -63,6 +63,7 @@ struct job_inject {
     bool early; /* its runtime is still at work: only where /dev is a mount already */
     bool again; /* a worker died over it: what is there is half of this very injection, and is removed first */
     bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
+    pid_t found_by; /* its entry point, perhaps */
     uint64_t folder_number; /* of its /unc, which is made */
 };
 

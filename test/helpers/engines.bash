@@ -10,6 +10,7 @@
 engines=${LINFSP_STATE:-}/others
 engine_user=54322
 engine_ids=300000
+engines_environment=() # NAME=VALUE, for the containers' first processes: each engine has its own way to say that
 
 # ---- the room -------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +127,8 @@ bundle_for() { # NAME COMMAND...
     root_for "$1"
     (cd "$bundle" && rm -f config.json && runc spec) || return
     jq --arg root "$container_root" '.process.terminal = false | del(.process.rlimits) | .root = {path: $root} | .process.args = $ARGS.positional
-        | .linux.namespaces |= map(select(.type != "network"))' --args -- "${@:2}" <"$bundle/config.json" >"$bundle/new.json" &&
+        | .process.env += ($environment | split(" ")) | .linux.namespaces |= map(select(.type != "network"))' \
+        --arg environment "${engines_environment[*]}" --args -- "${@:2}" <"$bundle/config.json" >"$bundle/new.json" &&
         mv "$bundle/new.json" "$bundle/config.json"
 }
 
@@ -173,7 +175,8 @@ podman_limits=(--ulimit nofile=1024:1024 --ulimit nproc=1000:1000)
 
 run_podman() { # RUNTIME NAME COMMAND...
     podman_image podman_root "$2"
-    podman_root --runtime "$1" run --rm --name "$2" --network none "${podman_limits[@]}" "${podman_image[@]}" "${@:3}"
+    podman_root --runtime "$1" run --rm --name "$2" --network none "${podman_limits[@]}" \
+        "${engines_environment[@]/#/--env=}" "${podman_image[@]}" "${@:3}"
 }
 
 run_podman_runc() { run_podman runc "$@"; }
@@ -181,7 +184,8 @@ run_podman_crun() { run_podman crun "$@"; }
 
 run_podman_rootless() { # NAME COMMAND...
     podman_image podman_rootless "$1" "$engine_user"
-    podman_rootless run --rm --name "$1" --network none --cgroups disabled "${podman_image[@]}" "${@:2}"
+    podman_rootless run --rm --name "$1" --network none --cgroups disabled "${engines_environment[@]/#/--env=}" \
+        "${podman_image[@]}" "${@:2}"
 }
 
 # The process that holds a rootless podman's namespaces.
@@ -217,7 +221,7 @@ ctr_here() {
 }
 
 run_containerd() { # NAME COMMAND...
-    start_containerd && root_for "$1" && ctr_here run --rm --rootfs "$container_root" "$@"
+    start_containerd && root_for "$1" && ctr_here run --rm "${engines_environment[@]/#/--env=}" --rootfs "$container_root" "$@"
 }
 
 end_containerd() {
@@ -241,6 +245,7 @@ lxc.net.0.type = empty
 lxc.mount.auto = proc:mixed sys:ro
 lxc.autodev = 1
 END
+    printf '%s\n' "${engines_environment[@]/#/lxc.environment = }" >>"$engines/lxc/$1/config"
 }
 
 run_lxc() { # NAME COMMAND...
@@ -260,19 +265,31 @@ lacks_nspawn() { lacks_program systemd-nspawn; }
 # Without machined, which needs systemd as process 1.
 run_nspawn() { # NAME COMMAND...
     root_for "$1" && in_room systemd-nspawn --quiet --register=no --keep-unit --resolv-conf=off --timezone=off \
-        --link-journal=no --pipe --machine "$1" --directory "$container_root" "${@:2}"
+        --link-journal=no --pipe --machine "$1" --directory "$container_root" "${engines_environment[@]/#/--setenv=}" "${@:2}"
+}
+
+# In $bubblewrap_environment.
+bubblewrap_words() {
+    local variable
+    bubblewrap_environment=()
+    for variable in "${engines_environment[@]}"; do
+        bubblewrap_environment+=(--setenv "${variable%%=*}" "${variable#*=}")
+    done
 }
 
 lacks_bubblewrap() { lacks_program bwrap; }
 lacks_bubblewrap_user() { lacks_program bwrap && lacks_user_namespaces; }
 
 run_bubblewrap() { # NAME COMMAND...
-    root_for "$1" && in_room bwrap --bind "$container_root" / --dev /dev --proc /proc --unshare-pid --die-with-parent "${@:2}"
+    bubblewrap_words
+    root_for "$1" && in_room bwrap --bind "$container_root" / --dev /dev --proc /proc --unshare-pid --die-with-parent \
+        "${bubblewrap_environment[@]}" "${@:2}"
 }
 
 run_bubblewrap_user() { # NAME COMMAND...
-    root_for "$1" "$engine_user" &&
-        as_engine_user bwrap "${bubblewrap_options[@]}" --bind "$container_root" / --dev /dev --proc /proc --unshare-all --die-with-parent "${@:2}"
+    bubblewrap_words
+    root_for "$1" "$engine_user" && as_engine_user bwrap "${bubblewrap_options[@]}" --bind "$container_root" / --dev /dev --proc /proc \
+        --unshare-all --die-with-parent "${bubblewrap_environment[@]}" "${@:2}"
 }
 
 # ---- a container in a container -------------------------------------------------------------------------------------------
