@@ -109,6 +109,7 @@ static void opening_end(struct opening *opening) {
 /* Has the file's process wait for the service's word. Returns false where it cannot: then the caller answers. */
 static bool ask_service(enum catcher_what what, int event, pid_t thread, uint64_t silo) {
     const struct catcher_message message = {.what = what,
+                                            .kind = table_kind(event),
                                             .ticket = ++next_ticket,
                                             .pid = thread,
                                             .mount_namespace = table_silo_namespace(thread),
@@ -210,8 +211,7 @@ static void on_open(int file, pid_t thread) {
     enum served_kind served = table_serves(thread);
     if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
         (void)tracee_follow(thread);
-    if (table_kind(file) != CATCHER_LIBRARY_ALONE || served == SERVED_NOT || only_reads(thread) ||
-        !ask_service(CATCHER_OPENED, file, thread, 0))
+    if (served == SERVED_NOT || only_reads(thread) || !ask_service(CATCHER_OPENED, file, thread, 0))
         answer(file);
 }
 

@@ -12,7 +12,7 @@ enum catcher_what {
     CATCHER_FORGET, /* no more */
     CATCHER_MARK, /* with a file, O_PATH: watch it */
     CATCHER_UNMARK, /* with a file, O_PATH */
-    CATCHER_OPENED, /* to the service: a FUSE program starts in a silo without a helper, and waits */
+    CATCHER_OPENED, /* to the service: a FUSE program starts in a silo, and waits */
     CATCHER_GO_ON, /* from the service: let that process go on */
     CATCHER_HOLD, /* from the service: stop a process that has just started, until GO_ON with the same ticket */
     CATCHER_CHROOTS, /* to the service: a process is about to run chroot(8), and waits */
@@ -26,9 +26,9 @@ enum catcher_what {
 enum catcher_kind {
     CATCHER_HELPER, /* a copy of libfuse's helper: its exec becomes that of the stand-in */
     CATCHER_UNMOUNTER, /* umount(8), busybox: the same, where it is called for a FUSE mount */
-    CATCHER_LIBRARY, /* libfuse: a program that opens it is followed, if its mount(2) would fail otherwise than programs
-                        expect (tracees.h) */
-    CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper: its opening is also told to the service */
+    CATCHER_LIBRARY, /* libfuse: its opening is told to the service, and a program that opens it is followed, if its
+                        mount(2) would fail otherwise than programs expect (tracees.h) */
+    CATCHER_LIBRARY_ALONE, /* the same, in an image that has no helper */
     CATCHER_CHROOT, /* chroot(8): where it goes to is made ready first */
     CATCHER_PACKAGES, /* a package manager, while the stand-in is under names that the image lacks: it is told to the
                          service */
@@ -46,7 +46,7 @@ static inline bool catcher_is_library(enum catcher_kind kind) {
 
 struct catcher_message {
     uint32_t what; /* enum catcher_what */
-    uint32_t kind; /* enum catcher_kind: MARK, UNMARK */
+    uint32_t kind; /* enum catcher_kind: MARK, UNMARK, OPENED */
     uint64_t
         mount_namespace; /* SERVE, FORGET, OPENED, CHROOTS, CHANGES: its inode number, as /proc/PID/ns/mnt has it */
     uint64_t silo; /* SERVE, READS, HAS_READ, MARK of a layer: whose it is */

@@ -122,7 +122,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
     size_t n_fds = 0;
     ssize_t size = socket_receive(fd, &message, sizeof message, NULL, 0, &n_fds);
     if (size == sizeof message && message.what == CATCHER_OPENED)
-        phantom_wanted(service, message.mount_namespace, message.ticket);
+        phantom_wanted(service, message.mount_namespace, message.pid, message.kind == CATCHER_LIBRARY_ALONE,
+                       message.ticket);
     if (size == sizeof message && message.what == CATCHER_CHROOTS)
         chroot_wanted(service, message.mount_namespace, message.pid, message.ticket);
     if (size == sizeof message && message.what == CATCHER_CHANGES)

@@ -42,6 +42,7 @@ struct change {
 struct waiting {
     struct service *service;
     uint64_t ticket;
+    uint64_t program; /* that it runs (process_code); 0: it opened libfuse */
 };
 
 static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -84,6 +85,12 @@ static void stay(struct silo *silo) {
                                      on_time, silo);
 }
 
+static void forget_examined(struct silo *silo, uint64_t program) {
+    for (size_t i = 0; i < ARRAY_SIZE(silo->examined); i++)
+        if (silo->examined[i] == program)
+            silo->examined[i] = 0;
+}
+
 static void on_made(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct waiting *waiting = context;
     struct silo *silo = silo_find(waiting->service, key);
@@ -95,11 +102,13 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
     }
     if (n_fds && fds[0] >= 0)
         reaper_close(waiting->service->reaper, steal_fd(&fds[0]));
-    if (silo && (silo->phantom || (result->error == 0 && result->phantoms > 0))) {
+    if (silo && (silo->phantom || (result->error == 0 && result->phantom.made > 0))) {
         stay(silo);
         silo->n_examined = 0; /* this program may be started again */
         memset(silo->examined, 0, sizeof silo->examined);
     }
+    if (silo && waiting->program && (result->error < 0 || result->phantom.named))
+        forget_examined(silo, waiting->program); /* it may be started again, with another PATH */
     if (waiting->ticket)
         catcher_go_on(waiting->service, waiting->ticket);
     free(waiting);
@@ -107,12 +116,13 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
         give_way_to_waiting(silo);
 }
 
-static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
-    struct job job = {.type = JOB_PHANTOM, .target = silo->target, .phantom = {.there = true, .program = program}};
+static bool submit(struct silo *silo, struct job_phantom phantom, uint64_t ticket, uint64_t program) {
+    struct job job = {.type = JOB_PHANTOM, .target = silo->target, .phantom = phantom};
     struct waiting *waiting = calloc(1, sizeof *waiting);
+    job.phantom.there = true;
     if (!waiting)
         return false;
-    *waiting = (struct waiting){silo->service, ticket};
+    *waiting = (struct waiting){silo->service, ticket, program};
     bool submitted = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
                                     on_made, waiting, silo->number) >= 0;
     if (submitted)
@@ -122,9 +132,10 @@ static bool submit(struct silo *silo, pid_t program, uint64_t ticket) {
     return submitted;
 }
 
-void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t ticket) {
+void phantom_wanted(struct service *service, uint64_t mount_namespace, pid_t pid, bool lacking, uint64_t ticket) {
     struct silo *silo = silo_find_namespace(service, mount_namespace);
-    if (!silo || silo->host || silo->state != SILO_READY || !submit(silo, 0, ticket))
+    const struct job_phantom phantom = {.opener = pid, .not_lacking = !lacking};
+    if (!silo || silo->host || silo->state != SILO_READY || !submit(silo, phantom, ticket, 0))
         catcher_go_on(service, ticket);
 }
 
@@ -141,12 +152,13 @@ void phantom_program(struct silo *silo, pid_t pid) {
     uint64_t program;
     if (silo->phantom && process_code(pid, &program) == 0)
         stay(silo); /* it may be one that needs it */
-    if (silo->phantom || !silo->lacks_helper || silo->state != SILO_READY)
+    if (silo->state != SILO_READY)
         return;
     if (process_code(pid, &program) < 0 || is_examined(silo, program))
         return;
     uint64_t ticket = catcher_hold(silo->service, pid);
-    if (!submit(silo, pid, ticket))
+    const struct job_phantom phantom = {.program = pid, .not_lacking = !silo->lacks_helper};
+    if (!submit(silo, phantom, ticket, program))
         catcher_go_on(silo->service, ticket);
 }
 
@@ -175,7 +187,7 @@ static void let_go(struct change *change) {
 
 static void come_back(struct silo *silo) {
     if (!silo->phantom && list_empty(&silo->changes) && silo->state == SILO_READY)
-        (void)submit(silo, 0, 0);
+        (void)submit(silo, (struct job_phantom){0}, 0, 0);
 }
 
 static int on_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {

@@ -10,9 +10,9 @@
 struct service;
 struct silo;
 
-/* A FUSE program starts in that mount namespace (its inode number), and waits until the catcher is told to let it go
- * on, with that ticket. */
-void phantom_wanted(struct service *service, uint64_t mount_namespace, uint64_t ticket);
+/* A FUSE program, that process, starts in that mount namespace (its inode number), and waits until the catcher is told
+ * to let it go on, with that ticket. lacking: the image has no helper that it would find. */
+void phantom_wanted(struct service *service, uint64_t mount_namespace, pid_t pid, bool lacking, uint64_t ticket);
 /* A process of the silo executed a program. */
 void phantom_program(struct silo *silo, pid_t pid);
 /* A package manager is at work on a helper: the stand-in goes at once. */

@@ -18,6 +18,7 @@
 #include "worker/phantom.h"
 
 #define ENVIRONMENT_MAX (128 << 10)
+#define PATH_FOLDERS_MAX 64 /* of a program's own PATH */
 
 /* Where programs and shells look, whatever their PATH; where a package puts a helper of its own; and what shells' start
  * files add to PATH (Homebrew, conda, Nix), which the container's init does not know of. */
@@ -37,6 +38,9 @@ static const char *const folders[] = {
     "home/linuxbrew/.linuxbrew/bin",
     "nix/var/nix/profiles/default/bin",
     "root/.nix-profile/bin",
+    "root/.local/bin",
+    "root/bin",
+    "snap/bin",
     "run/wrappers/bin",
 };
 static const char *const helpers[] = {"fusermount3", "fusermount", "mergerfs-fusermount", "fusermount-glusterfs"};
@@ -193,21 +197,49 @@ static bool is_usual(const char *folder) {
     return false;
 }
 
+/* The environment that a process was started with; NULL where it cannot be read. *ret_path: its PATH, or NULL. */
+static char *read_path(const struct job_base *base, pid_t pid, char **ret_path) {
+    char name[64];
+    _cleanup_free_ char *text = calloc(1, ENVIRONMENT_MAX + 1);
+    snprintf(name, sizeof name, "../%d/environ", (int)pid);
+    _cleanup_close_ int file = openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
+    ssize_t size = text && file >= 0 ? read(file, text, ENVIRONMENT_MAX) : 0;
+    *ret_path = NULL;
+    for (char *variable = text; size > 0 && variable < text + size && !*ret_path; variable += strlen(variable) + 1)
+        if (strncmp(variable, "PATH=", 5) == 0)
+            *ret_path = variable + 5;
+    return steal_pointer(text);
+}
+
 /* The PATH of the silo's init. */
 static void look_into_path(const struct job_base *base, const struct job *job, int root, bool unmounters_too,
                            struct job_result *result) {
-    char name[64];
-    _cleanup_free_ char *text = calloc(1, ENVIRONMENT_MAX + 1);
-    snprintf(name, sizeof name, "../%d/environ", (int)job->target.init_pid);
-    _cleanup_close_ int file = openat(base->proc_self, name, O_RDONLY | O_CLOEXEC);
-    ssize_t size = text && file >= 0 ? read(file, text, ENVIRONMENT_MAX) : 0;
-    char *path = NULL, *state = NULL;
-    for (char *variable = text; size > 0 && variable < text + size && !path; variable += strlen(variable) + 1)
-        if (strncmp(variable, "PATH=", 5) == 0)
-            path = variable + 5;
+    char *path, *state = NULL;
+    _cleanup_free_ char *text = read_path(base, job->target.init_pid, &path);
+    if (!text)
+        return;
     for (char *folder = path ? strtok_r(path, ":", &state) : NULL; folder; folder = strtok_r(NULL, ":", &state))
         if (folder[0] == '/' && folder[1] && !is_usual(folder + 1))
             look_into(base, root, folder + 1, unmounters_too, result);
+}
+
+void helpers_mark_path_of(const struct job_base *base, int root, pid_t pid) {
+    char *path, *state = NULL, name[64], around[WIRE_PATH_MAX], whole[2 * WIRE_PATH_MAX];
+    _cleanup_free_ char *text = read_path(base, pid, &path);
+    if (!text)
+        return;
+    snprintf(name, sizeof name, "../%d/cwd", (int)pid);
+    ssize_t length = path ? readlinkat(base->proc_self, name, around, sizeof around - 1) : -1;
+    around[length > 0 ? length : 0] = 0;
+    char *folder = path ? strtok_r(path, ":", &state) : NULL;
+    for (size_t i = 0; folder && i < PATH_FOLDERS_MAX; folder = strtok_r(NULL, ":", &state), i++) {
+        snprintf(whole, sizeof whole, "%s%s%s", folder[0] == '/' ? "" : around, folder[0] == '/' ? "" : "/", folder);
+        if (whole[0] != '/' || !whole[1] || is_usual(whole + 1))
+            continue;
+        _cleanup_close_ int directory = enter_open_inside(root, whole + 1, O_PATH | O_DIRECTORY);
+        if (directory >= 0 && !may_wait(directory))
+            (void)mark_programs(base, root, whole + 1, false);
+    }
 }
 
 void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters_too, struct job_result *result) {

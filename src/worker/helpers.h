@@ -12,6 +12,8 @@
 
 /* Tells the catcher. unmounters: also of umount(8) and its like, which are of interest while there is a volume. */
 void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters, struct job_result *result);
+/* Tells it of those in the PATH that a process was started with: `env PATH=... program`. */
+void helpers_mark_path_of(const struct job_base *base, int root, pid_t pid);
 /* Tells it of package managers, and of programs that change files: while the stand-in is under names that the image
  * lacks, it has to go before they run. */
 void helpers_mark_tools(const struct job_base *base, int root);

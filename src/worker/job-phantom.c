@@ -36,6 +36,7 @@ void job_phantom(const struct job_base *base, const struct job *job, struct job_
     }
     if (job->phantom.program && !program_names_helper(base, job->phantom.program))
         return;
+    pid_t starts = job->phantom.program ? job->phantom.program : job->phantom.opener;
     int r = enter_silo(base, &job->target, fds->in[0], &root);
     if (r < 0) {
         job_fail(result, r, "cannot enter the container: %s", strerror(-r));
@@ -47,11 +48,14 @@ void job_phantom(const struct job_base *base, const struct job *job, struct job_
         copied_remove(base, job->target.silo, root);
         return;
     }
-    r = make(base, job, root, &folder);
+    if (starts)
+        helpers_mark_path_of(base, root, starts);
+    result->phantom.named = job->phantom.program != 0;
+    r = job->phantom.not_lacking ? 0 : make(base, job, root, &folder);
     if (r < 0)
         job_fail(result, r, "%s", strerror(-r));
     else
-        result->phantoms = (uint32_t)r;
+        result->phantom.made = (uint32_t)r;
     if (folder >= 0)
         fds->out[fds->n_out++] = steal_fd(&folder);
 }

@@ -67,6 +67,13 @@ struct job_inject {
     uint64_t folder_number; /* of its /unc, which is made */
 };
 
+struct job_phantom {
+    bool there; /* put it there; else take it away */
+    pid_t program; /* only if this process runs a program that names the helper; 0: in any case */
+    pid_t opener; /* it opens libfuse; 0: nobody does */
+    bool not_lacking; /* the image has a helper: only those in the process's own PATH are looked for */
+};
+
 struct job_mount {
     uint64_t volume; /* its number: names what is written down of it (intent.h) */
     bool network;
@@ -165,10 +172,7 @@ struct job {
             uint32_t n;
             uint64_t volumes[64]; /* JOB_HOLDERS_MAX */
         } holders;
-        struct {
-            bool there; /* put it there; else take it away */
-            pid_t program; /* only if this process runs a program that names the helper; 0: in any case */
-        } phantom;
+        struct job_phantom phantom;
         struct {
             pid_t program; /* it is about to run chroot(8); 0: all trees are as they were again */
         } chroot;
@@ -244,7 +248,10 @@ struct job_result {
     union {
         int32_t backing_id;
         bool made_state; /* HOLD: the last fd is new to the client */
-        uint32_t phantoms; /* PHANTOM: how many were made */
+        struct {
+            uint32_t made; /* how many */
+            bool named; /* the program names the helper */
+        } phantom;
         struct job_description description;
         struct job_waiting waiting;
         struct job_holders holders;

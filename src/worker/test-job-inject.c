@@ -84,7 +84,7 @@ static void links_of_the_stand_in(void **state) {
     make.phantom.there = true;
     const struct job_result *result = work(&worker, &make, &container.pidfd, 1);
     assert_int_equal(result->error, 0);
-    assert_int_equal(result->phantoms, 2);
+    assert_int_equal(result->phantom.made, 2);
     assert_int_equal(n_fds_back, 1);
     _cleanup_close_ int folder = fds_back[0];
     n_fds_back = 0;

@@ -133,6 +133,28 @@ runs_the_stand_in() { # NAME [PATH]
     done
 }
 
+@test "helper: found where only the PATH of one program has it, first or alone" {
+    box one fuse
+    script_in one 'mkdir -p /odd/one /odd/two /tmp/m /tmp/secret
+        for folder in one two; do cp -p /usr/bin/fusermount3 /odd/$folder/fusermount3; cp -p /usr/bin/fusermount3 /odd/$folder/fusermount; done
+        echo secret | gocryptfs -q -init /tmp/secret
+        rclone() { env PATH="$1" rclone mount --config /dev/null --daemon :local:/srv/source /tmp/m; [ "$(cat /tmp/m/file)" = hello ]; /bin/fusermount3 -u /tmp/m; }
+        rclone /odd/one:/usr/bin:/bin
+        rclone /odd/two:/usr/bin:/bin
+        rclone /usr/bin:/bin
+        mkdir /odd/four /odd/five; cp -p /usr/bin/fusermount3 /odd/four/; cp -p /usr/bin/fusermount3 /odd/five/
+        echo secret | PATH=/odd/four:/usr/bin:/bin gocryptfs -q /tmp/secret /tmp/m; echo x >/tmp/m/file; /bin/fusermount3 -u /tmp/m
+        # and libfuse, which looks in the PATH where its own folder has none
+        mv /usr/bin/fusermount3 /usr/bin/fusermount /odd
+        env PATH=/odd/five:/usr/bin:/bin squashfuse /srv/image.squashfs /tmp/m; ls /tmp/m/file; /odd/five/fusermount3 -u /tmp/m
+        cd /odd; env PATH=five:/usr/bin:/bin squashfuse /srv/image.squashfs /tmp/m; ls /tmp/m/file; five/fusermount3 -u /tmp/m'
+    remove_container one
+    # where the image has a helper nowhere else, in a program's own PATH, and by a link to a folder
+    box one fuse-bare -v /usr/bin/fusermount3:/odd/store/bin/fusermount3:ro
+    script_in one 'ln -s store /odd/profile; mkdir -p /tmp/m
+        env PATH=/odd/profile/bin:/usr/bin:/bin rclone mount --config /dev/null --daemon :local:/srv/source /tmp/m; [ "$(cat /tmp/m/file)" = hello ]'
+}
+
 @test "helper: a script, or a program that is none, is left alone" {
     mkdir -p "$BATS_TEST_TMPDIR/local"
     printf '#!/bin/sh\necho mine\n' >"$BATS_TEST_TMPDIR/local/fusermount3"
