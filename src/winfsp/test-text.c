@@ -149,6 +149,19 @@ static void test_statuses(void **state _unused_) {
     assert_status(FspNtStatusFromWin32(80), (NTSTATUS)0x80070050);
     assert_int_equal(FspWin32FromNtStatus((NTSTATUS)0x80070050), 80);
     assert_status(FspNtStatusFromWin32(0x10000), STATUS_ACCESS_DENIED);
+    assert_status(FspNtStatusFromWin32(0xffff), (NTSTATUS)0x8007ffff);
+    assert_int_equal(FspWin32FromNtStatus((NTSTATUS)0xc0abcdef), 317);
+    assert_int_equal(FspWin32FromNtStatus(STATUS_NO_SUCH_DEVICE), 433);
+    assert_int_equal(FspWin32FromNtStatus(STATUS_DIRECTORY_IS_A_REPARSE_POINT), 161); /* one way only */
+    unsigned known = 0;
+    for (DWORD error = 0; error <= 0xffff; error++) { /* whatever becomes a status comes back as itself */
+        NTSTATUS status = FspNtStatusFromWin32(error);
+        assert_int_equal(FspWin32FromNtStatus(status), error);
+        known += (UINT32)status != (0x80070000u | error);
+    }
+    assert_int_equal(known, 674);
+#define STATUS_IS_KNOWN(name, value) assert_int_not_equal(FspWin32FromNtStatus(name), 317);
+    FSP_NT_STATUS_LIST(STATUS_IS_KNOWN)
     assert_string_equal(fsp_status_name(STATUS_CANNOT_DELETE), "STATUS_CANNOT_DELETE");
 }
 
