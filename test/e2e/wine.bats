@@ -267,6 +267,45 @@ ends_well() {
     ends_well
 }
 
+@test "wine: extended attributes, streams, reparse points, control codes and writes that lie about their sizes" {
+    local about
+    build_control "$windows/control"
+    cp "$(command -v getfattr)" /usr/lib/*/libattr.so.1 "$windows"
+    wine_container one -e LD_LIBRARY_PATH=/w
+    for about in ea-longer ea-value ea-next; do
+        lie "$about"
+        script_in one 'no /w/getfattr -n user.B /mnt/z/f; [ "$(cat /mnt/z/f)" = hello ]' || fail "$about" || return
+        ends_well || return
+    done
+    for about in stream-longer stream-past; do
+        lie "$about"
+        script_in one 'no /w/getfattr -d /mnt/z/f; [ "$(cat /mnt/z/f)" = hello ]' || fail "$about" || return
+        ends_well || return
+    done
+    for about in reparse-longer reparse-length; do
+        lie "$about"
+        script_in one 'no readlink /mnt/z/f; [ "$(ls /mnt/z)" = f ]' || fail "$about" || return
+        ends_well || return
+    done
+    for about in write-longer write-huge; do
+        lie "$about"
+        script_in one 'no dd if=/dev/zero of=/mnt/z/f bs=5 count=1 conv=notrunc; [ "$(cat /mnt/z/f)" = hello ]' || fail "$about" || return
+        ends_well || return
+    done
+    lie control-longer
+    script_in one 'no /w/control /mnt/z/f; [ "$(cat /mnt/z/f)" = hello ]'
+    ends_well
+    lie nothing
+    script_in one 'no /w/getfattr -n user.B /mnt/z/f; dd if=/dev/zero of=/mnt/z/f bs=5 count=1 conv=notrunc'
+    ends_well
+    lie ea-true
+    has "$(inside one /w/getfattr -d /mnt/z/f)" 'user.B="b"'
+    ends_well
+    lie control-true
+    equal "the answer" "$(inside one /w/control /mnt/z/f)" cccccccc
+    ends_well
+}
+
 @test "wine: a request of the native API that is never answered ends with the volume, and a crash takes the mount along" {
     wine_container one
     lie never

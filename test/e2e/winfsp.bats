@@ -501,6 +501,56 @@ ends_well() {
     ends_well
 }
 
+@test "winfsp: extended attributes, streams, reparse points, control codes and writes that lie about their sizes" {
+    local about
+    build_control "$LINFSP_STATE/control"
+    for about in ea-longer ea-huge ea-value ea-name ea-next ea-back ea-overflow; do
+        lie "$about"
+        refused "error" -- getfattr -n user.B /mnt/w/f || fail "$about" || return
+        refused "error" -- getfattr -d /mnt/w/f || fail "$about" || return
+        ends_well || return
+    done
+    lie ea-cut
+    refused "No such attribute" -- getfattr -n user.B /mnt/w/f
+    ends_well
+    lie ea-true
+    has "$(bounded getfattr --absolute-names -d /mnt/w/f)" 'user.A="a"' 'user.B="b"'
+    ends_well
+    for about in stream-longer stream-huge stream-short stream-past stream-cut; do
+        lie "$about"
+        refused "error" -- getfattr -d /mnt/w/f || fail "$about" || return
+        ends_well || return
+    done
+    lie stream-true
+    has "$(bounded getfattr -m - /mnt/w/f)" user.s
+    ends_well
+    for about in reparse-longer reparse-huge reparse-cut reparse-offset reparse-length reparse-tag; do
+        lie "$about"
+        equal "$about, a target" "$(bounded readlink /mnt/w/f || true)" "" || return
+        equal "$about, the rest" "$(bounded ls /mnt/w)" f || return
+        ends_well || return
+    done
+    lie reparse-true
+    equal "a target" "$(bounded readlink /mnt/w/f)" x
+    ends_well
+    for about in control-longer control-huge; do
+        lie "$about"
+        refused "error" -- "$LINFSP_STATE/control" /mnt/w/f || fail "$about" || return
+        ends_well || return
+    done
+    lie control-true
+    equal "the answer" "$(bounded "$LINFSP_STATE/control" /mnt/w/f)" cccccccc
+    ends_well
+    for about in write-longer write-huge write-none; do
+        lie "$about"
+        refused "error" -- dd if=/dev/zero of=/mnt/w/f bs=5 count=1 conv=notrunc || fail "$about" || return
+        ends_well || return
+    done
+    lie write-true
+    bounded dd if=/dev/zero of=/mnt/w/f bs=5 count=1 conv=notrunc status=none
+    ends_well
+}
+
 @test "winfsp: a request that is never answered ends with the volume, and a crash takes the mount along" {
     lie never
     cat /mnt/w/f >/dev/null 2>&1 &

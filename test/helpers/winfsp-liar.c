@@ -18,11 +18,19 @@ static int lies(const char *about) {
     return !strcmp(what, about);
 }
 
+static int lies_of(const char *kind) {
+    return !strncmp(what, kind, strlen(kind));
+}
+
 static void fill(int root, FSP_FSCTL_FILE_INFO *info) {
     memset(info, 0, sizeof *info);
     info->FileAttributes = root ? FILE_ATTRIBUTE_DIRECTORY : FILE_ATTRIBUTE_ARCHIVE;
     info->FileSize = root ? 0 : lies("huge-size") ? UINT64_MAX : 5;
     info->IndexNumber = root ? 1 : 2;
+    if (lies_of("reparse-") && !root) {
+        info->FileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
+        info->ReparseTag = IO_REPARSE_TAG_SYMLINK;
+    }
     if (lies("far-times"))
         info->CreationTime = info->LastAccessTime = info->LastWriteTime = info->ChangeTime = UINT64_MAX;
 }
@@ -122,6 +130,99 @@ static NTSTATUS Read(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 of
     return offset ? STATUS_END_OF_FILE : STATUS_SUCCESS;
 }
 
+static NTSTATUS Write(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 offset, ULONG length, BOOLEAN to_end,
+                      BOOLEAN constrained, PULONG count, FSP_FSCTL_FILE_INFO *info) {
+    (void)fs, (void)context, (void)buffer, (void)offset, (void)to_end, (void)constrained;
+    fill(0, info);
+    *count = lies("write-longer") ? length * 2 : lies("write-huge") ? 0xffffffffu : lies("write-none") ? 0 : length;
+    return STATUS_SUCCESS;
+}
+
+/* A list of "A", "B" whose second record is wrong. */
+static NTSTATUS GetEa(FSP_FILE_SYSTEM *fs, PVOID context, PFILE_FULL_EA_INFORMATION ea, ULONG length, PULONG count) {
+    UINT8 *bytes = (UINT8 *)ea;
+    PFILE_FULL_EA_INFORMATION second = (PFILE_FULL_EA_INFORMATION)(PVOID)(bytes + 12);
+    (void)fs, (void)context;
+    memset(bytes, 0, 32);
+    ea->NextEntryOffset = 12;
+    second->EaNameLength = ea->EaNameLength = 1;
+    second->EaValueLength = ea->EaValueLength = 1;
+    memcpy(ea->EaName, "A\0a", 3);
+    memcpy(second->EaName, "B\0b", 3);
+    *count = 24;
+    if (lies("ea-longer"))
+        *count = length + 1;
+    else if (lies("ea-huge"))
+        *count = 0xffffffffu;
+    else if (lies("ea-value"))
+        second->EaValueLength = 0xffff;
+    else if (lies("ea-name"))
+        second->EaNameLength = 0xff;
+    else if (lies("ea-next"))
+        ea->NextEntryOffset = 0xfffffff0u;
+    else if (lies("ea-back"))
+        ea->NextEntryOffset = 1;
+    else if (lies("ea-cut"))
+        *count = 15;
+    else if (lies("ea-overflow"))
+        return STATUS_BUFFER_OVERFLOW;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS GetStreamInfo(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, ULONG length, PULONG count) {
+    FSP_FSCTL_STREAM_INFO *info = (FSP_FSCTL_STREAM_INFO *)buffer;
+    (void)fs, (void)context;
+    memset(info, 0, 64);
+    info->Size = sizeof *info + sizeof(WCHAR);
+    info->StreamNameBuf[0] = 's';
+    *count = sizeof *info + 8;
+    if (lies("stream-longer"))
+        *count = length + 1;
+    else if (lies("stream-huge"))
+        *count = 0xffffffffu;
+    else if (lies("stream-short"))
+        info->Size = 3;
+    else if (lies("stream-past"))
+        info->Size = 0xffff;
+    else if (lies("stream-cut"))
+        *count = sizeof *info + 1;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS GetReparsePoint(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, SIZE_T *size) {
+    REPARSE_DATA_BUFFER *data = (REPARSE_DATA_BUFFER *)buffer;
+    (void)fs, (void)context, (void)name;
+    memset(data, 0, 32);
+    data->ReparseTag = IO_REPARSE_TAG_SYMLINK;
+    data->ReparseDataLength = 14;
+    data->SymbolicLinkReparseBuffer.SubstituteNameLength = 2;
+    data->SymbolicLinkReparseBuffer.Flags = 1;
+    data->SymbolicLinkReparseBuffer.PathBuffer[0] = 'x';
+    if (lies("reparse-longer"))
+        *size = *size + 1;
+    else if (lies("reparse-huge"))
+        *size = (SIZE_T)-1;
+    else
+        *size = lies("reparse-cut") ? 6 : 22;
+    if (lies("reparse-offset"))
+        data->SymbolicLinkReparseBuffer.SubstituteNameOffset = 0xfffe;
+    if (lies("reparse-length"))
+        data->SymbolicLinkReparseBuffer.SubstituteNameLength = 0xfffe;
+    if (lies("reparse-empty"))
+        data->SymbolicLinkReparseBuffer.SubstituteNameLength = 0;
+    if (lies("reparse-tag"))
+        data->ReparseTag = 0x12345678;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS Control(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 code, PVOID input, ULONG input_length, PVOID output,
+                        ULONG output_length, PULONG count) {
+    (void)fs, (void)context, (void)code, (void)input, (void)input_length;
+    memset(output, 'c', output_length);
+    *count = lies("control-longer") ? output_length + 1 : lies("control-huge") ? 0xffffffffu : output_length;
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS GetFileInfo(FSP_FILE_SYSTEM *fs, PVOID context, FSP_FSCTL_FILE_INFO *info) {
     (void)fs;
     fill(context == (PVOID)1, info);
@@ -167,8 +268,13 @@ static FSP_FILE_SYSTEM_INTERFACE operations = {
     .Open = Open,
     .Overwrite = Overwrite,
     .Read = Read,
+    .Write = Write,
     .GetFileInfo = GetFileInfo,
     .ReadDirectory = ReadDirectory,
+    .GetReparsePoint = GetReparsePoint,
+    .GetStreamInfo = GetStreamInfo,
+    .Control = Control,
+    .GetEa = GetEa,
 };
 
 static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
@@ -178,6 +284,10 @@ static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
         return STATUS_INVALID_PARAMETER;
     for (size_t i = 0; i < sizeof what - 1 && argv[1][i]; i++)
         what[i] = (char)argv[1][i];
+    params.ExtendedAttributes = lies_of("ea-") != 0;
+    params.NamedStreams = lies_of("stream-") != 0;
+    params.ReparsePoints = lies_of("reparse-") != 0;
+    params.DeviceControl = lies_of("control-") != 0;
     memcpy(params.FileSystemName, L"liar", sizeof L"liar");
     if (lies("nothing-there"))
         memset(&operations, 0, sizeof operations);

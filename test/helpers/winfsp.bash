@@ -38,3 +38,21 @@ all_that_fuse_can() {
     expected=$(tr -s ' ' '\n' <"$LINFSP_ROOT/test/helpers/fuse-api-limits" | grep . | sort | grep -vxF -f <(printf '%s\n' none "${@:2}"))
     equal "checks that do not hold" "$(sed -nE 's/^not ok [0-9]+ - ([a-z_0-9]+).*/\1/p' <<<"$1" | sort)" "$expected"
 }
+
+# A program that says what an ioctl with an answer of eight bytes gets from a file: `build_control PROGRAM`
+build_control() {
+    gcc -O2 -Wall -Werror -static -o "$1" -x c - <<'SOURCE'
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+int main(int argc, char **argv) {
+    char data[9] = "";
+    int fd = argc == 2 ? open(argv[1], O_RDONLY) : -1;
+    if (fd < 0 || ioctl(fd, _IOR(0, 0, char[8]), data) < 0) {
+        perror("error");
+        return 1;
+    }
+    return puts(data) < 0;
+}
+SOURCE
+}
