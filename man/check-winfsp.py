@@ -8,6 +8,7 @@
     parameters   FSP_FSCTL_VOLUME_PARAMS
     tests        each of these functions stands in the source of a test or of a file system that tests run, each operation of the native
                  API in that of the test of operations
+    example      fs/winhello, the example of a hundred lines, has no more without comments and empty ones
 """
 import argparse
 import pathlib
@@ -93,6 +94,13 @@ def check_tests(names, tests, form=r"\b{}\b"):
             complaints.append(f"no test calls {name}")
 
 
+def check_example(text):
+    lines = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).splitlines()
+    count = sum(bool(line.strip()) for line in lines)
+    if count > 100:
+        complaints.append(f"fs/winhello/winhello.c: {count} lines, and docs/winfsp.md says a hundred")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=pathlib.Path, required=True)
@@ -112,6 +120,7 @@ def main():
     check_tests(members(header, "_FSP_FILE_SYSTEM_INTERFACE"), of_operations, r"(?:\.|Interface\.){} = ")
     # of test/helpers/fuse-contracts.c, which has them by the name without prefix
     check_tests({without_prefix(name) for name in all_exports - native}, tests, r"\b(?:FN|OPT)\({0}\)|\bfsp_fuse_{0}\(")
+    check_example(read(source, "fs/winhello/winhello.c"))
     for complaint in complaints:
         print(complaint)
     sys.exit(bool(complaints))

@@ -7,6 +7,7 @@
  * The same source becomes a Linux program (pkg-config winfsp) and a Windows program (mingw-w64).
  */
 #include <string.h>
+#include <wchar.h>
 
 #include <winfsp/winfsp.h>
 
@@ -18,13 +19,7 @@ static FSP_FILE_SYSTEM *file_system;
 enum { ROOT = 1, HELLO = 2 };
 
 static int find(PWSTR name) {
-    static const WCHAR root[] = {'\\', 0}, hello[] = {'\\', 'h', 'e', 'l', 'l', 'o', 0};
-    if (!memcmp(name, root, sizeof root))
-        return ROOT;
-    for (size_t i = 0; i < sizeof hello / sizeof *hello; i++)
-        if (name[i] != hello[i])
-            return 0;
-    return HELLO;
+    return !wcscmp(name, L"\\") ? ROOT : !wcscmp(name, L"\\hello") ? HELLO : 0;
 }
 
 static void fill(int file, FSP_FSCTL_FILE_INFO *info) {
@@ -85,12 +80,11 @@ static NTSTATUS ReadDirectory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern,
         FSP_FSCTL_DIR_INFO info;
         UINT8 bytes[sizeof(FSP_FSCTL_DIR_INFO) + 5 * sizeof(WCHAR)];
     } entry;
-    static const WCHAR hello[] = {'h', 'e', 'l', 'l', 'o'};
     (void)fs, (void)context, (void)pattern;
     memset(&entry, 0, sizeof entry);
     entry.info.Size = sizeof entry.bytes;
     fill(HELLO, &entry.info.FileInfo);
-    memcpy(entry.bytes + sizeof(FSP_FSCTL_DIR_INFO), hello, sizeof hello);
+    memcpy(entry.bytes + sizeof(FSP_FSCTL_DIR_INFO), L"hello", 5 * sizeof(WCHAR));
     if (marker || FspFileSystemAddDirInfo(&entry.info, buffer, length, count))
         FspFileSystemAddDirInfo(NULL, buffer, length, count);
     return STATUS_SUCCESS;
@@ -108,9 +102,8 @@ static const FSP_FILE_SYSTEM_INTERFACE operations = {
 
 static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
     FSP_FSCTL_VOLUME_PARAMS params = {.Version = sizeof params, .CaseSensitiveSearch = 1, .ReadOnlyVolume = 1};
-    static const WCHAR name[] = L"winhello";
     (void)service;
-    memcpy(params.FileSystemName, name, sizeof name);
+    wcscpy(params.FileSystemName, L"winhello");
     NTSTATUS status = FspFileSystemCreate((PWSTR)L"" FSP_FSCTL_DISK_DEVICE_NAME, &params, &operations, &file_system);
     if (NT_SUCCESS(status))
         status = FspFileSystemSetMountPoint(file_system, argc > 1 ? argv[1] : NULL);
@@ -129,9 +122,7 @@ static NTSTATUS OnStop(FSP_SERVICE *service) {
 }
 
 int main(void) {
-    if (!NT_SUCCESS(FspLoad(NULL)))
-        return 1;
-    return (int)FspServiceRun((PWSTR)L"winhello", OnStart, OnStop, NULL);
+    return NT_SUCCESS(FspLoad(NULL)) ? (int)FspServiceRun((PWSTR)L"winhello", OnStart, OnStop, NULL) : 1;
 }
 
 /* NOLINTEND(readability-non-const-parameter) */
