@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/claim.h"
 #include "service/comeback.h"
 #include "service/connection.h"
 #include "service/event.h"
@@ -127,7 +128,7 @@ static void make(struct connection *connection, struct recipe *recipe) {
     volume->peer.pid = recipe->server;
     volume->made.by_service = recipe->job.mount.letter[0];
     snprintf(volume->file_system_name, sizeof volume->file_system_name, "%s", recipe->name);
-    if (recipe->prefix[0] && volume_claim(volume, connection, recipe->prefix, recipe->serial) < 0) {
+    if (recipe->prefix[0] && claim_make(volume, connection, recipe->prefix, recipe->serial) < 0) {
         volume_free(volume);
         return;
     }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "service/claim.h"
 #include "service/connection.h"
 #include "service/journal.h"
 #include "service/lane.h"
@@ -113,7 +114,7 @@ void share_create(struct connection *connection, const struct wire_share *reques
         (void)connection_error(connection, serial, r, "%s: %s", request->mount_point, message);
         return;
     }
-    if (volume_claim(volume, connection, request->prefix, serial) < 0) {
+    if (claim_make(volume, connection, request->prefix, serial) < 0) {
         volume->prefix[0] = volume->scope[0] = volume->unc_path[0] = 0;
         return;
     }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "service/event.h"
 #include "service/hold.h"
 #include "service/scope.h"
 #include "util/hash.h"
@@ -110,8 +111,6 @@ struct volume *volume_by_target(struct service *service, const struct silo *silo
 int volume_register(struct volume *volume, uint64_t id, struct silo *silo);
 /* Watches a raw one: it ends when nobody has its descriptor any more. */
 int volume_watch_node(struct volume *volume);
-/* Takes a prefix for it. Where that fails the client is told, and a negative errno returned. */
-int volume_claim(struct volume *volume, struct connection *connection, const char *prefix, uint32_t serial);
 /* Learns of its peer, a process that is there, what lists tell and what tells it from another of its pid. */
 void volume_learn_server(struct volume *volume);
 /* Has its mounts made. */
@@ -123,6 +122,12 @@ void volume_withdrawn(struct volume *volume);
 int volume_restore(struct service *service, struct volume *volume, uint64_t id);
 /* The same for one that was being made: it ends at once. */
 int volume_restore_to_end(struct service *service, struct volume *volume, uint64_t id, const char *reason);
+/* What befell it, for the log and whoever listens. */
+void volume_tell(const struct volume *volume, enum event_kind kind, bool refused, const char *text);
+/* Opens its connection's abort file. */
+void volume_open_abort(struct volume *volume);
+/* Whether its peer is the process that it was, and has not ended. */
+bool volume_server_is_there(const struct volume *volume);
 struct volume *volume_new(struct service *service);
 void volume_free(struct volume *volume);
 
