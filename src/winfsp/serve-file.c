@@ -363,6 +363,9 @@ int fsp_serve_ioctl(linfsp_request *request, uint64_t inode _unused_, struct lin
     struct fsp_volume *volume = fsp_serve_begin(request);
     struct fsp_transaction transaction;
     struct fsp_open *open = fsp_open_of(file);
+    int result;
+    if (fsp_serve_label(request, volume, command, in, in_size, &result))
+        return result;
     if (!volume->params.DeviceControl)
         return -ENOTTY;
     fsp_begin(volume, &transaction, FspFsctlTransactDeviceControlKind);

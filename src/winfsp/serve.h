@@ -65,6 +65,10 @@ static inline struct fsp_open *fsp_open_of(const struct linfsp_file *file) {
     return (struct fsp_open *)(uintptr_t)file->handle;
 }
 
+/* Serves an ioctl that is about the volume's label. False: it is another. */
+bool fsp_serve_label(linfsp_request *request, struct fsp_volume *volume, uint32_t command, const void *in,
+                     size_t in_size, int *ret_result);
+
 /* The operations of the other files. */
 int fsp_serve_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
 int fsp_serve_create(linfsp_request *request, uint64_t parent, const char *name, mode_t mode, struct linfsp_file *file);

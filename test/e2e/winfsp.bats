@@ -449,6 +449,55 @@ with open(sys.argv[1]) as file:
 PYTHON
 }
 
+@test "winfsp: the volume's label is what the ioctls of Linux get and set, for its owner only" {
+    start_here -i
+    bounded python3 - "$volume" <<'PYTHON'
+import fcntl, os, sys
+
+GET, SET = 2 << 30 | 256 << 16 | 0x94 << 8 | 49, 1 << 30 | 256 << 16 | 0x94 << 8 | 50
+
+def on(path, command, data):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, command, data)
+    finally:
+        os.close(fd)
+
+def get(path):
+    data = bytearray(256)
+    on(path, GET, data)
+    return data.rstrip(b"\0").decode()
+
+def put(path, label):
+    on(path, SET, label.encode().ljust(256, b"\0"))
+
+def error_of(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as error:
+        return error.errno
+
+root = sys.argv[1]
+first = get(root)
+assert first, first
+put(root, "Bär \U0001f43b")
+assert get(root) == "Bär \U0001f43b", get(root)
+with open(root + "/file", "w"):
+    pass
+assert get(root + "/file") == "Bär \U0001f43b"
+put(root, "x" * 32)
+assert get(root) == "x" * 32
+assert error_of(put, root, "x" * 33) == 22
+assert get(root) == "x" * 32
+put(root, "")
+assert get(root) == ""
+os.chmod(root, 0o777)
+os.setuid(1000)
+assert error_of(put, root, "mine") == 1
+assert get(root) == ""
+PYTHON
+}
+
 # A file system that does one thing wrong, mounted when this returns: `lie WHAT`; `believed`: it ends well when it is told to.
 lie() {
     "$LINFSP_STATE/winfsp/liar" "$1" W: >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
