@@ -226,6 +226,7 @@ static const char *const allowed_to_catchers[] = {
     "newfstatat",
     "open",
     "openat",
+    "openat2",
     "poll",
     "ppoll",
     "pread64",

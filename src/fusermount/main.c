@@ -45,6 +45,9 @@ struct call {
     const char *options;
     const char *comm; /* --comm-fd */
     const char *mount_point;
+    char **mount_points; /* umount(8)'s may be several; NULL-terminated */
+    const char *types; /* of the mounts that umount -a is for */
+    bool all; /* -a */
     bool unmount, lazy, quiet, wait_only;
     bool for_caller; /* -E: umount2(2) of the caller's (worker/unmount-call.h) */
 };
@@ -126,12 +129,30 @@ static bool is_umount_helper(const char *name) {
 }
 
 static void parse_umount_options(int argc, char **argv, struct call *call) {
+    static const struct option options[] = {{"lazy", no_argument, NULL, 'l'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"no-mtab", no_argument, NULL, 'n'},
+                                            {"read-only", no_argument, NULL, 'r'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"types", required_argument, NULL, 't'},
+                                            {"all", no_argument, NULL, 'a'},
+                                            {0}};
     call->unmount = true;
-    for (int c; (c = getopt(argc, argv, "nlfvrN:t:")) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "nlfvrdiqaN:t:", options, NULL)) != -1;)
         switch (c) {
         case 'l':
         case 'f':
             call->lazy = true;
+            break;
+        case 'q':
+            call->quiet = true;
+            break;
+        case 'a':
+            call->all = true;
+            break;
+        case 't':
+            call->types = optarg;
             break;
         case 'N':
             report("unmounting in another namespace is not supported");
@@ -141,6 +162,7 @@ static void parse_umount_options(int argc, char **argv, struct call *call) {
         default:
             break;
         }
+    call->mount_points = argv + optind;
 }
 
 static bool parse(int argc, char **argv, struct call *ret_call) {
@@ -148,9 +170,9 @@ static bool parse(int argc, char **argv, struct call *ret_call) {
     (argc > 0 && is_umount_helper(argv[0]) ? parse_umount_options : parse_options)(argc, argv, &call);
     if (call.lazy && !call.unmount)
         report("-z can only be used with -u");
-    else if (optind >= argc)
+    else if (optind >= argc && !call.all)
         report("missing mountpoint argument");
-    else if (argc > optind + 1)
+    else if (argc > optind + 1 && !call.mount_points)
         report("extra arguments after the mountpoint");
     else {
         call.mount_point = argv[optind];
@@ -480,6 +502,38 @@ static int run_wait(const struct call *call, const char *path) {
     return 0;
 }
 
+/* Whether types, as of umount -t, has that type. */
+static bool has_type(const char *types, const char *type) {
+    size_t length = strlen(type);
+    for (const char *word = types; *word; word += strcspn(word, ","), word += *word == ',')
+        if (strcspn(word, ",") == length && strncmp(word, type, length) == 0)
+            return true;
+    return false;
+}
+
+static int unmount_type(const char *type, const char *path, void *context) {
+    const struct call *call = context;
+    return has_type(call->types, type) ? unmount(path, call->lazy, call->quiet, false) : 0;
+}
+
+static int unmount_named(const struct call *call, char *const *texts) {
+    char path[PATH_MAX];
+    if (!*texts)
+        return chdir("/") < 0 ? -errno : 0; /* all names are known now: what is unmounted is not where we stand */
+    int found = mount_point_of_source(*texts, path) ? 0 : mount_point_resolve(*texts, true, path);
+    int others = unmount_named(call, texts + 1);
+    int result = found < 0 ? found : unmount(path, call->lazy, call->quiet, false);
+    return result < 0 ? result : others;
+}
+
+/* umount(8), and what it runs for a type: several mount points, or all of a type. */
+static int run_umount(const struct call *call) {
+    int result = !call->all    ? unmount_named(call, call->mount_points)
+                 : call->types ? mount_points_of_fuse(unmount_type, (void *)call)
+                               : -EINVAL;
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* The service knows us by our effective ids; installed set-user-id they would not be the caller's. */
 static bool drop_rights(void) {
     return !getauxval(AT_SECURE) ||
@@ -491,7 +545,11 @@ int main(int argc, char **argv) {
     char path[PATH_MAX];
     if (argc > 0)
         report_name = argv[0];
-    if (!drop_rights() || !parse(argc, argv, &call) || mount_point_resolve(call.mount_point, call.unmount, path) < 0)
+    if (!drop_rights() || !parse(argc, argv, &call))
+        return EXIT_FAILURE;
+    if (call.mount_points)
+        return run_umount(&call);
+    if (mount_point_resolve(call.mount_point, call.unmount, path) < 0)
         return EXIT_FAILURE;
     if (chdir("/") < 0) {
         report("failed to chdir to '/'");

@@ -132,6 +132,41 @@ bool mount_point_is_fuse(const char *path) {
     return mount_point_look_up(path).fuse;
 }
 
+bool mount_point_of_source(const char *text, char ret_path[PATH_MAX]) {
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    struct mount_line mount;
+    while (table && mount_table_next(table, &line, &size, &mount)) {
+        if (strcmp(mount.point, text) == 0)
+            return false;
+        if (strcmp(mount.source, text) != 0)
+            continue;
+        found = mount_type_is_fuse(mount.type);
+        snprintf(ret_path, PATH_MAX, "%s", mount.point);
+    }
+    return found;
+}
+
+/* From the end of the table on. */
+static int call_in_reverse(FILE *table, int (*on_mount)(const char *type, const char *path, void *context),
+                           void *context) {
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    struct mount_line mount;
+    if (!mount_table_next(table, &line, &size, &mount))
+        return 0;
+    int later = call_in_reverse(table, on_mount, context);
+    int result = mount_type_is_fuse(mount.type) ? on_mount(mount.type, mount.point, context) : 0;
+    return result < 0 ? result : later;
+}
+
+int mount_points_of_fuse(int (*on_mount)(const char *type, const char *path, void *context), void *context) {
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    return table ? call_in_reverse(table, on_mount, context) : -errno;
+}
+
 int mount_point_unmount(const char *path, bool lazy) {
     char folder[PATH_MAX], here[PATH_MAX];
     snprintf(folder, sizeof folder, "%s", path);

@@ -30,6 +30,12 @@ bool mount_point_is_elsewhere(void);
 /* Whether a FUSE file system is mounted at path. */
 bool mount_point_is_fuse(const char *path);
 
+/* Whether nothing is mounted at text, but a FUSE file system of that source somewhere: the topmost mount of it. */
+bool mount_point_of_source(const char *text, char ret_path[PATH_MAX]);
+/* Calls on_mount of each FUSE mount, with its type and where it is, the last one first. Returns 0, or the last negative
+ * result. */
+int mount_points_of_fuse(int (*on_mount)(const char *type, const char *path, void *context), void *context);
+
 /* umount2 of path, an absolute one, in the folder that it lies in: a link put in the place of any
  * part is not followed. */
 int mount_point_unmount(const char *path, bool lazy);

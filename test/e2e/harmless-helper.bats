@@ -197,6 +197,28 @@ catcher() {
     refused "" -- docker exec "$(full_name one)" busybox umount /proc
 }
 
+@test "umount: by every name of the mount point, by its source, several at once, and all of a type" {
+    box one fuse -v "$(command -v busybox):/usr/local/bin/busybox:ro"
+    script_in one 'mkdir -p /a/b /m /m2 /m3; ln -s /a/b /absolute; ln -s a /relative; ln -s absolute /twice; cd /a
+        gone() { no grep -E " (/a/b|/m|/m2) fuse" /proc/mounts; }
+        for umount in umount "busybox umount" "umount --lazy" "umount -f" "busybox umount -l" "umount --"; do
+            for name in /a/b /a/b/ /a/../a/./b b ./b ../a/b /absolute /relative/b /twice ../twice; do
+                bindfs /srv/source /a/b; ls /a/b/file; $umount $name; gone
+            done
+            bindfs /srv/source /m; $umount /srv/source; gone
+        done
+        cd /; bindfs /srv/source /m; bindfs /srv/source /m2; umount m /m2; gone
+        bindfs /srv/source /m; bindfs /srv/source /m2; squashfuse /srv/image.squashfs /m3
+        umount -a -t fuse; gone; grep " /m3 " /proc/mounts
+        bindfs /srv/source /m; umount -a --types=fuse.squashfuse,fuse; no grep fuse /proc/mounts
+        bindfs /srv/source /m; umount -t fuse /m; gone'
+    # what is not all about FUSE is said by the image'"'"'s umount, as without LinFsp
+    script_in one 'bindfs /srv/source /m; ln -s /proc /process; ln -s loop /loop
+        for what in /proc /process /nothing /loop "/m /proc" "-R /m" "-a -t proc" "-a -t fuse,proc" "-a -t fuse /m"; do
+            umount $what >/said 2>&1 && exit 1; no grep -i fusermount /said; cat /m/file
+        done; umount /m'
+}
+
 @test "catcher: it has a cage: few capabilities, no new ones, few system calls" {
     for pid in "$(keeper)" "$(catcher)"; do
         has "$(cat "/proc/$pid/status")" "NoNewPrivs:	1" "Seccomp:	2"
