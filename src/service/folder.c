@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/folder.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/auto_fs.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
+#include "service/folder-work.h"
 #include "service/journal.h"
 #include "service/lane.h"
 #include "service/mup.h"
@@ -20,21 +23,13 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/open-at.h"
-#include "util/paths.h"
 #include "util/process.h"
 
 #define FAILURES_MAX 16
 #define HIDES_LOST_MAX 16
-#define SWEEPERS_LOST_MAX 16
-#define TAKE_UPS_LOST_MAX 16
-#define TAKE_UPS_USEC 2000000ull /* so long a container that holds its folder's lock may delay a start */
 #define PACKETS_PER_TURN 16
-#define CLOSE_TICK_USEC 500000ull
-#define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
-#define CLOSE_AFTER_MAX_USEC 64000000ull
-#define CLOSINGS_MAX 4 /* folders at a time: a thousand at once would stand in the way of whoever walks somewhere */
 
-static void done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+void folder_done_nothing(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
@@ -69,7 +64,7 @@ static struct name *name_find(struct service *service, uint64_t id) {
     return name;
 }
 
-static struct folder *enter_folder(struct service *service, struct silo *silo, uint64_t id, const char *path) {
+struct folder *folder_enter(struct service *service, struct silo *silo, uint64_t id, const char *path) {
     struct folder *folder = calloc(1, sizeof *folder);
     if (!folder)
         return NULL;
@@ -97,10 +92,10 @@ static struct folder *enter_folder(struct service *service, struct silo *silo, u
 struct folder *folder_new(struct service *service, struct silo *silo, const char *path) {
     if (silo->folders >= FOLDERS_PER_SILO_MAX && !silo->host)
         return NULL;
-    return enter_folder(service, silo, number_folder(service), path);
+    return folder_enter(service, silo, number_folder(service), path);
 }
 
-static struct name *enter_name(struct folder *folder, uint64_t id, const char *text) {
+struct name *name_enter(struct folder *folder, uint64_t id, const char *text) {
     struct service *service = folder->service;
     struct silo *silo = silo_find(service, folder->silo);
     if (!silo || (silo->names >= NAMES_PER_SILO_MAX && !silo->host))
@@ -125,15 +120,14 @@ static struct name *enter_name(struct folder *folder, uint64_t id, const char *t
     return name;
 }
 
-static void name_set_volume(struct name *name, struct volume *volume) {
+void name_set_volume(struct name *name, struct volume *volume) {
     list_remove(&name->of_volume);
     name->volume = volume ? volume->id : 0;
     if (volume)
         list_append(&volume->name_list, &name->of_volume);
 }
 
-/* Volume: what was mounted on it; it may have been the last. */
-static void name_free(struct name *name) {
+void name_free(struct name *name) {
     struct service *service = name->folder->service;
     struct silo *silo = silo_find(service, name->folder->silo);
     struct volume *volume = name->volume ? volume_find(service, name->volume) : NULL;
@@ -150,7 +144,7 @@ static void name_free(struct name *name) {
 
 /* ---- jobs ------------------------------------------------------------------------------------------------------ */
 
-static struct job make_job(const struct folder *folder, enum folder_action action, const char *text) {
+struct job folder_job(const struct folder *folder, enum folder_action action, const char *text) {
     struct job job = {.type = JOB_FOLDER};
     const struct silo *silo = silo_find(folder->service, folder->silo);
     job.target.host = true; /* it works on the stage */
@@ -161,21 +155,21 @@ static struct job make_job(const struct folder *folder, enum folder_action actio
     return job;
 }
 
-static struct lane lane_of(const struct folder *folder, uid_t uid, enum lane_kind kind) {
+struct lane folder_lane(const struct folder *folder, uid_t uid, enum lane_kind kind) {
     const struct silo *silo = silo_find(folder->service, folder->silo);
     return silo ? silo_lane(silo, uid, kind) : (struct lane){.silo = folder->silo, .kind = kind};
 }
 
-static int submit(struct folder *folder, const struct job *job, int fd, struct lane lane, job_done done, uint64_t key) {
+int folder_submit(struct folder *folder, const struct job *job, int fd, struct lane lane, job_done done, uint64_t key) {
     struct service *service = folder->service;
     return workers_submit(service->workers, job, &fd, fd >= 0, lane, done, service, key);
 }
 
 void folder_answer(struct folder *folder, const struct walk *walk, int status) {
-    struct job job = make_job(folder, FOLDER_ANSWER, "");
+    struct job job = folder_job(folder, FOLDER_ANSWER, "");
     job.folder.token = walk->token;
     job.folder.status = status;
-    int r = submit(folder, &job, -1, lane_of(folder, walk->uid, LANE_UNMOUNTS), done_nothing, 0);
+    int r = folder_submit(folder, &job, -1, folder_lane(folder, walk->uid, LANE_UNMOUNTS), folder_done_nothing, 0);
     if (r < 0)
         log_warning("process %d waits for /unc/%s: %s", walk->pid, folder->path, strerror(-r));
 }
@@ -190,11 +184,7 @@ static void folder_use(struct folder *folder) {
     list_remove(&folder->kept);
 }
 
-/*
- * Nothing leads to the folder any more. A container may have been given it (-v /unc/nas:/media): it is to find there
- * what is served later. So the host's folders are kept, the latest of them.
- */
-static void folder_keep(struct folder *folder) {
+void folder_keep(struct folder *folder) {
     struct service *service = folder->service;
     const struct silo *silo = silo_find(service, folder->silo);
     if (!silo || !silo->host) {
@@ -238,8 +228,8 @@ static void on_hidden(void *context, uint64_t key, const struct job_result *resu
 }
 
 static int submit_hide(struct name *name) {
-    struct job job = make_job(name->folder, FOLDER_HIDE, name->text);
-    return submit(name->folder, &job, -1, lane_of(name->folder, 0, LANE_UNMOUNTS), on_hidden, name->id);
+    struct job job = folder_job(name->folder, FOLDER_HIDE, name->text);
+    return folder_submit(name->folder, &job, -1, folder_lane(name->folder, 0, LANE_UNMOUNTS), on_hidden, name->id);
 }
 
 void name_hide(struct name *name) {
@@ -262,8 +252,8 @@ void name_hide(struct name *name) {
 }
 
 static void submit_show(const struct name *name) {
-    struct job job = make_job(name->folder, FOLDER_SHOW, name->text);
-    (void)submit(name->folder, &job, -1, lane_of(name->folder, 0, LANE_MOUNTS), done_nothing, 0);
+    struct job job = folder_job(name->folder, FOLDER_SHOW, name->text);
+    (void)folder_submit(name->folder, &job, -1, folder_lane(name->folder, 0, LANE_MOUNTS), folder_done_nothing, 0);
 }
 
 void folder_show(struct folder *folder, const char *text, struct volume *volume) {
@@ -273,7 +263,7 @@ void folder_show(struct folder *folder, const char *text, struct volume *volume)
         name->listed = !name->show_again;
         return;
     }
-    if (!(name = enter_name(folder, ++folder->service->next_name, text)))
+    if (!(name = name_enter(folder, ++folder->service->next_name, text)))
         return;
     name->listed = true;
     name_set_volume(name, volume);
@@ -290,10 +280,7 @@ static void on_open_lost(struct name *name, const struct job_result *result) {
         folder_answer(name->folder, &name->walk, result->error);
 }
 
-/* ---- idle volumes ---------------------------------------------------------------------------------------------- */
-
-/* A file of names, each with its NUL, for a worker. */
-static int write_names(const struct folder *folder, enum name_state state) {
+int folder_write_names(const struct folder *folder, enum name_state state) {
     int fd = memfd_create("linfsp-names", MFD_CLOEXEC);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
     if (!file) {
@@ -309,7 +296,7 @@ static int write_names(const struct folder *folder, enum name_state state) {
     return r;
 }
 
-static void after_work(struct name *name) {
+void name_after_work(struct name *name) {
     if (name->hide_wanted) {
         name_hide(name);
     } else if (name->waits) {
@@ -319,124 +306,6 @@ static void after_work(struct name *name) {
     }
 }
 
-static void close_due(struct service *service, uint64_t now);
-
-/* The names in the file, each with its NUL, are closed. */
-static void take_closed(struct folder *folder, FILE *file) {
-    char *text = NULL;
-    size_t size = 0;
-    rewind(file); /* a worker has written it */
-    while (getdelim(&text, &size, 0, file) > 0) {
-        struct name *name = folder_name(folder, text);
-        if (name && name->state == NAME_CLOSING)
-            name->state = NAME_SHOWN;
-    }
-    free(text);
-}
-
-static void on_closed(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct service *service = context;
-    struct folder *folder = folder_find(service, key);
-    _cleanup_fclose_ FILE *file = n_fds ? fdopen(fds[0], "re") : NULL;
-    uint64_t now = 0;
-    if (file)
-        (void)steal_fd(&fds[0]);
-    service->closings--;
-    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    close_due(service, now);
-    if (!folder)
-        return;
-    folder->closing = false;
-    if (file)
-        take_closed(folder, file);
-    for (struct name *name = folder->names; name; name = name->hash.next)
-        if (name->state == NAME_CLOSING)
-            name->state = NAME_OPEN;
-    uint64_t id = folder->id;
-    for (struct name *name = folder->names, *next; name && folder_find(service, id); name = next) {
-        next = name->hash.next;
-        if (name->hide_wanted || name->waits)
-            after_work(name);
-    }
-}
-
-static void close_idle(struct folder *folder, uint64_t now) {
-    bool open = false;
-    for (struct name *name = folder->names; name; name = name->hash.next)
-        if (name->state == NAME_OPEN && name->volume) {
-            name->state = NAME_CLOSING;
-            open = true;
-        }
-    if (!open) {
-        list_remove(&folder->of_open);
-        return;
-    }
-    struct job job = make_job(folder, FOLDER_CLOSE, "");
-    _cleanup_close_ int names = write_names(folder, NAME_CLOSING);
-    folder->close_at = now + folder->close_after;
-    if (folder->close_after < CLOSE_AFTER_MAX_USEC)
-        folder->close_after *= 2;
-    folder->closing =
-        names >= 0 && submit(folder, &job, names, lane_of(folder, 0, LANE_UNMOUNTS), on_closed, folder->id) >= 0;
-    folder->service->closings += folder->closing;
-    list_remove(&folder->of_open); /* the others first */
-    list_append(&folder->service->open_folders, &folder->of_open);
-    for (struct name *name = folder->names; name && !folder->closing; name = name->hash.next)
-        if (name->state == NAME_CLOSING)
-            name->state = NAME_OPEN;
-}
-
-/* As many at a time as there may be; each that is done has the next one begun. */
-static void close_due(struct service *service, uint64_t now) {
-    struct folder *folder, *next;
-    list_for_each_safe (folder, next, &service->open_folders, of_open) {
-        if (service->closings >= CLOSINGS_MAX)
-            return;
-        if (!folder->closing && folder->close_at <= now)
-            close_idle(folder, now);
-    }
-}
-
-static int on_close_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-    struct service *service = userdata;
-    close_due(service, usec);
-    if (list_empty(&service->open_folders))
-        return 0;
-    (void)sd_event_source_set_time_relative(source, CLOSE_TICK_USEC);
-    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-/* A volume is open in it from now on. */
-static void watch_open(struct folder *folder) {
-    struct service *service = folder->service;
-    uint64_t now = 0;
-    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    folder->close_at = now + CLOSE_AFTER_USEC;
-    folder->close_after = CLOSE_AFTER_USEC;
-    if (!folder->of_open.next)
-        list_append(&service->open_folders, &folder->of_open);
-    if (!service->close_timer) {
-        (void)sd_event_add_time_relative(service->event, &service->close_timer, CLOCK_MONOTONIC, CLOSE_TICK_USEC,
-                                         100000, on_close_timer, service);
-        return;
-    }
-    int enabled = SD_EVENT_OFF;
-    (void)sd_event_source_get_enabled(service->close_timer, &enabled);
-    if (enabled == SD_EVENT_OFF) {
-        (void)sd_event_source_set_time_relative(service->close_timer, CLOSE_TICK_USEC);
-        (void)sd_event_source_set_enabled(service->close_timer, SD_EVENT_ONESHOT);
-    }
-}
-
-static int take_up(struct folder *folder);
-
-/* Its pipe was lost, and nobody hears who waits at the other end. To take the folder up again lets them go. */
-static void take_up_again(struct folder *folder) {
-    folder->restored = true; /* it is there */
-    if (++folder->take_ups_lost < TAKE_UPS_LOST_MAX)
-        (void)take_up(folder);
-}
-
 static void on_opened(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct name *name = name_find(service, key);
@@ -444,7 +313,7 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
     if (n_fds && child && folder_take(child, fds[0]) == 0)
         (void)steal_fd(&fds[0]);
     else if (n_fds && child)
-        take_up_again(child);
+        folder_take_up_again(child);
     if (child && result->unanswered)
         child->uncertain = true;
     if (!name)
@@ -460,8 +329,8 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
         journal_put_name(name);
     }
     if (name->volume)
-        watch_open(name->folder);
-    after_work(name);
+        folder_watch_idle(name->folder);
+    name_after_work(name);
 }
 
 /* The folder below, which is made if need be. */
@@ -480,7 +349,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     struct name *name = folder_name(folder, text);
     struct folder *child = volume ? NULL : get_child(folder, text);
     if (!name)
-        name = volume || child ? enter_name(folder, ++folder->service->next_name, text) : NULL;
+        name = volume || child ? name_enter(folder, ++folder->service->next_name, text) : NULL;
     if (!name || (!volume && !child))
         return -EDQUOT;
     if (name->state != NAME_SHOWN && name->state != NAME_OPEN) {
@@ -488,7 +357,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         name->waits = true;
         return 0;
     }
-    struct job job = make_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
+    struct job job = folder_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
     _cleanup_close_ int names = -1;
     job.folder.there = name->there = name->state == NAME_OPEN;
     job.folder.token = walk->token;
@@ -504,7 +373,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         folder_use(child);
         job.folder.child = child->id;
         job.folder.make_child = !child->live;
-        names = child->live ? -1 : write_names(child, NAME_HIDING);
+        names = child->live ? -1 : folder_write_names(child, NAME_HIDING);
         child->unshown = false;
     }
     name->state = NAME_OPENING;
@@ -513,7 +382,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     name->child = child ? child->id : 0;
     name->uid = name->since ? name->uid : walk->uid;
     journal_put_name(name);
-    int r = submit(folder, &job, names, lane_of(folder, walk->uid, LANE_MOUNTS), on_opened, name->id);
+    int r = folder_submit(folder, &job, names, folder_lane(folder, walk->uid, LANE_MOUNTS), on_opened, name->id);
     if (r < 0) {
         name->state = NAME_OPEN;
         name_hide(name);
@@ -590,10 +459,10 @@ static void folder_free(struct folder *folder) {
 }
 
 static void folder_end(struct folder *folder) {
-    struct job job = make_job(folder, FOLDER_END, "");
+    struct job job = folder_job(folder, FOLDER_END, "");
     journal_drop_folder(folder);
     if (folder->live || folder->restored || folder->uncertain)
-        (void)submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), done_nothing, 0);
+        (void)folder_submit(folder, &job, -1, folder_lane(folder, 0, LANE_UNMOUNTS), folder_done_nothing, 0);
     folder_free(folder);
 }
 
@@ -603,178 +472,10 @@ void folders_end(struct silo *silo) {
         folder_end(folder);
 }
 
-/* ---- start and stop -------------------------------------------------------------------------------------------- */
-
-static void on_taken_up(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct service *service = context;
-    struct folder *folder = folder_find(service, key);
-    service->take_ups--;
-    if (folder && result->unanswered && result->error == -EIO && ++folder->take_ups_lost < TAKE_UPS_LOST_MAX &&
-        take_up(folder) >= 0)
-        return; /* else all first accesses there would be refused until the next start */
-    if (n_fds && folder && result->error == 0 && folder_take(folder, fds[0]) == 0)
-        (void)steal_fd(&fds[0]);
-    else if (n_fds && folder && result->error == 0 && folder->take_ups_lost < TAKE_UPS_LOST_MAX) {
-        take_up_again(folder);
-        return;
-    }
-    if (folder && result->error < 0)
-        log_error("/unc/%s of silo %llu: %s", folder->path, (unsigned long long)folder->silo, result->message);
-    if (folder && folder == service->host_folder)
-        service->host_folder_state = result->error;
-    service_host_is_bound(service);
-}
-
-static int on_take_ups_late(sd_event_source *source, uint64_t usec, void *userdata) {
-    struct service *service = userdata;
-    service->take_ups_timer = sd_event_source_disable_unref(source);
-    service_host_is_bound(service);
-    return 0;
-}
-
-/* Forgets the names of what has ended while no service ran: that may leave a folder empty, whose name goes, too. */
-static void forget_unwanted(struct service *service) {
-    struct folder *folder, *next;
-    for (bool again = true; again;) {
-        again = false;
-        HASH_ITER (hash, service->folders, folder, next) {
-            struct name *name = folder->restored ? mup_unwanted(folder) : NULL;
-            if (name) {
-                name_free(name);
-                folder_keep(folder);
-                again = true;
-                break; /* it may have gone */
-            }
-        }
-    }
-}
-
-static int take_up(struct folder *folder) {
-    struct job job = make_job(folder, folder->restored ? FOLDER_REOPEN : FOLDER_MAKE, "");
-    mup_list(folder);
-    _cleanup_close_ int names = write_names(folder, NAME_HIDING);
-    folder->unshown = false;
-    job.folder.at_host = folder == folder->service->host_folder;
-    watch_open(folder); /* a service before this one may have left some open */
-    int r = submit(folder, &job, names, lane_of(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
-    folder->service->take_ups += r >= 0;
-    return r;
-}
-
-static void sweep(struct service *service);
-
-static void on_swept(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct service *service = context;
-    if (result->unanswered && result->error == -EIO && ++service->sweepers_lost < SWEEPERS_LOST_MAX)
-        sweep(service);
-}
-
-/* What is on the stage and nobody's: of silos and volumes that ended while no service ran. */
-static void sweep(struct service *service) {
-    struct job job = {.type = JOB_FOLDER, .target = {.host = true}};
-    int fd = memfd_create("linfsp-stage", MFD_CLOEXEC);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "we");
-    struct volume *volume, *next_volume;
-    struct folder *folder, *next;
-    if (!file) {
-        close_fd(&fd);
-        return;
-    }
-    HASH_ITER (hash, service->volumes, volume, next_volume)
-        fprintf(file, "volumes/%llu%c", (unsigned long long)volume->id, 0);
-    HASH_ITER (hash, service->folders, folder, next)
-        fprintf(file, "folders/%llu%c", (unsigned long long)folder->id, 0);
-    job.folder.action = FOLDER_SWEEP;
-    job.folder.folder = service->sweep_folder;
-    job.folder.volume = service->sweep_volume;
-    if (stream_is_whole(file)) /* what the list lacks would be swept */
-        (void)workers_submit(service->workers, &job, &fd, 1, silo_lane(service->host, 0, LANE_UNMOUNTS), on_swept,
-                             service, 0);
-    (void)fclose(file);
-}
-
-int folders_start(struct service *service) {
-    struct folder *folder, *next;
-    uint64_t host = service->host->number;
-    int r = 0;
-    service->host_folder = folder_at(service, host, "");
-    if (!service->host_folder)
-        service->host_folder = folder_new(service, service->host, "");
-    if (!service->host_folder)
-        return -ENOMEM;
-    service->host_folder_state = 1;
-    forget_unwanted(service);
-    sweep(service);
-    HASH_ITER (hash, service->folders, folder, next)
-        if ((folder->restored || folder == service->host_folder) && (r = take_up(folder)) < 0)
-            return r;
-    r = sd_event_add_time_relative(service->event, &service->take_ups_timer, CLOCK_MONOTONIC, TAKE_UPS_USEC, 100000,
-                                   on_take_ups_late, service);
-    return r < 0 ? r : 0;
-}
-
-bool folders_are_starting(const struct service *service) {
-    return service->host_folder_state > 0 || (service->take_ups > 0 && service->take_ups_timer);
-}
-
-static void on_stopped(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct service *service = context;
-    service->host_folder_state = 0;
-    service->hooks.silo_gone(service);
-}
-
-void folders_stop(struct service *service) {
-    struct folder *folder = service->host_folder;
-    service->host_folder = NULL;
-    if (!folder)
-        return;
-    struct job job = make_job(folder, FOLDER_END, "");
-    job.folder.at_host = true;
-    service->host_folder_state = 1;
-    if (submit(folder, &job, -1, lane_of(folder, 0, LANE_UNMOUNTS), on_stopped, 0) < 0)
-        service->host_folder_state = 0;
-}
-
-bool folders_are_stopped(const struct service *service) {
-    return service->host_folder_state != 1;
-}
-
 void folders_free(struct service *service) {
     sd_event_source_disable_unref(service->close_timer);
     sd_event_source_disable_unref(service->take_ups_timer);
     struct folder *folder, *next;
     HASH_ITER (hash, service->folders, folder, next)
         folder_free(folder);
-}
-
-/* ---- from the journal ------------------------------------------------------------------------------------------ */
-
-int folder_restore(struct service *service, uint64_t id, const struct folder_record *record) {
-    struct silo *silo = silo_find(service, record->silo);
-    bool known = folder_at(service, record->silo, record->path) != NULL;
-    struct folder *folder = silo && !known ? enter_folder(service, silo, id, record->path) : NULL;
-    if (id > service->next_folder)
-        service->next_folder = id;
-    if (!folder)
-        return silo ? -EEXIST : -ESRCH;
-    folder->restored = true;
-    return 0;
-}
-
-int name_restore(struct service *service, uint64_t id, const struct name_record *record) {
-    struct folder *folder = folder_find(service, record->folder);
-    struct volume *volume = record->volume ? volume_find(service, record->volume) : NULL;
-    if (id > service->next_name)
-        service->next_name = id;
-    if (!folder || (record->volume && !volume) || (record->child && !folder_find(service, record->child)))
-        return -ESRCH;
-    struct name *name = enter_name(folder, id, record->text);
-    if (!name)
-        return -ENOMEM;
-    name->state = NAME_OPEN;
-    name->child = record->child;
-    name->since = record->since;
-    name->uid = record->uid;
-    name_set_volume(name, volume);
-    return 0;
 }
