@@ -132,9 +132,15 @@ static bool submit(struct silo *silo, struct job_phantom phantom, uint64_t ticke
     return submitted;
 }
 
+/* While something changes helpers none of ours is put there, whoever starts: the one that changes them may itself name
+ * the helper. */
+static bool gives_way(const struct silo *silo) {
+    return !list_empty(&silo->changes);
+}
+
 void phantom_wanted(struct service *service, uint64_t mount_namespace, pid_t pid, bool lacking, uint64_t ticket) {
     struct silo *silo = silo_find_namespace(service, mount_namespace);
-    const struct job_phantom phantom = {.opener = pid, .not_lacking = !lacking};
+    const struct job_phantom phantom = {.opener = pid, .not_lacking = !lacking || (silo && gives_way(silo))};
     if (!silo || silo->host || silo->state != SILO_READY || !submit(silo, phantom, ticket, 0))
         catcher_go_on(service, ticket);
 }
@@ -157,7 +163,7 @@ void phantom_program(struct silo *silo, pid_t pid) {
     if (process_code(pid, &program) < 0 || is_examined(silo, program))
         return;
     uint64_t ticket = catcher_hold(silo->service, pid);
-    const struct job_phantom phantom = {.program = pid, .not_lacking = !silo->lacks_helper};
+    const struct job_phantom phantom = {.program = pid, .not_lacking = !silo->lacks_helper || gives_way(silo)};
     if (!submit(silo, phantom, ticket, program))
         catcher_go_on(silo->service, ticket);
 }
@@ -251,8 +257,8 @@ static size_t count_changes(const struct silo *silo) {
 
 void phantom_before_change(struct service *service, uint64_t mount_namespace, pid_t pid, uint64_t ticket) {
     struct silo *silo = silo_find_namespace(service, mount_namespace);
-    bool gives_way = silo && !silo->host && silo->state == SILO_READY && is_there(silo);
-    struct change *change = gives_way && count_changes(silo) < CHANGES_MAX ? calloc(1, sizeof *change) : NULL;
+    bool has_to = silo && !silo->host && silo->state == SILO_READY && is_there(silo);
+    struct change *change = has_to && count_changes(silo) < CHANGES_MAX ? calloc(1, sizeof *change) : NULL;
     if (!change) {
         catcher_go_on(service, ticket);
         return;

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "catcher/tool-names.h"
 #include "util/cleanup.h"
+#include "worker/engine.h"
 #include "worker/enter.h"
 
 #define NAME "fusermount"
@@ -61,11 +63,24 @@ static bool is_ours(const struct job_base *base, int program) {
            major == our_major && minor == our_minor;
 }
 
+/* A package manager may know helpers by name, and is about to put one where the stand-in would be. */
+static bool changes_helpers(pid_t pid) {
+    for (size_t i = 0; i < catcher_n_package_managers; i++)
+        if (engine_is_named(pid, catcher_package_managers[i]))
+            return true;
+    for (size_t i = 0; i < catcher_n_tools; i++)
+        if (engine_is_named(pid, catcher_tools[i]))
+            return true;
+    return false;
+}
+
 bool program_names_helper(const struct job_base *base, pid_t pid) {
     char path[64];
     struct statfs kind;
     struct stat status;
     off_t from = 0, size;
+    if (changes_helpers(pid))
+        return false;
     snprintf(path, sizeof path, "../%d/exe", (int)pid);
     /* looked at before it is opened: the server of a FUSE file system could make us wait */
     _cleanup_close_ int where = openat(base->proc_self, path, O_PATH | O_CLOEXEC);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# A helper comes, is upgraded and goes by rpm and pacman as without LinFsp, also while a FUSE program runs that the image had no helper
+# A helper comes, is upgraded and goes by rpm, pacman and what apk does as without LinFsp, also while a FUSE program runs that the image had no helper
 # for: the same exit statuses, the same messages, the same files. (dpkg: harmless-packages.bats.)
 load ../helpers/common
 
@@ -16,7 +16,10 @@ setup_file() {
     for version in 1 2; do
         lay_helper "$LINFSP_STATE/managers/$version" "$version" || return
         make_rpm "$version" && make_pacman "$version" || return
+        mkdir -p "$tree/apk" && cp -a "$LINFSP_STATE/managers/$version" "$tree/apk/" && rm -f "$tree/apk/$version"/.[A-Z]* || return
+        chmod -R u-s "$tree/apk" || return
     done
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -o "$tree/usr/bin/apk" "$LINFSP_ROOT/test/helpers/like-apk.c" || return
     container=$(docker create --network=none linfsp-test/fuse-bare)
     tar -C "$tree" -c . | docker cp - "$container:/" || return
     docker commit "$container" linfsp-test/managers >/dev/null
@@ -53,7 +56,7 @@ lay_managers() { # FOLDER
 # Each step: what it says, its status, and what there is then.
 export LC_ALL=C
 look() {
-    find / -xdev \( -name '*fusermount*' -o -name 'fuse.conf*' \) ! -path '/dev/*' -printf '%p %M %U %G %s %n %l\n' | sort
+    find / -xdev \( -name '*fusermount*' -o -name 'fuse.conf*' \) ! -path '/dev/*' ! -path '/apk/*' -printf '%p %M %U %G %s %n %l\n' | sort
     [ ! -e /etc/fuse.conf ] || cksum </usr/bin/fusermount3
 }
 step() {
@@ -81,6 +84,13 @@ pacman)
     step pacman --noconfirm --noprogressbar -U /packages/fuse3-1-1-x86_64.pkg.tar.gz
     step pacman -Qk fuse3
     step pacman --noconfirm --noprogressbar -Rns fuse3
+    ;;
+apk)
+    step apk add /apk/1
+    step apk add /apk/2
+    step apk fix
+    step apk add /apk/1
+    step apk del
     ;;
 esac
 exit 0
@@ -155,4 +165,8 @@ compare() { # MANAGER
 
 @test "managers: pacman installs, upgrades, downgrades, checks and removes a helper as without LinFsp" {
     compare pacman
+}
+
+@test "managers: what apk does to files to install, upgrade, downgrade, fix and remove a helper is done as without LinFsp" {
+    compare apk
 }
