@@ -348,6 +348,32 @@ compare_builds() {
     diff "$BATS_TEST_TMPDIR/without" "$BATS_TEST_TMPDIR/with"
 }
 
+@test "layers: what an image has at /unc, by each kind of step, is what a container of it has, and so is what it was given there" {
+    needs_docker
+    find_buildkit
+    local service how step status context=$BATS_TEST_TMPDIR/context
+    local steps=('WORKDIR /unc' 'WORKDIR /unc/a/b' 'COPY f /unc/' 'COPY f /unc' 'ADD f /unc/sub/f' 'VOLUME /unc' 'RUN mkdir /unc\nVOLUME /unc'
+        'RUN ln -s /tmp /unc')
+    mkdir "$context"
+    touch "$context/f"
+    for service in with without; do
+        [ "$service" = with ] || service_stop
+        for how in legacy buildkit; do
+            for step in "${steps[@]}"; do
+                printf '%b\n' "FROM linfsp-test/busybox\n$step" >"$context/Dockerfile"
+                build "$how" linfsp-test/layers "$context" >/dev/null 2>&1 && status=0 || status=$?
+                echo "$how: $step: $status: $(container_once layers -- sh -c 'exec 2>&1; sleep 0.3; pwd; ls -ldL /unc; ls -a /unc; echo x >/unc/new; cat /unc/new' 2>&1 | sed 's/ [A-Z][a-z][a-z] .*:.. / /')"
+            done >>"$BATS_TEST_TMPDIR/$service"
+        done
+        for step in '-w /unc' '-w /unc/a' '-v /unc' '--tmpfs /unc' '-v /etc/hostname:/unc/a/b'; do
+            # shellcheck disable=SC2086
+            echo "$step: $(container_once busybox $step -- sh -c 'exec 2>&1; sleep 0.3; pwd; ls -aR /unc; echo x >/unc/new; cat /unc/new' 2>&1)" >>"$BATS_TEST_TMPDIR/$service"
+        done
+    done
+    grep -q ': 0: ' "$BATS_TEST_TMPDIR/without"
+    diff <(sort "$BATS_TEST_TMPDIR/without") <(sort "$BATS_TEST_TMPDIR/with")
+}
+
 @test "layers: podman build makes the same layers with and without the service" {
     lacking=$(lacks_podman_runc)
     [ -z "$lacking" ] || missing "$lacking"
