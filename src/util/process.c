@@ -276,12 +276,13 @@ int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid) {
     return r < 0 ? r : read_map(pid, "gid_map", ret_gid);
 }
 
-/* A thread's flags say that it is exiting, or it is gone. */
+/* A thread's flags say that it is exiting, or it is gone. If they cannot be read for another reason it is not. */
 static bool is_exiting(pid_t pid, const char *thread) {
     char path[64];
     uint64_t flags;
     snprintf(path, sizeof path, "task/%.16s/stat", thread);
-    return read_stat_number(pid, path, 9, &flags) < 0 || (flags & PF_EXITING);
+    int r = read_stat_number(pid, path, 9, &flags);
+    return r == 0 ? (flags & PF_EXITING) : r == -ENOENT || r == -ESRCH;
 }
 
 static bool all_are_exiting(pid_t pid) {
