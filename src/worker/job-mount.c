@@ -270,6 +270,8 @@ static int run_mount(const struct job_base *base, struct job *job, struct job_fd
         return job_fail(result, r, r == -ESRCH ? "the container is gone" : "cannot enter the container: %s",
                         strerror(-r));
     bool own_user_namespace = job->target.user_namespace && !request->network;
+    if (request->letter[0])
+        attempt->point.lock = letters_open_lock(base);
     if (!host && request->letter[0]) {
         (void)overlay_open(base, job->target.init_pid, attempt->root, &attempt->point.overlay);
         if (attempt->point.overlay.upper >= 0)

@@ -17,10 +17,14 @@
 #include "worker/stage.h"
 
 /* Removes a mount point that was made, with the rights of whoever made it. */
-static void remove_made(const struct job_base *base, const struct job_unmount *request, int parent) {
+static void remove_made(const struct job_base *base, const struct job *job, int parent) {
+    const struct job_unmount *request = &job->unmount;
     const struct job_made *made = &request->made;
-    if (made->name[0] && made->by_service)
+    if (made->name[0] && made->by_service) {
+        _cleanup_close_ int lock = letters_open_lock(base);
+        letters_lock(lock, job->target.silo);
         mount_point_remove_letter(base, parent, made->name, request->letters_mount_id, made->letters_too);
+    }
     if (!made->name[0] || made->by_service || parent < 0)
         return;
     enter_act_as(made->uid, made->gid); /* leaves CAP_DAC_OVERRIDE behind unless it is root's */
@@ -145,7 +149,7 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         /* the silo, or what is nested in it, is gone and its mounts with it */
         if (enter_host(base) == 0)
             unmount_left_behind(base, request);
-        remove_made(base, request, parent);
+        remove_made(base, job, parent);
         return;
     }
     _cleanup_close_ int mount = -1, found_parent = -1;
@@ -172,7 +176,7 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
             return;
         result->unanswered = is_short(r);
     }
-    remove_made(base, request, parent >= 0 ? parent : found_parent);
+    remove_made(base, job, parent >= 0 ? parent : found_parent);
     if (request->not_lazy && request->staged)
         take_off_stage(base, request, result);
 }

@@ -29,11 +29,14 @@
 #include "worker/intent.h"
 
 #define LETTERS_SOURCE "linfsp-letters" /* what mount(8) shows of the tmpfs over a read-only /mnt */
+#define LOCK_TURNS 1000
+#define LOCK_TURN_US 1000
 
 void mount_point_close(struct mount_point *point) {
     close_fd(&point->fd);
     close_fd(&point->parent);
     close_fd(&point->copied);
+    close_fd(&point->lock);
     overlay_close(&point->overlay);
 }
 
@@ -77,6 +80,17 @@ void mount_point_remove_letter(const struct job_base *base, int parent, const ch
         (void)unmount_fd(base, steal_fd(&letters));
     if (above >= 0 && letters_too)
         remove_folder(above, &LINFSP_LETTER_ROOT[1], above);
+}
+
+int letters_open_lock(const struct job_base *base) {
+    int fd = openat(base->run_dir, "private/letters", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+void letters_lock(int lock, uint64_t silo) {
+    struct flock own = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)silo, .l_len = 1};
+    for (int turn = 0; turn < LOCK_TURNS && fcntl(lock, F_OFD_SETLK, &own) < 0 && errno == EAGAIN; turn++)
+        usleep(LOCK_TURN_US);
 }
 
 bool mount_point_is(int fd, uint64_t mount_id) {
@@ -318,6 +332,7 @@ static int take_letter(const struct job_base *base, int root, int *folder, const
 static int find_letter(const struct job_base *base, const struct job *job, int root, struct mount_point *point,
                        struct job_result *result) {
     point->host = job->target.host;
+    letters_lock(point->lock, job->target.silo);
     enter_act_as(job->target.root_uid, job->target.root_gid);
     _cleanup_close_ int folder = open_letters_folder(root, point, result);
     if (folder < 0) {

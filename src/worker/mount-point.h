@@ -19,12 +19,13 @@ struct mount_point {
     uint64_t letters_mount_id; /* the tmpfs over /mnt that it stands in; 0: none */
     struct overlay overlay; /* of the silo's root: what is made for a letter is taken out of its layer */
     int copied; /* where it is noted that /mnt was copied into the layer for that (copied.h) */
+    int lock; /* of letters (letters_open_lock) */
     char made_name[WIRE_COMPONENT_MAX];
 };
 
 #define MOUNT_POINT_NONE                                                                                               \
     (struct mount_point) {                                                                                             \
-        .fd = -1, .parent = -1, .intent = -1, .copied = -1, .overlay = OVERLAY_NONE                                    \
+        .fd = -1, .parent = -1, .intent = -1, .copied = -1, .lock = -1, .overlay = OVERLAY_NONE                        \
     }
 
 /* From a letter, or from the client's fd (client_parent: of a mount point that the client made, else -1). Fills in
@@ -33,8 +34,15 @@ int mount_point_find(const struct job_base *base, const struct job *job, int roo
                      struct mount_point *ret_point, struct job_result *result);
 /* Whether fd is on one of the kernel's own file systems: proc, sysfs, cgroup and the like. */
 bool is_kernel_file_system(int fd);
-/* Removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the tmpfs with
- * that mount id over /mnt (0: none), and with letters_too /mnt itself. */
+/*
+ * A silo's letters are made and removed by one worker at a time: else one unmounts the empty tmpfs in which another is
+ * just making a letter. The lock goes with its descriptor. It is opened before the worker enters a user namespace. Who
+ * holds it may hang in the container's file system; so whoever waits for it goes on without it after a second.
+ */
+int letters_open_lock(const struct job_base *base);
+void letters_lock(int lock, uint64_t silo);
+/* With the lock: removes a letter's folder, if it is empty, and what is empty then of what the service made for it: the
+ * tmpfs with that mount id over /mnt (0: none), and with letters_too /mnt itself. */
 void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
                                bool letters_too);
 /* Removes what was made for a mount that then failed. */
