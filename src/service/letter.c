@@ -39,11 +39,23 @@ void letters_forget(struct silo *silo, const struct volume *gone) {
 }
 
 static void on_settled(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (!silo)
+        return;
+    bool again = silo->layer == LAYER_SETTLES_AGAIN;
+    silo->layer = LAYER_SETTLED;
+    if (again)
+        letters_settle(silo);
 }
 
+/* The job takes its time, so there is one of a silo, whatever comes and goes in there. */
 void letters_settle(struct silo *silo) {
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target, .unmount.made.by_service = true};
-    if (!silo->host && !silo_is_dead(silo) && !silo->service->stopping)
-        (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_FOLDERS),
-                             on_settled, silo->service, silo->number);
+    if (silo->host || silo_is_dead(silo) || silo->service->stopping)
+        return;
+    if (silo->layer != LAYER_SETTLED)
+        silo->layer = LAYER_SETTLES_AGAIN;
+    else if (workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_FOLDERS), on_settled,
+                            silo->service, silo->number) >= 0)
+        silo->layer = LAYER_SETTLES;
 }

@@ -60,6 +60,14 @@ enum silo_words_state {
 };
 
 /* A silo, or (host) the host itself, which nothing is injected into. */
+/* Whether a worker takes out of the silo's layer what was copied there for letters; and whether another has to,
+ * afterwards, since more letters have gone. */
+enum silo_layer {
+    LAYER_SETTLED,
+    LAYER_SETTLES,
+    LAYER_SETTLES_AGAIN,
+};
+
 struct silo {
     struct service *service;
     uint64_t number; /* key; of this silo and, as long as the machine runs, of no other */
@@ -86,6 +94,7 @@ struct silo {
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
     bool unmounts; /* umount(8) and its like are looked for, too */
     bool caught; /* the catcher serves its processes */
+    enum silo_layer layer;
     bool lacks_helper; /* its image has none under one of the names */
     bool phantom; /* the stand-in is under names that the image lacks (phantom.c) */
     sd_event_source *phantom_timer;
