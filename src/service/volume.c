@@ -40,6 +40,7 @@
 #include "util/log.h"
 #include "util/paths.h"
 #include "util/process.h"
+#include "util/utf8.h"
 #include "wire/codec.h"
 
 #define LOOKS 2 /* a descriptor may be on its way from one process to another */
@@ -327,7 +328,7 @@ void volume_learn_server(struct volume *volume) {
 
 struct volume *volume_by_target(struct service *service, const struct silo *silo, const char *target) {
     char canonical[WIRE_PATH_MAX], path[WIRE_PATH_MAX];
-    snprintf(path, sizeof path, "%s", target);
+    utf8_escape(target, path, sizeof path); /* as mount points are kept (check_place) */
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = 0;
     struct volume *volume, *newest = NULL;

@@ -81,12 +81,23 @@ static void shows_what_is_harmless(void **state) {
     assert_string_equal(shown, "?x");
 }
 
+static void does_not_show_what_misleads(void **state) {
+    char shown[64];
+    utf8_printable("a\xe2\x80\xae"
+                   "b\xe2\x80\xa8\xef\xbb\xbf",
+                   shown, sizeof shown);
+    assert_string_equal(shown, "a?b??");
+    utf8_escape("a\xe2\x80\xae", shown, sizeof shown);
+    assert_string_equal(shown, "a\\342\\200\\256");
+    utf8_printable("\xd9\x85\xe2\x80\x8c\xd9\x85", shown, sizeof shown); /* a joiner, as Persian has it */
+    assert_string_equal(shown, "\xd9\x85\xe2\x80\x8c\xd9\x85");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_each_length),
-        cmocka_unit_test(refuses_what_is_not_utf8),
-        cmocka_unit_test(cuts_between_characters),
-        cmocka_unit_test(shows_what_is_harmless),
+        cmocka_unit_test(decodes_each_length),         cmocka_unit_test(refuses_what_is_not_utf8),
+        cmocka_unit_test(cuts_between_characters),     cmocka_unit_test(shows_what_is_harmless),
+        cmocka_unit_test(does_not_show_what_misleads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

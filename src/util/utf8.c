@@ -51,12 +51,16 @@ size_t utf8_boundary(const char *text, size_t size) {
     return start - 1 + length > size ? start - 1 : size;
 }
 
+static bool is_shown(uint32_t character) {
+    return !utf8_is_control(character) && !utf8_misleads(character);
+}
+
 void utf8_printable(const char *text, char *ret, size_t size) {
     size_t left = strlen(text), used = 0;
     while (left > 0 && used + 1 < size) {
         uint32_t character;
         size_t length = utf8_decode(text, left, &character);
-        if (length == 0 || utf8_is_control(character)) {
+        if (length == 0 || !is_shown(character)) {
             ret[used++] = '?';
             length = length ? length : 1;
         } else if (used + length < size) {
@@ -75,7 +79,7 @@ void utf8_escape(const char *text, char *ret, size_t size) {
     while (left > 0) {
         uint32_t character;
         size_t length = utf8_decode(text, left, &character), width = length;
-        bool shown = length > 0 && !utf8_is_control(character);
+        bool shown = length > 0 && is_shown(character);
         if (!shown) {
             length = length ? length : 1;
             width = 4 * length;

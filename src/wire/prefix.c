@@ -41,13 +41,6 @@ static int check_component(const char *component, size_t length, const char **re
     return 0;
 }
 
-/* Marks that turn the direction of what is shown, and characters that show nothing. */
-static bool misleads(uint32_t character) {
-    return character == 0x61c || (character >= 0x200b && character <= 0x200f) ||
-           (character >= 0x202a && character <= 0x202e) || (character >= 0x2060 && character <= 0x2069) ||
-           character == 0xfeff;
-}
-
 /* What a prefix that is claimed must not look like: it is shown in columns, and typed in command lines. */
 static int check_shown(const char *component, size_t length, const char **ret_why) {
     if (component[0] == '-')
@@ -57,7 +50,7 @@ static int check_shown(const char *component, size_t length, const char **ret_wh
     for (size_t at = 0; at < length;) {
         uint32_t character;
         at += utf8_decode(component + at, length - at, &character);
-        if (misleads(character))
+        if (utf8_misleads(character) || character == 0x200c || character == 0x200d) /* joiners are not seen */
             return refuse(-EINVAL, "it has characters that are not seen, or change the direction of text", ret_why);
     }
     return 0;

@@ -155,6 +155,55 @@ cpu_ticks() {
     memfs_refused evil "direction of text" -- -F NTFS -u $'\\evil\\a\u202eb'
 }
 
+# Bytes that a terminal or a reader of lines takes for something else: control characters, those of C1, directions of text, and what is
+# not UTF-8. Newlines end lines.
+is_clean() { # FILE
+    python3 - "$1" <<'END'
+import sys, unicodedata
+text = open(sys.argv[1], "rb").read().decode() # fails if it is not UTF-8
+bad = sorted({c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs")} - {"\t"})
+sys.exit("%s: has %s" % (sys.argv[1], bad) if bad else 0)
+END
+}
+
+@test "attacks: names of every byte, and of strange characters, come clean out of log, lists, events and doctor" {
+    container evil busybox -v "$attacks:/attacks:ro"
+    wait_until 5 inside evil test -S /dev/linfsp/disk
+    script_in evil 'mkdir /tmp/names'
+    timeout 60 "$linfsp" events >"$BATS_TEST_TMPDIR/events" 2>&1 3>&- &
+    watcher=$!
+    docker exec "$(full_name evil)" /attacks/bytes /dev/linfsp/disk /dev/linfsp/net /tmp/names >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
+    wait_until 60 grep -q ready "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    read -r _ made _ refused <"$BATS_TEST_TMPDIR/said"
+    echo "# $made made, $refused refused" >&3
+    [ "$made" -ge 300 ] && [ "$refused" -ge 300 ]
+    "$linfsp" volumes >"$BATS_TEST_TMPDIR/volumes"
+    "$linfsp" volumes --json >"$BATS_TEST_TMPDIR/json"
+    [ "$(jq length "$BATS_TEST_TMPDIR/json")" -ge 300 ]
+    BOUND=60 bounded "$linfsp" doctor >"$BATS_TEST_TMPDIR/doctor" || true
+    "$linfsp" metrics >"$BATS_TEST_TMPDIR/metrics"
+    cat /run/linfsp/journal/volume-* >"$BATS_TEST_TMPDIR/journal"
+    cp "$LINFSP_STATE/linfspd.log" "$BATS_TEST_TMPDIR/log"
+    local file
+    for file in events volumes json doctor metrics journal log; do
+        [ -s "$BATS_TEST_TMPDIR/$file" ] || fail "nothing in $file"
+        is_clean "$BATS_TEST_TMPDIR/$file"
+    done
+    # no name makes a line, or a row, of its own
+    equal "lines of the list" "$(wc -l <"$BATS_TEST_TMPDIR/volumes")" $(($(jq length "$BATS_TEST_TMPDIR/json") + 1))
+    service_kill # the next one reads all of these names in its journal
+    service_start
+    equal "volumes" "$("$linfsp" volumes --json | jq length)" "$(jq length "$BATS_TEST_TMPDIR/json")"
+    pids_in evil bytes | xargs kill
+    wait_until 20 equal_volumes 0
+    kill "$watcher" 2>/dev/null || true
+    all_is_well
+}
+
+equal_volumes() {
+    [ "$("$linfsp" volumes --json | jq length)" = "$1" ]
+}
+
 @test "attacks: an ordinary user of the host lists what is theirs, and no more" {
     container other busybox
     disk other z
