@@ -99,6 +99,15 @@ class Faults:
         return struct.unpack_from("<I", self.map, 20)[0] != 0
 
 
+SLOW_START = 2
+
+
+def where_they_are():
+    """What service and workers wait for."""
+    return "".join("\n    %d (%s): %s" % (pid, name, " ".join(read("/proc/%d/stack" % pid).split()) or read("/proc/%d/wchan" % pid))
+                   for name in ("linfspd", "linfspd-worker", "linfspd-catcher") for pid in processes(name))
+
+
 class Service:
     """linfspd, started again by a thread as soon as it has died, as systemd would."""
 
@@ -126,9 +135,13 @@ class Service:
             os.close(writing)
             self.process = process
             self.starts += 1
-            told = b""
+            told, wondered = b"", False
             with open(reading, "rb", buffering=0) as file:
                 while process.poll() is None:  # its children may have the other end of the pipe for longer
+                    if time.monotonic() - begin > SLOW_START and not wondered:
+                        wondered = True
+                        with open(LOG, "a") as log:
+                            log.write("a slow start:%s\n" % where_they_are())
                     if not select.select([file], [], [], 0.1)[0]:
                         continue
                     more = file.read(100)
@@ -151,9 +164,9 @@ class Service:
             raise Failure("the service does not become ready:\n" + "".join(read(LOG).splitlines(True)[-20:]))
 
     def settled(self):
-        """Waits until the one that serves is alive."""
-        time.sleep(0.02)
-        until(30, lambda: self.is_ready.is_set() and self.process.poll() is None, "the service to be ready")
+        """Waits until one serves that is alive. One that was just killed has closed its sockets before it is known to have ended."""
+        until(30, lambda: self.is_ready.is_set() and self.process.poll() is None and command("linfsp", "status")[0] == 0,
+              "the service to be ready")
 
     def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)
