@@ -18,17 +18,12 @@
 
 /* Kernels without ids do not know the request. Any other error is one: a namespace without its id would be taken for
  * another. */
-static int namespace_id(int fd, uint64_t *ret_id) {
+int mount_namespace_id(int fd, uint64_t *ret_id) {
     __u64 id = 0;
     if (ioctl(fd, NS_GET_MNTNS_ID, &id) < 0 && errno != ENOTTY && errno != EINVAL)
         return -errno;
     *ret_id = id;
     return 0;
-}
-
-uint64_t mount_namespace_id(int fd) {
-    uint64_t id = 0;
-    return namespace_id(fd, &id) < 0 ? 0 : id;
 }
 
 int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
@@ -39,7 +34,7 @@ int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
     if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
     uint64_t id = 0;
-    int r = namespace_id(fd, &id);
+    int r = mount_namespace_id(fd, &id);
     if (r < 0)
         return r;
     *ret_namespace = (struct mount_namespace){.inode = status.st_ino, .id = id};

@@ -22,7 +22,7 @@ struct mount_namespace {
 /* Reads the mount namespace of a process. */
 int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace);
 /* The id of an open mount namespace; 0 where the kernel has none. */
-uint64_t mount_namespace_id(int fd);
+int mount_namespace_id(int fd, uint64_t *ret_id);
 /* Whether a process sees, at /dev/linfsp, that folder (its name under silos/) of the file system with this device
  * number. The number is the kernel's word; a container cannot forge it. */
 bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint64_t folder);

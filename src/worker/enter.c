@@ -63,8 +63,11 @@ static int open_all(const struct job_base *base, const struct job_target *target
     struct stat status;
     if (fstat(mount_namespace, &status) < 0)
         return -errno;
-    if (status.st_ino != target->mount_namespace.inode ||
-        (target->mount_namespace.id && mount_namespace_id(mount_namespace) != target->mount_namespace.id))
+    uint64_t id = target->mount_namespace.id;
+    int r = id ? mount_namespace_id(mount_namespace, &id) : 0;
+    if (r < 0)
+        return r; /* which is no reason to take the silo for gone */
+    if (status.st_ino != target->mount_namespace.inode || id != target->mount_namespace.id)
         return -ESRCH;
     *ret_mount_namespace = steal_fd(&mount_namespace);
     *ret_user_namespace = steal_fd(&user_namespace);

@@ -234,7 +234,9 @@ static int open_namespaces(const struct job_base *base, const struct job *job, i
                            struct job_target *target, struct job_result *result) {
     _cleanup_(nested_close) struct nested nested = NESTED_NONE;
     int r = enter_open(base, target, pidfd, &attempt->mount_namespace, &attempt->user_namespace, &attempt->root);
-    if (r < 0 || nested_open(base, target, attempt->mount_namespace, job->mount.client, &nested) == 0)
+    if (r == 0)
+        r = nested_open(base, target, attempt->mount_namespace, job->mount.client, &nested);
+    if (r <= 0)
         return r;
     close_fd(&attempt->mount_namespace);
     close_fd(&attempt->user_namespace);

@@ -105,8 +105,10 @@ int nested_open(const struct job_base *base, const struct job_target *target, in
         !has_folder(base, process, target->silo))
         return 0;
     find_root(process, &nested);
-    nested.mount_namespace =
-        (struct mount_namespace){.inode = inode_of(nested.fd), .id = mount_namespace_id(nested.fd)};
+    nested.mount_namespace.inode = inode_of(nested.fd);
+    int r = mount_namespace_id(nested.fd, &nested.mount_namespace.id);
+    if (r < 0)
+        return r;
     *ret_nested = nested;
     nested = NESTED_NONE;
     return 1;
@@ -117,13 +119,18 @@ static int enter_by(const struct job_base *base, const struct job_target *target
                     const struct mount_namespace *mount_namespace, pid_t pid, int *ret_root) {
     _cleanup_close_ int process = pid > 1 ? open_process(base, pid) : -1;
     _cleanup_close_ int fd = process < 0 ? -1 : openat(process, "ns/mnt", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || inode_of(fd) != mount_namespace->inode || mount_namespace_id(fd) != mount_namespace->id ||
-        !has_folder(base, process, target->silo))
+    if (fd < 0 || inode_of(fd) != mount_namespace->inode)
+        return -ESRCH;
+    uint64_t id;
+    int r = mount_namespace_id(fd, &id);
+    if (r < 0)
+        return r;
+    if (id != mount_namespace->id || !has_folder(base, process, target->silo))
         return -ESRCH;
     _cleanup_close_ int root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return -ESRCH;
-    int r = enter_mount_namespace(fd, root);
+    r = enter_mount_namespace(fd, root);
     if (r == 0)
         *ret_root = steal_fd(&root);
     return r;

@@ -31,7 +31,7 @@ struct nested {
 
 void nested_close(struct nested *nested);
 /* Opens what process pid has of its own, where that is nested in the silo whose mount namespace silo_namespace is.
- * Returns 1, or 0: pid is no process of a namespace nested there. */
+ * Returns 1; 0: pid is no process of a namespace nested there; or a negative errno. */
 int nested_open(const struct job_base *base, const struct job_target *target, int silo_namespace, pid_t pid,
                 struct nested *ret_nested);
 /* Enters a namespace nested in the silo, by whichever process is there; likely is looked at first. An O_PATH fd of the
