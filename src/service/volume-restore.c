@@ -2,6 +2,7 @@
 /* A volume of the service before this one: taken into the tables again, and ended unless its server comes back. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "service/claim.h"
 #include "service/letter.h"
@@ -11,6 +12,7 @@
 #include "service/silo.h"
 #include "service/table.h"
 #include "service/volume.h"
+#include "util/log.h"
 #include "util/process.h"
 
 #define ORPHAN_USEC 1000000ull
@@ -64,8 +66,12 @@ static bool await_server(struct volume *volume) {
         return volume_watch_node(volume) >= 0;
     }
     volume->orphan_turns = ORPHAN_TURNS;
-    return sd_event_add_time_relative(volume->service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC,
-                                      100000, on_orphaned, volume) >= 0;
+    int r = sd_event_add_time_relative(volume->service->event, &volume->orphan_timer, CLOCK_MONOTONIC, ORPHAN_USEC,
+                                       100000, on_orphaned, volume);
+    if (r < 0) /* that we lack something is no reason to end it: its server may come back at any time */
+        log_warning("volume %llu: if its server does not come back, it stays until its container ends: %s",
+                    (unsigned long long)volume->id, strerror(-r));
+    return true;
 }
 
 int volume_restore(struct service *service, struct volume *volume, uint64_t id) {
