@@ -85,6 +85,14 @@ static void stay(struct silo *silo) {
                                      on_time, silo);
 }
 
+/* Whether that program is known to name the helper: it may be started again, with another PATH. */
+static bool names_helper(const struct silo *silo, uint64_t program) {
+    for (size_t i = 0; i < ARRAY_SIZE(silo->naming); i++)
+        if (silo->naming[i] == program)
+            return true;
+    return false;
+}
+
 static void forget_examined(struct silo *silo, uint64_t program) {
     for (size_t i = 0; i < ARRAY_SIZE(silo->examined); i++)
         if (silo->examined[i] == program)
@@ -107,8 +115,10 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
         silo->n_examined = 0; /* this program may be started again */
         memset(silo->examined, 0, sizeof silo->examined);
     }
-    if (silo && waiting->program && (result->error < 0 || result->phantom.named))
-        forget_examined(silo, waiting->program); /* it may be started again, with another PATH */
+    if (silo && waiting->program && result->error < 0)
+        forget_examined(silo, waiting->program);
+    else if (silo && waiting->program && result->phantom.named && !names_helper(silo, waiting->program))
+        silo->naming[silo->n_naming++ % ARRAY_SIZE(silo->naming)] = waiting->program;
     if (waiting->ticket)
         catcher_go_on(waiting->service, waiting->ticket);
     free(waiting);
@@ -160,10 +170,14 @@ void phantom_program(struct silo *silo, pid_t pid) {
         stay(silo); /* it may be one that needs it */
     if (silo->state != SILO_READY)
         return;
-    if (process_code(pid, &program) < 0 || is_examined(silo, program))
+    if (process_code(pid, &program) < 0)
+        return;
+    bool known = names_helper(silo, program);
+    if (!known && is_examined(silo, program))
         return;
     uint64_t ticket = catcher_hold(silo->service, pid);
-    const struct job_phantom phantom = {.program = pid, .not_lacking = !silo->lacks_helper || gives_way(silo)};
+    const struct job_phantom phantom = {
+        .program = known ? 0 : pid, .opener = pid, .not_lacking = !silo->lacks_helper || gives_way(silo)};
     if (!submit(silo, phantom, ticket, program))
         catcher_go_on(silo->service, ticket);
 }

@@ -103,6 +103,8 @@ struct silo {
     int phantom_folder; /* where it is a link, in a root that outlives the silo; -1: it is none */
     uint64_t examined[64]; /* programs that need none (phantom.c) */
     unsigned n_examined;
+    uint64_t naming[8]; /* and some that name the helper */
+    unsigned n_naming;
     sd_event_source *layer_timer; /* what is in its layer for us is beside it, as somebody lists it (layer.c) */
     struct chroots chroots;
     unsigned volumes, connections;
