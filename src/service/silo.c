@@ -8,28 +8,22 @@
  * namespace becomes the anchor; never a worker of the service, which is there only for a moment. No descriptor of the
  * silo's namespaces or files is held: that would keep them alive behind the engine's back.
  *
- * Setting up is a job (inject.c); a failure is noted and swallowed: a container must never fail for us.
+ * Setting up is a job (furnish.c); a failure is noted and swallowed: a container must never fail for us.
  */
 #include "service/silo.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <time.h>
 
+#include "service/anchor.h"
 #include "service/catcher.h"
 #include "service/chroot.h"
 #include "service/connection.h"
 #include "service/device.h"
 #include "service/event.h"
 #include "service/folder.h"
+#include "service/furnish.h"
 #include "service/journal.h"
 #include "service/lane.h"
 #include "service/layer.h"
@@ -52,8 +46,6 @@
 #include "wire/codec.h"
 
 #define KTHREADD 2
-#define INJECTORS_LOST_MAX 3 /* workers that die over an injection before that fails */
-#define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
 struct silo *silo_find_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
@@ -77,7 +69,7 @@ bool silo_is_set_up(struct service *service, pid_t pid) {
     return silo && silo_is_settled(silo);
 }
 
-static void tell(const struct silo *silo, enum event_kind kind, const char *text) {
+void silo_tell(const struct silo *silo, enum event_kind kind, const char *text) {
     event_tell(silo->service, &(struct event){.kind = kind,
                                               .refused = kind == EVENT_SILO_FAILED,
                                               .silo = silo,
@@ -87,7 +79,6 @@ static void tell(const struct silo *silo, enum event_kind kind, const char *text
 }
 
 static void on_known(struct silo *silo);
-static void fail_silo(struct silo *silo, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Clients wait in the sockets' queues until rules can be asked about them. */
 static void set_admission(struct silo *silo, bool admits) {
@@ -138,120 +129,10 @@ void silo_describe(struct silo *silo) {
     silo->words_state = WORDS_UNASKED;
     set_admission(silo, true); /* no rule that asks for its engine is for it then */
     if (silo->state == SILO_NEW) /* such a rule may switch LinFsp off: nothing is put in, and nobody waits for it */
-        fail_silo(silo, "it could not be asked what container this is: %s", strerror(-r));
+        silo_fail(silo, "it could not be asked what container this is: %s", strerror(-r));
 }
 
 /* ---- its life -------------------------------------------------------------------------------------------------- */
-
-static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
-
-static bool has_ended(int pidfd) {
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    return poll(&ended, 1, 0) != 0;
-}
-
-static int watch_anchor(struct silo *silo, pid_t pid) {
-    struct service *service = silo->service;
-    _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd < 0)
-        return -errno;
-    struct mount_namespace mount_namespace;
-    uint64_t pid_namespace, user_namespace, start;
-    struct job_target target = {.init_pid = pid, .silo = silo->number};
-    uid_t owner_uid;
-    pid_t inner;
-    unsigned depth;
-    int r;
-    if ((r = process_start(pid, &start)) < 0 || (r = mount_namespace_of(pid, &mount_namespace)) < 0 ||
-        (r = process_namespace(pid, "pid", &pid_namespace)) < 0 ||
-        (r = process_mount_owner(pid, service->host_user_namespace, &user_namespace, &owner_uid)) < 0 ||
-        (r = process_inner_pid(pid, &inner, &depth)) < 0)
-        return r;
-    if (user_namespace != service->host_user_namespace) {
-        target.user_namespace = true;
-        target.owner_uid = owner_uid;
-        r = process_root_ids(pid, &target.root_uid, &target.root_gid);
-        if (r < 0)
-            return r;
-    }
-    /* all of this was that process's, if it still lives */
-    if (has_ended(pidfd) || mount_namespace.inode != silo->mount_namespace.inode ||
-        (silo->mount_namespace.id && mount_namespace.id != silo->mount_namespace.id))
-        return -ESRCH;
-    sd_event_source *io = NULL;
-    r = sd_event_add_io(service->event, &io, pidfd, EPOLLIN, on_anchor_ended, silo);
-    if (r < 0)
-        return r;
-    /* before clients' messages: what waits for a dead silo's servers is to be freed at once */
-    (void)sd_event_source_set_priority(io, SD_EVENT_PRIORITY_IMPORTANT);
-    sd_event_source_disable_unref(silo->pidfd_io);
-    silo->pidfd_io = io;
-    close_fd(&silo->pidfd);
-    silo->pidfd = steal_fd(&pidfd);
-    silo->mount_namespace = target.mount_namespace = mount_namespace;
-    silo->target = target;
-    silo->init_start = start;
-    silo->inner_init = inner;
-    silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;
-    return 0;
-}
-
-/* The topmost process of the same mount namespace above pid: its init, where pid is not. */
-static pid_t find_anchor(uint64_t inode, pid_t pid) {
-    for (int i = 0; i < 64; i++) {
-        pid_t parent;
-        uint64_t parent_namespace;
-        if (process_parent(pid, &parent) < 0 || parent <= 1 ||
-            process_namespace(parent, "mnt", &parent_namespace) < 0 || parent_namespace != inode)
-            break;
-        pid = parent;
-    }
-    return pid;
-}
-
-/* A process of the service, which enters silos for a moment: ours, or one that a service before us has lost. */
-static bool is_own_process(const struct service *service, pid_t pid) {
-    pid_t parent;
-    uint64_t device, inode;
-    return (process_parent(pid, &parent) == 0 && parent == getpid()) ||
-           (process_program(pid, &device, &inode) == 0 && device == service->worker_device &&
-            inode == service->worker_inode);
-}
-
-/* Whether a process whose mount namespace has the silo's inode number is in the silo's namespace. Without ids only a
- * silo that has its folder can tell. */
-static bool is_of_silo(const struct silo *silo, pid_t pid) {
-    struct mount_namespace found;
-    const struct service *service = silo->service;
-    if (is_own_process(service, pid) || mount_namespace_of(pid, &found) < 0 ||
-        found.inode != silo->mount_namespace.inode)
-        return false;
-    if (silo->mount_namespace.id)
-        return found.id == silo->mount_namespace.id;
-    return silo->state == SILO_READY &&
-           mount_namespace_has_folder(pid, service->run_major, service->run_minor, silo->number);
-}
-
-/* Another process of the silo, when its anchor has gone. */
-static pid_t find_survivor(const struct silo *silo) {
-    unsigned asked = 0;
-    _cleanup_closedir_ DIR *directory = opendir("/proc");
-    if (!directory)
-        return -1;
-    struct dirent *entry;
-    while ((entry = readdir(directory)) && asked < SURVIVORS_MAX) {
-        char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        uint64_t found;
-        if (*end || pid <= 0 || process_namespace((pid_t)pid, "mnt", &found) < 0 ||
-            found != silo->mount_namespace.inode)
-            continue;
-        if (is_of_silo(silo, (pid_t)pid))
-            return find_anchor(found, (pid_t)pid);
-        asked++;
-    }
-    return -1;
-}
 
 /* Whether a process above this one has the service's own mount namespace. */
 static bool started_from_here(struct service *service, pid_t pid) {
@@ -277,8 +158,7 @@ static uint64_t new_number(struct service *service) {
 
 #define WAY(state) (1u << (state))
 
-/* By one of the ways that silo.h lists. */
-static void silo_enter(struct silo *silo, enum silo_state state) {
+void silo_enter(struct silo *silo, enum silo_state state) {
     static const unsigned ways[] = {
         [SILO_NEW] = WAY(SILO_READY) | WAY(SILO_INJECTING) | WAY(SILO_OFF) | WAY(SILO_FAILED) | WAY(SILO_DEAD),
         [SILO_INJECTING] = WAY(SILO_INJECTING) | WAY(SILO_READY) | WAY(SILO_NESTED) | WAY(SILO_OFF) | WAY(SILO_FAILED) |
@@ -355,8 +235,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     return NULL;
 }
 
-/* Runtimes' hooks wait: whatever came of it, the container is to go on. */
-static void answer_preparers(struct silo *silo, int error, const char *message) {
+void silo_answer_preparers(struct silo *silo, int error, const char *message) {
     struct silo *host = silo->service->host;
     struct connection *connection, *next;
     if (!host)
@@ -376,7 +255,7 @@ void silo_free(struct silo *silo) {
         return;
     struct service *service = silo->service;
     struct connection *connection, *next;
-    answer_preparers(silo, -ESRCH, "the container has ended, or goes without LinFsp");
+    silo_answer_preparers(silo, -ESRCH, "the container has ended, or goes without LinFsp");
     list_for_each_safe (connection, next, &silo->connection_list, node)
         connection_free(connection);
     folders_end(silo);
@@ -407,132 +286,6 @@ void silo_free(struct silo *silo) {
     service->hooks.silo_gone(service);
 }
 
-static void fail_silo(struct silo *silo, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(silo->failure, sizeof silo->failure, format, arguments);
-    va_end(arguments);
-    silo_enter(silo, SILO_FAILED);
-    silo->service->failures++;
-    answer_preparers(silo, -EIO, silo->failure);
-    silo_describe(silo);
-    tell(silo, EVENT_SILO_FAILED, silo->failure);
-}
-
-static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-}
-
-/* Of its /unc, which was made with the rest. */
-static void take_folder(struct silo *silo, const struct job_result *result, int *fds, size_t n_fds) {
-    struct folder *folder = silo ? folder_at(silo->service, silo->number, "") : NULL;
-    if (folder)
-        folder->uncertain = result->unanswered;
-    if (n_fds && folder && folder_take(folder, fds[0]) == 0)
-        (void)steal_fd(&fds[0]);
-    if (folder && folder->live)
-        mup_list(folder); /* it may browse */
-}
-
-/* Where it fails the silo is in the state that it was in: the caller frees it, or lets it fail. */
-static int start_injection(struct silo *silo, bool early, const char *rootfs);
-
-/* Somebody wants nothing of ours in this container. */
-static void leave_alone(struct silo *silo, const char *why) {
-    silo_enter(silo, SILO_OFF);
-    snprintf(silo->failure, sizeof silo->failure, "%.255s", why);
-    answer_preparers(silo, 0, "");
-    tell(silo, EVENT_SILO_FAILED, silo->failure);
-}
-
-/* A worker died over it: half of it may be there. A runtime's hook, at whose time the root was another, is told that it
- * failed, and the entry point is the second chance (silo_consider). */
-static bool is_injected_again(struct silo *silo, const struct job_result *result) {
-    bool by_hook = silo->unsettled && !silo->was_early;
-    return result->unanswered && result->error == -EIO && !silo_is_dead(silo) &&
-           ++silo->injectors_lost <= INJECTORS_LOST_MAX && !by_hook;
-}
-
-static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
-    struct service *service = context;
-    struct silo *silo = silo_find(service, key);
-    take_folder(silo, result, fds, n_fds);
-    bool again = silo && is_injected_again(silo, result);
-    if (silo && silo->state == SILO_DYING)
-        silo_enter(silo, SILO_DEAD);
-    if (silo && !again)
-        answer_preparers(silo, result->error, result->message);
-    if (silo && silo->state == SILO_DEAD && !silo_in_use(silo)) {
-        silo_free(silo);
-        silo = NULL;
-    }
-    if (!silo || silo_is_dead(silo)) {
-        /* it came too late */
-    } else if (result->error == 0 && result->inject.not_yet && silo->entered) {
-        folders_end(silo); /* its entry point ran meanwhile: no event will find it anew */
-        if (start_injection(silo, false, "") < 0)
-            silo_free(silo);
-    } else if (again) {
-        folders_end(silo);
-        if (start_injection(silo, silo->was_early, "") < 0)
-            silo_free(silo);
-    } else if (result->error == -ESRCH || (result->error == 0 && result->inject.not_yet)) {
-        silo_free(silo); /* gone; or the candidate's next event, or the exec, finds it anew */
-    } else if (result->error == 0 && result->inject.nested) {
-        device_remove(silo);
-        folders_end(silo);
-        silo_enter(silo, SILO_NESTED);
-    } else if (result->error == 0 && result->inject.off) {
-        device_remove(silo);
-        folders_end(silo);
-        leave_alone(silo, result->message);
-    } else if (result->error < 0) {
-        folders_end(silo);
-        fail_silo(silo, "%s", result->message);
-    } else {
-        silo_enter(silo, SILO_READY);
-        programs_watch(silo, result);
-        catcher_serve(silo, silo->unsettled || !process_may_mount(silo->target.init_pid));
-        if (!silo->unsettled)
-            phantom_program(silo, silo->target.init_pid);
-        service->injections++;
-        silo_describe(silo);
-        tell(silo, EVENT_SILO_READY, NULL);
-        journal_put_silo(silo);
-        log_debug("silo %llu (pid %d) is ready", (unsigned long long)key, silo->target.init_pid);
-    }
-    if (service->stopping && (silo = silo_find(service, key)))
-        silo_eject(silo);
-}
-
-static int start_injection(struct silo *silo, bool early, const char *rootfs) {
-    struct job job = {.type = JOB_INJECT, .target = silo->target};
-    struct folder *folder = folder_new(silo->service, silo, "");
-    if (!folder)
-        return -ENOMEM;
-    job.inject.folder_number = folder->id;
-    snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
-    job.inject.early = early;
-    job.inject.found_by = silo->found_by;
-    job.inject.again = silo->injectors_lost > 0;
-    /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
-    silo->unsettled = early || rootfs[0];
-    job.inject.may_mount = !silo->unsettled && process_may_mount(silo->target.init_pid);
-    snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
-    silo->was_early = early;
-    int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_injected,
-                           silo->service, silo->number);
-    if (r >= 0)
-        silo_enter(silo, SILO_INJECTING);
-    return r;
-}
-
-static int furnish(struct silo *silo, bool early, const char *rootfs) {
-    int r = device_make(silo);
-    if (r >= 0)
-        r = start_injection(silo, early, rootfs);
-    return r;
-}
-
 /* Its engine's word is there: a container that waited for it is set up, or left alone for good. */
 static void on_known(struct silo *silo) {
     const struct rule *rule = permission_rule(silo);
@@ -543,18 +296,18 @@ static void on_known(struct silo *silo) {
     if (rule && rule->enabled == 0) {
         char why[sizeof silo->failure];
         snprintf(why, sizeof why, "off: rule \"%s\" (%.100s)", rule->name, rule->place);
-        leave_alone(silo, why);
+        silo_leave_alone(silo, why);
         return;
     }
-    int r = furnish(silo, false, "");
+    int r = silo_furnish(silo, false, "");
     if (r < 0)
-        fail_silo(silo, "%s", strerror(-r));
+        silo_fail(silo, "%s", strerror(-r));
 }
 
 static int take_in(struct service *service, uint64_t inode, pid_t pid, bool early, const char *rootfs,
                    struct silo **ret_silo) {
     struct mount_namespace mount_namespace;
-    int r = is_own_process(service, pid) ? -ESRCH : mount_namespace_of(pid, &mount_namespace);
+    int r = anchor_is_own_process(service, pid) ? -ESRCH : mount_namespace_of(pid, &mount_namespace);
     if (r < 0 || mount_namespace.inode != inode)
         return r < 0 ? r : -EAGAIN; /* it moved just now */
     struct silo *silo = silo_new(service, new_number(service), &mount_namespace);
@@ -562,7 +315,7 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
         return -ENOMEM;
     /* a runtime at work: a process above may be a step of its own, about to end */
     silo->found_by = pid;
-    r = watch_anchor(silo, early ? pid : find_anchor(inode, pid));
+    r = anchor_watch(silo, early ? pid : anchor_find(inode, pid));
     if (r == 0)
         r = owner_admit(silo);
     if (r < 0) {
@@ -571,8 +324,8 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
     }
     if (permission_may_switch_off(service)) {
         silo_describe(silo);
-    } else if ((r = furnish(silo, early, rootfs)) < 0)
-        fail_silo(silo, "%s", strerror(-r));
+    } else if ((r = silo_furnish(silo, early, rootfs)) < 0)
+        silo_fail(silo, "%s", strerror(-r));
     *ret_silo = silo;
     return 1;
 }
@@ -580,7 +333,7 @@ static int take_in(struct service *service, uint64_t inode, pid_t pid, bool earl
 /* All that the silo served is cut off before anything can come to wait for it. */
 void silo_end(struct silo *silo) {
     if (silo->state == SILO_READY)
-        tell(silo, EVENT_SILO_ENDED, NULL);
+        silo_tell(silo, EVENT_SILO_ENDED, NULL);
     silo_enter(silo, silo->state == SILO_INJECTING ? SILO_DYING : SILO_DEAD);
     silo_unlist(silo);
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
@@ -597,18 +350,6 @@ void silo_end(struct silo *silo) {
     silo->volumes--;
     if (!silo_in_use(silo))
         silo_free(silo);
-}
-
-/* Its anchor has ended. Returns whether the silo lives on. */
-static bool lives_on(struct silo *silo) {
-    pid_t survivor = silo->sole_init ? -1 : find_survivor(silo);
-    if (survivor > 0 && watch_anchor(silo, survivor) == 0) {
-        if (silo->state == SILO_READY)
-            journal_put_silo(silo);
-        return true;
-    }
-    silo_end(silo);
-    return false;
 }
 
 /*
@@ -634,7 +375,10 @@ static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) 
         silo_end(silo);
         return NULL;
     }
-    return !has_ended(silo->pidfd) || lives_on(silo) ? silo : NULL;
+    return !anchor_has_ended(silo->pidfd) || anchor_replace(silo) ? silo : NULL;
+}
+
+static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
 
 /* The entry point of a silo that was set up ahead of it: now it can be told what it may do. */
@@ -666,8 +410,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
         /* set up before its runtime was done, and that failed: its entry point is a second chance */
         if (silo->state == SILO_FAILED && (silo->was_early || silo->injectors_lost) && !early && !silo->retried) {
             silo->retried = true;
-            if ((r = start_injection(silo, false, "")) < 0)
-                fail_silo(silo, "%s", strerror(-r));
+            if ((r = silo_inject(silo, false, "")) < 0)
+                silo_fail(silo, "%s", strerror(-r));
             return r < 0 ? r : 1;
         }
         return 1;
@@ -713,11 +457,12 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
     uint64_t start;
     int r = process_start(record->init, &start);
     if (r == 0)
-        r = start == record->init_start && is_of_silo(silo, record->init) ? watch_anchor(silo, record->init) : -ESRCH;
+        r = start == record->init_start && anchor_is_of_silo(silo, record->init) ? anchor_watch(silo, record->init)
+                                                                                 : -ESRCH;
     if (r < 0 && !record->sole_init) {
-        pid_t survivor = find_survivor(silo);
+        pid_t survivor = anchor_find_survivor(silo);
         if (survivor > 0)
-            r = watch_anchor(silo, survivor);
+            r = anchor_watch(silo, survivor);
     }
     if (r >= 0)
         owner_adopt(silo);
@@ -750,11 +495,6 @@ int silo_make_host(struct service *service) {
     if (r < 0)
         silo_free(silo);
     return r;
-}
-
-static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    (void)lives_on(userdata);
-    return 0;
 }
 
 static void on_ejected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {

@@ -190,6 +190,12 @@ void silo_end(struct silo *silo);
 /* For all of a stop: takes the folder out of the silo, then forgets it. */
 void silo_eject(struct silo *silo);
 void silo_free(struct silo *silo);
+/* By one of the ways that enum silo_state lists. */
+void silo_enter(struct silo *silo, enum silo_state state);
+/* What befell it, for the log and whoever listens. */
+void silo_tell(const struct silo *silo, enum event_kind kind, const char *text);
+/* Runtimes' hooks wait: whatever came of it, the container is to go on. */
+void silo_answer_preparers(struct silo *silo, int error, const char *message);
 /* Has id, engine and name filled in, in a moment, where they are not known yet. */
 void silo_describe(struct silo *silo);
 
