@@ -310,7 +310,8 @@ has_in_silos() {
     has "$("$linfsp" stop 2>&1 || true)" "not running"
     [ ! -e /var/log/linfspd.log ] || mv /var/log/linfspd.log "$BATS_TEST_TMPDIR/log"
     truncate --size 2M /var/log/linfspd.log
-    BOUND=15 bounded "$linfsp" start 3>&-
+    # shellcheck disable=SC2086
+    BOUND=15 bounded "$linfsp" start -- ${LINFSP_TEST_SERVICE_OPTIONS:-} 3>&-
     equal "a log that had become large" "$(stat -c %s /var/log/linfspd.log.1)" 2097152
     has "$(cat /var/log/linfspd.log)" serving
     rm /var/log/linfspd.log.1

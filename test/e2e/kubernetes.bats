@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=machine
 # packaging/kubernetes: the manifests against the published schemas; and what their containers run, as Kubernetes would run it, by
-# Docker: the node's service in a privileged container of the host's pids, and the pod with its sidecar.
+# Docker: the node's service in a privileged container of the host's pids, and the pod with its sidecar. That service takes all containers
+# of the machine.
 load ../helpers/common
 
 manifests=$LINFSP_ROOT/packaging/kubernetes
