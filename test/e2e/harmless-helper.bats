@@ -237,7 +237,7 @@ catcher() {
     kill -CONT "$(keeper)"
     wait_until 5 runs_the_stand_in one
     not equal "the catcher" "$(catcher)" "$before"
-    grep -q 'event=catcher .*started again (1 times' "$LINFSP_STATE/linfspd.log"
+    grep -q 'event=catcher .*started again (1 time ' "$LINFSP_STATE/linfspd.log"
     # what starts later is served as well, and so is what is installed now
     box two fuse
     runs_the_stand_in two
