@@ -124,6 +124,18 @@ static bool is_as_noted(const struct copy *copy, int parent, const char *name) {
     return folder >= 0 && is_unchanged(copy, folder) && !has_attributes(folder) && directory_is_empty(folder) == 1;
 }
 
+/* A copy whose overlayfs is mounted. */
+static bool remove_unless_used(const struct overlay *overlay, int root, const struct copy *copy, int parent,
+                               const char *name, const char *aside) {
+    if (move(parent, name, overlay->beside, aside) < 0)
+        return true;
+    if (!is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->beside, aside, AT_REMOVEDIR) == 0)
+        return true;
+    if (move(overlay->beside, aside, parent, name) == 0)
+        overlay_forget(root);
+    return false;
+}
+
 /* Returns whether nothing is left to be done for it. */
 static bool remove_copy(const struct overlay *overlay, int root, const struct copy *copy) {
     char aside[300];
@@ -135,12 +147,10 @@ static bool remove_copy(const struct overlay *overlay, int root, const struct co
         return true;
     /* a worker may have died over it */
     (void)move(overlay->beside, aside, parent, name);
-    if (may_be_mounted_unseen(copy, root) || !is_as_noted(copy, parent, name) ||
-        move(parent, name, overlay->beside, aside) < 0)
+    if (may_be_mounted_unseen(copy, root) || !is_as_noted(copy, parent, name))
         return true;
-    bool removed = !is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->beside, aside, AT_REMOVEDIR) == 0;
-    if (!removed && move(overlay->beside, aside, parent, name) == 0 && root >= 0)
-        overlay_forget(root);
+    bool removed = root < 0 ? unlinkat(parent, name, AT_REMOVEDIR) == 0
+                            : remove_unless_used(overlay, root, copy, parent, name, aside);
     set_time(parent, &before);
     return removed;
 }
@@ -240,6 +250,11 @@ static void move_copies(const struct job_base *base, uint64_t silo, bool aside) 
     char path[WIRE_PATH_MAX];
     _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
     if (!file || overlay_open_layer(base, path, &overlay) < 0)
+        return;
+    /* who lists a layer that nobody has mounted may be removing it, and would not find empty what has copies beside it
+     */
+    _cleanup_close_ int root = aside ? open_root_of_layer(base, path) : -1;
+    if (aside && root < 0)
         return;
     size_t n = read_copies(file, copies);
     for (size_t i = 0; i < n; i++) /* what lies in another is noted before it */

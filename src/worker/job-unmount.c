@@ -9,6 +9,7 @@
 
 #include "util/cleanup.h"
 #include "util/fusectl.h"
+#include "util/process.h"
 #include "worker/copied.h"
 #include "worker/enter.h"
 #include "worker/jobs.h"
@@ -108,6 +109,12 @@ static void take_off_stage(const struct job_base *base, const struct job_unmount
         job_fail(result, r, "cannot go back to the host: %s", strerror(-r));
 }
 
+/* Then the job of the silo's end sees to its layer, which its engine may be about to remove with the folder around it:
+ * that must have nothing more put into it. */
+static bool is_ending(const struct job_target *silo) {
+    return process_is_ending(silo->init_pid) || process_has_ended(silo->init_pid);
+}
+
 /* A letter has gone: now /mnt need not be in the silo's layer any more. Who unmounted the letter may still be in /mnt,
  * as fusermount is until it has been answered. */
 static void settle_layer(const struct job_base *base, const struct job *job, int pidfd) {
@@ -116,7 +123,8 @@ static void settle_layer(const struct job_base *base, const struct job *job, int
     for (size_t i = 0; i < ARRAY_SIZE(pauses_ms) && !done; i++) {
         _cleanup_close_ int root = -1;
         usleep(pauses_ms[i] * 1000);
-        done = enter_silo(base, &job->target, pidfd, &root) < 0 || copied_remove(base, job->target.silo, root);
+        done = is_ending(&job->target) || enter_silo(base, &job->target, pidfd, &root) < 0 ||
+               copied_remove(base, job->target.silo, root);
         close_fd(&root);
         done |= enter_host(base) < 0;
     }
