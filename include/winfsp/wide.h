@@ -63,9 +63,11 @@ static inline WCHAR *FspWideAppend(WCHAR *To, const WCHAR *From) {
 
 /* Always Units units: cut off without a NUL, or filled up with them. */
 static inline WCHAR *FspWideCopySome(WCHAR *To, const WCHAR *From, size_t Units) {
-    size_t Length = FspWideLengthMost(From, Units);
-    memcpy(To, From, Length * sizeof *From);
-    memset(To + Length, 0, (Units - Length) * sizeof *To);
+    size_t Index = 0;
+    for (; Index < Units && From[Index]; Index++)
+        To[Index] = From[Index];
+    for (; Index < Units; Index++)
+        To[Index] = 0;
     return To;
 }
 
