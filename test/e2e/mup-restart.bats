@@ -38,6 +38,7 @@ in_silo() { # NAME COMMAND...
 goes_to() { # NAME SERVER...
     local name
     for name in "${@:2}"; do
+        wait_until 10 in_silo "$1" test -e "/unc/$name/before/file" || return # the container may only just have started
         equal "$1, at first" "$(in_silo "$1" cat "/unc/$name/before/file")" "$name" || return
     done
 }

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# bats file_tags=machine
 # Off for one container, with every engine: not one file, link or mount of ours, whoever says so.
 load ../helpers/common
 load ../helpers/engines
