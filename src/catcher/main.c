@@ -150,11 +150,12 @@ static void on_execute(int file, pid_t thread) {
         answer(file);
 }
 
-/* The name of a process's program, without its folder; NULL: not known. */
-static const char *find_program(pid_t thread, char buffer[PATH_MAX]) {
+/* The name of a process's program, without its folder, until the next call; NULL: not known. */
+static const char *find_program(pid_t thread) {
+    static char buffer[PATH_MAX];
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
-    ssize_t length = readlink(path, buffer, PATH_MAX - 1);
+    ssize_t length = readlink(path, buffer, sizeof buffer - 1);
     if (length <= 0)
         return NULL;
     buffer[length] = 0;
@@ -168,8 +169,7 @@ static bool only_reads(pid_t thread) {
         "linfspd", "ldconfig", "dpkg", "rpm",     "apk",    "tar",    "bsdtar", "cp",    "mv",      "install",
         "rsync",   "cat",      "grep", "find",    "sha",    "md5sum", "cksum",  "strip", "objdump", "readelf",
         "file",    "ld-",      "ld.",  "busybox", "toybox", "dd",     "du",     "gzip",  "cmp",     "diff"};
-    char program[PATH_MAX];
-    const char *name = find_program(thread, program);
+    const char *name = find_program(thread);
     for (size_t i = 0; name && i < ARRAY_SIZE(tools); i++)
         if (strncmp(name, tools[i], strlen(tools[i])) == 0)
             return true;
@@ -185,8 +185,7 @@ static bool is_privileged(pid_t thread) {
 /* Whether a process that lists the layer of a silo is one that would take the layer along. The silo's own processes
  * have overlayfs read it, and our workers change it. */
 static bool takes_layer(uint64_t silo, pid_t thread) {
-    char program[PATH_MAX];
-    const char *name = find_program(thread, program);
+    const char *name = find_program(thread);
     return table_silo(thread) != silo && !(name && strncmp(name, "linfspd", strlen("linfspd")) == 0);
 }
 

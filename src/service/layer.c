@@ -8,6 +8,7 @@
 #include "service/table.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/process.h"
 
 /* A list that is open for longer than this is nobody's who makes an image. */
 #define HIDDEN_USEC (5 * 1000000ull)
@@ -46,8 +47,19 @@ static void on_hidden(void *context, uint64_t key, const struct job_result *resu
     free(reader);
 }
 
+/* Then it may be its engine that lists the layer, in order to remove it with the folder around it, which must be empty
+ * by then. */
+static bool is_ending(const struct silo *silo) {
+    pid_t init = silo->target.init_pid;
+    return silo_is_dead(silo) || process_is_ending(init) || process_has_ended(init);
+}
+
 void layer_is_read(struct service *service, uint64_t number, uint64_t ticket) {
     struct silo *silo = silo_find(service, number);
+    if (silo && is_ending(silo)) {
+        catcher_go_on(service, ticket);
+        return;
+    }
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader)
         *reader = (struct reader){service, ticket};

@@ -251,11 +251,6 @@ static void move_copies(const struct job_base *base, uint64_t silo, bool aside) 
     _cleanup_fclose_ FILE *file = open_notes(base, silo, path, sizeof path);
     if (!file || overlay_open_layer(base, path, &overlay) < 0)
         return;
-    /* who lists a layer that nobody has mounted may be removing it, and would not find empty what has copies beside it
-     */
-    _cleanup_close_ int root = aside ? open_root_of_layer(base, path) : -1;
-    if (aside && root < 0)
-        return;
     size_t n = read_copies(file, copies);
     for (size_t i = 0; i < n; i++) /* what lies in another is noted before it */
         move_copy(&overlay, &copies[aside ? i : n - 1 - i], aside);
