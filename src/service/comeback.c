@@ -244,7 +244,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static bool is_ending(const struct silo *silo) {
-    return !silo || silo_is_dead(silo) || (!silo->host && process_is_ending(silo->target.init_pid));
+    return !silo || silo_is_ending(silo);
 }
 
 void comeback_new(struct volume *volume, int fd) {

@@ -34,7 +34,6 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-#include "util/process.h"
 #include "wire/codec.h"
 
 #define DESCRIPTORS_MAX 32768 /* kept for all volumes together; the service may have 1,048,576 open */
@@ -137,7 +136,7 @@ static void tell(const struct volume *volume, enum event_kind kind, const char *
 
 /* A container that is being killed must not wait for a volume of its own. */
 static bool is_ending(const struct silo *silo) {
-    return !silo || silo_is_dead(silo) || (!silo->host && process_is_ending(silo->target.init_pid));
+    return !silo || silo_is_ending(silo);
 }
 
 /* What the dead server had taken stands first in the queue again. A caller who waits for that can be killed, too: the

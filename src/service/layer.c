@@ -50,8 +50,7 @@ static void on_hidden(void *context, uint64_t key, const struct job_result *resu
 /* Then it may be its engine that lists the layer, in order to remove it with the folder around it, which must be empty
  * by then. */
 static bool is_ending(const struct silo *silo) {
-    pid_t init = silo->target.init_pid;
-    return silo_is_dead(silo) || process_is_ending(init) || process_has_ended(init);
+    return silo_is_ending(silo) || process_has_ended(silo->target.init_pid);
 }
 
 void layer_is_read(struct service *service, uint64_t number, uint64_t ticket) {

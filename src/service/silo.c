@@ -117,6 +117,10 @@ static void on_described(void *context, uint64_t key, const struct job_result *r
         silo_describe(silo);
 }
 
+bool silo_is_ending(const struct silo *silo) {
+    return silo_is_dead(silo) || (!silo->host && process_is_ending(silo->target.init_pid));
+}
+
 void silo_describe(struct silo *silo) {
     if (silo->words_state != WORDS_UNASKED || silo->host || silo_is_dead(silo))
         return;

@@ -143,6 +143,9 @@ static inline bool silo_is_dead(const struct silo *silo) {
     return silo->state == SILO_DYING || silo->state == SILO_DEAD;
 }
 
+/* Its init is gone, or on its way out: nothing may wait for anything in it, nor it for us. */
+bool silo_is_ending(const struct silo *silo);
+
 /* Whether it is known what becomes of it. */
 static inline bool silo_is_settled(const struct silo *silo) {
     return silo->state != SILO_NEW && silo->state != SILO_INJECTING;

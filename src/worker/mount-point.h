@@ -45,9 +45,9 @@ void letters_lock(int lock, uint64_t silo);
  * tmpfs with that mount id over /mnt (0: none), and with letters_too /mnt itself. */
 void mount_point_remove_letter(const struct job_base *base, int parent, const char *name, uint64_t letters_mount_id,
                                bool letters_too);
-/* Removes what was made for a mount that then failed. */
 /* Whether that is the root of the mount with this id; never of 0. Asks no file system. */
 bool mount_point_is(int fd, uint64_t mount_id);
+/* Removes what was made for a mount that then failed. */
 void mount_point_undo(const struct job_base *base, struct mount_point *point);
 void mount_point_close(struct mount_point *point);
 
