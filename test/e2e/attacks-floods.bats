@@ -5,17 +5,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
-teardown() {
-    remove_containers
-    no_hung_tasks
-}
-
 # The attacker, and the bystander whose pace is taken.
 two_containers() {
     container evil busybox -v "$attacks:/attacks:ro"

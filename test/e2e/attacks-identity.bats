@@ -4,12 +4,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
 teardown() {
     end_boxes
     remove_containers

@@ -5,17 +5,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
-teardown() {
-    remove_containers
-    no_hung_tasks
-}
-
 # All that can be tried; "did ..." for what worked. The last lines wait, with all of it in place.
 tries='
     cd /

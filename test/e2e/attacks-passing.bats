@@ -5,17 +5,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
-teardown() {
-    remove_containers
-    no_hung_tasks
-}
-
 # Two containers that meet in a folder: giver, with the rights of an ordinary one, and taker.
 two_containers() {
     meeting=$BATS_TEST_TMPDIR/meeting

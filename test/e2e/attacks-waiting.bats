@@ -5,17 +5,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
-teardown() {
-    remove_containers
-    no_hung_tasks
-}
-
 # Ends a container as an engine does, which must be done with it in time: `dies NAME [SECONDS]`
 dies() {
     timed bounded_by "${2:-12}" docker kill "$(full_name "$1")" || fail "docker kill $1 failed after $elapsed ms"

@@ -4,12 +4,6 @@
 load ../helpers/common
 load ../helpers/attacks
 
-setup_file() {
-    build_attacks || return
-    file_setup
-}
-teardown_file() { file_teardown; }
-setup() { service_runs; }
 teardown() {
     local name
     for name in "${paused[@]}"; do docker unpause "$(full_name "$name")" >/dev/null 2>&1 || true; done

@@ -20,6 +20,18 @@ build_attacks() {
     touch "$attacks/built"
 }
 
+# What each file of attacks begins and ends with; one that does more has a teardown of its own.
+setup_file() {
+    build_attacks
+    file_setup
+}
+teardown_file() { file_teardown; }
+setup() { service_runs; }
+teardown() {
+    remove_containers
+    no_hung_tasks
+}
+
 # A container with the attack programs in it: `attacker NAME [OPTION...]`
 attacker() {
     container "$1" busybox "${@:2}" || return
