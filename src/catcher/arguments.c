@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "catcher/memory.h"
 #include "util/cleanup.h"
 #include "util/mount-table.h"
+#include "util/umount-arguments.h"
 
 #define ARGUMENTS_MAX 32
 #define LINKS_MAX 10
@@ -56,9 +58,20 @@ static bool is_umount(const char *text) {
     return strcmp(slash ? slash + 1 : text, "umount") == 0;
 }
 
-/* Whether the topmost mount that is meant is one of FUSE: the mount at path, or with the number id, or (source) of that
- * source. */
-static bool is_fuse_mount(pid_t pid, const char *path, uint64_t id, const char *source) {
+/* A mount that somebody means: the one at a path, that with a number, or that of a source. */
+struct meant {
+    const char *path;
+    uint64_t id;
+    const char *source;
+};
+
+static bool is_meant(const struct mount_line *mount, const struct meant *meant) {
+    return (meant->path && strcmp(mount->point, meant->path) == 0) || (meant->id && mount->id == meant->id) ||
+           (meant->source && strcmp(mount->source, meant->source) == 0);
+}
+
+/* Whether check says so of the type of the mount that is meant; of the topmost one where there are several. */
+static bool mount_has_type(pid_t pid, struct meant meant, bool (*check)(const char *type)) {
     char name[64];
     snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
     _cleanup_fclose_ FILE *table = fopen(name, "re");
@@ -67,9 +80,8 @@ static bool is_fuse_mount(pid_t pid, const char *path, uint64_t id, const char *
     bool found = false;
     struct mount_line mount;
     while (table && mount_table_next(table, &line, &size, &mount))
-        if ((path && strcmp(mount.point, path) == 0) || (id && mount.id == id) ||
-            (source && strcmp(mount.source, source) == 0))
-            found = mount_type_is_fuse(mount.type);
+        if (is_meant(&mount, &meant))
+            found = check(mount.type);
     return found;
 }
 
@@ -81,6 +93,7 @@ static int open_cached(int root, const char *path, int flags) {
     return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
+/* By /proc and not by statx(2), which some file systems ask their server for, whatever it is called for. */
 static uint64_t mount_of(int fd) {
     char name[64];
     unsigned long long id = 0;
@@ -93,19 +106,12 @@ static uint64_t mount_of(int fd) {
     return id;
 }
 
-/* Whether that mount is of a file system that answers by itself what a link says. */
-static bool answers_by_itself(pid_t pid, uint64_t id) {
+/* Whether file systems of that type answer by themselves what a link says. */
+static bool answers_by_itself(const char *type) {
     static const char *const types[] = {"overlay", "ext4", "xfs", "btrfs", "tmpfs"};
-    char name[64];
-    snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *table = fopen(name, "re");
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    struct mount_line mount;
-    while (table && mount_table_next(table, &line, &size, &mount))
-        for (size_t i = 0; mount.id == id && i < ARRAY_SIZE(types); i++)
-            if (strcmp(mount.type, types[i]) == 0)
-                return true;
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
     return false;
 }
 
@@ -117,7 +123,8 @@ static bool follow_link(pid_t pid, int root, char path[PATH_MAX]) {
         snprintf(part, sizeof part, "%.*s", (int)end, path);
         _cleanup_close_ int fd = open_cached(root, part, O_NOFOLLOW);
         struct stat status;
-        if (fd < 0 || !answers_by_itself(pid, mount_of(fd)) || fstat(fd, &status) < 0)
+        if (fd < 0 || !mount_has_type(pid, (struct meant){.id = mount_of(fd)}, answers_by_itself) ||
+            fstat(fd, &status) < 0)
             return false;
         if (!S_ISLNK(status.st_mode))
             continue;
@@ -164,10 +171,10 @@ static bool is_about_fuse(pid_t pid, const char *text) {
     char path[PATH_MAX];
     if (!make_absolute(pid, text, path))
         return false;
-    if (is_fuse_mount(pid, path, 0, NULL) || is_fuse_mount(pid, NULL, 0, text))
+    if (mount_has_type(pid, (struct meant){.path = path}, mount_type_is_fuse) ||
+        mount_has_type(pid, (struct meant){.source = text}, mount_type_is_fuse))
         return true;
-    uint64_t id = mount_behind(pid, path);
-    return id && is_fuse_mount(pid, NULL, id, NULL);
+    return mount_has_type(pid, (struct meant){.id = mount_behind(pid, path)}, mount_type_is_fuse);
 }
 
 static bool are_fuse_types(const char *text) {
@@ -180,65 +187,16 @@ static bool are_fuse_types(const char *text) {
     }
 }
 
-/* What umount is called with. */
-struct request {
-    size_t mounts;
-    bool all;
-    const char *types;
-    bool foreign; /* something that the stand-in does not do */
-};
-
-static const char *value_of(const struct arguments *arguments, size_t *at, const char *rest) {
-    if (*rest)
-        return rest;
-    return *at + 1 < arguments->count ? arguments->text[++*at] : "";
-}
-
-static void read_short_options(const struct arguments *arguments, size_t *at, struct request *request) {
-    for (const char *c = arguments->text[*at] + 1; *c; c++)
-        if (*c == 't') {
-            request->types = value_of(arguments, at, c + 1);
-            return;
-        } else if (*c == 'a')
-            request->all = true;
-        else if (!strchr("lfvnrdiq", *c))
-            request->foreign = true;
-}
-
-static void read_long_option(const struct arguments *arguments, size_t *at, struct request *request) {
-    static const char *const known[] = {"--lazy", "--force", "--verbose", "--no-mtab", "--read-only", "--quiet"};
-    const char *text = arguments->text[*at];
-    if (strcmp(text, "--all") == 0) {
-        request->all = true;
-        return;
-    }
-    if (strcmp(text, "--types") == 0 || strncmp(text, "--types=", strlen("--types=")) == 0) {
-        request->types = value_of(arguments, at, text + strlen("--types") + (text[strlen("--types")] == '='));
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (strcmp(text, known[i]) == 0)
-            return;
-    request->foreign = true;
-}
-
-static struct request read_request(pid_t pid, const struct arguments *arguments, size_t first) {
-    struct request request = {0};
-    bool options = true;
-    for (size_t i = first; i < arguments->count && !request.foreign; i++) {
-        const char *text = arguments->text[i];
-        if (options && strcmp(text, "--") == 0)
-            options = false;
-        else if (options && strncmp(text, "--", 2) == 0)
-            read_long_option(arguments, &i, &request);
-        else if (options && text[0] == '-' && text[1])
-            read_short_options(arguments, &i, &request);
-        else if (is_about_fuse(pid, text))
-            request.mounts++;
-        else
-            request.foreign = true;
-    }
-    return request;
+/* Whether the stand-in does all that umount is asked for, and the image's own umount would do nothing else. */
+static bool is_for_stand_in(pid_t pid, const struct umount_arguments *umount) {
+    if (umount->unknown || umount->elsewhere)
+        return false;
+    if (umount->all)
+        return !*umount->mount_points && umount->types && are_fuse_types(umount->types);
+    for (char **mount_point = umount->mount_points; *mount_point; mount_point++)
+        if (!is_about_fuse(pid, *mount_point))
+            return false;
+    return *umount->mount_points;
 }
 
 int arguments_are_unmount(const struct machine *machine, unsigned *ret_skip) {
@@ -249,9 +207,13 @@ int arguments_are_unmount(const struct machine *machine, unsigned *ret_skip) {
     unsigned skip = arguments.count > 1 && !is_umount(arguments.text[0]) && is_umount(arguments.text[1]);
     if (arguments.count <= skip || !is_umount(arguments.text[skip]))
         return -ENOENT;
-    const struct request request = read_request(machine->pid, &arguments, skip + 1);
-    bool only_fuse = request.types && are_fuse_types(request.types);
-    if (request.foreign || (request.all ? request.mounts || !only_fuse : !request.mounts))
+    char *argv[ARGUMENTS_MAX + 1] = {NULL};
+    int argc = (int)(arguments.count - skip);
+    for (int i = 0; i < argc; i++)
+        argv[i] = arguments.text[skip + (unsigned)i];
+    opterr = 0;
+    const struct umount_arguments umount = umount_arguments_parse(argc, argv);
+    if (!is_for_stand_in(machine->pid, &umount))
         return -ENOENT;
     *ret_skip = skip;
     return 0;

@@ -6,12 +6,29 @@
 #include <string.h>
 #include <time.h>
 
+#include "fusermount/report.h"
 #include "util/cleanup.h"
 #include "util/utf8.h"
 #include "wire/codec.h"
+#include "wire/connect.h"
 
+#define DEVICE "disk"
 #define TIMEOUT_MS 30000
 #define SERIAL 1
+
+int service_connect(int wait_ms, int *ret_socket) {
+    return wire_connect(DEVICE, wait_ms, ret_socket);
+}
+
+void service_report_no_connection(int error) {
+    char text[512];
+    if (error == -ENODEV)
+        wire_no_service_message(text, sizeof text);
+    else
+        snprintf(text, sizeof text, "cannot connect to the LinFsp service: %s",
+                 error == -EAGAIN ? "it has too many connections; try again" : strerror(-error));
+    report("%s", text);
+}
 
 static int64_t now_ms(void) {
     struct timespec now;

@@ -13,6 +13,10 @@ struct service_volume {
     uint8_t cookie[WIRE_COOKIE_SIZE];
 };
 
+/* Connects to the service, as wire_connect does. */
+int service_connect(int wait_ms, int *ret_socket);
+void service_report_no_connection(int error);
+
 /* Mounts on mount_point (O_PATH) what options say. Returns the fuse descriptor, and with auto_unmount the volume lives
  * as long as socket does. On failure a negative errno; ret_message then says why, for a person. */
 int service_mount(int socket, int mount_point, const char *path, const char *options, bool auto_unmount,
