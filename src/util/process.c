@@ -196,6 +196,11 @@ int process_status_number(pid_t pid, const char *name, int base, uint64_t *ret_n
     return 0;
 }
 
+bool process_is_roots(pid_t pid) {
+    struct status_line line = {.name = "Uid:"};
+    return read_status(pid, &line, 1) == 0 && strcmp(line.value, "\t0\t0\t0\t0\n") == 0;
+}
+
 int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth) {
     struct status_line line = {.name = "NSpid:"};
     int r = read_status(pid, &line, 1);

@@ -38,6 +38,9 @@ int process_inner_pid(pid_t pid, pid_t *ret_pid, unsigned *ret_depth);
 int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner);
 /* The host's ids behind the root of its user namespace; where that has no 0, behind its first id. */
 int process_root_ids(pid_t pid, uid_t *ret_uid, gid_t *ret_gid);
+/* Whether it is root's in every way: real, effective, saved and file system's user id, as the reader counts; no
+ * set-user-ID program that somebody else has started. */
+bool process_is_roots(pid_t pid);
 /* Whether it is on its way out: all its threads are exiting, or it was killed. It may take long, and cannot do anything
  * else any more. Of a process whose first thread alone has ended: false. */
 bool process_is_ending(pid_t pid);

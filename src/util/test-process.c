@@ -78,6 +78,25 @@ static void test_may_not_mount(void **state) {
     assert_false(may);
 }
 
+/* What a set-user-ID program is in which another user can have a say: its effective id is root's, its real one is not.
+ */
+static void be_started_by_another_user(void) {
+    if (setresuid(65534, 0, 0) < 0)
+        _exit(1);
+}
+
+static void test_is_roots(void **state) {
+    pid_t own = start(NULL), other = start(be_started_by_another_user);
+    if (own < 0 || other < 0)
+        skip();
+    bool own_is = process_is_roots(own), other_is = process_is_roots(other);
+    end(own);
+    end(other);
+    assert_true(own_is);
+    assert_false(other_is);
+    assert_false(process_is_roots(own)); /* it is gone */
+}
+
 static void test_numbers(void **state) {
     uint64_t group = 0, threads = 0, nothing = 7;
     unsigned depth = 0;
@@ -131,7 +150,7 @@ static void test_stat(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_may_mount), cmocka_unit_test(test_may_not_mount),
-                                       cmocka_unit_test(test_numbers), cmocka_unit_test(test_ending),
-                                       cmocka_unit_test(test_stat)};
+                                       cmocka_unit_test(test_is_roots),  cmocka_unit_test(test_numbers),
+                                       cmocka_unit_test(test_ending),    cmocka_unit_test(test_stat)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,12 +45,10 @@ char *engine_read_file(const char *path) {
 }
 
 bool engine_is_hosts_own(const struct job_base *base, pid_t pid) {
-    char status[4096];
     struct stat host;
     uint64_t found;
-    return engine_read_entry(pid, "status", status, sizeof status) > 0 && strstr(status, "\nUid:\t0\t0\t0\t0\n") &&
-           process_namespace(pid, "mnt", &found) == 0 && fstat(base->host_mount_namespace, &host) == 0 &&
-           found == host.st_ino;
+    return process_is_roots(pid) && process_namespace(pid, "mnt", &found) == 0 &&
+           fstat(base->host_mount_namespace, &host) == 0 && found == host.st_ino;
 }
 
 /* The word behind option in a process's command line. */

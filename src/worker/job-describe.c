@@ -47,10 +47,8 @@ static bool docker_record_at(const char *folder, size_t length, const char *id, 
 static void docker_record_by_bundle(pid_t init, const char *id, const struct description *ret) {
     char path[64];
     pid_t shim;
-    char status[4096];
     json_object *mounts, *source;
-    if (process_parent(init, &shim) < 0 || !engine_is_named(shim, "containerd-shim") ||
-        engine_read_entry(shim, "status", status, sizeof status) <= 0 || !strstr(status, "\nUid:\t0\t0\t0\t0\n"))
+    if (process_parent(init, &shim) < 0 || !engine_is_named(shim, "containerd-shim") || !process_is_roots(shim))
         return;
     snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)shim);
     json_object *bundle = json_object_from_file(path);

@@ -43,12 +43,10 @@ static bool is_in_some_environment(const struct job *job) {
 
 /* Whether it is root's on the host, with the host's root: an engine may have mounts of its own. */
 static bool may_be_asked(const struct job_base *base, pid_t runtime) {
-    char status[4096];
     struct stat host;
     uint64_t device, inode;
-    return engine_read_entry(runtime, "status", status, sizeof status) > 0 && strstr(status, "\nUid:\t0\t0\t0\t0\n") &&
-           process_root(runtime, &device, &inode) == 0 && fstat(base->host_root, &host) == 0 && device == host.st_dev &&
-           inode == host.st_ino;
+    return process_is_roots(runtime) && process_root(runtime, &device, &inode) == 0 &&
+           fstat(base->host_root, &host) == 0 && device == host.st_dev && inode == host.st_ino;
 }
 
 static bool is_in_bundle(const struct job_base *base, pid_t init) {
