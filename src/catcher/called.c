@@ -75,9 +75,9 @@ static void read_name(pid_t thread, uint64_t argv, unsigned word, unsigned numbe
     snprintf(ret_name, NAME_SIZE, "%s", slash ? slash + 1 : text);
 }
 
-static bool is_tool(const char *name) {
-    for (size_t i = 0; i < catcher_n_tools; i++)
-        if (strcmp(name, catcher_tools[i]) == 0)
+static bool is_among(const char *const names[], size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
             return true;
     return false;
 }
@@ -88,8 +88,18 @@ static bool is_ours(const char *name, enum catcher_kind *ret_kind) {
             *ret_kind = commands[i].kind;
             return true;
         }
-    *ret_kind = CATCHER_TOOL;
-    return is_tool(name);
+    bool manages = is_among(catcher_package_managers, catcher_n_package_managers, name);
+    *ret_kind = manages ? CATCHER_PACKAGES : CATCHER_TOOL;
+    return manages || is_among(catcher_tools, catcher_n_tools, name);
+}
+
+/* Whether a file of that name takes the command as its first argument ("busybox-static umount"). */
+static bool takes_command(const char *name) {
+    static const char *const files[] = {"busybox", "toybox", "coreutils"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        if (strncmp(name, files[i], strlen(files[i])) == 0)
+            return true;
+    return false;
 }
 
 bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
@@ -98,12 +108,10 @@ bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
     unsigned word;
     if (!find_arguments(thread, &argv, &word))
         return false;
-    for (unsigned i = 0; i < 2; i++) { /* "umount ..." or "busybox umount ..." */
-        read_name(thread, argv, word, i, name);
-        if (is_ours(name, ret_kind))
-            return true;
-    }
-    return false;
+    read_name(thread, argv, word, 0, name); /* "umount ..." or "busybox umount ..." */
+    if (takes_command(name))
+        read_name(thread, argv, word, 1, name);
+    return is_ours(name, ret_kind);
 }
 
 /* Also with a slash or two at its end. */

@@ -11,7 +11,8 @@
 /*
  * Looks at the arguments of a thread that waits in execve for our word. It is not stopped for that, so the many other
  * commands of such a file cost next to nothing. Who changes them meanwhile gets what it has changed them to.
- * Returns whether it is one of ours: umount (CATCHER_UNMOUNTER), chroot (CATCHER_CHROOT), or CATCHER_TOOL.
+ * Returns whether it is one of ours: umount (CATCHER_UNMOUNTER), chroot (CATCHER_CHROOT), CATCHER_PACKAGES, or
+ * CATCHER_TOOL.
  */
 bool called_as(pid_t thread, enum catcher_kind *ret_kind);
 /* Looks at the arguments in the same way. Returns whether one of them names a helper, or a folder that helpers are in.

@@ -34,8 +34,8 @@ enum catcher_kind {
                          service */
     CATCHER_TOOL, /* what changes files (cp, mv, rm): the same, where its arguments name a helper or its folder */
     CATCHER_LAYER, /* no program: the root of a silo's layer, in which something was copied for us (worker/copied.h) */
-    CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): an unmounter, chroot(8), a tool, or let go
-                     on at once, depending on what it is called as */
+    CATCHER_MANY, /* many commands in one file (busybox, toybox, coreutils): an unmounter, chroot(8), a package manager,
+                     a tool, or let go on at once, depending on what it is called as */
 };
 
 static inline bool catcher_is_library(enum catcher_kind kind) {

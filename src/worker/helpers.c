@@ -93,12 +93,13 @@ static bool has_many(const struct job_base *base, int file, const struct stat *s
     return status->st_nlink > 1 || !slash || strcmp(slash + 1, command) != 0;
 }
 
-/* The command that files of this kind are looked for as; NULL: they are what they are, whatever they are called. */
-static const char *command_of(enum catcher_kind kind, const char *name) {
-    return kind == CATCHER_UNMOUNTER ? "umount"
-           : kind == CATCHER_CHROOT  ? "chroot"
-           : kind == CATCHER_TOOL    ? name
-                                     : NULL;
+/* The command that files of this kind are looked for as; NULL: they are what they are, whatever they are called. A
+ * package manager may be a script, which is one whatever its name, or a name of busybox's (rpm, dpkg). */
+static const char *command_of(enum catcher_kind kind, const char *name, bool program) {
+    return kind == CATCHER_UNMOUNTER                                       ? "umount"
+           : kind == CATCHER_CHROOT                                        ? "chroot"
+           : kind == CATCHER_TOOL || (kind == CATCHER_PACKAGES && program) ? name
+                                                                           : NULL;
 }
 
 /* Package managers may be scripts. */
@@ -118,8 +119,8 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
     _cleanup_close_ int file = enter_open_inside(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (file < 0 || !is_of_kind(file, kind))
         return false;
+    const char *command = command_of(kind, name, has_program(file));
     close_fd(&file);
-    const char *command = command_of(kind, name);
     const struct catcher_message message = {
         .what = CATCHER_MARK, .kind = command && has_many(base, where, &status, command) ? CATCHER_MANY : kind};
     (void)socket_send(base->catcher, &message, sizeof message, &where, 1);

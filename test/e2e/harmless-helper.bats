@@ -89,6 +89,24 @@ runs_the_stand_in() { # NAME [PATH]
     has_not "$(docker diff "$(full_name one)")" bin/fusermount
 }
 
+# busybox has rpm and dpkg among its commands, so that all of its commands and shells were taken for package managers.
+@test "helper: where the image has none, the stand-in gives way to busybox's package managers, and to no other command of busybox's" {
+    box one fuse-bare
+    inside one mkdir -p /usr/local/bin
+    docker cp "$(command -v busybox)" "$(full_name one):/usr/local/bin/busybox"
+    script_in one 'cd /usr/local/bin; for n in sh cat rpm dpkg; do ln -s busybox $n; done; mkfifo /tmp/package; mkdir /tmp/m; bindfs /srv/source /tmp/m'
+    wait_until 5 inside one test -e /usr/bin/fusermount3
+    inside one /usr/local/bin/sh -ec 'for i in $(seq 20); do busybox true; /usr/local/bin/cat /tmp/m/file >/dev/null; [ -e /usr/bin/fusermount3 ]; done'
+    inside one busybox sh -ec 'sleep 0.2; [ -e /usr/bin/fusermount3 ]'
+    for way in rpm 'busybox rpm'; do
+        inside one sh -c "exec $way -qp /tmp/package" >/dev/null 2>&1 3>&- &
+        wait_until 5 inside one test ! -e /usr/bin/fusermount3
+        inside one sh -c 'echo >/tmp/package'
+        wait_until 5 inside one test -e /usr/bin/fusermount3
+    done
+    inside one fusermount3 -u /tmp/m
+}
+
 # With an upgrade of LinFsp, too, the next service finds the stand-in of the one before.
 @test "helper: the stand-in of a service that was killed gives way as well, and is there for the next program" {
     box one fuse-bare
