@@ -8,7 +8,7 @@ check_packages=(acl attr bats bubblewrap busybox-static clang clang-format clang
     e2fsprogs fuse-overlayfs g++ gcc-aarch64-linux-gnu gcc-i686-linux-gnu gcc-mingw-w64-x86-64-posix git golang-go jq kmod libc6-dev-arm64-cross
     libc6-dev-i386-cross libclang-rt-14-dev libcmocka-dev lxc plocate podman procps python3 python3-yaml qemu-user-static rsync scdoc shellcheck slirp4netns strace systemd-container uidmap util-linux wine64 wine64-tools xz-utils)
 # Engines, clients and file systems that single files of test/e2e take besides. They install what they need when they run alone.
-e2e_packages=(bindfs buildah docker-compose fio fish fuse3 pacman-package-manager podman-compose postgresql-15 python3-grpcio rpm sqlite3 zsh)
+e2e_packages=(bindfs buildah docker-compose fio fish fuse3 pacman-package-manager podman-compose postgresql-15 prometheus python3-grpcio rpm sqlite3 zsh)
 # The small virtual machine, and what is put into it.
 vm_packages=(bindfs bubblewrap busybox-static crun fuse3 jq qemu-system-x86 runc xz-utils)
 demo_packages=(busybox-static kmod procps util-linux)

@@ -168,13 +168,20 @@ static int write_file(const struct verb *verb, const char *path) {
 
 /* ---- over HTTP ------------------------------------------------------------------------------------------------- */
 
+/* An earlier one's socket is replaced; a file of another kind is not. */
+static void remove_socket(const char *path) {
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
+        (void)unlink(path);
+}
+
 static int listen_unix(const struct verb *verb, const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
         return verb_fail(verb, "%s: the path is too long", path), -1;
     memcpy(address.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)unlink(path);
+    remove_socket(path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0) {
         close_fd(&fd);
         return verb_fail(verb, "%s: %s", path, strerror(errno)), -1;
@@ -279,7 +286,8 @@ const struct verb verb_metrics = {
             "  -o, --output=FILE     write to FILE, at once as a whole: for the textfile\n"
             "                        collector of the node exporter\n"
             "  -l, --listen=ADDRESS  answer HTTP on a Unix socket (a path) or on\n"
-            "                        127.0.0.1:PORT, until it is ended\n\n"
+            "                        127.0.0.1:PORT, until it is ended; by systemd:\n"
+            "                        systemctl enable --now linfsp-metrics\n\n"
             "examples:\n"
             "  sudo linfsp metrics -o /var/lib/prometheus/node-exporter/linfsp.prom\n"
             "  sudo linfsp metrics -l 127.0.0.1:9851\n",

@@ -3,11 +3,16 @@
 # What is going on, seen from outside: counters, latencies, traces and metrics of volumes that run, whoever serves them.
 load ../helpers/common
 
-setup_file() { file_setup; }
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages prometheus || return
+    file_setup
+}
 teardown_file() { file_teardown; }
 setup() { service_runs; }
 teardown() {
     [ -z "${helper:-}" ] || kill "$helper" 2>/dev/null || true
+    [ -z "${prometheus:-}" ] || { kill "$prometheus" && wait "$prometheus"; } 2>/dev/null || true
     remove_containers
 }
 
@@ -98,7 +103,40 @@ import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
 print(b"".join(iter(lambda: s.recv(65536), b"")).decode())' "$BATS_TEST_TMPDIR/socket")
     has "$text" "200 OK" "linfsp_volumes 1"
+    echo kept >"$BATS_TEST_TMPDIR/file"
+    refused "Address already in use" -- "$linfsp" metrics -l "$BATS_TEST_TMPDIR/file"
+    equal "a file of that name" "$(cat "$BATS_TEST_TMPDIR/file")" kept
     refused "only addresses of the loopback" -- "$linfsp" metrics -l 10.1.2.3:9000
+}
+
+# Whether an expression has values in that Prometheus: `known PORT EXPRESSION`
+known() {
+    [ -n "$(promtool query instant "http://127.0.0.1:$1" "$2" 2>/dev/null)" ]
+}
+
+@test "observe: Debian's Prometheus takes the metrics, and knows each expression of the dashboard" {
+    command -v prometheus >/dev/null || missing prometheus || return
+    container one debian
+    share one z '\watch\me'
+    local folder=$BATS_TEST_TMPDIR port expression expressions dashboard=$LINFSP_ROOT/packaging/grafana/linfsp.json
+    "$linfsp" metrics -l 127.0.0.1:29851 3>&- 9>&- &
+    helper=$!
+    printf '%s\n' 'global: {scrape_interval: 1s, scrape_timeout: 1s}' \
+        'scrape_configs: [{job_name: linfsp, static_configs: [{targets: ["127.0.0.1:29851"]}]}]' >"$folder/prometheus.yml"
+    bounded "$linfsp" metrics | promtool check metrics
+    port=29852
+    prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/data" --web.listen-address=127.0.0.1:$port >"$folder/log" 2>&1 3>&- 9>&- &
+    prometheus=$!
+    wait_until 30 known $port 'linfsp_up == 1'
+    docker exec -d "$(full_name one)" sh -c 'while :; do echo x >/mnt/z/f; cat /mnt/z/f /mnt/z/nothing >/dev/null 2>&1; sleep 0.1; done'
+    wait_until 30 known $port 'rate(linfsp_volume_requests_total{prefix="\\watch\\me"}[1m]) > 0'
+    mapfile -t expressions < <(jq -r '.panels[].targets[].expr' "$dashboard")
+    [ "${#expressions[@]}" -ge 10 ]
+    for expression in "${expressions[@]}"; do
+        # whether something waits just now is chance
+        wait_until 15 known $port "${expression% > 0}" || fail "Prometheus has no values for $expression" || return
+    done
+    jq -e 'all(.panels[]; [.targets[].refId] | length == (unique | length))' "$dashboard" || fail "two queries of one panel have the same name"
 }
 
 @test "observe: metrics of a service that does not answer" {
