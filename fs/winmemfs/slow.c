@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that come later: a thread for each, which sleeps and sends. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* nanosleep, also with -std=c11 */
+#endif
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,6 +3,9 @@
  * A folder of Linux as the operations of WinFsp's API. What is held open is a descriptor of the folder; names below it
  * do not lead out of it by "..". Permissions are the folder's own, as FspPosix... maps them.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* AT_EMPTY_PATH */
+#endif
 #include "winptfs.h"
 
 #include <dirent.h>

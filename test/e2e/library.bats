@@ -151,3 +151,13 @@ foreign_image() {
     wait "$!" || fail "ended by SIGTERM: status $?"
     not mounted_here /mnt/z
 }
+
+@test "library: every example compiles by itself, also with -std=c11, and without a warning" {
+    local flags file
+    read -ra flags < <(pkg-config --cflags linfsp winfsp)
+    for file in "$LINFSP_ROOT"/fs/{hello,winhello,winmemfs,winptfs}/*.c; do
+        [ "${file##*/}" != folder-windows.c ] || continue
+        gcc -Wall -Wextra -Werror -fsyntax-only "$file" "${flags[@]}"
+        gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only "$file" "${flags[@]}"
+    done
+}
