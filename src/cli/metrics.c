@@ -286,8 +286,8 @@ const struct verb verb_metrics = {
             "  -o, --output=FILE     write to FILE, at once as a whole: for the textfile\n"
             "                        collector of the node exporter\n"
             "  -l, --listen=ADDRESS  answer HTTP on a Unix socket (a path) or on\n"
-            "                        127.0.0.1:PORT, until it is ended; by systemd:\n"
-            "                        systemctl enable --now linfsp-metrics\n\n"
+            "                        127.0.0.1:PORT, until it is ended, as the unit\n"
+            "                        linfsp-metrics.service does\n\n"
             "examples:\n"
             "  sudo linfsp metrics -o /var/lib/prometheus/node-exporter/linfsp.prom\n"
             "  sudo linfsp metrics -l 127.0.0.1:9851\n",

@@ -139,6 +139,40 @@ lines_are() { # COUNT FILE
     json_in one '.[0].init_pid | . == null or . > 0' silos
 }
 
+# The members that the manual names for a verb: words between underlines in its section of linfsp(1), or in its own page.
+promised() { # VERB
+    { sed -n "/^## linfsp $1 /,/^#/p" "$LINFSP_ROOT/man/linfsp.1.scd"; cat "$LINFSP_ROOT/man/linfsp-$1.1.scd" 2>/dev/null; } | grep -oE '_[a-z0-9_]+_' | sed 's/^_//; s/_$//' | sort -u
+}
+
+@test "cli: linfsp(1) names each member of what --json prints, which is its promise" {
+    container one busybox
+    share one z '\promised\share'
+    bounded cat /unc/promised/share/nothing 2>/dev/null || true
+    local verb words printed
+    while read -r verb words; do
+        printed=$(bounded "$linfsp" $verb $words --json | jq -r '[if type == "array" then .[] else . end | keys[]] | unique[]')
+        [ -n "$printed" ] || fail "linfsp $verb --json printed no member" || return
+        equal "members of linfsp $verb --json that linfsp(1) does not name" "$(comm -23 <(sort <<<"$printed") <(promised "$verb") | tr '\n' ' ')" "" || return
+    done <<-'VERBS'
+	status
+	silos
+	volumes
+	top -n 1 -s 0.1
+	path /unc/promised/share
+	policy test disk
+	version
+	doctor
+	bench --seconds 0.05 /unc/promised/share
+	VERBS
+    bounded timeout 5 "$linfsp" events --json >"$BATS_TEST_TMPDIR/events" 3>&- &
+    sleep 0.5
+    container two busybox
+    disk two z
+    wait_until 5 grep -q mount "$BATS_TEST_TMPDIR/events"
+    printed=$(jq -rs '[.[] | keys[]] | unique[]' "$BATS_TEST_TMPDIR/events")
+    equal "members of linfsp events --json that linfsp(1) does not name" "$(comm -23 <(sort <<<"$printed") <(promised events))" ""
+}
+
 @test "cli: doctor finds a configuration that is named and not there" {
     refused /nope -- "$linfsp" doctor --config /nope
 }
@@ -436,6 +470,26 @@ completed_by_zsh() { # VERB
     zsh -n "$LINFSP_ROOT/packaging/completion/_memfs"
     offered=$(PATH=$LINFSP_STAGE/bin:$PATH zsh -fc "_describe() { print -l \${verbs%%:*}; }; _linfsp_verbs() { $(sed -n '/^_linfsp_verbs() {/,/^}/{//d;p}' "$LINFSP_ROOT/packaging/completion/_linfsp") }; _linfsp_verbs" | sort)
     equal "zsh" "$offered" "$verbs"
+}
+
+# The options that a verb offers in a shell, sorted, without --help.
+options_in() { # SHELL VERB
+    case $1 in
+        bash) bash -c 'source "$1"; COMP_WORDS=(linfsp "$2" --) COMP_CWORD=2; _linfsp; printf "%s\n" "${COMPREPLY[@]}"' bash "$LINFSP_ROOT/packaging/completion/linfsp" "$2" ;;
+        fish) PATH=$LINFSP_STAGE/bin:$PATH fish --no-config -c "source $LINFSP_ROOT/packaging/completion/linfsp.fish; complete -C 'linfsp $2 --'" | cut -f 1 ;;
+        zsh) zsh -fc '_arguments() { print -l -- "$@"; }; words=(linfsp $1 "") CURRENT=3; source $2' zsh "$2" "$LINFSP_ROOT/packaging/completion/_linfsp" ;;
+    esac | grep -oE -- '--[a-z-]+' | grep -vx -- --help | sort -u
+}
+
+@test "cli: completion knows every option of every verb: bash, zsh and fish" {
+    local verb shell options
+    for verb in $("$linfsp" help | sed -n 's/^  \([a-z-]\{1,\}\)  *[a-z].*/\1/p;/^On the host/q') await; do
+        options=$("$linfsp" "$verb" --help | sed '/^examples:/,$d' | grep -oE '(^|[[ ,])--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vx -- --help | sort -u)
+        for shell in bash fish zsh; do
+            command -v "$shell" >/dev/null || missing "$shell" || return
+            equal "options of linfsp $verb in $shell" "$(options_in "$shell" "$verb" | xargs)" "$(xargs <<<"$options")" || return
+        done
+    done
 }
 
 @test "linfsp fsptool: lists as WinFsp's does, and converts ids and permissions" {
