@@ -78,8 +78,9 @@ def programs(machine, folder):
     if "passthrough_ll" in machine.inside:
         common = "clone_fd,allow_other,default_permissions"
         found["passthrough_ll"] = lambda back: [machine.inside["passthrough_ll"], "-f", "-o", f"{common},source={back}"]
-        # as passthrough_hp has it, which Debian does not ship: everything is remembered, and writes are collected
-        lasting = f"{common},cache=always,writeback,timeout=86400"
+        # as passthrough_hp has it, which Debian does not ship: it serves extended attributes, everything is remembered, and writes are
+        # collected
+        lasting = f"{common},xattr,cache=always,writeback,timeout=86400"
         found["passthrough_ll, lasting"] = lambda back: [machine.inside["passthrough_ll"], "-f", "-o", f"{lasting},source={back}"]
     else:
         machine.skipped["workloads: passthrough_ll"] = machine.skipped.get("passthrough_ll", "not there")

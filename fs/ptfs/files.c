@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files and directories (handles.h).
+ * Open files (handles.h), and what an earlier server had open.
  *
  * With pass-through the kernel reads and writes the folder's file itself. It wants all open files of one inode served
  * alike, so that is settled by the first that opens it, and stands until the last is closed. The file is registered by
@@ -12,7 +12,6 @@
  * changed in place (a database, an image of a disk), and for a large one. What is small, or is written anew, is read
  * and written through us, and what was read stays in the kernel's page cache.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,8 +40,7 @@ static int own_flags(uint32_t flags) {
     return own | O_CLOEXEC | (((int)flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR);
 }
 
-/* Opens a pinned file really, or name in a pinned directory. Descriptors are made room for. */
-static int open_pinned(struct ptfs *ptfs, const struct pin *file, const char *name, int flags, mode_t mode) {
+int ptfs_open_pinned(struct ptfs *ptfs, const struct pin *file, const char *name, int flags, mode_t mode) {
     char path[PTFS_FD_PATH_MAX];
     int fd;
     ptfs_fd_path(file->fd, path);
@@ -56,13 +54,13 @@ static int open_pinned(struct ptfs *ptfs, const struct pin *file, const char *na
 static int open_again(struct ptfs *ptfs, const struct pin *file, int flags) {
     char path[PTFS_FD_PATH_MAX];
     struct stat status;
-    int fd = open_pinned(ptfs, file, NULL, flags, 0);
+    int fd = ptfs_open_pinned(ptfs, file, NULL, flags, 0);
     if (fd != -EACCES || fstat(file->fd, &status) < 0 || status.st_uid != geteuid())
         return fd;
     ptfs_fd_path(file->fd, path);
     if (chmod(path, (status.st_mode & 07777) | 0600) < 0)
         return -EACCES;
-    fd = open_pinned(ptfs, file, NULL, flags, 0);
+    fd = ptfs_open_pinned(ptfs, file, NULL, flags, 0);
     (void)chmod(path, status.st_mode & 07777);
     return fd;
 }
@@ -134,9 +132,9 @@ int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file)
     int r = ptfs_pin(request, inode, &pin);
     if (r < 0)
         return r;
-    int fd = open_pinned(ptfs, &pin, NULL, own_flags(file->flags), 0);
+    int fd = ptfs_open_pinned(ptfs, &pin, NULL, own_flags(file->flags), 0);
     if (fd == -EACCES && (file->flags & O_ACCMODE) == O_WRONLY)
-        fd = open_pinned(ptfs, &pin, NULL, (own_flags(file->flags) & ~O_ACCMODE) | O_WRONLY, 0);
+        fd = ptfs_open_pinned(ptfs, &pin, NULL, (own_flags(file->flags) & ~O_ACCMODE) | O_WRONLY, 0);
     if (fd < 0)
         return fd;
     if (linfsp_request_kill_suidgid(request))
@@ -190,7 +188,7 @@ int ptfs_create(linfsp_request *request, uint64_t parent, const char *name, mode
         return r;
     mode = ptfs_new_mode(request, directory.fd, mode);
     ptfs_act_as_caller(ptfs, request);
-    _cleanup_close_ int fd = open_pinned(ptfs, &directory, name, flags, mode);
+    _cleanup_close_ int fd = ptfs_open_pinned(ptfs, &directory, name, flags, mode);
     ptfs_act_as_self(ptfs);
     if ((fd == -EEXIST || fd == -EACCES) && ptfs_has_made(request, &directory, name, S_IFREG))
         fd = open_made(ptfs, &directory, name, flags & ~(O_CREAT | O_EXCL));
@@ -227,7 +225,7 @@ int ptfs_tmpfile(linfsp_request *request, uint64_t parent, mode_t mode, struct l
         return r;
     mode = ptfs_new_mode(request, directory.fd, mode);
     ptfs_act_as_caller(ptfs, request);
-    _cleanup_close_ int fd = open_pinned(ptfs, &directory, ".", flags, mode);
+    _cleanup_close_ int fd = ptfs_open_pinned(ptfs, &directory, ".", flags, mode);
     ptfs_act_as_self(ptfs);
     r = fd < 0 ? fd : find_unnamed(ptfs, fd, &entry);
     if (r >= 0)
@@ -336,140 +334,6 @@ int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linf
     return 0;
 }
 
-/* ---- directories ----------------------------------------------------------------------------------------------- */
-
-struct directory {
-    DIR *stream;
-    off_t position; /* where the stream stands: asking for anything else is a seek */
-    struct dirent *pending; /* read, but there was no room for it */
-    pthread_mutex_t lock;
-};
-
-static void directory_free(struct directory *directory) {
-    closedir(directory->stream);
-    pthread_mutex_destroy(&directory->lock);
-    free(directory);
-}
-
-static int open_directory(struct ptfs *ptfs, const struct pin *pin, struct directory **ret_directory) {
-    struct directory *directory = calloc(1, sizeof *directory);
-    if (!directory)
-        return -ENOMEM;
-    int fd = open_pinned(ptfs, pin, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (fd < 0 || !(directory->stream = fdopendir(fd))) {
-        int error = fd < 0 ? fd : -ENOMEM;
-        close_fd(&fd);
-        free(directory);
-        return error;
-    }
-    pthread_mutex_init(&directory->lock, NULL);
-    *ret_directory = directory;
-    return 0;
-}
-
-int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct ptfs *ptfs = ptfs_of(request);
-    _cleanup_pin_ struct pin pin = PIN_NONE;
-    struct directory *directory;
-    int r = ptfs_pin(request, inode, &pin);
-    if (r < 0 || (r = open_directory(ptfs, &pin, &directory)) < 0)
-        return r;
-    r = handles_add(&ptfs->handles, node_number(&ptfs->nodes, pin.node), file->flags, -1, directory, &file->handle);
-    if (r < 0) {
-        directory_free(directory);
-        return r;
-    }
-    if (linfsp_reply_open(request, file) < 0) {
-        directory_free(directory);
-        handles_remove(&ptfs->handles, file->handle);
-    }
-    return 0;
-}
-
-static bool is_dots(const char *name) {
-    return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
-}
-
-/* Adds one entry: 1, 0 where there is no room, or a negative errno. */
-static int add(linfsp_request *request, const struct pin *parent, const struct dirent *entry, bool plus) {
-    struct ptfs *ptfs = ptfs_of(request);
-    if (!plus)
-        return linfsp_add_entry(request, entry->d_name, entry->d_ino, DTTOIF(entry->d_type), entry->d_off);
-    struct linfsp_entry found = {.attributes = {.st_ino = entry->d_ino, .st_mode = DTTOIF(entry->d_type)}};
-    bool counted = !is_dots(entry->d_name) && ptfs_find(ptfs, parent, entry->d_name, &found) == 0;
-    int added = linfsp_add_entry_plus(request, entry->d_name, &found, entry->d_off);
-    if (counted && added != 1)
-        node_put(&ptfs->nodes, node_of(&ptfs->nodes, found.inode), 1);
-    return added;
-}
-
-/* NULL with errno 0: there is none. A directory begins with ".": if it has nothing there, its file system was last
- * asked at the end by a descriptor that had read nothing, as a successor does (ext4 of Linux 6.18), and answers the
- * second time. */
-static struct dirent *next_entry(struct directory *directory) {
-    errno = 0;
-    struct dirent *entry = readdir(directory->stream);
-    if (!entry && errno == 0 && directory->position == 0) {
-        seekdir(directory->stream, 0);
-        entry = readdir(directory->stream);
-    }
-    return entry;
-}
-
-int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
-                 bool plus) {
-    struct directory *directory = handles_directory(&ptfs_of(request)->handles, file->handle);
-    _cleanup_pin_ struct pin pin = PIN_NONE;
-    int r = directory ? ptfs_pin(request, inode, &pin) : -ESTALE;
-    if (r < 0)
-        return r;
-    r = 1;
-    pthread_mutex_lock(&directory->lock);
-    if (offset != directory->position) {
-        seekdir(directory->stream, offset);
-        directory->position = offset;
-        directory->pending = NULL;
-    }
-    while (r == 1) {
-        struct dirent *entry = directory->pending ? directory->pending : next_entry(directory);
-        if (!entry) {
-            r = -errno;
-            break;
-        }
-        directory->pending = entry;
-        if (ptfs_is_attic(ptfs_of(request), &pin, entry->d_name))
-            r = 1;
-        else if ((r = add(request, &pin, entry, plus)) != 1)
-            break;
-        directory->pending = NULL;
-        directory->position = entry->d_off;
-    }
-    pthread_mutex_unlock(&directory->lock);
-    if (r < 0)
-        return r;
-    linfsp_reply_directory(request);
-    return 0;
-}
-
-int ptfs_releasedir(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct handles *handles = &ptfs_of(request)->handles;
-    struct directory *directory = handles_directory(handles, file->handle);
-    if (directory)
-        directory_free(directory);
-    linfsp_reply_done(request);
-    handles_remove(handles, file->handle);
-    return 0;
-}
-
-int ptfs_fsyncdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, bool data_only) {
-    struct directory *directory = handles_directory(&ptfs_of(request)->handles, file->handle);
-    int fd = directory ? dirfd(directory->stream) : -1;
-    if ((data_only ? fdatasync(fd) : fsync(fd)) < 0)
-        return -errno;
-    linfsp_reply_done(request);
-    return 0;
-}
-
 /* ---- after an earlier server ----------------------------------------------------------------------------------- */
 
 static void restore_file(struct ptfs *ptfs, const struct pin *pin, uint64_t handle, uint32_t flags) {
@@ -494,7 +358,7 @@ void ptfs_restore_handles(struct ptfs *ptfs) {
             continue;
         if (!note->directory)
             restore_file(ptfs, &pin, handle, note->flags);
-        else if (open_directory(ptfs, &pin, &directory) == 0)
+        else if (ptfs_open_directory(ptfs, &pin, &directory) == 0)
             handles_restore(&ptfs->handles, handle, -1, directory);
     }
 }

@@ -55,7 +55,9 @@ mode_t ptfs_new_mode(const linfsp_request *request, int directory, mode_t mode);
 void ptfs_act_as_caller(struct ptfs *ptfs, const linfsp_request *request);
 void ptfs_act_as_self(struct ptfs *ptfs);
 
-/* files.c: open files and directories */
+/* files.c: open files */
+/* Opens a pinned file really, or name in a pinned directory. Descriptors are made room for. -errno. */
+int ptfs_open_pinned(struct ptfs *ptfs, const struct pin *file, const char *name, int flags, mode_t mode);
 /* Opens what an earlier server had open. */
 void ptfs_restore_handles(struct ptfs *ptfs);
 int ptfs_open(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
@@ -73,6 +75,10 @@ int ptfs_lseek(linfsp_request *request, uint64_t inode, struct linfsp_file *file
 int ptfs_copy_file_range(linfsp_request *request, uint64_t inode_in, struct linfsp_file *file_in, off_t offset_in,
                          uint64_t inode_out, struct linfsp_file *file_out, off_t offset_out, size_t length,
                          uint64_t flags);
+
+/* directories.c: open directories */
+/* Opens it for handles.h. -errno. */
+int ptfs_open_directory(struct ptfs *ptfs, const struct pin *pin, struct directory **ret_directory);
 int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *file);
 int ptfs_readdir(linfsp_request *request, uint64_t inode, struct linfsp_file *file, size_t size, off_t offset,
                  bool plus);

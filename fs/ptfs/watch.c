@@ -27,6 +27,9 @@
 #define GATHER_NS 4000000
 /* Of so long each: as an operation may take. */
 #define CHANGE_TURNS 50
+/* How old a directory must be for its next change to be of another time. Older kernels' clocks for files tick every 10
+ * ms at most. */
+#define LISTING_AGE_NS 20000000
 #define MASK                                                                                                           \
     (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR |       \
      IN_EXCL_UNLINK)
@@ -62,6 +65,15 @@ uint64_t watch_attributes_timeout(struct ptfs *ptfs, struct node *node, const st
     if (!S_ISDIR(status->st_mode) && status->st_nlink != 1)
         return ptfs->timeout;
     return watch_names_timeout(ptfs, mark);
+}
+
+/* The kernel reads a directory again when its modification time is another one than when it was read before. */
+bool watch_listing(struct ptfs *ptfs, struct node *directory, const struct stat *status) {
+    struct timespec now;
+    const struct timespec *then = &status->st_mtim;
+    if (!watch_names(ptfs, directory).watched || clock_gettime(CLOCK_REALTIME, &now) < 0)
+        return false;
+    return (int64_t)(now.tv_sec - then->tv_sec) * 1000000000 + now.tv_nsec - then->tv_nsec > LISTING_AGE_NS;
 }
 
 bool watch_directory(struct ptfs *ptfs, struct node *node, struct stat *status) {

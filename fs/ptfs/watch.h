@@ -58,6 +58,10 @@ uint64_t watch_names_timeout(struct ptfs *ptfs, struct watch_mark mark);
 uint64_t watch_attributes_timeout(struct ptfs *ptfs, struct node *node, const struct stat *status,
                                   struct watch_mark mark);
 
+/* Whether the kernel may keep a directory's listing that it reads from now on, status being what the directory is now.
+ */
+bool watch_listing(struct ptfs *ptfs, struct node *directory, const struct stat *status);
+
 /*
  * What we change by setting an ACL the kernel knows to have changed, and asks for when it needs the mode. Were it told
  * of the event meanwhile, it would drop the answer and judge by the old mode (Linux 6.18: fuse_change_attributes). So

@@ -156,6 +156,57 @@ requests() {
     bounded fusermount3 -u "$place" || "$linfsp" umount "$place"
 }
 
+listings() {
+    grep -c READDIR "$BATS_TEST_TMPDIR/trace" || true
+}
+
+@test "coherence: the kernel keeps listings of what ptfs watches, and what changes behind its back is listed at once" {
+    back=$BATS_TEST_TMPDIR/back place=$BATS_TEST_TMPDIR/place
+    mkdir -p "$back/d" "$place" && touch "$back"/d/{a,b,c}
+    "$LINFSP_STAGE/bin/ptfs" -d -p "$back" -m "$place" >/dev/null 2>"$BATS_TEST_TMPDIR/trace" 3>&- &
+    wait_until 5 mounted_here "$place"
+    names() { ls "$place/d" | tr '\n' ' '; }
+    sleep 0.1
+    equal "names" "$(names)" "a b c "
+    before=$(listings)
+    equal "names" "$(names)" "a b c "
+    sleep 1.3
+    equal "names" "$(names)" "a b c "
+    equal "questions of listings that are kept" "$(listings)" "$before"
+
+    for i in {1..20}; do
+        touch "$back/d/n$i" && soon same_output "a b c n$i " names
+        rm "$back/d/n$i" && soon same_output "a b c " names
+        # the kernel learns of the new name before it is told that the directory has changed
+        names >"$BATS_TEST_TMPDIR/names" && touch "$back/d/m$i" && [ -e "$place/d/m$i" ] && soon same_output "a b c m$i " names
+        rm "$place/d/m$i" && same_output "a b c " names
+        mkdir "$place/d/o" && same_output "a b c o " names
+        mv "$back/d/o" "$back/d/p$i" && soon same_output "a b c p$i " names
+        rmdir "$back/d/p$i"
+        soon same_output "a b c " names
+    done
+    # what is read while others list and change
+    mkdir "$back/many" && (cd "$back/many" && seq 2000 | xargs touch)
+    sleep 0.1
+    ls "$place/many" >/dev/null
+    python3 - "$place/many" "$back/many" <<'EOF'
+import os, subprocess, sys
+place, back = sys.argv[1:]
+for turn in range(10):
+    with os.scandir(place) as entries:
+        seen = [next(entries).name for _ in range(100 + turn)]
+        gone = {seen[-1], str(1990 - turn)}
+        for name in gone:
+            os.unlink(f"{back}/{name}")
+        subprocess.run(["ls", place], stdout=subprocess.DEVNULL, check=True)
+        seen += [entry.name for entry in entries]
+    left = set(os.listdir(back))
+    assert len(seen) == len(set(seen)), "some are listed twice"
+    assert left <= set(seen), f"not listed: {sorted(left - set(seen))[:5]}"
+EOF
+    "$linfsp" umount "$place"
+}
+
 @test "coherence: what changes behind ptfs while others change it through the volume" {
     back=$BATS_TEST_TMPDIR/back place=$BATS_TEST_TMPDIR/place
     mkdir -p "$back" "$place"

@@ -127,11 +127,17 @@ static void need_nodes(int count) {
     }
 }
 
+/* A server may have the kernel keep the listing of a directory only that has not changed for a moment, as ptfs does. */
+static void let_settle(void) {
+    usleep(30000);
+}
+
 static void directory_of_many(void) {
     enum { COUNT = 20000 };
     static int counts[COUNT];
     need_nodes(COUNT);
     make_many(0, COUNT);
+    let_settle();
     DIR *listing = opendir(".");
     count_entries(listing, counts, COUNT);
     for (int i = 0; i < COUNT; i++)
@@ -180,6 +186,7 @@ static void directory_stable_under_change(void) {
         make_many(STABLE + i * (LOOSE / STABLE), STABLE + (i + 1) * (LOOSE / STABLE));
     }
     char buffer[1024], name[16];
+    let_settle();
     int fd = (int)OK(open(".", O_RDONLY | O_DIRECTORY)), gone = 0, made = 0;
     for (long size; (size = OK(syscall(SYS_getdents64, fd, buffer, sizeof buffer))) > 0;) {
         for (long at = 0; at < size;) {
@@ -210,6 +217,7 @@ static void directory_remove_while_listing(void) {
     int removed = 0;
     need_nodes(COUNT);
     make_many(0, COUNT);
+    let_settle();
     DIR *listing = opendir(".");
     while ((entry = readdir(listing)))
         if (entry->d_name[0] != '.') {
@@ -251,6 +259,7 @@ static void directory_listings_side_by_side(void) {
     for (int variant = 0; variant < 4; variant++) {
         int counts[COUNT] = {0}, others[COUNT];
         char last[256] = "";
+        let_settle();
         int before = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
         while (variant & 1 && list_piece(before, others, COUNT, NULL))
             ;
@@ -259,6 +268,7 @@ static void directory_listings_side_by_side(void) {
         for (int i = 0; i < 3; i++)
             list_piece(ours, counts, COUNT, last);
         OK(unlink(last));
+        let_settle();
         int other = (int)OK(open(".", O_RDONLY | O_DIRECTORY));
         while (list_piece(other, others, COUNT, NULL) && variant & 2)
             ;
@@ -281,6 +291,7 @@ static void directory_tell_and_seek(void) {
     struct dirent *entry;
     need_nodes(COUNT);
     make_many(0, COUNT);
+    let_settle();
     DIR *listing = opendir(".");
     for (;; count++) {
         long position = telldir(listing);
