@@ -10,6 +10,7 @@
 #include "util/cleanup.h"
 #include "util/process.h"
 #include "util/utf8.h"
+#include "worker/labels.h"
 #include "worker/record.h"
 
 #define FILE_MAX (1 << 20)
@@ -78,6 +79,27 @@ static bool bundle_of_shim(pid_t shim, pid_t init, const char *id, char *ret_bun
     return text && atoi(text) == init; /* it is this container's, whatever its cgroup is called */
 }
 
+/* containerd's namespace of Kubernetes's containers: no control group makes one of these another engine's. */
+static bool is_of_kubernetes(pid_t shim) {
+    char namespace[64];
+    return engine_is_named(shim, "containerd-shim") && word_behind(shim, "-namespace", namespace, sizeof namespace) &&
+           strcmp(namespace, "k8s.io") == 0;
+}
+
+/* CRI-O hands a pod's labels to the pod's sandbox alone, whose bundle is beside those of the pod's containers. */
+static void read_sandbox(const char *bundle, struct job_description *description) {
+    const char *sandbox = labels_find(description, "io.kubernetes.cri-o.SandboxID");
+    const char *own = strstr(bundle, description->id);
+    char file[PATH_MAX];
+    if (strcmp(description->engine, "cri-o") != 0 || !sandbox || sandbox[0] == '.' || strchr(sandbox, '/') || !own ||
+        (size_t)snprintf(file, sizeof file, "%.*s%s%s/config.json", (int)(own - bundle), bundle, sandbox,
+                         own + strlen(description->id)) >= sizeof file)
+        return;
+    _cleanup_free_ char *text = engine_read_file(file);
+    if (text)
+        (void)record_from_sandbox(text, description);
+}
+
 static bool find_bundle(pid_t parent, pid_t init, const char *id, char *ret_bundle, size_t size) {
     char told[WIRE_SILO_ID_MAX];
     if (engine_is_named(parent, "containerd-shim"))
@@ -110,9 +132,20 @@ static void read_cgroup(pid_t init, struct job_description *description) {
     }
 }
 
+/* What the container's bundle tells. Returns whether there is one, and it tells. */
+static bool look_into_bundle(const char *bundle, struct job_description *description) {
+    char file[PATH_MAX + 16];
+    snprintf(file, sizeof file, "%s/config.json", bundle);
+    _cleanup_free_ char *text = engine_read_file(file);
+    if (!text || record_from_bundle(text, description) < 0)
+        return false;
+    read_sandbox(bundle, description);
+    return true;
+}
+
 void engine_look_closer(const struct job_base *base, const struct job *job, struct job_description *description) {
     pid_t init = job->target.init_pid, parent;
-    char bundle[PATH_MAX], file[PATH_MAX + 16];
+    char bundle[PATH_MAX];
     read_cgroup(init, description);
     if (job->target.user_namespace && job->target.owner_uid != 0) {
         snprintf(description->group, sizeof description->group, "user:%u", job->target.owner_uid);
@@ -120,12 +153,12 @@ void engine_look_closer(const struct job_base *base, const struct job *job, stru
     }
     if (process_parent(init, &parent) < 0 || !engine_is_hosts_own(base, parent))
         return;
-    if (find_bundle(parent, init, description->id, bundle, sizeof bundle)) {
-        snprintf(file, sizeof file, "%s/config.json", bundle);
-        _cleanup_free_ char *text = engine_read_file(file);
-        description->certain = text && record_from_bundle(text, description) == 0;
-    } else
+    if (is_of_kubernetes(parent))
+        snprintf(description->engine, sizeof description->engine, "containerd");
+    if (find_bundle(parent, init, description->id, bundle, sizeof bundle))
+        description->certain = look_into_bundle(bundle, description);
+    else
         description->certain = is_engines_own_process(parent, description->engine);
     if (description->certain)
-        record_group(description->labels, description->group, sizeof description->group);
+        labels_group(description, description->group, sizeof description->group);
 }

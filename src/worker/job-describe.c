@@ -27,13 +27,41 @@ struct description {
     struct job_description *made; /* for the rest */
 };
 
+static char *read_blob(const char *store, const char *digest) {
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/io.containerd.content.v1.content/blobs/sha256/%s", store, digest);
+    return length < (int)sizeof path ? engine_read_file(path) : NULL;
+}
+
+/* The configuration of the image of a container, from where Docker has it; the caller's to free. */
+static char *docker_image_at(const char *folder, size_t length, const char *record) {
+    char below[512], path[PATH_MAX];
+    if (record_image_of_docker(record, below, sizeof below) == 0 &&
+        snprintf(path, sizeof path, "%.*s/../%s", (int)length, folder, below) < (int)sizeof path) {
+        char *found = engine_read_file(path);
+        if (found)
+            return found;
+    }
+    if (record_manifest_of_docker(record, below, sizeof below) < 0 ||
+        snprintf(path, sizeof path, "%.*s/../containerd/daemon", (int)length, folder) >= (int)sizeof path)
+        return NULL;
+    const char *const stores[] = {"/var/lib/containerd", path};
+    for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
+        _cleanup_free_ char *manifest = read_blob(stores[i], below);
+        if (manifest)
+            return record_image_of_manifest(manifest, below, sizeof below) < 0 ? NULL : read_blob(stores[i], below);
+    }
+    return NULL;
+}
+
 /* Docker's own record of a container. Returns whether there is one. */
 static bool docker_record_at(const char *folder, size_t length, const char *id, const struct description *ret) {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%.*s/%s/config.v2.json", (int)length, folder, id) >= (int)sizeof path)
         return false;
     _cleanup_free_ char *text = engine_read_file(path);
-    if (!text || record_from_docker(text, ret->made) < 0)
+    _cleanup_free_ char *image = text ? docker_image_at(folder, length, text) : NULL;
+    if (!text || record_from_docker(text, image, ret->made) < 0)
         return false;
     snprintf(ret->name, ret->name_size, "%s", ret->made->name);
     return true;

@@ -3,6 +3,7 @@
 # Who a container is to the rules: pods by what their runtime puts into the OCI bundle, control groups; and what counts for nothing.
 load ../helpers/common
 load ../helpers/cri
+load ../helpers/crio
 load ../helpers/engines
 
 setup_file() {
@@ -28,6 +29,7 @@ setup() { our_service_answers || service_start "--config=$CONFIG"; }
 
 teardown() {
     remove_pods
+    crio_end
     [ ! -d "$LINFSP_STATE/podman" ] || podman_here rm -f -t 0 --all >/dev/null
     remove_containers
 }
@@ -57,11 +59,15 @@ claim_refused() { # CONTAINER PREFIX RULE
     needs_cri || return
     configured <<'RULES'
 [rule sidecars]
-label = io.kubernetes.cri.container-name=sidecar
+label = io.kubernetes.container.name=sidecar
 claim = \sidecar\*
 
+[rule back]
+label = io.kubernetes.cri.sandbox-namespace=back
+claim = \back\*
+
 [rule shop]
-label = io.kubernetes.cri.sandbox-namespace=shop
+label = io.kubernetes.pod.namespace=shop
 claim = \shop\*
 
 [rule storage]
@@ -83,11 +89,15 @@ RULES
     container_of_pod app
     claims "$container" //storage/a
     claim_refused "$container" //shop/b storage
+    pod -n back web
+    container_of_pod app
+    claims "$container" //back/a
     # names of a pod's own choice, labels, and annotations that pretend to be the runtime's: none of them makes it one of the shop
-    pod -n default -l io.kubernetes.cri.sandbox-namespace=shop -a io.kubernetes.cri.sandbox-namespace=shop shop
+    pod -n default -l io.kubernetes.pod.namespace=shop -a io.kubernetes.pod.namespace=shop -a io.kubernetes.cri.sandbox-namespace=back \
+        -a io.kubernetes.container.name=sidecar -a io.kubernetes.cri.container-name=sidecar shop
     container_of_pod shop
     claim_refused "$container" //shop/b nobody
-    wait_until 5 test -e /unc/shop/a -a -e /unc/sidecar/a -a -e /unc/storage/a
+    wait_until 5 test -e /unc/shop/a -a -e /unc/sidecar/a -a -e /unc/storage/a -a -e /unc/back/a
 }
 
 @test "policy: same-silo-group is a pod: its containers open what others may not" {
@@ -108,6 +118,107 @@ RULES
         ls /dev/linfsp/unc/pods/one/
 }
 
+@test "policy: no annotation of a pod makes it one of another pod's group, or of a Compose project" {
+    needs_cri || return
+    configured <<'RULES'
+[rule grouped]
+host = no
+open_by = same-silo-group
+RULES
+    container web busybox --label com.docker.compose.project=shop
+    container friend busybox --label com.docker.compose.project=shop
+    share web y '\shop\a'
+    inside friend ls /unc/shop/a/
+    pod one
+    first=$pod
+    container_of_pod server
+    claims "$container" //pods/one
+    pod -a "io.kubernetes.cri-o.SandboxID=$first" -a "io.kubernetes.cri.sandbox-id=$first" two
+    container_of_pod stranger
+    pod_cannot_open "$container" pods/one
+    pod -a com.docker.compose.project=shop -a io.podman.compose.project=shop three
+    container_of_pod stranger
+    pod_cannot_open "$container" shop/a
+}
+
+pod_cannot_open() { # CONTAINER SHARE
+    BOUND=60 refused "ermission denied" -- /usr/bin/python3 "$LINFSP_ROOT/test/helpers/cri.py" "$cri/sock" exec "$1" ls "/dev/linfsp/unc/$2/"
+}
+
+@test "policy: what CRI-O's conmon and runc have of a pod: namespace, container, labels of its sandbox, and no more" {
+    local lacking
+    lacking=$(lacks_crio)
+    [ -z "$lacking" ] || missing "${lacking//$'\n'/, }" || return
+    configured <<'RULES'
+[rule sidecars]
+label = io.kubernetes.container.name=sidecar
+claim = \sidecar\*
+
+[rule storage]
+label = tier=storage
+claim = \storage\*
+
+[rule shop]
+label = io.kubernetes.pod.namespace=shop
+claim = \shop\*
+
+[rule groups]
+host = no
+claim = \.\*
+open_by = same-silo-group
+RULES
+    crio_pod web '{"app":"web"}'
+    crio_container app shop
+    crio_exec "$container" /dev/linfsp/bin/memfs -b -u //shop/a
+    crio_refused "$container" //storage/a shop
+    crio_container sidecar shop
+    crio_exec "$container" /dev/linfsp/bin/memfs -b -u //sidecar/a
+    crio_pod files '{"tier":"storage","io.kubernetes.container.name":"sidecar"}'
+    crio_container app other
+    crio_exec "$container" /dev/linfsp/bin/memfs -b -u //storage/a
+    crio_pod stranger '{"io.kubernetes.pod.namespace":"shop"}'
+    crio_container app default "$(jq -n --arg pod "$(crio_id pod web)" '{"io.kubernetes.pod.namespace": "shop",
+        "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.sandbox-id": $pod, "io.kubernetes.cri-o.SandboxID": $pod}')"
+    crio_refused "$container" //shop/b groups
+    # the scope of a pod: its containers', and nobody else's
+    crio_exec "$container" /dev/linfsp/bin/memfs -b -u //./data/cache
+    crio_container second default
+    crio_exec "$container" ls /dev/linfsp/unc/data/cache/
+    crio_pod web '{"app":"web"}'
+    crio_container third shop
+    ! crio_exec "$container" ls /dev/linfsp/unc/data/cache/ || fail "a pod sees what is local to another"
+}
+
+crio_refused() { # CONTAINER PREFIX RULE
+    refused "rule \"$3\"" -- runc exec "$1" /dev/linfsp/bin/memfs -F NTFS -u "$2"
+}
+
+@test "policy: labels that an image brings are not its container's, but Compose's are though it labels its images" {
+    local compose=(com.docker.compose.project=shop com.docker.compose.service=web)
+    configured <<'RULES'
+[rule shop]
+label = com.docker.compose.project=shop, tier=storage
+claim = \shop\*
+
+[rule nobody]
+host = no
+network_volumes = no
+RULES
+    bounded docker create --name linfsp-test-labels linfsp-test/busybox >/dev/null
+    bounded docker commit --change "LABEL ${compose[0]} ${compose[1]} tier=storage" linfsp-test-labels linfsp-test/labelled >/dev/null
+    bounded docker rm linfsp-test-labels >/dev/null
+    container image labelled
+    container given labelled --label tier=storage2
+    container operator busybox --label tier=storage
+    container composed labelled --label "${compose[0]}" --label com.docker.compose.oneoff=False
+    memfs_refused image 'rule "nobody"' -- -F NTFS -u '\shop\a'
+    memfs_refused given 'rule "nobody"' -- -F NTFS -u '\shop\a'
+    share operator y '\shop\b'
+    share composed y '\shop\c'
+    remove_containers
+    bounded docker rmi linfsp-test/labelled >/dev/null
+}
+
 # In the host's own mount namespace: the word of an engine that is elsewhere counts for nothing.
 podman_here() {
     BOUND=60 bounded podman --root "$LINFSP_STATE/podman/root" --runroot "$LINFSP_STATE/podman/run" --tmpdir "$LINFSP_STATE/podman/tmp" \
@@ -124,11 +235,26 @@ podman_refused() { # CONTAINER PREFIX RULE
     has "$said" "rule \"$3\""
 }
 
-@test "policy: annotations as CRI-O has them, through podman with crun and with runc" {
-    local lacking runtime case runtimes=(crun runc)
+# The runtimes that podman can have here: $podman_runtimes.
+needs_podman_here() {
+    local lacking
     lacking=$(lacks_podman_crun; lacks_podman_runc)
     [ -z "$lacking" ] || missing "${lacking//$'\n'/, }" || return
-    [ ! -e /sys/fs/cgroup/unified/cgroup.controllers ] || runtimes=(runc) # crun refuses hybrid cgroups
+    podman_runtimes=(crun runc)
+    [ ! -e /sys/fs/cgroup/unified/cgroup.controllers ] || podman_runtimes=(runc) # crun refuses hybrid cgroups
+    [ -d "$LINFSP_STATE/podman/tree" ] || lay_busybox_root "$LINFSP_STATE/podman/tree"
+    podman_here image exists linfsp-test || tar -C "$LINFSP_STATE/podman/tree" -c . | podman_here import - linfsp-test >/dev/null 2>&1
+}
+
+podman_container() { # RUNTIME NAME IMAGE [OPTION...]
+    podman_here --runtime "$1" run -d --name "$2" --network none "${@:4}" "${podman_limits[@]}" --ulimit memlock=65536:65536 "$3" \
+        /bin/sleep 1000 >/dev/null
+    wait_until 10 podman_here exec "$2" test -S /dev/linfsp/net
+}
+
+@test "policy: annotations as CRI-O has them, through podman with crun and with runc" {
+    local runtime case
+    needs_podman_here || return
     configured <<'RULES'
 [rule shop]
 label = io.kubernetes.pod.namespace=shop
@@ -142,13 +268,9 @@ claim = \web\*
 host = no
 network_volumes = no
 RULES
-    lay_busybox_root "$LINFSP_STATE/podman/tree"
-    tar -C "$LINFSP_STATE/podman/tree" -c . | podman_here import - linfsp-test >/dev/null 2>&1
-    for runtime in "${runtimes[@]}"; do
+    for runtime in "${podman_runtimes[@]}"; do
         for case in shop:io.kubernetes.pod.namespace=shop web:app=web stranger:app=web2; do
-            podman_here --runtime "$runtime" run -d --name "$runtime-${case%%:*}" --network none --annotation "${case#*:}" \
-                "${podman_limits[@]}" --ulimit memlock=65536:65536 linfsp-test /bin/sleep 1000 >/dev/null
-            wait_until 10 podman_here exec "$runtime-${case%%:*}" test -S /dev/linfsp/net
+            podman_container "$runtime" "$runtime-${case%%:*}" linfsp-test --annotation "${case#*:}"
         done
         podman_claims "$runtime-shop" "//shop/$runtime"
         podman_claims "$runtime-web" "//web/$runtime"
