@@ -11,6 +11,7 @@
 #include "util/process.h"
 #include "util/utf8.h"
 #include "worker/labels.h"
+#include "worker/podman.h"
 #include "worker/record.h"
 
 #define FILE_MAX (1 << 20)
@@ -140,6 +141,8 @@ static bool look_into_bundle(const char *bundle, struct job_description *descrip
     if (!text || record_from_bundle(text, description) < 0)
         return false;
     read_sandbox(bundle, description);
+    if (strcmp(description->engine, "podman") == 0)
+        podman_labels(bundle, description);
     return true;
 }
 

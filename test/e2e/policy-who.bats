@@ -280,6 +280,37 @@ RULES
     done
 }
 
+@test "policy: podman's labels, from its database; what an image brings is not its container's" {
+    needs_podman_here || return
+    configured <<'RULES'
+[rule storage]
+label = tier=storage
+claim = \storage\*
+
+[rule project]
+label = io.podman.compose.project=*
+claim = \project\*
+open_by = same-silo-group
+
+[rule nobody]
+host = no
+network_volumes = no
+RULES
+    tar -C "$LINFSP_STATE/podman/tree" -c . | podman_here import --change 'LABEL tier=storage io.podman.compose.project=shop' - labelled >/dev/null 2>&1
+    podman_container runc storage linfsp-test --label tier=storage --label other=x
+    podman_container runc image labelled
+    podman_container runc store linfsp-test --label io.podman.compose.project=shop --label io.podman.compose.service=store
+    podman_container runc friend labelled --label io.podman.compose.project=shop --label io.podman.compose.service=friend
+    podman_container runc stranger linfsp-test --label io.podman.compose.project=other
+    podman_claims storage //storage/a
+    podman_refused storage //project/a storage
+    podman_refused image //storage/b nobody
+    podman_claims store //project/b
+    podman_here exec friend ls /dev/linfsp/unc/project/b/
+    ! podman_here exec stranger ls /dev/linfsp/unc/project/b/ || fail "another project's" || return
+    ! podman_here exec image ls /dev/linfsp/unc/project/b/ || fail "an image names itself one of a project"
+}
+
 @test "policy: control groups, of pods and of Docker's containers" {
     configured <<'RULES'
 [rule low]
