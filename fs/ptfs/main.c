@@ -291,6 +291,8 @@ int main(int argc, char **argv) {
     umask(0); /* the caller's has been applied to the modes we are given */
     size_t pinned_max = raise_limit();
     int root = open(arguments.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        err(1, "%s", arguments.directory);
     struct ptfs ptfs = {.seeks = SEEKS_NONE,
                         .watches = WATCHES_NONE,
                         .watch = !arguments.timeout_given &&
@@ -300,8 +302,6 @@ int main(int argc, char **argv) {
                         .pass_through = !arguments.no_pass_through,
                         .pass_from = arguments.pass_from,
                         .no_flush = ptfs_is_local(root)};
-    if (root < 0)
-        err(1, "%s", arguments.directory);
     struct stat status;
     if (stat("/proc/self/fd", &status) < 0)
         err(1, "ptfs needs /proc: /proc/self/fd");

@@ -68,6 +68,8 @@ static int send_request(const struct verb *verb, const struct wire_share *reques
         return verb_fail(verb,
                          "%s is not mounted here, but it is %s; a volume is shared and unshared in its own container",
                          shown, elsewhere);
+    if (result == -ENOENT && target_lacks_colon(shown))
+        return verb_fail(verb, TARGET_LACKS_COLON, shown, shown);
     return result < 0 ? verb_fail_about(verb, shown, answer.error.message) : 0;
 }
 

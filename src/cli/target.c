@@ -76,6 +76,10 @@ int target_parse(const char *text, const char *folder, struct wire_unmount *requ
     return parse_path(text, folder, request);
 }
 
+bool target_lacks_colon(const char *text) {
+    return isalpha((unsigned char)text[0]) && !text[1];
+}
+
 bool target_follow_links(char path[WIRE_PATH_MAX]) {
     char folder[PATH_MAX], real[PATH_MAX], whole[PATH_MAX + NAME_MAX + 2], link[2];
     char *slash = strrchr(path, '/');

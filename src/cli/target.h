@@ -17,4 +17,8 @@ int target_parse(const char *text, const char *folder, struct wire_unmount *requ
  * Asks the file systems on the way. */
 bool target_follow_links(char path[WIRE_PATH_MAX]);
 
+/* Whether it is a letter without its colon, and the message where no volume is there. */
+bool target_lacks_colon(const char *text);
+#define TARGET_LACKS_COLON "%s is no volume here: did you mean the letter, %s:?"
+
 #endif

@@ -48,6 +48,7 @@ static int find_volume(const struct verb *verb, struct wanted *wanted) {
     struct wire_unmount parsed;
     static char path[WIRE_PATH_MAX];
     char folder[WIRE_PATH_MAX];
+    const char *given = wanted->target;
     _cleanup_close_ int socket = -1;
     if (client_open(verb, &socket) < 0)
         return EXIT_NOT_RUNNING;
@@ -62,6 +63,8 @@ static int find_volume(const struct verb *verb, struct wanted *wanted) {
     if (!wanted->is_found && wanted->target == path && target_follow_links(path) &&
         client_call(socket, &request, NULL, 0, CLIENT_TIMEOUT_MS, take_volume, wanted, &answer) < 0)
         return verb_fail(verb, "%s", answer.error.message);
+    if (!wanted->is_found && target_lacks_colon(given))
+        return verb_fail(verb, TARGET_LACKS_COLON, given, given);
     if (!wanted->is_found)
         return verb_fail(verb, "%s is no volume here: linfsp volumes shows them", wanted->target);
     return 0;

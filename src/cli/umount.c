@@ -73,6 +73,8 @@ static int umount_one(const struct verb *verb, int socket, struct wire_unmount *
     if (result == -ENOENT && !request->volume &&
         volume_elsewhere(socket, request->target, elsewhere, sizeof elsewhere) > 0)
         return verb_fail(verb, "%s is not mounted here, but it is %s", shown, elsewhere);
+    if (result == -ENOENT && target_lacks_colon(shown))
+        return verb_fail(verb, TARGET_LACKS_COLON, shown, shown);
     return result < 0 ? verb_fail_about(verb, shown, answer.error.message) : 0;
 }
 

@@ -55,6 +55,10 @@ json_in() { # NAME 'EXPRESSION' VERB...
     refused 'did you mean `linfsp umount`' -- "$linfsp" unmount
     refused 'did you mean `linfsp silos`' -- "$linfsp" help silo
     has_not "$("$linfsp" frobnicate 2>&1 || true)" 'did you mean'
+    for words in 'umount Z' 'share Z //some/share' 'unshare Z' 'trace Z'; do
+        # shellcheck disable=SC2086
+        refused 'Z is no volume here: did you mean the letter, Z:?' -- "$linfsp" $words
+    done
 }
 
 @test "cli: umount, share and unshare on the host name the container that has the mount point" {

@@ -213,3 +213,9 @@ asked() { # NAME OF A REQUEST: how often, since the last time
         refused "size" -- "$LINFSP_STAGE/bin/ptfs" "--pass-through=$size" -p / -m Z:
     done
 }
+
+@test "ptfs: a directory that it cannot show is named with the reason" {
+    echo x >"$BATS_TEST_TMPDIR/file"
+    refused "/nowhere: No such file or directory" -- "$LINFSP_STAGE/bin/ptfs" -p /nowhere -m Z:
+    refused "file: Not a directory" -- "$LINFSP_STAGE/bin/ptfs" -p "$BATS_TEST_TMPDIR/file" -m Z:
+}
