@@ -7,6 +7,7 @@ setup_file() { file_setup; }
 teardown_file() { file_teardown; }
 setup() { service_runs; }
 teardown() {
+    [ -z "${journald:-}" ] || { kill "$journald" && wait "$journald" && rm -rf /run/log/journal /run/systemd/journal; } 2>/dev/null || true
     [ -z "${watcher:-}" ] || kill "$watcher" 2>/dev/null || true
     remove_containers
 }
@@ -99,4 +100,46 @@ told() {
     after=$(wc -l <"$LINFSP_STATE/linfspd.log")
     [ $((after - before)) -lt 400 ] || fail "$((after - before)) lines"
     [ $((after - before)) -gt 50 ] || fail "only $((after - before)) lines"
+}
+
+# systemd's own journal, as the machine has it or started for this test.
+journal_runs() {
+    [ ! -S /run/systemd/journal/socket ] || return 0
+    mkdir -p /run/systemd/journal /run/log/journal
+    /lib/systemd/systemd-journald >"$BATS_TEST_TMPDIR/journald" 2>&1 3>&- 9>&- &
+    journald=$!
+    wait_until 5 test -S /run/systemd/journal/socket || fail "$(cat "$BATS_TEST_TMPDIR/journald")"
+}
+
+# An entry of the journal of that event for which the jq expression holds: `in_journal KIND EXPRESSION`
+in_journal() {
+    journalctl -q -o json "LINFSP_EVENT=$1" --since "$since" | jq -se "any(.[]; $2)" >/dev/null
+}
+
+@test "events: the journal has container, volume and prefix as fields, and explains each message" {
+    [ -x /lib/systemd/systemd-journald ] || missing systemd-journald || return
+    local since kinds
+    since=$(date '+%F %T')
+    journal_runs
+    service_stop
+    JOURNAL_STREAM=1:1 service_start
+    container one busybox
+    share one y '\journal\share'
+    bounded ls /unc/journal/share
+    number=$("$linfsp" volumes --json | jq '.[0].id')
+    remove_containers
+    wait_until 10 in_journal claim ".LINFSP_PREFIX == \"\\\\journal\\\\share\" and .LINFSP_NAME == \"$(full_name one)\" and (.LINFSP_SILO | length == 64)"
+    wait_until 10 in_journal mount ".LINFSP_VOLUME == \"$number\" and .LINFSP_RESULT == \"done\" and .SYSLOG_IDENTIFIER == \"linfspd\""
+    wait_until 10 in_journal end ".LINFSP_VOLUME == \"$number\""
+    wait_until 10 in_journal silo-ended true
+    # the catalogue of a system that has ours alone
+    root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/usr/lib/systemd/catalog"
+    cp "$LINFSP_ROOT/packaging/linfsp.catalog" "$root/usr/lib/systemd/catalog/"
+    journalctl --root="$root" --update-catalog
+    known=$(journalctl -q -o json --since "$since" SYSLOG_IDENTIFIER=linfspd | jq -r '.MESSAGE_ID // empty' | sort -u)
+    [ "$(wc -l <<<"$known")" -ge 5 ]
+    for id in $known $(grep -oE '"[0-9a-f]{32}"' "$LINFSP_ROOT/src/service/event.c" | tr -d '"'); do
+        has "$(journalctl --root="$root" --dump-catalog "$id")" "Subject:" "Documentation: man:linfsp" || fail "$id is not explained" || return
+    done
 }
