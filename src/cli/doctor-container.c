@@ -57,6 +57,10 @@ static void check_unc(struct doctor *doctor) {
     }
     if (stat(LINFSP_UNC_ROOT, &here) == 0 && here.st_dev == injected.st_dev && here.st_ino == injected.st_ino)
         finding(doctor, LEVEL_OK, "unc", NULL, NULL, "network volumes are at " LINFSP_UNC_ROOT);
+    else if (lstat(LINFSP_UNC_ROOT, &here) < 0)
+        finding(doctor, LEVEL_OK, "unc", NULL, NULL,
+                "network volumes are at " LINFSP_DEVICE_DIR
+                "/unc, and, where its root can have that, at " LINFSP_UNC_ROOT " while there is one");
     else
         finding(doctor, LEVEL_NOTE, "unc", "network volumes are found at " LINFSP_DEVICE_DIR "/unc only",
                 "ln -s " LINFSP_DEVICE_DIR "/unc " LINFSP_UNC_ROOT ", where the root can be written",

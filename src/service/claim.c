@@ -8,6 +8,7 @@
 #include "service/connection.h"
 #include "service/event.h"
 #include "service/permission.h"
+#include "service/root-unc.h"
 #include "service/scope.h"
 #include "service/service.h"
 #include "service/table.h"
@@ -42,6 +43,7 @@ int claim_enter(struct volume *volume, uint64_t id, char *ret_taken, uint64_t *r
     snprintf(volume->prefix, sizeof volume->prefix, "%s", spelled + hidden);
     snprintf(volume->unc_path, sizeof volume->unc_path, LINFSP_UNC_ROOT "/%s", volume->prefix);
     volume->staged = true;
+    root_unc_wanted(volume->service);
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "service/mup.h"
 #include "service/phantom.h"
 #include "service/programs.h"
+#include "service/root-unc.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -101,6 +102,8 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         silo_fail(silo, "%s", result->message);
     } else {
         silo_enter(silo, SILO_READY);
+        silo->unc_waits = result->inject.unc_waits;
+        root_unc_make(silo);
         programs_watch(silo, result);
         catcher_serve(silo, silo->unsettled || !process_may_mount(silo->target.init_pid));
         if (!silo->unsettled)
@@ -123,6 +126,7 @@ int silo_inject(struct silo *silo, bool early, const char *rootfs) {
     job.inject.folder_number = folder->id;
     snprintf(job.inject.rootfs, sizeof job.inject.rootfs, "%s", rootfs);
     job.inject.early = early;
+    job.inject.unc_waits = !root_unc_is_wanted(silo->service);
     job.inject.found_by = silo->found_by;
     job.inject.again = silo->injectors_lost > 0;
     /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */

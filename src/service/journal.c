@@ -63,10 +63,10 @@ bool journal_has(const char *kind, uint64_t key) {
 }
 
 void journal_put_silo(const struct silo *silo) {
-    (void)write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d\n",
+    (void)write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d unc %d\n",
                       silo->target.init_pid, (unsigned long long)silo->init_start, (unsigned long long)silo->since,
                       (unsigned long long)silo->mount_namespace.inode, (unsigned long long)silo->mount_namespace.id,
-                      silo->sole_init);
+                      silo->sole_init, silo->unc_waits);
 }
 
 void journal_drop_silo(const struct silo *silo) {
@@ -137,18 +137,19 @@ static bool read_cookie(const char *text, uint8_t *ret_cookie) {
 }
 
 bool journal_parse_silo(uint64_t key, FILE *file, struct silo_record *ret_record) {
-    int init, sole = 0;
+    int init, sole = 0, unc_waits = 0;
     /* version 1.0.0 wrote the first three, and the namespace's inode was the key */
     unsigned long long start, since, inode = key, id = 0;
-    int n = fscanf(file, "init %d start %llu since %llu namespace %llu %llu sole %d", &init, &start, &since, &inode,
-                   &id, &sole);
+    int n = fscanf(file, "init %d start %llu since %llu namespace %llu %llu sole %d unc %d", &init, &start, &since,
+                   &inode, &id, &sole, &unc_waits);
     *ret_record = (struct silo_record){.number = key,
                                        .mount_namespace = {.inode = inode, .id = id},
                                        .init = init,
                                        .init_start = start,
                                        .sole_init = sole,
-                                       .since = since};
-    return n == 3 || n == 6;
+                                       .since = since,
+                                       .unc_waits = unc_waits};
+    return n == 3 || n == 6 || n == 7;
 }
 
 bool journal_parse_volume(FILE *file, struct volume *volume) {

@@ -6,6 +6,7 @@
 
 #include "service/connection.h"
 #include "service/permission.h"
+#include "service/root-unc.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -89,6 +90,7 @@ void launch_offer(struct connection *connection, const struct wire_offer_classes
         return;
     }
     connection->silo->service->launchers++;
+    root_unc_wanted(connection->silo->service);
     connection_wait(connection, request->header.serial);
 }
 
@@ -219,6 +221,7 @@ void launcher_closed(struct connection *connection) {
     free(connection->classes);
     connection->classes = NULL;
     service->launchers--;
+    root_unc_unwanted(service);
     while ((launch = next_of(service, id)))
         go_on(launch);
 }

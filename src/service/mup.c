@@ -6,6 +6,7 @@
 #include "service/event.h"
 #include "service/launch.h"
 #include "service/permission.h"
+#include "service/root-unc.h"
 #include "service/served.h"
 #include "service/service.h"
 #include "service/silo.h"
@@ -379,6 +380,7 @@ void mup_release(struct volume *volume) {
         name_hide(name);
     }
     unc_release(volume->service->unc, volume->id);
+    root_unc_unwanted(volume->service);
     if (volume->prefix[0])
         for_each_viewer(volume, hide_unwanted);
 }

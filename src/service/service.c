@@ -28,6 +28,7 @@
 #include "service/reaper.h"
 #include "service/requests.h"
 #include "service/restore.h"
+#include "service/root-unc.h"
 #include "service/silo.h"
 #include "service/stage.h"
 #include "service/unc.h"
@@ -267,6 +268,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     list_init(&service->browsers);
     list_init(&service->open_folders);
     list_init(&service->launches);
+    list_init(&service->kept_answers);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = service->guard = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -294,6 +296,8 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(restore_all(service), "journal");
     STEP(folders_start(service), LINFSP_UNC_ROOT);
+    root_unc_wanted(service);
+    root_unc_unwanted(service);
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
     STEP(monitor_new(service, &service->monitor), "monitor");
     monitor_scan(service->monitor);
@@ -362,6 +366,7 @@ void service_free(struct service *service) {
     sd_event_source_disable_unref(service->guard_timer);
     stage_unguard(service->guard);
     launches_free(service);
+    root_unc_free(service);
     folders_free(service);
     if (service->stopping)
         clear_away();

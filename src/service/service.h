@@ -111,6 +111,9 @@ struct service {
     unsigned kept_descriptors; /* of held volumes (hold.h) */
     unsigned watchers; /* connections that get events */
     unsigned launchers; /* connections of launchers */
+    unsigned uncs_in_making; /* workers that mount a silo's /unc (root-unc.h) */
+    struct list_node kept_answers; /* what waits for them */
+    sd_event_source *unc_timer; /* after the last network volume's end */
     struct list_node launches; /* walks that wait for one */
     uint64_t injections, failures;
     unsigned removers_lost; /* workers that died or lacked something, one after the other, over removing folders */

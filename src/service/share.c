@@ -17,6 +17,7 @@
 #include "service/lane.h"
 #include "service/mup.h"
 #include "service/policy.h"
+#include "service/root-unc.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -32,7 +33,7 @@ static void drop_prefix(struct volume *volume, bool uncertain) {
     (void)journal_put_volume(volume);
 }
 
-static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+static void on_shared(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
     struct connection *connection = volume ? connection_find(service, volume->sharer) : NULL;
@@ -54,6 +55,15 @@ static void on_done(void *context, uint64_t key, const struct job_result *result
                               : connection_done(connection, connection->serial);
     if (r >= 0)
         connection_ready(connection);
+}
+
+/* Who shares a volume hears of it when it can be found. */
+static void on_done(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    const struct volume *volume = volume_find(context, key);
+    if (volume && !volume->unsharing && result->error == 0 &&
+        root_unc_keeps(context, on_shared, key, result, fds, n_fds))
+        return;
+    on_shared(context, key, result, fds, n_fds);
 }
 
 static int submit(struct volume *volume, bool unshare) {

@@ -33,6 +33,7 @@
 #include "service/phantom.h"
 #include "service/programs.h"
 #include "service/reaper.h"
+#include "service/root-unc.h"
 #include "service/service.h"
 #include "service/table.h"
 #include "service/volume.h"
@@ -390,6 +391,7 @@ static void settle(struct silo *silo, pid_t pid) {
     struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
     silo->unsettled = false;
     silo_describe(silo);
+    root_unc_make(silo);
     if (!process_may_mount(pid)) {
         programs_look(silo); /* its PATH is known now */
         return;
@@ -457,6 +459,7 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
     if (!silo)
         return -ENOMEM;
     silo->since = record->since;
+    silo->unc_waits = record->unc_waits;
     silo_enter(silo, SILO_READY);
     uint64_t start;
     int r = process_start(record->init, &start);

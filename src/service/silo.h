@@ -123,6 +123,7 @@ struct silo {
     unsigned folders, names;
     struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
     unsigned injectors_lost; /* workers that died over its injection */
+    bool unc_waits, makes_unc; /* its /unc waits for a network volume; and a worker mounts it (root-unc.h) */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool entered; /* its entry point has run */
@@ -182,6 +183,7 @@ struct silo_record {
     uint64_t init_start;
     bool sole_init;
     uint64_t since;
+    bool unc_waits;
 };
 /* Takes a silo over from the service before us. -ESRCH: it ended meanwhile. */
 int silo_adopt(struct service *service, const struct silo_record *record);

@@ -142,6 +142,9 @@ static void silos_of_both_versions(void **state) {
     assert_true(parses_silo("init 5 start 6 since 7 namespace 8 9 sole 1\n", &record));
     assert_true(record.number == 77 && record.init == 5 && record.init_start == 6 && record.since == 7);
     assert_true(record.mount_namespace.inode == 8 && record.mount_namespace.id == 9 && record.sole_init);
+    assert_false(record.unc_waits);
+    assert_true(parses_silo("init 5 start 6 since 7 namespace 8 9 sole 1 unc 1\n", &record));
+    assert_true(record.mount_namespace.id == 9 && record.unc_waits);
     assert_true(parses_silo("init 5 start 6 since 7\n", &record));
     assert_int_equal(record.mount_namespace.inode, 77);
     assert_false(parses_silo("init 5 start 6 since 7 namespace 8\n", &record));

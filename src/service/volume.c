@@ -30,6 +30,7 @@
 #include "service/mup.h"
 #include "service/permission.h"
 #include "service/reaper.h"
+#include "service/root-unc.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -227,7 +228,7 @@ static void on_refused(struct volume *volume, const struct job_result *result) {
         connection_ready(connection);
 }
 
-static void on_mounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+static void on_mount_result(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
     if (!volume) {
@@ -291,6 +292,15 @@ static void on_mounted(void *context, uint64_t key, const struct job_result *res
         return;
     intent_drop(key);
     tell_mount(volume);
+}
+
+/* A network volume is announced when it can be found. */
+static void on_mounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    const struct volume *volume = volume_find(context, key);
+    if (volume && volume->prefix[0] && result->error == 0 &&
+        root_unc_keeps(context, on_mount_result, key, result, fds, n_fds))
+        return;
+    on_mount_result(context, key, result, fds, n_fds);
 }
 
 bool volume_server_is_there(const struct volume *volume) {

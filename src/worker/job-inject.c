@@ -5,7 +5,8 @@
  * The folder is a clone of one on the service's own tmpfs: read-only, nosuid, nodev, private. A slave clone of the
  * silo's own unc folder (folder.h), in which shares come and go by themselves, is mounted at /unc where that can be
  * made without leaving anything (root-unc.c); `unc` in our folder leads there. Otherwise it is mounted at `unc` itself.
- * Nothing that is there already is ever touched.
+ * So it is as long as there is no network volume on the machine, too: until then /unc is left to the container
+ * (job-root-unc.c). Nothing that is there already is ever touched.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -95,7 +96,7 @@ static int attach_tree(int tree, int target) {
 static int attach_unc(const struct attempt *attempt) {
     if (attempt->root_unc >= 0)
         return attach_tree(attempt->unc_tree, attempt->root_unc);
-    _cleanup_close_ int unc = enter_open_path(attempt->root, "dev/linfsp/unc", O_DIRECTORY);
+    _cleanup_close_ int unc = enter_open_path(attempt->root, &UNC_IN_DEVICES[1], O_DIRECTORY);
     return unc < 0 ? unc : attach_tree(attempt->unc_tree, unc);
 }
 
@@ -203,7 +204,10 @@ static int enter(const struct job_base *base, const struct job *job, int pidfd, 
     if (r == 0 && is_injected(base, attempt->root) != 1) {
         if (is_bare_chroot(base, job, attempt, result) || !takes_devices(base, job, attempt->root, result))
             return 1;
-        attempt->root_unc = root_unc_make(base, job, attempt->mount_namespace, attempt->root);
+        result->inject.unc_waits =
+            job->inject.unc_waits && root_unc_can_wait(base, job, attempt->mount_namespace, attempt->root);
+        if (!result->inject.unc_waits)
+            attempt->root_unc = root_unc_make(base, job, attempt->mount_namespace, attempt->root);
     }
     if (r == 0 && attempt->user_namespace >= 0) {
         result->spent = true;

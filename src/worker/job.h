@@ -25,6 +25,7 @@
 enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
+    JOB_ROOT_UNC, /* move its network volumes from /dev/linfsp/unc to /unc, or back (job-root-unc.c) */
     JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device as its /dev/fuse (inject-fuse.c) */
     JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c). host: the silo has
                     ended, the fd is the folder to take it away from */
@@ -65,6 +66,8 @@ struct job_inject {
     bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
     pid_t found_by; /* its entry point, perhaps */
     uint64_t folder_number; /* of its /unc, which is made */
+    bool unc_waits; /* there is no network volume: if /unc can be made when there is one, it is at /dev/linfsp/unc until
+                       then. ROOT_UNC: there is none any more */
 };
 
 struct job_phantom {
@@ -259,6 +262,7 @@ struct job_result {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
             bool off; /* it is to have nothing of ours: the message says why */
+            bool unc_waits; /* its /unc is to be moved by ROOT_UNC */
         } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point, unless that is in no layer */
             uint32_t fuse_device;

@@ -10,6 +10,7 @@
 static job_function *const jobs[] = {
     [JOB_INJECT] = job_inject,
     [JOB_EJECT] = job_eject,
+    [JOB_ROOT_UNC] = job_root_unc,
     [JOB_FUSE_DEVICE] = job_fuse_device,
     [JOB_CHROOT] = job_chroot,
     [JOB_HELPERS] = job_helpers,

@@ -14,8 +14,10 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -86,7 +88,23 @@ static bool root_to_be_ends(const struct job_base *base, const struct job *job, 
     return root_ends_with_silo(base, &job->target, rootfs < 0 ? root : rootfs);
 }
 
-static int make_inside(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+/* Returns 0 where /unc can be made, or a negative errno. */
+static int look(const struct job_base *base, const struct job *job, int root, bool root_ends) {
+    _cleanup_(overlay_close) struct overlay overlay = OVERLAY_NONE;
+    _cleanup_close_ int unc = open_unc(root);
+    if (unc != -ENOENT)
+        return -EEXIST;
+    if (root_ends)
+        return 0;
+    int r = fd_is_mount_root(root) == 1 ? overlay_open(base, 0, root, &overlay) : -EOPNOTSUPP;
+    return r == 0 && overlay_has(&overlay, NAME) ? -EEXIST : r;
+}
+
+typedef int visitor(const struct job_base *base, const struct job *job, int root, bool root_ends);
+
+/* Calls it in the silo, whose root may not be that of its mount namespace yet. */
+static int visit_root(const struct job_base *base, const struct job *job, int mount_namespace, int root,
+                      visitor *visit) {
     _cleanup_close_ int rootfs = -1;
     bool root_ends = root_to_be_ends(base, job, root);
     int r = enter_mount_namespace(mount_namespace, root);
@@ -99,7 +117,7 @@ static int make_inside(const struct job_base *base, const struct job *job, int m
     enter_own_mounts(base, root, -1);
     if (injection_is_stale(base, root))
         root_unc_remove(base, root);
-    return find_or_make(base, job, root, root_ends);
+    return visit(base, job, root, root_ends);
 }
 
 /* What /dev/linfsp/unc is: a link to /unc, or a folder. It may be the other of an attempt before this one. */
@@ -115,16 +133,98 @@ static int set_device_folder(const struct job_base *base, const struct job *job,
     return r < 0 ? -errno : 0;
 }
 
-int root_unc_make(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
-    _cleanup_close_ int unc = -1;
-    int r = build_is_step(base, job) ? -EOPNOTSUPP : 0;
-    if (r == 0) {
-        unc = make_inside(base, job, mount_namespace, root);
-        r = enter_host(base);
-    }
-    if (r == 0)
-        r = set_device_folder(base, job, unc >= 0);
+static int make(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    if (build_is_step(base, job))
+        return -EOPNOTSUPP;
+    _cleanup_close_ int unc = visit_root(base, job, mount_namespace, root, find_or_make);
+    int r = enter_host(base);
     return r < 0 ? r : steal_fd(&unc);
+}
+
+int root_unc_make(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    _cleanup_close_ int unc = make(base, job, mount_namespace, root);
+    int r = set_device_folder(base, job, unc >= 0);
+    return r < 0 ? r : steal_fd(&unc);
+}
+
+bool root_unc_can_wait(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    if (build_is_step(base, job))
+        return false;
+    bool can = visit_root(base, job, mount_namespace, root, look) == 0;
+    return enter_host(base) == 0 && set_device_folder(base, job, false) == 0 && can;
+}
+
+/* Moves the mount from one of its places to the other. The worker is in the silo. */
+static int move(int from, int to) {
+    int r = move_mount(from, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+    return r == -EINVAL ? -EBUSY : r; /* a parent mount that others share */
+}
+
+/* Opens the mount at /dev/linfsp/unc. */
+static int open_in_devices(int root) {
+    _cleanup_close_ int device = enter_open_path(root, &UNC_IN_DEVICES[1], O_DIRECTORY);
+    return device >= 0 && fd_is_mount_root(device) != 1 ? -ENOENT : steal_fd(&device);
+}
+
+static bool is_moved(const struct job_base *base, int root) {
+    _cleanup_close_ int unc = open_unc(root);
+    return unc >= 0 && is_mounted(base, unc);
+}
+
+/* Moves it to /unc, a descriptor of which is given. */
+static int move_to_root(const struct job_base *base, int mount_namespace, int root, int unc) {
+    int r = enter_mount_namespace(mount_namespace, root);
+    _cleanup_close_ int device = r < 0 ? r : open_in_devices(root);
+    if (device < 0)
+        return device;
+    return move(device, unc);
+}
+
+/* Nothing is mounted at /unc any more: the name is free. */
+static void forget(int root) {
+    if (root_is_in_memory(root))
+        (void)remove_through_clone(root, NAME, AT_REMOVEDIR);
+    overlay_forget(root);
+}
+
+int root_unc_move(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    int r = enter_mount_namespace(mount_namespace, root);
+    bool moved = r == 0 && is_moved(base, root); /* by a worker that died before it could say so */
+    if (r < 0 || (r = enter_host(base)) < 0)
+        return r;
+    if (!moved) {
+        _cleanup_close_ int unc = make(base, job, mount_namespace, root);
+        if (unc < 0)
+            return 0; /* it has one of its own */
+        r = move_to_root(base, mount_namespace, root, unc);
+        close_fd(&unc);
+        if (r < 0)
+            forget(root);
+        if (r < 0 || (r = enter_host(base)) < 0)
+            return r;
+    }
+    return set_device_folder(base, job, true); /* not before: this would unmount what is mounted on the folder */
+}
+
+int root_unc_move_back(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
+    int r = enter_mount_namespace(mount_namespace, root);
+    bool moved = r == 0 && is_moved(base, root);
+    if (r < 0 || (r = enter_host(base)) < 0)
+        return r;
+    if (!moved)
+        return -ENOENT;
+    r = set_device_folder(base, job, false);
+    if (r == 0)
+        r = enter_mount_namespace(mount_namespace, root);
+    if (r < 0)
+        return r;
+    enter_own_mounts(base, root, -1);
+    _cleanup_close_ int unc = open_unc(root), device = enter_open_path(root, &UNC_IN_DEVICES[1], O_DIRECTORY);
+    r = unc < 0 ? unc : device < 0 ? device : move(unc, device);
+    close_fd(&unc);
+    if (r == 0)
+        forget(root);
+    return r;
 }
 
 static void remove_old_link(int root) {

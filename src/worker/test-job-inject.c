@@ -75,6 +75,53 @@ static void unc_in_layers(void **state) {
     remove_tree(LAYERS);
 }
 
+/* The job for the /unc of an injection: moves it there, or (withdraws) back. */
+static struct job unc_of(const struct job *injection, bool withdraws) {
+    struct job job = *injection;
+    job.type = JOB_ROOT_UNC;
+    job.inject.unc_waits = withdraws;
+    return job;
+}
+
+/* In a root in memory and in an overlayfs. */
+static void unc_that_waits(void **state) {
+    NEEDS_A_HOST();
+    assert_true(make_layers(true));
+    for (int round = 0; round < 2; round++) {
+        layered = round == 1;
+        struct container container = container_start(false);
+        layered = false;
+        struct worker worker = worker_new();
+        struct job injection = job_for(JOB_INJECT, &container);
+        snprintf(injection.inject.folder, sizeof injection.inject.folder, FOLDER);
+        injection.inject.folder_number = 4711 + (uint64_t)round;
+        injection.inject.unc_waits = true;
+        const struct job_result *result = work(&worker, &injection, &container.pidfd, 1);
+        assert_int_equal(result->error, 0);
+        assert_true(result->inject.unc_waits);
+        assert_false(exists_in(&container, "unc"));
+        assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
+        for (int times = 0; times < 2; times++) {
+            struct job comes = unc_of(&injection, false), again = comes, goes = unc_of(&injection, true);
+            assert_int_equal(work(&worker, &comes, &container.pidfd, 1)->error, 0);
+            assert_mounted(&container, "/unc", " - autofs linfsp-unc ");
+            /* its worker died before it could say so */
+            assert_int_equal(work(&worker, &again, &container.pidfd, 1)->error, 0);
+            assert_not_mounted(&container, "/dev/linfsp/unc");
+            assert_int_equal(work(&worker, &goes, &container.pidfd, 1)->error, 0);
+            assert_not_mounted(&container, "/unc");
+            assert_false(exists_in(&container, "unc"));
+            assert_mounted(&container, "/dev/linfsp/unc", " - autofs linfsp-unc ");
+            assert_int_equal(work(&worker, &goes, &container.pidfd, 1)->error, -ENOENT);
+        }
+        layer_has("", "");
+        assert_int_equal(worker_end(&worker), 0);
+        container_end(&container);
+        close_back();
+    }
+    remove_tree(LAYERS);
+}
+
 /* In a root that is no overlayfs the stand-in is a link. It can be removed when the container has ended, too. */
 static void links_of_the_stand_in(void **state) {
     NEEDS_A_HOST();
@@ -216,6 +263,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inject_and_eject),
         cmocka_unit_test(unc_in_layers),
+        cmocka_unit_test(unc_that_waits),
         cmocka_unit_test(links_of_the_stand_in),
         cmocka_unit_test(half_an_injection_is_undone),
         cmocka_unit_test(helpers_of_the_image_are_found_by_what_they_are),

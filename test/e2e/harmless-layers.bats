@@ -57,9 +57,10 @@ no_changes() { # WHEN
     no_changes "after docker kill"
     docker start "$(full_name one)" >/dev/null
     wait_until 5 inside one test -d /dev/linfsp/unc/
+    share one y '\layers\one'
     disk one z
     no_changes "in its second life"
-    inside one ls /unc
+    inside one ls /unc/layers/one
 }
 
 # The folders of an image that a commit of the container has in its layer, and that a container without LinFsp has not.
