@@ -13,16 +13,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LATER_TURNS 20
+#include "util/clock.h"
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#define LATER_TURNS 20
 
 /* O_PATH: the walk, without a request to the server of what is there. */
 static int walk(const char *path) {
@@ -33,13 +28,13 @@ static int walk(const char *path) {
 }
 
 static void access_one(const char *path) {
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     (void)walk(path);
-    uint64_t first = now_ns();
+    uint64_t first = clock_ns();
     for (int i = 0; i < LATER_TURNS; i++)
         close(walk(path));
     printf("{\"first_us\": %.1f, \"later_us\": %.2f}\n", (double)(first - begin) / 1000,
-           (double)(now_ns() - first) / 1000 / LATER_TURNS);
+           (double)(clock_ns() - first) / 1000 / LATER_TURNS);
 }
 
 int main(int argc, char **argv) {

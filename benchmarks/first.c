@@ -22,14 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #define DEVICE "/dev/linfsp/disk"
 #define PATIENCE_NS 5000000000ull
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The child takes the time itself: forking is not to count. */
 static int measure_exec(char *self, const char *count) {
@@ -37,7 +33,7 @@ static int measure_exec(char *self, const char *count) {
         pid_t pid = fork();
         if (pid == 0) {
             char text[32];
-            snprintf(text, sizeof text, "%llu", (unsigned long long)now_ns());
+            snprintf(text, sizeof text, "%llu", (unsigned long long)clock_ns());
             execl(self, self, "--started", text, NULL);
             _exit(127);
         }
@@ -48,7 +44,7 @@ static int measure_exec(char *self, const char *count) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     if (argc == 3 && strcmp(argv[1], "--started") == 0)
         return printf("%llu\n", (unsigned long long)(begin - strtoull(argv[2], NULL, 10))) < 0;
     if (argc == 3 && strcmp(argv[1], "--exec-cost") == 0)
@@ -65,12 +61,12 @@ int main(int argc, char **argv) {
     bool there = access(device, F_OK) == 0;
     if (!there)
         (void)prctl(PR_SET_TIMERSLACK, 1);
-    for (; !there && !once && now_ns() - begin < PATIENCE_NS; looks++) {
+    for (; !there && !once && clock_ns() - begin < PATIENCE_NS; looks++) {
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 20000}, NULL);
         there = access(device, F_OK) == 0;
     }
     printf("{\"there\": %s, \"looks\": %u, \"after_us\": %.1f}\n", there ? "true" : "false", looks,
-           looks == 1 ? 0 : (double)(now_ns() - begin) / 1000);
+           looks == 1 ? 0 : (double)(clock_ns() - begin) / 1000);
     fflush(stdout);
     for (;;) {
         if (!stay)

@@ -20,14 +20,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#include "util/clock.h"
 
 /* ---- the server ------------------------------------------------------------------------------------------------ */
 
@@ -105,17 +100,17 @@ static int mount_on(const char *path) {
 static void once(const char *path) {
     struct stat attributes;
     pthread_t thread;
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     int fd = mount_on(path);
-    uint64_t mounted = now_ns();
+    uint64_t mounted = clock_ns();
     errno = pthread_create(&thread, NULL, serve, &fd);
     check(-errno, "pthread_create");
     check(stat(path, &attributes), path);
-    uint64_t seen = now_ns();
+    uint64_t seen = clock_ns();
     check(umount2(path, MNT_DETACH), "umount");
     pthread_join(thread, NULL);
     close(fd);
-    uint64_t gone = now_ns();
+    uint64_t gone = clock_ns();
     printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, \"destroy_us\": %.1f}\n", (double)(mounted - begin) / 1000,
            (double)(seen - begin) / 1000, (double)(gone - seen) / 1000);
     fflush(stdout);

@@ -24,15 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #define PATIENCE_NS 5000000000ull
 
 extern char **environ;
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static bool mounted(const char *path) {
     char parent[4096];
@@ -45,18 +41,18 @@ static bool mounted(const char *path) {
 
 /* Until it is as wanted; returns when, or 0 when it takes too long. */
 static uint64_t wait_for(const char *path, bool wanted) {
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     while (mounted(path) != wanted) {
-        if (now_ns() - begin > PATIENCE_NS)
+        if (clock_ns() - begin > PATIENCE_NS)
             return 0;
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 20000}, NULL);
     }
-    return now_ns();
+    return clock_ns();
 }
 
 static int once(const char *path, char **command) {
     pid_t pid;
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0); /* ours is for the figures */
@@ -64,7 +60,7 @@ static int once(const char *path, char **command) {
     posix_spawn_file_actions_destroy(&actions);
     if (errno)
         err(1, "%s", command[0]);
-    uint64_t there = wait_for(path, true), ending = now_ns();
+    uint64_t there = wait_for(path, true), ending = clock_ns();
     kill(pid, SIGTERM);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;

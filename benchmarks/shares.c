@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include <linfsp/linfsp.h>
+#include "empty-volume.h"
+#include "util/clock.h"
 
 #define STACK_SIZE (128 * 1024)
 
@@ -24,33 +24,15 @@ struct share {
     pthread_t thread;
 };
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static int get_attributes(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct stat attributes = {.st_ino = inode, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
-    return linfsp_reply_attributes(request, &attributes, 0);
-}
-
-static const struct linfsp_operations operations = {.size = sizeof operations, .getattr = get_attributes};
-
-static void *serve(void *argument) {
-    linfsp_volume_run(argument);
-    return NULL;
-}
-
 static void start(struct share *share, const char *prefix, long number, const pthread_attr_t *attributes) {
     char name[256];
     struct linfsp_volume_options options = {
         .size = sizeof options, .file_system_name = "bench", .threads = 1, .prefix = name};
     struct linfsp_error error;
     snprintf(name, sizeof name, "%s%ld", prefix, number);
-    if (linfsp_volume_create(&options, &operations, NULL, &share->volume, &error) < 0)
+    if (linfsp_volume_create(&options, &empty_operations, NULL, &share->volume, &error) < 0)
         errx(1, "%s: %s", name, error.message);
-    if (pthread_create(&share->thread, attributes, serve, share->volume) != 0)
+    if (pthread_create(&share->thread, attributes, empty_serve, share->volume) != 0)
         errx(1, "cannot make a thread");
 }
 
@@ -73,17 +55,17 @@ int main(int argc, char **argv) {
     }
     if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstacksize(&attributes, STACK_SIZE) != 0)
         errx(1, "cannot set the size of stacks");
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     for (long i = 0; i < count; i++)
         start(&shares[i], argv[1], i, &attributes);
-    printf("{\"shares\": %ld, \"create_us_each\": %.1f}\n", count, (double)(now_ns() - begin) / 1000 / (double)count);
+    printf("{\"shares\": %ld, \"create_us_each\": %.1f}\n", count, (double)(clock_ns() - begin) / 1000 / (double)count);
     fflush(stdout);
     while (getchar() != EOF) {
     }
-    begin = now_ns();
+    begin = clock_ns();
     for (long i = 0; i < count; i++)
         end(&shares[i]);
-    printf("{\"destroy_us_each\": %.1f}\n", (double)(now_ns() - begin) / 1000 / (double)count);
+    printf("{\"destroy_us_each\": %.1f}\n", (double)(clock_ns() - begin) / 1000 / (double)count);
     free(shares);
     return 0;
 }

@@ -17,45 +17,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <linfsp/linfsp.h>
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static int get_attributes(linfsp_request *request, uint64_t inode, struct linfsp_file *file) {
-    struct stat attributes = {.st_ino = inode, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
-    return linfsp_reply_attributes(request, &attributes, 0);
-}
-
-static const struct linfsp_operations operations = {.size = sizeof operations, .getattr = get_attributes};
-
-static void *serve(void *argument) {
-    linfsp_volume_run(argument);
-    return NULL;
-}
+#include "empty-volume.h"
+#include "util/clock.h"
 
 static void once(const struct linfsp_volume_options *options, bool hold, bool unseen) {
     linfsp_volume *volume;
     struct linfsp_error error;
     pthread_t thread;
     struct stat attributes;
-    uint64_t begin = now_ns();
-    if (linfsp_volume_create(options, &operations, NULL, &volume, &error) < 0)
+    uint64_t begin = clock_ns();
+    if (linfsp_volume_create(options, &empty_operations, NULL, &volume, &error) < 0)
         errx(1, "%s", error.message);
-    uint64_t created = now_ns();
-    if (pthread_create(&thread, NULL, serve, volume) != 0)
+    uint64_t created = clock_ns();
+    if (pthread_create(&thread, NULL, empty_serve, volume) != 0)
         errx(1, "cannot make a thread");
     const char *path = linfsp_volume_mount_point(volume);
     if (!path)
         path = linfsp_volume_unc_path(volume);
     if (!unseen && stat(path, &attributes) < 0)
         err(1, "%s", path);
-    uint64_t seen = now_ns();
+    uint64_t seen = clock_ns();
     printf("{\"create_us\": %.1f, \"first_stat_us\": %.1f, ", (double)(created - begin) / 1000,
            (double)(seen - begin) / 1000);
     if (hold) { /* the object goes on in the next line */
@@ -63,11 +45,11 @@ static void once(const struct linfsp_volume_options *options, bool hold, bool un
         fflush(stdout);
         (void)getchar();
     }
-    uint64_t ending = now_ns();
+    uint64_t ending = clock_ns();
     linfsp_volume_stop(volume);
     pthread_join(thread, NULL);
     linfsp_volume_destroy(volume);
-    printf("\"destroy_us\": %.1f}\n", (double)(now_ns() - ending) / 1000);
+    printf("\"destroy_us\": %.1f}\n", (double)(clock_ns() - ending) / 1000);
     fflush(stdout);
 }
 
@@ -75,7 +57,7 @@ static void serve_on(struct linfsp_volume_options *options) {
     linfsp_volume *volume;
     struct linfsp_error error;
     options->threads = 0;
-    if (linfsp_volume_create(options, &operations, NULL, &volume, &error) < 0)
+    if (linfsp_volume_create(options, &empty_operations, NULL, &volume, &error) < 0)
         errx(1, "%s", error.message);
     exit(linfsp_volume_run(volume) < 0);
 }

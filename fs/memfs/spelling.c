@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #define RETRY_WINDOW_MS 1000
 #define RENAME_WINDOW_MS 500 /* from ESTALE to the second look-up of the new name */
 #define DROP_AFTER_MS 5
@@ -67,12 +69,6 @@ struct spellings {
     pthread_cond_t changed;
     pthread_t dropper;
 };
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -169,7 +165,7 @@ static void see_stored(struct spellings *spellings, pid_t id, const struct node 
         return;
     pthread_mutex_lock(&spellings->lock);
     struct task *task = find_record(spellings, id);
-    if (task && task->state == ASKED && is_about(task, directory, entry, now_ms()))
+    if (task && task->state == ASKED && is_about(task, directory, entry, clock_ms()))
         set_state(spellings, task, SEEN_STORED);
     pthread_mutex_unlock(&spellings->lock);
 }
@@ -184,7 +180,7 @@ static bool may_be_repeating(const struct task *task, const struct node *directo
 static enum spelling_answer answer_other(struct spellings *spellings, pid_t id, const struct node *directory,
                                          const struct entry *entry, uint32_t spelling) {
     enum spelling_answer answer = SPELLING_EXISTS;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     pthread_mutex_lock(&spellings->lock);
     struct task *task = take_record(spellings, id, now);
     if (task && task->state == SEEN_STORED && is_about(task, directory, entry, now)) {
@@ -247,7 +243,7 @@ void spellings_shown(struct spellings *spellings, const struct node *directory, 
     if (room) {
         *shown = (struct shown){.node = node_hold(node), .directory = node_inode(directory)};
         memcpy(shown->name, name, strlen(name) + 1);
-        add(&spellings->soon, shown, now_ms() + DROP_AFTER_MS);
+        add(&spellings->soon, shown, clock_ms() + DROP_AFTER_MS);
         pthread_cond_signal(&spellings->changed);
     }
     pthread_mutex_unlock(&spellings->lock);
@@ -284,7 +280,7 @@ static void try_first(struct spellings *spellings, struct queue *queue) {
     pthread_mutex_lock(&spellings->lock);
     queue->count--;
     if (keep)
-        add(&spellings->open, shown, now_ms() + OPEN_RETRY_MS);
+        add(&spellings->open, shown, clock_ms() + OPEN_RETRY_MS);
 }
 
 static void wait_until(struct spellings *spellings, int64_t due) {
@@ -306,7 +302,7 @@ static void *run_dropper(void *argument) {
             break;
         if (!queue->first)
             pthread_cond_wait(&spellings->changed, &spellings->lock);
-        else if (!spellings->end && !spellings->hurry && queue->first->due > now_ms())
+        else if (!spellings->end && !spellings->hurry && queue->first->due > clock_ms())
             wait_until(spellings, queue->first->due);
         else
             try_first(spellings, queue);

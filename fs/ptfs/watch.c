@@ -16,6 +16,7 @@
 
 #include "ptfs.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* Who changes a file by a mapping is not seen before closing it: so not for ever. */
 #define LASTING 60000
@@ -69,11 +70,9 @@ uint64_t watch_attributes_timeout(struct ptfs *ptfs, struct node *node, const st
 
 /* The kernel reads a directory again when its modification time is another one than when it was read before. */
 bool watch_listing(struct ptfs *ptfs, struct node *directory, const struct stat *status) {
-    struct timespec now;
     const struct timespec *then = &status->st_mtim;
-    if (!watch_names(ptfs, directory).watched || clock_gettime(CLOCK_REALTIME, &now) < 0)
-        return false;
-    return (int64_t)(now.tv_sec - then->tv_sec) * 1000000000 + now.tv_nsec - then->tv_nsec > LISTING_AGE_NS;
+    int64_t age = clock_read(CLOCK_REALTIME) - ((int64_t)then->tv_sec * 1000000000 + then->tv_nsec);
+    return watch_names(ptfs, directory).watched && age > LISTING_AGE_NS;
 }
 
 bool watch_directory(struct ptfs *ptfs, struct node *node, struct stat *status) {

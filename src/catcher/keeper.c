@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "catcher/tables.h"
+#include "util/clock.h"
 
 /* Waits. Returns whether the service is still there. */
 static bool wait_for_service(int socket, int64_t milliseconds) {

@@ -34,6 +34,7 @@
 #include "catcher/tables.h"
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/helper-sign.h"
 #include "util/process.h"
 #include "util/sockets.h"

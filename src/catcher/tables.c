@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/namespace.h"
 #include "util/paths.h"
 
@@ -209,10 +209,4 @@ enum catcher_kind table_kind(int file) {
 uint64_t table_silo_of_file(int file) {
     const struct file *entry = find_file(file);
     return entry ? entry->silo : 0;
-}
-
-int64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

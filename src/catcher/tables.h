@@ -37,6 +37,4 @@ enum catcher_kind table_kind(int file);
 /* The silo that a file was marked for; 0: none. */
 uint64_t table_silo_of_file(int file);
 
-int64_t clock_ms(void);
-
 #endif

@@ -21,6 +21,7 @@
 
 #include "catcher/tables.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/paths.h"
 
 #define STAGE "/tmp" /* covered, in the test's own mount namespace */

@@ -19,6 +19,7 @@
 #include "catcher/machine.h"
 #include "catcher/tables.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "util/paths.h"
 

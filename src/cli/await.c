@@ -11,13 +11,14 @@
 
 #include "cli/cli.h"
 #include "cli/process.h"
+#include "util/clock.h"
 #include "util/paths.h"
 
 #define DEFAULT_TIMEOUT_MS 1000
 
 static void await_devices(long timeout_ms) {
-    int64_t end = now_ms() + timeout_ms;
-    while (access(LINFSP_DEVICE_DIR "/disk", F_OK) < 0 && now_ms() < end)
+    int64_t end = clock_ms() + timeout_ms;
+    while (access(LINFSP_DEVICE_DIR "/disk", F_OK) < 0 && clock_ms() < end)
         poll(NULL, 0, 1);
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/process.h"
+#include "util/clock.h"
 #include "util/paths.h"
 #include "wire/connect.h"
 
@@ -43,7 +44,7 @@ static int broken(int result, const char *why, union wire_message *ret_last) {
 
 static int receive(int socket, int64_t end, union wire_message *ret_last) {
     for (;;) {
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         struct pollfd wait = {.fd = socket, .events = POLLIN};
         int ready = poll(&wait, 1, left > 0 ? (int)left : 0);
         if (ready == 0)
@@ -74,7 +75,7 @@ static int receive(int socket, int64_t end, union wire_message *ret_last) {
 int client_call(int socket, const void *request, const int *fds, size_t n_fds, int timeout_ms,
                 void (*each)(const union wire_message *reply, void *userdata), void *userdata,
                 union wire_message *ret_last) {
-    int64_t end = now_ms() + timeout_ms;
+    int64_t end = clock_ms() + timeout_ms;
     int result = wire_send(socket, request, fds, n_fds);
     if (result < 0)
         return broken(result, "cannot send to the service", ret_last);

@@ -14,6 +14,7 @@
 
 #include "cli/doctor.h"
 #include "cli/process.h"
+#include "util/clock.h"
 #include "util/mount-table.h"
 #include "util/paths.h"
 #include "util/plural.h"
@@ -95,10 +96,10 @@ void doctor_mounts(struct doctor *doctor) {
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     unsigned ours = 0, asked = 0, stale = 0;
-    int64_t end = now_ms() + PATIENCE_MS;
+    int64_t end = clock_ms() + PATIENCE_MS;
     while (table && mount_table_next(table, &line, &size, &mount)) {
         ours += strcmp(mount.source, "linfsp-run") == 0 || strcmp(mount.source, "linfsp-unc") == 0;
-        if (!mount_type_is_fuse(mount.type) || asked == MOUNTS_MAX || now_ms() > end)
+        if (!mount_type_is_fuse(mount.type) || asked == MOUNTS_MAX || clock_ms() > end)
             continue;
         asked++;
         stale += report_mount(doctor, &mount);

@@ -24,6 +24,7 @@
 #include "cli/cli.h"
 #include "cli/launcher.h"
 #include "cli/process.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "winfsp/launcher.h"
 #include "winfsp/text.h"
@@ -137,7 +138,7 @@ static int spawn(struct instance *instance, const char *secret) {
     if (pid < 0)
         return (int)pid;
     instance->pid = pid;
-    instance->deadline = secret ? now_ms() + SECRET_MS : 0;
+    instance->deadline = secret ? clock_ms() + SECRET_MS : 0;
     return 0;
 }
 
@@ -190,7 +191,7 @@ static int start(struct launcher *launcher, FSP_LAUNCH_REG_RECORD *record, const
 
 static void stop(struct instance *instance) {
     instance->stopping = true;
-    instance->deadline = now_ms() + STOP_MS;
+    instance->deadline = clock_ms() + STOP_MS;
     if (instance->pid > 0)
         kill(instance->pid, SIGTERM);
 }
@@ -207,7 +208,7 @@ static void on_exit_of(struct launcher *launcher, struct instance *instance, int
         answer_error(&instance->client, ERROR_INVALID_FUNCTION);
     if (instance->record->Recovery && !well && !instance->stopping && instance->output < 0) {
         instance->pid = 0;
-        instance->deadline = now_ms() + RETRY_MS;
+        instance->deadline = clock_ms() + RETRY_MS;
         return;
     }
     instance_free(launcher, instance);
@@ -219,7 +220,7 @@ static void reap(struct launcher *launcher) {
     while (read(launcher->signals, &signal, sizeof signal) == sizeof signal) {
         if (signal.ssi_signo == SIGHUP) { /* the classes are other ones */
             close_fd(&launcher->service);
-            launcher->connect_at = now_ms();
+            launcher->connect_at = clock_ms();
         } else if (signal.ssi_signo != SIGCHLD)
             launcher->ends = true;
     }
@@ -252,7 +253,7 @@ static void on_deadline(struct launcher *launcher, struct instance *instance) {
     } else if (instance->output >= 0) {
         on_output(instance); /* it has said nothing: that is no OK */
     } else if (instance->pid == 0 && spawn(instance, NULL) < 0) {
-        instance->deadline = now_ms() + RETRY_MS;
+        instance->deadline = clock_ms() + RETRY_MS;
     }
 }
 
@@ -444,7 +445,7 @@ static int list_classes(char *ret_classes, size_t size) {
 static void offer(struct launcher *launcher) {
     struct wire_offer_classes request;
     char classes[sizeof request.classes];
-    launcher->connect_at = now_ms() + RETRY_MS;
+    launcher->connect_at = clock_ms() + RETRY_MS;
     if (list_classes(classes, sizeof classes) < 0 || client_open_quietly(&launcher->service) < 0)
         return;
     wire_begin(&request, WIRE_OFFER_CLASSES, 1);
@@ -482,7 +483,7 @@ static void on_service(struct launcher *launcher) {
         if (r > 0)
             verb_note(launcher->verb, "the service refuses: %s", message.error.message);
         close_fd(&launcher->service);
-        launcher->connect_at = now_ms() + RETRY_MS;
+        launcher->connect_at = clock_ms() + RETRY_MS;
         return;
     }
     if (message.header.type == WIRE_START_WANTED)
@@ -528,13 +529,13 @@ static int time_left(const struct launcher *launcher) {
     int64_t next = launcher->service < 0 && !launcher->ends ? launcher->connect_at : 0;
     list_for_each (instance, &launcher->instances, node)
         next = earlier(next, instance->deadline);
-    int64_t left = next - now_ms();
+    int64_t left = next - clock_ms();
     return next == 0 ? -1 : left < 0 ? 0 : (int)left;
 }
 
 static void look_at_deadlines(struct launcher *launcher) {
     struct instance *instance, *next;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     if (launcher->service < 0 && !launcher->ends && launcher->connect_at <= now)
         offer(launcher);
     list_for_each_safe (instance, next, &launcher->instances, node)

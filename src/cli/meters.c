@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/process.h"
+#include "util/clock.h"
 
 #define LINK_TEXT "/memfd:" METERS_NAME
 
@@ -108,7 +109,7 @@ int meters_read(int fd, struct sample *ret_sample) {
     size_t size = offsetof(struct meters, lines);
     if (pread(fd, &meters, size, 0) != (ssize_t)size)
         return -EIO;
-    *ret_sample = (struct sample){.time = now_ms()};
+    *ret_sample = (struct sample){.time = clock_ms()};
     for (unsigned i = 0; i < METERS_CHANNELS; i++) {
         struct meters_channel *channel = &meters.channels[i];
         ret_sample->requests += channel->requests;

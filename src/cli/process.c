@@ -9,16 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
-
-int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "util/clock.h"
 
 int program_find(const char *name, char *ret_path, size_t size) {
     const char *variable = getenv("PATH");
@@ -68,7 +62,7 @@ static int collect(int fd, int64_t end, char *ret_text, size_t size) {
     size_t used = 0;
     int result = 0;
     for (;;) {
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
         if (ready == 0)
@@ -107,7 +101,7 @@ int program_ask(char *const argv[], int timeout_ms, char *ret_text, size_t size)
     }
     setpgid(pid, pid); /* in both, so that it is so whoever is first */
     close_fd(&write_end);
-    int result = collect(read_end, now_ms() + timeout_ms, ret_text, size);
+    int result = collect(read_end, clock_ms() + timeout_ms, ret_text, size);
     if (result < 0)
         kill(-pid, SIGKILL);
     int status = wait_for(pid);

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int64_t now_ms(void); /* CLOCK_MONOTONIC */
-
 /* The program's path by PATH, and behind it the places for administrators, which an ordinary user's PATH lacks. 0 or
  * -ENOENT. */
 int program_find(const char *name, char *ret_path, size_t size);

@@ -16,6 +16,7 @@
 
 #include "cli/cli.h"
 #include "cli/process.h"
+#include "util/clock.h"
 #include "util/paths.h"
 #include "wire/connect.h"
 
@@ -93,10 +94,10 @@ static void become_service(const char *path, int ready_fd, char **arguments) {
 /* Reads what the service has to say. Returns 1 when it is ready, 0 when it is not (ret_text then says why, or is
  * empty), -ETIMEDOUT. */
 static int await_ready(int fd, char *ret_text, size_t size) {
-    int64_t end = now_ms() + READY_TIMEOUT_MS;
+    int64_t end = clock_ms() + READY_TIMEOUT_MS;
     size_t used = 0;
     for (;;) {
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
         if (ready == 0)

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define PATIENCE_S 10 /* it takes 900 ms at most, on a machine that has time for it */
 
@@ -115,12 +115,10 @@ static void bundles_that_are_none(void **state) {
 
 /* A runtime waits for it: it must not wait for a runtime. */
 static void a_state_that_does_not_end(void **state) {
-    struct timespec before, after;
-    clock_gettime(CLOCK_MONOTONIC, &before);
+    int64_t before = clock_ms();
     assert_int_equal(hook("{\"pid\": ", 8, true), 0);
-    clock_gettime(CLOCK_MONOTONIC, &after);
     assert_non_null(strstr(said, "in time"));
-    assert_true(after.tv_sec - before.tv_sec < PATIENCE_S);
+    assert_true(clock_ms() - before < PATIENCE_S * 1000);
 }
 
 static void a_state_without_measure(void **state) {

@@ -11,6 +11,7 @@
 #include "cli/meters.h"
 #include "cli/process.h"
 #include "cli/target.h"
+#include "util/clock.h"
 #include "util/plural.h"
 
 #define TURN_MS 20
@@ -99,7 +100,7 @@ static int follow(const struct verb *verb, int fd, const struct wire_volume *vol
     uint64_t seen = 0, next = 0;
     int64_t credit = CREDIT;
     bool first = true;
-    while (end < 0 || now_ms() < end) {
+    while (end < 0 || clock_ms() < end) {
         if (pwrite(fd, &credit, sizeof credit, offsetof(struct meters, trace_credit)) != sizeof credit ||
             pread(fd, &next, sizeof next, offsetof(struct meters, trace_next)) != sizeof next)
             return verb_fail(verb, "the volume's counters cannot be read: %s", strerror(errno));
@@ -114,7 +115,7 @@ static int follow(const struct verb *verb, int fd, const struct wire_volume *vol
         if (fflush(stdout) != 0)
             return EXIT_FAILURE;
         /* it is gone when its server has no more of these descriptors */
-        _cleanup_close_ int again = now_ms() % 1000 < TURN_MS ? meters_open(volume, O_RDONLY) : 0;
+        _cleanup_close_ int again = clock_ms() % 1000 < TURN_MS ? meters_open(volume, O_RDONLY) : 0;
         if (again == 0)
             (void)steal_fd(&again);
         else if (again < 0)
@@ -133,7 +134,7 @@ static int run(const struct verb *verb, int argc, char **argv) {
     for (int c; (c = getopt_long(argc, argv, "hs:", options, NULL)) != -1;) {
         char *rest = "";
         if (c == 's')
-            end = now_ms() + (int64_t)(strtod(optarg, &rest) * 1000);
+            end = clock_ms() + (int64_t)(strtod(optarg, &rest) * 1000);
         if (c != 's' || *rest)
             return c == 'h' ? verb_show_help(verb) : verb_usage(verb);
     }

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "fusermount/report.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/utf8.h"
 #include "wire/codec.h"
 #include "wire/connect.h"
@@ -30,15 +30,9 @@ void service_report_no_connection(int error) {
     report("%s", text);
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_readable(int socket, int64_t end) {
     for (;;) {
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         struct pollfd item = {.fd = socket, .events = POLLIN};
         int ready = poll(&item, 1, left > 0 ? (int)left : 0);
         if (ready > 0)
@@ -53,7 +47,7 @@ static int wait_readable(int socket, int64_t end) {
 /* The one answer to a request; events that come between are none of it. *ret_fd is the descriptor that came with it, or
  * -1. */
 static int receive(int socket, union wire_message *ret_answer, int *ret_fd) {
-    int64_t end = now_ms() + TIMEOUT_MS;
+    int64_t end = clock_ms() + TIMEOUT_MS;
     for (;;) {
         int fds[WIRE_FDS_MAX];
         size_t n_fds = 0;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/volume.h"
+#include "util/clock.h"
 #include "util/paths.h"
 #include "wire/connect.h"
 #include "wire/prefix.h"
@@ -478,20 +479,20 @@ int linfsp_volume_create(const struct linfsp_volume_options *options, const stru
     if (operations->size < offsetof(struct linfsp_operations, getattr) + sizeof operations->getattr ||
         !operations->getattr)
         return fsp_fail(ret_error, EINVAL, "the operations have no getattr: without it nobody sees the root directory");
-    int64_t end = fsp_now_ns() + AGAIN_NS;
+    int64_t end = clock_ns() + AGAIN_NS;
     if (checked.flags & LINFSP_VOLUME_TAKE_OVER) {
         if (!HAS_OPERATION(operations, take_over) || checked.fail_over)
             return fsp_fail(ret_error, EINVAL,
                             "a volume is taken over by operations with take_over, without fail_over");
         while ((r = take_live(&checked, &without, operations, context, ret_volume, ret_error)) == -EAGAIN &&
-               fsp_now_ns() < end)
+               clock_ns() < end)
             usleep(AGAIN_WAIT_MS * 1000); /* its server is just looking for a service that is new */
         return r;
     }
     r = create_once(&checked, &without, operations, context, ret_volume, ret_error);
     /* the service went while it was asked: perhaps whoever looks after it starts another in a moment */
     checked.flags |= LINFSP_VOLUME_NO_SERVICE_START;
-    for (bool again = r == -ECONNRESET; again && may_pass(r) && fsp_now_ns() < end;) {
+    for (bool again = r == -ECONNRESET; again && may_pass(r) && clock_ns() < end;) {
         usleep(AGAIN_WAIT_MS * 1000);
         r = create_once(&checked, &without, operations, context, ret_volume, ret_error);
     }

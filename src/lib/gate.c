@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "lib/session.h"
+#include "util/clock.h"
 
 #define IDLE_TICKS 4
 #define SHRINK_TICKS 10
@@ -23,12 +24,6 @@
 /* In thousandths of a core. */
 #define BUSY 850
 #define SPARE 600
-
-int64_t fsp_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void fsp_gate_wait(struct fsp_channel *channel) {
     struct fsp_session *session = channel->session;
@@ -69,10 +64,7 @@ void fsp_gate_activity(struct fsp_session *session) {
 
 static int64_t cpu_time(const struct fsp_channel *channel) {
     clockid_t clock;
-    struct timespec used;
-    if (!channel->started || pthread_getcpuclockid(channel->thread, &clock) != 0 || clock_gettime(clock, &used) < 0)
-        return 0;
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+    return channel->started && pthread_getcpuclockid(channel->thread, &clock) == 0 ? clock_read(clock) : 0;
 }
 
 struct load {
@@ -190,7 +182,7 @@ static bool falls_asleep(struct fsp_session *session, struct load load) {
 int64_t fsp_gate_tick(struct fsp_session *session) {
     if (session->n_channels < 2 || session->uring)
         return -1;
-    int64_t now = fsp_now_ns(), elapsed = now - session->last_tick;
+    int64_t now = clock_ns(), elapsed = now - session->last_tick;
     if (session->idle_ticks > IDLE_TICKS) {
         if (atomic_load(&session->asleep))
             return -1;

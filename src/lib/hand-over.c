@@ -25,6 +25,7 @@
 #include "lib/descriptor-flags.h"
 #include "lib/stream.h"
 #include "lib/volume.h"
+#include "util/clock.h"
 #include "util/paths.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -133,13 +134,13 @@ static void wait_for_claim(const struct linfsp_stream *stream) {
  * alone. */
 static void wait_to_leave(struct linfsp_volume *volume, int socket) {
     struct fsp_lifeline *line = &volume->lifeline;
-    int64_t end = fsp_now_ns() + LEAVE_TIMEOUT_MS * INT64_C(1000000);
+    int64_t end = clock_ns() + LEAVE_TIMEOUT_MS * INT64_C(1000000);
     for (;;) {
         pthread_mutex_lock(&line->lock);
         bool over = line->socket < 0 || line->ended;
         struct pollfd items[] = {{.fd = line->socket, .events = POLLIN}, {.fd = socket}};
         pthread_mutex_unlock(&line->lock);
-        int64_t left = (end - fsp_now_ns()) / 1000000;
+        int64_t left = (end - clock_ns()) / 1000000;
         if (over || left <= 0)
             return;
         if (poll(items, 2, (int)left) > 0 && items[1].revents)
@@ -162,7 +163,7 @@ static int hand_over(struct linfsp_volume *volume, int socket, int word_fd, _Ato
     if (r == 0 && (volume->session.uring || volume->session.ledger || !volume->session.operations.hand_over))
         r = -EOPNOTSUPP;
     bool paused = r == 0 && (r = pause_session(volume)) == 0;
-    stream->deadline = fsp_now_ns() + WHOLE_NS;
+    stream->deadline = clock_ns() + WHOLE_NS;
     if (r == 0)
         r = send_volume(volume, stream, word_fd);
     if (r == 0)

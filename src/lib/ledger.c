@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/session.h"
+#include "util/clock.h"
 
 #define MAGIC UINT64_C(0x7265676465506673)
 #define VERSION 1
@@ -22,7 +23,7 @@ int fsp_ledger_open(struct fsp_ledger *ledger, uint64_t size) {
         ledger->version = VERSION;
         ledger->generation = 1;
         ledger->state_size = size - FSP_LEDGER_SIZE;
-        ledger->opened_at = fsp_now_ns();
+        ledger->opened_at = clock_ns();
         atomic_thread_fence(memory_order_release);
         ledger->magic = MAGIC;
         return 0;
@@ -30,7 +31,7 @@ int fsp_ledger_open(struct fsp_ledger *ledger, uint64_t size) {
     if (ledger->magic != MAGIC || ledger->version != VERSION || ledger->state_size != size - FSP_LEDGER_SIZE)
         return -EPROTO;
     ledger->generation++;
-    ledger->opened_at = fsp_now_ns();
+    ledger->opened_at = clock_ns();
     for (size_t i = 0; i < FSP_LEDGER_SLOTS; i++)
         if (atomic_load(&ledger->slots[i].unique) == UNIQUE_NONE)
             atomic_store(&ledger->slots[i].unique, 0);
@@ -83,7 +84,7 @@ static bool find(struct fsp_ledger *ledger, uint64_t unique, struct fsp_ledger_s
 static bool take(const struct fsp_ledger *ledger, struct fsp_ledger_slot *slot, uint64_t unique) {
     uint64_t before = atomic_load_explicit(&slot->unique, memory_order_relaxed);
     bool stale = before != 0 && before != UNIQUE_NONE && atomic_load(&slot->generation) != ledger->generation &&
-                 fsp_now_ns() - ledger->opened_at > STALE_NS;
+                 clock_ns() - ledger->opened_at > STALE_NS;
     if ((before != 0 && !stale) || !atomic_compare_exchange_strong(&slot->unique, &before, UNIQUE_NONE))
         return false;
     atomic_store_explicit(&slot->phase, FSP_LEDGER_BEGUN, memory_order_relaxed);

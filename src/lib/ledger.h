@@ -46,7 +46,7 @@ struct fsp_ledger {
     uint64_t state_size; /* of what is behind the ledger */
     _Atomic uint32_t overflowed; /* a request had no slot, so one that is in none may have begun */
     uint32_t reserved;
-    int64_t opened_at; /* by the latest server; ns, as fsp_now_ns */
+    int64_t opened_at; /* by the latest server; ns, as clock_ns */
     unsigned char more[4096 - 40];
     struct fsp_ledger_slot slots[FSP_LEDGER_SLOTS];
 };

@@ -15,20 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/descriptor-flags.h"
 #include "lib/volume.h"
+#include "util/clock.h"
 #include "wire/connect.h"
 
 #define ANSWER_TIMEOUT_MS 5000
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int fsp_lifeline_init(struct fsp_lifeline *line) {
     memset(line, 0, sizeof *line);
@@ -299,7 +293,7 @@ static void wait_for_message(struct fsp_lifeline *line, int timeout_ms) {
 }
 
 static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wire_message *ret_answer) {
-    int64_t end = now_ms() + ANSWER_TIMEOUT_MS;
+    int64_t end = clock_ms() + ANSWER_TIMEOUT_MS;
     for (;;) {
         int r = receive(line, ret_answer);
         if (r > 0 && ret_answer->header.serial == serial)
@@ -310,7 +304,7 @@ static int wait_for_answer(struct fsp_lifeline *line, uint32_t serial, union wir
         }
         if (r != -EAGAIN)
             return r;
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         if (left <= 0)
             return -ETIMEDOUT;
         wait_for_message(line, (int)left);

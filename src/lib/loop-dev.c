@@ -14,6 +14,7 @@
 #include "lib/descriptor-flags.h"
 #include "lib/kernel-order.h"
 #include "lib/session.h"
+#include "util/clock.h"
 
 #define LINGER_NS INT64_C(40000)
 /* Away from its core for so long: somebody else uses it. */
@@ -46,13 +47,13 @@ static bool may_linger(const struct fsp_channel *channel, int64_t now) {
 /* -EAGAIN: nothing has come so far. */
 static int fetch_lingering(struct fsp_channel *channel, size_t *ret_size) {
     int r;
-    int64_t begin = fsp_now_ns(), before = begin;
+    int64_t begin = clock_ns(), before = begin;
     if (!may_linger(channel, begin))
         return -EAGAIN;
     set_blocking(channel, false);
     while ((r = fsp_dev_read(channel, ret_size)) == -EAGAIN && before - begin < LINGER_NS) {
         sched_yield();
-        int64_t now = fsp_now_ns();
+        int64_t now = clock_ns();
         if (now - before > OTHERS_NS)
             channel->linger_after = now + OTHERS_PAUSE_NS;
         before = now;

@@ -43,6 +43,7 @@
 #include "lib/ring.h"
 #include "lib/session.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define RINGS_MAX 64
 #define QUEUES_MAX 1024
@@ -430,12 +431,6 @@ const struct fsp_loop fsp_loop_remainder = {
     .leave = fsp_dev_leave,
 };
 
-static int64_t coarse_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static bool lets_go_of_files(uint32_t opcode) {
     return opcode == FUSE_UNLINK || opcode == FUSE_RMDIR || opcode == FUSE_RENAME || opcode == FUSE_RENAME2 ||
            opcode == FUSE_RELEASE || opcode == FUSE_RELEASEDIR;
@@ -447,7 +442,7 @@ static void take_forgets(struct fsp_uring *uring, uint32_t opcode) {
     bool more = lets_go_of_files(opcode);
     if (until == 0 && !more)
         return;
-    int64_t now = coarse_now();
+    int64_t now = clock_read(CLOCK_MONOTONIC_COARSE);
     if (until >= now)
         take_remainder(uring);
     if (more || until < now)

@@ -9,6 +9,7 @@
 
 #include "lib/descriptor-flags.h"
 #include "lib/session.h"
+#include "util/clock.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u
@@ -60,7 +61,7 @@ static void add(_Atomic uint64_t *counter, uint64_t value) {
 
 void fsp_meters_count(const struct linfsp_request *request, int error, size_t body) {
     struct meters_channel *channel = &request->session->meters->channels[request->channel->index % METERS_CHANNELS];
-    int64_t took = fsp_now_ns() - request->begun_at;
+    int64_t took = clock_ns() - request->begun_at;
     uint64_t ns = took > 0 ? (uint64_t)took : 0;
     add(&channel->requests, 1);
     add(&channel->latency_sum, ns);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/volume.h"
+#include "util/clock.h"
 
 #define END_TIMEOUT_MS 1500
 #define RECONNECT_MS 200
@@ -31,10 +32,6 @@
 #define EVENT_STOP 1u
 #define EVENT_LIFELINE 2u
 #define EVENT_MOUNTS 4u
-
-static int64_t now_ms(void) {
-    return fsp_now_ns() / 1000000;
-}
 
 /* What the watcher knows of the life line; taken under its lock. */
 struct view {
@@ -62,7 +59,7 @@ static unsigned wait_for_events(struct linfsp_volume *volume, int socket, int mo
         {.fd = socket, .events = POLLIN},
         {.fd = mounts, .events = POLLPRI},
     };
-    int64_t left = until_ns < 0 ? -1 : until_ns - fsp_now_ns();
+    int64_t left = until_ns < 0 ? -1 : until_ns - clock_ns();
     struct timespec timeout = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
     eventfd_t value;
     if (until_ns >= 0 && left < 0)
@@ -101,27 +98,27 @@ static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount, b
     while (!fsp_session_ended(&volume->session)) {
         struct view view = look(line);
         if (view.ended && deadline < 0)
-            deadline = now_ms() + END_TIMEOUT_MS;
+            deadline = clock_ms() + END_TIMEOUT_MS;
         if (view.socket < 0 && !view.ended && reconnect < 0)
-            reconnect = now_ms();
-        if (view.unmount_refused || (deadline >= 0 && now_ms() >= deadline))
+            reconnect = clock_ms();
+        if (view.unmount_refused || (deadline >= 0 && clock_ms() >= deadline))
             return false;
-        if (reconnect >= 0 && now_ms() >= reconnect) {
+        if (reconnect >= 0 && clock_ms() >= reconnect) {
             fsp_lifeline_reconnect(line);
             view = look(line);
-            reconnect = view.socket < 0 ? now_ms() + RECONNECT_MS : -1;
+            reconnect = view.socket < 0 ? clock_ms() + RECONNECT_MS : -1;
         }
         if (stopping)
             fsp_lifeline_unmount(line);
         int64_t until = earlier(deadline, reconnect);
-        until = earlier(until, view.closes_wait ? now_ms() + CLOSES_RETRY_MS : -1);
+        until = earlier(until, view.closes_wait ? clock_ms() + CLOSES_RETRY_MS : -1);
         until = earlier(until < 0 ? -1 : until * 1000000, fsp_gate_tick(&volume->session));
         unsigned events = wait_for_events(volume, view.socket, volume->network ? mount->table : -1, stopping, until);
         if ((events & EVENT_MOUNTS) && fsp_mount_watch_gone(mount))
             events |= EVENT_STOP; /* unmounted here: then it is to end everywhere */
         if (events & EVENT_STOP) {
             stopping = *ret_stopping = true;
-            deadline = earlier(deadline, now_ms() + END_TIMEOUT_MS);
+            deadline = earlier(deadline, clock_ms() + END_TIMEOUT_MS);
         }
         if ((events & EVENT_LIFELINE) || view.closes_wait)
             fsp_lifeline_process(line);
@@ -135,14 +132,14 @@ static bool watch(struct linfsp_volume *volume, struct fsp_mount_watch *mount, b
  * runs us again at once should find all that done. */
 void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
     struct fsp_lifeline *line = &volume->lifeline;
-    int64_t deadline = now_ms() + (wait ? END_TIMEOUT_MS : 0);
+    int64_t deadline = clock_ms() + (wait ? END_TIMEOUT_MS : 0);
     fsp_lifeline_unmount(line);
     for (;;) {
         struct view view = look(line);
-        if (view.socket < 0 || view.ended || view.unmount_answered || now_ms() >= deadline)
+        if (view.socket < 0 || view.ended || view.unmount_answered || clock_ms() >= deadline)
             break;
         struct pollfd item = {.fd = view.socket, .events = POLLIN};
-        poll(&item, 1, (int)(deadline - now_ms()));
+        poll(&item, 1, (int)(deadline - clock_ms()));
         fsp_lifeline_process(line);
     }
     fsp_lifeline_close(line);
@@ -151,11 +148,11 @@ void fsp_volume_take_leave(struct linfsp_volume *volume, bool wait) {
 /* The channels have ended by themselves: with the mount, or without. */
 static void find_cut_off(struct linfsp_volume *volume, struct fsp_mount_watch *mount) {
     struct pollfd item = {.fd = mount->table, .events = POLLPRI};
-    int64_t deadline = now_ms() + UNMOUNT_FOLLOWS_MS;
+    int64_t deadline = clock_ms() + UNMOUNT_FOLLOWS_MS;
     if (look(&volume->lifeline).ended || mount->table < 0)
         return;
     while (!fsp_mount_watch_gone(mount)) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - clock_ms();
         if (left <= 0) {
             WIRE_SET(volume->lifeline.reason, "the kernel cut the connection off: it was aborted, or a request was not "
                                               "answered within the request time-out");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define FREE_REQUESTS_MAX 16
 #define THREAD_STACK_SIZE ((size_t)1 << 20) /* musl's own default is small for an operation */
@@ -144,7 +145,7 @@ static void begin_request(struct fsp_channel *channel, const struct fuse_in_head
     struct linfsp_request *request = channel->request;
     request->channel = channel;
     if (channel->session->meters)
-        request->begun_at = fsp_now_ns();
+        request->begun_at = clock_ns();
     request->unique = header->unique;
     request->inode = header->nodeid;
     request->opcode = header->opcode;
@@ -250,7 +251,7 @@ static bool take_early(struct fsp_session *session, uint64_t unique, int64_t now
 static void find_early_interrupt(struct fsp_channel *channel, uint64_t unique) {
     struct fsp_session *session = channel->session;
     pthread_mutex_lock(&session->lock);
-    if (take_early(session, unique, fsp_now_ns()))
+    if (take_early(session, unique, clock_ns()))
         atomic_store(&channel->interrupted, unique);
     pthread_mutex_unlock(&session->lock);
 }
@@ -276,10 +277,10 @@ void fsp_session_interrupt(struct fsp_channel *channel, uint64_t unique) {
     struct fsp_session *session = channel->session;
     pthread_mutex_lock(&session->lock);
     if (session->uring)
-        remember_early(session, unique, fsp_now_ns());
+        remember_early(session, unique, clock_ns());
     bool found = mark_interrupted(session, unique);
     if (session->uring && found)
-        take_early(session, unique, fsp_now_ns());
+        take_early(session, unique, clock_ns());
     pthread_mutex_unlock(&session->lock);
     if (found || session->uring)
         return;
@@ -507,12 +508,12 @@ static bool any_detached(struct fsp_session *session) {
 
 int fsp_session_pause(struct fsp_session *session, int timeout_ms) {
     struct sigaction action = {.sa_handler = wake}, before;
-    int64_t end = fsp_now_ns() + timeout_ms * INT64_C(1000000);
+    int64_t end = clock_ns() + timeout_ms * INT64_C(1000000);
     bool done = false;
     session->active_before = atomic_exchange(&session->active, 0);
     sigemptyset(&action.sa_mask);
     sigaction(WAKE_SIGNAL, &action, &before);
-    while (!(done = park(session) && !any_detached(session)) && fsp_now_ns() < end)
+    while (!(done = park(session) && !any_detached(session)) && clock_ns() < end)
         usleep(500);
     sigaction(WAKE_SIGNAL, &before, NULL);
     if (!done)

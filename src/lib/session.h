@@ -270,7 +270,6 @@ void fsp_uring_flush(void);
 
 /* ---- gate.c ---------------------------------------------------------------------------------------------------- */
 
-int64_t fsp_now_ns(void);
 /* A channel whose turn it is not waits here. */
 void fsp_gate_wait(struct fsp_channel *channel);
 /* Lets as many channels through. */
@@ -279,7 +278,7 @@ void fsp_gate_set(struct fsp_session *session, unsigned active);
 void fsp_gate_open(struct fsp_session *session);
 /* A request came while the keeper slept. */
 void fsp_gate_activity(struct fsp_session *session);
-/* The keeper's work. Returns when it wants to be called again (ns, as fsp_now_ns), or -1:
+/* The keeper's work. Returns when it wants to be called again (ns, as clock_ns), or -1:
  * when activity_event says so. */
 int64_t fsp_gate_tick(struct fsp_session *session);
 

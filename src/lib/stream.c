@@ -8,6 +8,7 @@
 
 #include "lib/session.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/sockets.h"
 
 int fsp_stream_init(struct linfsp_stream *stream, int socket, int timeout_ms) {
@@ -32,7 +33,7 @@ static int fail(struct linfsp_stream *stream, int error) {
 }
 
 static bool is_late(const struct linfsp_stream *stream) {
-    return stream->deadline && fsp_now_ns() > stream->deadline;
+    return stream->deadline && clock_ns() > stream->deadline;
 }
 
 /* Sends the packet that has been put together in the stream's buffer. */

@@ -35,7 +35,7 @@ struct fsp_packet {
 struct linfsp_stream {
     int socket; /* with time-outs set */
     int error; /* the first one; 0: none */
-    int64_t deadline; /* ns, as fsp_now_ns; 0: none */
+    int64_t deadline; /* ns, as clock_ns; 0: none */
     size_t used; /* writing: bytes that wait; reading: bytes of the packet that are read */
     size_t size; /* reading: of the packet's content */
     union {

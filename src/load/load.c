@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 #include "load/load.h"
 
 #define WARM_UP 0.1 /* of the time, before it counts */
@@ -54,19 +56,9 @@ struct run {
     uint64_t cpu_ns, server_cpu_ns; /* in the phases that count; by runner 0 */
 };
 
-static uint64_t read_clock(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t now_ns(void) {
-    return read_clock(CLOCK_MONOTONIC);
-}
-
 /* What the server of the load has used of the CPUs so far, all its threads together. */
 static uint64_t server_cpu_ns(const struct run *run) {
-    return run->load.server ? read_clock(run->server_clock) : 0;
+    return run->load.server ? clock_read(run->server_clock) : 0;
 }
 
 /* ---- latencies ------------------------------------------------------------------------------------------------- */
@@ -118,12 +110,12 @@ static double percentile_us(const struct histogram *histogram, double share) {
 static int run_steps(struct runner *runner, unsigned limit, uint64_t end_ns) {
     struct run *run = runner->run;
     const struct operation *operation = runner->operation;
-    uint64_t begin = now_ns(), before = begin;
+    uint64_t begin = clock_ns(), before = begin;
     int64_t done = 0;
     struct worker *worker = &runner->worker;
     for (worker->done = 0; worker->done < limit; worker->done++) {
         done = operation->step(worker, runner->index++);
-        uint64_t after = now_ns();
+        uint64_t after = clock_ns();
         if (done < 0)
             break;
         if (run->counting) {
@@ -179,16 +171,16 @@ static void run_phase(struct runner *runner) {
     runner->worker.filled = limit;
     runner->worker.done = 0;
     int r = operation->fill ? operation->fill(&runner->worker, limit) : 0;
-    uint64_t cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID), server_cpu = server_cpu_ns(run);
+    uint64_t cpu = clock_read(CLOCK_PROCESS_CPUTIME_ID), server_cpu = server_cpu_ns(run);
     pthread_barrier_wait(&run->barrier);
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_ns();
     if (r == 0)
         r = run_steps(runner, limit, begin + run->phase_ns);
-    uint64_t took = now_ns() - begin;
+    uint64_t took = clock_ns() - begin;
     pthread_barrier_wait(&run->barrier);
     if (runner->worker.number == 0) {
         run->spent_ns += took > 0 ? took : 1;
-        run->cpu_ns += run->counting ? read_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu : 0;
+        run->cpu_ns += run->counting ? clock_read(CLOCK_PROCESS_CPUTIME_ID) - cpu : 0;
         run->server_cpu_ns += run->counting ? server_cpu_ns(run) - server_cpu : 0;
     }
     if (r == 0 && operation->drain)

@@ -28,6 +28,7 @@
 
 #include "runtime/bundle.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define LISTENERS_MAX 64
 #define CALLS_MAX 32
@@ -47,14 +48,12 @@ struct notifier {
     int listeners[LISTENERS_MAX];
     size_t n_listeners;
     bool had_one;
-    time_t started;
+    int64_t started; /* in s, as now() */
     struct pending calls[CALLS_MAX];
 };
 
-static time_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec;
+static int64_t now(void) {
+    return clock_ns() / 1000000000;
 }
 
 static int receive_listener(int connection) {
@@ -215,10 +214,8 @@ _Noreturn static void serve(struct notifier *notifier) {
 
 static int open_socket(struct notifier *notifier) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
     snprintf(notifier->path, sizeof notifier->path, BUNDLE_SOCKETS "%d-%lx", (int)getpid(),
-             (unsigned long)(time.tv_sec ^ time.tv_nsec));
+             (unsigned long)clock_realtime_ns());
     snprintf(address.sun_path, sizeof address.sun_path, "%.100s", notifier->path);
     mode_t mask = umask(077);
     notifier->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

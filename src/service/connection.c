@@ -23,6 +23,7 @@
 #include "service/volume.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/plural.h"
@@ -296,7 +297,7 @@ static void turn_away(const struct silo *silo, int fd) {
 static void drop_client(struct silo *silo, bool network) {
     static uint64_t last_said;
     struct service *service = silo->service;
-    uint64_t now = clock_now_realtime();
+    uint64_t now = clock_realtime_ns();
     if (now - last_said > 60000000000u) {
         log_error("out of descriptors (RLIMIT_NOFILE): clients are turned away");
         last_said = now;

@@ -12,6 +12,7 @@
 #include "service/table.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/plural.h"
 #include "util/process.h"
@@ -40,7 +41,7 @@ static void fill(struct wire_event *message, const struct event *event) {
     const char *prefix = event->prefix ? event->prefix : volume ? volume->prefix : "";
     char unc[WIRE_PREFIX_MAX];
     wire_begin(message, WIRE_EVENT, 0);
-    message->time = clock_now_realtime();
+    message->time = clock_realtime_ns();
     message->refused = event->refused;
     message->uid = event->uid;
     message->pid = (uint32_t)event->pid;
@@ -62,7 +63,7 @@ static void fill(struct wire_event *message, const struct event *event) {
 
 static bool has_budget(struct service *service, const struct event *event) {
     struct silo *silo = event->silo ? silo_find(service, event->silo->number) : NULL;
-    uint64_t minute = clock_now_realtime() / 60000000000u;
+    uint64_t minute = clock_realtime_ns() / 60000000000u;
     if (!silo)
         return true;
     struct event_budget *budget = &silo->budget;

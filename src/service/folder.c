@@ -21,6 +21,7 @@
 #include "service/volume.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/open-at.h"
 #include "util/process.h"
@@ -325,7 +326,7 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
         name->show_again = name->listed || name->since;
         name->hide_wanted = true;
     } else if (!name->since) {
-        name->since = clock_now_realtime();
+        name->since = clock_realtime_ns();
         journal_put_name(name);
     }
     if (name->volume)

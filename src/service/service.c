@@ -36,6 +36,7 @@
 #include "service/watchdog.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fusectl.h"
 #include "util/log.h"
 #include "util/open-at.h"
@@ -272,7 +273,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = service->guard = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    service->since = clock_now_realtime();
+    service->since = clock_realtime_ns();
     STEP(kernel_suits(), "kernel");
     STEP(sd_event_default(&service->event), "event loop");
     STEP(learn_host(service), "/proc");

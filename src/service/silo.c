@@ -39,6 +39,7 @@
 #include "service/volume.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/namespace.h"
@@ -155,9 +156,7 @@ static bool started_from_here(struct service *service, pid_t pid) {
 
 /* Nanoseconds since boot: they only grow, and our file system with all folders named so ends with the boot. */
 static uint64_t new_number(struct service *service) {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    uint64_t number = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    uint64_t number = clock_read(CLOCK_BOOTTIME);
     return number > service->last_number ? number : service->last_number + 1;
 }
 
@@ -212,7 +211,7 @@ static struct silo *silo_new(struct service *service, uint64_t number, const str
     silo->number = number;
     silo->mount_namespace = *mount_namespace;
     silo->pidfd = silo->sockets[0] = silo->sockets[1] = silo->phantom_folder = -1;
-    silo->since = clock_now_realtime();
+    silo->since = clock_realtime_ns();
     list_init(&silo->listers);
     list_init(&silo->connection_list);
     list_init(&silo->volume_list);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,6 +16,7 @@
 #include "catcher/protocol.h"
 #include "service/catcher.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define SOCKET 3 /* in a catcher */
 #define SCRIPT "catcher-script" /* a line for each start: what it does; the first one is taken off */
@@ -75,12 +75,6 @@ static int start(const char *lines) {
     return catcher_start(self);
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void test_at_once(void **state) {
     _cleanup_close_ int socket = start("ss");
     assert_true(socket >= 0);
@@ -104,10 +98,10 @@ static void test_never(void **state) {
 }
 
 static void test_slow(void **state) {
-    int64_t before = now_ms();
+    int64_t before = clock_ms();
     _cleanup_close_ int socket = start("qs");
     assert_true(socket >= 0);
-    assert_true(now_ms() - before >= CATCHER_START_LIMIT_MS);
+    assert_true(clock_ms() - before >= CATCHER_START_LIMIT_MS);
     assert_int_equal(lines_left(), 1); /* it was not started twice */
 }
 

@@ -25,6 +25,7 @@
 #include "service/reaper.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 static const char *program;
 static sd_event *event;
@@ -211,13 +212,10 @@ static void a_lane_holds_up_itself_only(void **state) {
 }
 
 static void run_for(unsigned seconds) {
-    struct timespec now, end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += seconds;
-    do {
+    int64_t end = clock_ms() + seconds * INT64_C(1000);
+    do
         (void)sd_event_run(event, 100000);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+    while (clock_ms() < end);
 }
 
 /* A process that leaves nothing of that CPU to tasks of the policy SCHED_IDLE. */

@@ -37,6 +37,7 @@
 #include "service/watchdog.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -53,7 +54,7 @@ struct volume *volume_new(struct service *service) {
     volume->service = service;
     volume->abort_fd = volume->made_parent = -1;
     list_init(&volume->name_list);
-    volume->since = clock_now_realtime();
+    volume->since = clock_realtime_ns();
     if (getrandom(volume->cookie, sizeof volume->cookie, 0) != sizeof volume->cookie) {
         free(volume);
         return NULL;

@@ -14,6 +14,7 @@
 #include "service/reaper.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/sockets.h"
@@ -265,12 +266,6 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
     finish(workers, queued, &result, NULL, 0);
 }
 
-static uint64_t clock_usec(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* fds: those kept with the job, which are closed then, or its submitter's own. */
 static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds,
                       size_t n_fds) {
@@ -281,7 +276,7 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
     if (r >= 0)
         r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, PATIENCE_LOOK_USEC, 10000,
                                        on_look, worker);
-    patience_begin(&worker->patience, clock_usec());
+    patience_begin(&worker->patience, clock_ns() / 1000);
     if (r < 0) {
         worker->at_work = NULL;
         workers->idle++;
@@ -414,7 +409,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
     struct process_schedule schedule;
     bool known = worker->pid > 0 && process_schedule(worker->pid, &schedule) == 0;
     /* after a standstill of the service the answer may be there as well as the timer */
-    if (poll(&answer, 1, 0) != 1 && patience_is_over(&worker->patience, clock_usec(), known ? &schedule : NULL)) {
+    if (poll(&answer, 1, 0) != 1 && patience_is_over(&worker->patience, clock_ns() / 1000, known ? &schedule : NULL)) {
         give_up(worker);
         return 0;
     }

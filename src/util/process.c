@@ -349,12 +349,6 @@ bool process_may_mount(pid_t pid) {
     return !is_root || gains || is_permitted(pid) || a_child_is_permitted(pid);
 }
 
-uint64_t clock_now_realtime(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 #define CODE_PAGES_MIN 64
 
 int process_code(pid_t pid, uint64_t *ret_program) {

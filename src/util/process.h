@@ -49,6 +49,5 @@ bool process_has_ended(pid_t pid);
 /* Whether it, or what it executes, may have CAP_SYS_ADMIN: by its bounding set or, for root with no_new_privs, by what
  * it or a child of it is permitted. */
 bool process_may_mount(pid_t pid);
-uint64_t clock_now_realtime(void); /* ns */
 
 #endif

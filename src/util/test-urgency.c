@@ -8,16 +8,10 @@
 #include <cmocka.h>
 #include <sched.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/urgency.h"
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* In a child, which is raised: does it, and returns the policy that the child has then; -1: it cannot be raised here.
  */
@@ -38,13 +32,13 @@ static int policy_after(void (*act)(void)) {
 }
 
 static void sleep_a_little(void) {
-    for (int64_t end = now_ms() + 300; now_ms() < end;)
+    for (int64_t end = clock_ms() + 300; clock_ms() < end;)
         usleep(1000);
 }
 
 /* Until it is ordinary, or for five seconds. */
 static void spin(void) {
-    for (int64_t end = now_ms() + 5000; now_ms() < end && sched_getscheduler(0) == SCHED_RR;) {
+    for (int64_t end = clock_ms() + 5000; clock_ms() < end && sched_getscheduler(0) == SCHED_RR;) {
     }
 }
 

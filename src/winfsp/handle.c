@@ -11,12 +11,6 @@
 #include "winfsp/status.h"
 #include "winfsp/text.h"
 
-int64_t fsp_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 uint64_t fsp_file_time_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

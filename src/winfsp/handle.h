@@ -84,7 +84,6 @@ NTSTATUS fsp_rename_open(struct fsp_volume *volume, const struct fsp_open *open,
 /* Owner, group and mode of a descriptor. False: it has none that make sense. */
 bool fsp_descriptor_mode(PSECURITY_DESCRIPTOR descriptor, size_t size, mode_t *ret_mode, uid_t *ret_uid,
                          gid_t *ret_gid);
-int64_t fsp_now(void); /* ns, CLOCK_MONOTONIC */
 uint64_t fsp_file_time_now(void);
 
 #endif

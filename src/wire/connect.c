@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/paths.h"
 
 #define DEFAULT_TIMEOUT_MS 1000
@@ -87,19 +87,13 @@ static int try_places(const char *device, int *ret_socket) {
     return is_absent(on_host) ? -ENODEV : on_host;
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int wire_connect(const char *device, int timeout_ms, int *ret_socket) {
-    int64_t end = now_ms() + (timeout_ms < 0 ? DEFAULT_TIMEOUT_MS : timeout_ms);
+    int64_t end = clock_ms() + (timeout_ms < 0 ? DEFAULT_TIMEOUT_MS : timeout_ms);
     int result = try_places(device, ret_socket);
     if (result != -ENODEV || !wire_in_container())
         return result;
     /* Polling, because the mount that brings the sockets is not a change that inotify on /dev would report. */
-    while (result == -ENODEV && now_ms() < end) {
+    while (result == -ENODEV && clock_ms() < end) {
         poll(NULL, 0, 1);
         result = try_places(device, ret_socket);
     }
