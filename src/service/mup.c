@@ -46,10 +46,10 @@ static void tell_open(const struct mup_question *question, const struct silo *wa
 
 static int may_open(const struct mup_question *question, const struct volume *volume, bool *ret_read_only) {
     const struct silo *walker = mup_walker(question), *server = silo_find(volume->service, volume->silo);
-    char message[WIRE_TEXT_MAX] = "it is not known which container the process is in";
-    int r = walker && server ? permission_open(walker, question->walk->uid, server, volume->prefix, ret_read_only,
-                                               message, sizeof message)
-                             : -EPERM;
+    char prefix[PREFIX_MAX + 2], message[WIRE_TEXT_MAX] = "it is not known which container the process is in";
+    int r = walker && server && scope_canonical(volume, prefix, sizeof prefix) == 0
+                ? permission_open(walker, question->walk->uid, server, prefix, ret_read_only, message, sizeof message)
+                : -EPERM;
     if (r < 0 || !question->again) /* else it was told */
         tell_open(question, walker, volume, r < 0, message);
     return r < 0 ? -EACCES : 0;
@@ -88,10 +88,11 @@ static int ask_scope(const struct mup_question *question, struct mup_answer *ret
     const struct volume *volume = kind == UNC_SHARE ? volume_find(service, number) : NULL;
     if (kind == UNC_NOTHING || (kind == UNC_SHARE && (!volume || !volume->published)))
         return 0;
-    if (volume && !question->again)
-        tell_open(question, walker, volume, false, NULL);
-    *ret_answer = (struct mup_answer){.kind = volume ? MUP_VOLUME : MUP_FOLDER, .volume = number};
-    return 1;
+    bool read_only = false;
+    int r = volume ? may_open(question, volume, &read_only) : 0;
+    *ret_answer =
+        (struct mup_answer){.kind = volume ? MUP_VOLUME : MUP_FOLDER, .volume = number, .read_only = read_only};
+    return r < 0 ? r : 1;
 }
 
 /* A container engine gives a server's folder to containers (-v /unc/nas:/media:rslave) also before somebody serves it,
@@ -202,13 +203,12 @@ static bool browses(const struct silo *silo) {
 
 static bool may_browse(const struct silo *silo, const struct volume *volume) {
     const struct silo *server = silo_find(volume->service, volume->silo);
-    char scope[SCOPE_MAX], message[WIRE_TEXT_MAX];
+    char scope[SCOPE_MAX], prefix[PREFIX_MAX + 2], message[WIRE_TEXT_MAX];
     bool read_only;
-    if (volume->scope[0]) {
-        scope_of(silo, scope);
-        return strcmp(scope, volume->scope) == 0;
-    }
-    return server && permission_open(silo, 0, server, volume->prefix, &read_only, message, sizeof message) == 0;
+    scope_of(silo, scope);
+    return server && (!volume->scope[0] || strcmp(scope, volume->scope) == 0) &&
+           scope_canonical(volume, prefix, sizeof prefix) == 0 &&
+           permission_open(silo, 0, server, prefix, &read_only, message, sizeof message) == 0;
 }
 
 /* Calls visit for all shares at or below that path of the silo's /unc, also those it may not open. */

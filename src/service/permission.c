@@ -121,6 +121,37 @@ unsigned permission_hold(const struct silo *silo) {
     return limit_of(rule ? rule->hold : -1, silo->service->config->limits.hold);
 }
 
+const char *permission_limit_place(const struct silo *silo, enum permission_limit limit,
+                                   char ret_text[PERMISSION_PLACE_MAX]) {
+    const struct rule *rule = permission_rule(silo);
+    const struct {
+        const char *of_rule, *of_host;
+        int value;
+    } limits[] = {[LIMIT_VOLUMES] = {"max_volumes", "max_volumes_per_silo", rule ? rule->volumes : -1},
+                  [LIMIT_CONNECTIONS] = {"max_connections", "max_connections_per_silo", rule ? rule->connections : -1},
+                  [LIMIT_FAIL_OVER] = {"max_fail_over", "max_fail_over", rule ? rule->fail_over : -1}};
+    if (limits[limit].value >= 0)
+        snprintf(ret_text, PERMISSION_PLACE_MAX, "%s of rule \"%s\" (%.100s)", limits[limit].of_rule, rule->name,
+                 rule->place);
+    else
+        snprintf(ret_text, PERMISSION_PLACE_MAX, "%s in /etc/linfsp.conf on the host", limits[limit].of_host);
+    return ret_text;
+}
+
+static bool names(const char *message, const struct rule *rule) {
+    char text[PERMISSION_PLACE_MAX];
+    snprintf(text, sizeof text, "rule \"%s\" (%.100s)", rule->name, rule->place);
+    return strstr(message, text) != NULL;
+}
+
+const struct rule *permission_named(const struct silo *silo, const struct silo *server, const char *message) {
+    const struct rule *rule = silo ? permission_rule(silo) : NULL;
+    const struct rule *of_server = server && server != silo ? permission_rule(server) : NULL;
+    if (rule && names(message, rule))
+        return rule;
+    return of_server && names(message, of_server) ? of_server : NULL;
+}
+
 /* ---- decisions ------------------------------------------------------------------------------------------------- */
 
 static int outcome(const struct verdict *verdict, char *ret_message, size_t size) {
@@ -230,13 +261,14 @@ static void judge(const struct silo *silo, const struct wire_ask_policy *request
     }
     const struct volume *volume = volume_find(service, scope_resolve(service, silo, prefix));
     const struct silo *server = volume ? silo_find(service, volume->silo) : NULL;
-    if (!server) {
+    char canonical[PREFIX_MAX + 2];
+    if (!server || scope_canonical(volume, canonical, sizeof canonical) < 0) {
         *ret = (struct verdict){0};
         snprintf(ret->why, sizeof ret->why, "no volume has this prefix now");
         return;
     }
     permission_facts(server, &of_server);
-    (void)rules_open(&config->rules, &facts, request->uid, &of_server, silo == server, volume->prefix, ret);
+    (void)rules_open(&config->rules, &facts, request->uid, &of_server, silo == server, canonical, ret);
 }
 
 void permission_answer(struct connection *connection, const struct wire_ask_policy *request) {

@@ -39,6 +39,17 @@ unsigned permission_max_connections(const struct silo *silo);
 unsigned permission_request_timeout(const struct silo *silo);
 unsigned permission_max_fail_over(const struct silo *silo); /* s */
 unsigned permission_hold(const struct silo *silo); /* s */
+/*
+ * Where one of them stands, for a refusal: the rule's key, if a rule that sets it is for that silo, or the whole
+ * host's. *ret_text: 'max_volumes of rule "few" (/etc/linfsp.conf:3)', 'max_volumes_per_silo in /etc/linfsp.conf on the
+ * host'.
+ */
+enum permission_limit { LIMIT_VOLUMES, LIMIT_CONNECTIONS, LIMIT_FAIL_OVER };
+#define PERMISSION_PLACE_MAX 400
+const char *permission_limit_place(const struct silo *silo, enum permission_limit limit,
+                                   char ret_text[PERMISSION_PLACE_MAX]);
+/* The rule that a message of these functions names. NULL: none, or none that is for silo or server (may be NULL). */
+const struct rule *permission_named(const struct silo *silo, const struct silo *server, const char *message);
 
 /*
  * Each returns 0, or -EPERM. ret_message: a sentence that names the rule that decided; empty where it is a grant that

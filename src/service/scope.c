@@ -8,6 +8,7 @@
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/unc.h"
+#include "service/volume.h"
 #include "wire/protocol.h"
 
 bool scope_is_local(const char *canonical, const char **ret_rest) {
@@ -15,6 +16,11 @@ bool scope_is_local(const char *canonical, const char **ret_rest) {
     if (local && ret_rest)
         *ret_rest = canonical + 2;
     return local;
+}
+
+int scope_canonical(const struct volume *volume, char *ret_prefix, size_t size) {
+    int length = snprintf(ret_prefix, size, "%s%s", volume->scope[0] ? "./" : "", volume->prefix);
+    return length < (int)size ? 0 : -ENAMETOOLONG;
 }
 
 bool scope_is_known(const struct silo *silo) {

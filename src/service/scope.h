@@ -16,6 +16,7 @@
 
 struct service;
 struct silo;
+struct volume;
 
 #define SCOPE_MAX 200
 /* What a scope's name begins with, in the table; a control character, which no prefix may have. */
@@ -23,6 +24,8 @@ struct silo;
 
 /* Whether a canonical prefix, "./data/cache", is a local one. ret_rest (may be NULL): "data/cache". */
 bool scope_is_local(const char *canonical, const char **ret_rest);
+/* A volume's prefix as its silo wrote it: "./data/cache" where it is local. Returns 0 or -ENAMETOOLONG. */
+int scope_canonical(const struct volume *volume, char *ret_prefix, size_t size);
 /* Whether it is known which group the silo is of: what its engine says is read just now otherwise. */
 bool scope_is_known(const struct silo *silo);
 /* The scope of that silo's group. */
