@@ -282,12 +282,13 @@ static int set_up(struct connection *connection) {
 /* There is no room for this client: it is told so, as far as its socket takes it. */
 static void turn_away(const struct silo *silo, int fd) {
     struct wire_error reply;
-    char text[WIRE_TEXT_MAX];
+    char text[WIRE_TEXT_MAX], place[PERMISSION_PLACE_MAX];
     wire_begin(&reply, WIRE_ERROR, 0);
     reply.error = EMFILE;
-    snprintf(text, sizeof text, "%s has %u %s", policy_limited(silo), permission_max_connections(silo),
+    snprintf(text, sizeof text, "%s has %u %s (%s)", policy_limited(silo), permission_max_connections(silo),
              plural(permission_max_connections(silo), "connection to the service, and may have no more",
-                    "connections to the service, and may have no more"));
+                    "connections to the service, and may have no more"),
+             permission_limit_place(silo, LIMIT_CONNECTIONS, place));
     WIRE_SET(reply.message, text);
     (void)wire_send(fd, &reply, NULL, 0);
 }

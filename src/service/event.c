@@ -7,6 +7,8 @@
 
 #include "service/connection.h"
 #include "service/mount-options.h"
+#include "service/permission.h"
+#include "service/scope.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
@@ -38,8 +40,11 @@ static const struct {
 
 static void fill(struct wire_event *message, const struct event *event) {
     const struct volume *volume = event->volume;
-    const char *prefix = event->prefix ? event->prefix : volume ? volume->prefix : "";
-    char unc[WIRE_PREFIX_MAX];
+    char prefix[PREFIX_MAX + 2] = "", unc[WIRE_PREFIX_MAX];
+    if (event->prefix)
+        snprintf(prefix, sizeof prefix, "%s", event->prefix);
+    else if (volume && volume->prefix[0])
+        (void)scope_canonical(volume, prefix, sizeof prefix);
     wire_begin(message, WIRE_EVENT, 0);
     message->time = clock_realtime_ns();
     message->refused = event->refused;
@@ -55,7 +60,7 @@ static void fill(struct wire_event *message, const struct event *event) {
     if (volume)
         WIRE_SET(message->mount_point, volume->mount_point);
     if (prefix[0] && prefix_to_unc(prefix, unc, sizeof unc) == 0)
-        WIRE_SET(message->prefix, unc + 1);
+        WIRE_SET(message->prefix, scope_is_local(prefix, NULL) ? unc : unc + 1); /* as it is given to -u */
     WIRE_SET(message->text, event->text ? event->text : "");
 }
 
@@ -100,7 +105,7 @@ static void append_field(char *line, size_t size, bool json, const char *key, co
     append(line, size, "\"");
 }
 
-static void format_line(const struct wire_event *message, bool json, char *line, size_t size) {
+static void format_line(const struct wire_event *message, const char *rule, bool json, char *line, size_t size) {
     line[0] = 0;
     append(line, size, json ? "{\"event\":\"%s\",\"result\":\"%s\"" : "event=%s result=%s", message->kind,
            message->refused ? "refused" : "done");
@@ -114,23 +119,32 @@ static void format_line(const struct wire_event *message, bool json, char *line,
         append(line, size, json ? ",\"pid\":%u" : " pid=%u", message->pid);
     append_field(line, size, json, "prefix", message->prefix);
     append_field(line, size, json, "mount_point", message->mount_point);
+    append_field(line, size, json, "rule", rule);
     append_field(line, size, json, "text", message->text);
     if (json)
         append(line, size, "}");
 }
 
+static const char *rule_of(const struct event *event) {
+    const struct silo *server = event->volume ? silo_find(event->volume->service, event->volume->silo) : NULL;
+    const struct rule *rule = event->text ? permission_named(event->silo, server, event->text) : NULL;
+    return rule ? rule->name : "";
+}
+
 static void log_event(const struct service *service, const struct event *event, const struct wire_event *message) {
     char line[1900];
+    const char *rule = rule_of(event);
     int level = event->kind == EVENT_SILO_FAILED || event->kind == EVENT_CATCHER ? LOG_WARNING : LOG_INFO;
     if (level > log_level())
         return;
-    format_line(message, service->config->limits.audit_json, line, sizeof line);
+    format_line(message, rule, service->config->limits.audit_json, line, sizeof line);
     if (getenv("JOURNAL_STREAM") &&
         sd_journal_send("MESSAGE=%s", line, "MESSAGE_ID=%s", kinds[event->kind].message_id, "PRIORITY=%i", level,
                         "SYSLOG_IDENTIFIER=linfspd", "LINFSP_EVENT=%s", message->kind, "LINFSP_RESULT=%s",
                         message->refused ? "refused" : "done", "LINFSP_SILO=%s", message->silo, "LINFSP_NAME=%s",
                         message->name, "LINFSP_VOLUME=%llu", (unsigned long long)message->volume, "LINFSP_PREFIX=%s",
-                        message->prefix, "LINFSP_MOUNT_POINT=%s", message->mount_point, NULL) >= 0)
+                        message->prefix, "LINFSP_MOUNT_POINT=%s", message->mount_point, "LINFSP_UID=%d",
+                        (int)message->uid, "LINFSP_PID=%u", message->pid, "LINFSP_RULE=%s", rule, NULL) >= 0)
         return;
     log_line(level, "%s", line);
 }

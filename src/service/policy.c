@@ -107,9 +107,10 @@ static bool holds_full(const struct silo *silo, uid_t uid) {
 }
 
 int policy_hold(const struct silo *silo, const struct ucred *peer, char *ret_message, size_t size) {
+    char place[PERMISSION_PLACE_MAX];
     if (permission_max_fail_over(silo) == 0)
-        return refuse(ret_message, size, -EPERM,
-                      "no volume is held here (max_fail_over in /etc/linfsp.conf on the host)");
+        return refuse(ret_message, size, -EPERM, "no volume is held here (%s)",
+                      permission_limit_place(silo, LIMIT_FAIL_OVER, place));
     if (holds_full(silo, peer->uid))
         return refuse(ret_message, size, -EDQUOT, "%s has %d volumes held, and may have no more", policy_limited(silo),
                       POLICY_HELD_VOLUMES_MAX);
@@ -123,13 +124,12 @@ const char *policy_limited(const struct silo *silo) {
 int policy_create(const struct silo *silo, const struct ucred *peer, bool network,
                   const struct wire_create_volume *request, char *ret_message, size_t size) {
     bool letter = request->letter[0], folder = request->flags & WIRE_CREATE_MOUNT_POINT_FD;
+    char place[PERMISSION_PLACE_MAX];
     if (volumes_full(silo, peer->uid))
         return refuse(
-            ret_message, size, -EDQUOT,
-            "%s has %u %s (max_volumes_per_silo in "
-            "/etc/linfsp.conf on the host)",
-            policy_limited(silo), permission_max_volumes(silo),
-            plural(permission_max_volumes(silo), "volume, and may have no more", "volumes, and may have no more"));
+            ret_message, size, -EDQUOT, "%s has %u %s (%s)", policy_limited(silo), permission_max_volumes(silo),
+            plural(permission_max_volumes(silo), "volume, and may have no more", "volumes, and may have no more"),
+            permission_limit_place(silo, LIMIT_VOLUMES, place));
     if (!valid_file_system_name(request->file_system_name))
         return refuse(ret_message, size, -EINVAL,
                       "file system name \"%s\": letters, digits, '.', '_' and '-' only, and "
@@ -165,13 +165,13 @@ static bool host_users_may_allow_other(void) {
 int policy_fusermount(const struct silo *silo, const struct ucred *peer, const struct mount_options *options,
                       char *ret_message, size_t size) {
     bool allow_other = options->allow_other, network = options->prefix[0];
+    char place[PERMISSION_PLACE_MAX];
     if (options->subtype[0] && !valid_file_system_name(options->subtype))
         return refuse(ret_message, size, -EINVAL, "subtype=%s: letters, digits, '.', '_' and '-' only",
                       options->subtype);
     if (volumes_full(silo, peer->uid))
-        return refuse(ret_message, size, -EDQUOT,
-                      "too many FUSE filesystems mounted; max_volumes_per_silo can be set in "
-                      "/etc/linfsp.conf on the host");
+        return refuse(ret_message, size, -EDQUOT, "too many FUSE filesystems mounted; it is limited by %s",
+                      permission_limit_place(silo, LIMIT_VOLUMES, place));
     if (silo->host && allow_other && !is_silo_root(silo, peer) && !host_users_may_allow_other())
         return refuse(ret_message, size, -EPERM,
                       "option allow_other is root's alone on the host: user_allow_other in /etc/fuse.conf gives it to "

@@ -299,6 +299,7 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
         return;
     }
     if (!policy_may_end(connection->silo, &connection->peer, volume)) {
+        volume_end_refused(volume, connection);
         (void)connection_error(connection, serial, -EPERM,
                                "volume %llu is another user's: only they or root may unmount "
                                "it",
@@ -314,6 +315,8 @@ static void unmount(struct connection *connection, const struct wire_unmount *re
     if (request->force && connection->silo->host && connection->peer.uid == 0)
         watchdog_alarm(connection->silo->service->watchdog); /* who holds its files' locks goes with it */
     volume->waiter = connection;
+    if (!ending)
+        volume_end_asked(volume, connection);
     connection->waits_for = volume->id;
     connection_wait(connection, serial);
     if (ending) {

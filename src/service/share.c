@@ -103,9 +103,10 @@ static struct volume *find_own(struct connection *connection, const char *target
     struct volume *volume = volume_by_target(silo->service, silo, target);
     if (!volume || volume->silo != silo->number || volume->state != VOLUME_LIVE)
         (void)connection_error(connection, serial, -ENOENT, "%s is no volume here: linfsp volumes shows them", target);
-    else if (!policy_may_end(silo, &connection->peer, volume))
+    else if (!policy_may_end(silo, &connection->peer, volume)) {
+        volume_end_refused(volume, connection);
         (void)connection_error(connection, serial, -EPERM, "%s is another user's volume", target);
-    else if (volume->sharing)
+    } else if (volume->sharing)
         (void)connection_error(connection, serial, -EBUSY, "%s is being shared or unshared already", target);
     else
         return volume;
@@ -148,6 +149,7 @@ void share_remove(struct connection *connection, const struct wire_share *reques
         return;
     }
     connection->serial = serial;
+    volume_unshared(volume, connection);
     begin(connection, volume, true);
     volume->unsharing_waits = true;
     mup_withdraw(volume); /* the last name that goes comes to share_withdrawn; there may be none */

@@ -103,6 +103,42 @@ bool volume_has_just_ended(struct silo *silo, const char *mount_point) {
     return false;
 }
 
+static void tell_asked(const struct volume *volume, const struct silo *silo, bool refused, uid_t uid, pid_t pid,
+                       const char *text) {
+    event_tell(volume->service, &(struct event){.kind = EVENT_END,
+                                                .refused = refused,
+                                                .silo = silo,
+                                                .volume = volume,
+                                                .uid = uid,
+                                                .pid = pid,
+                                                .text = text});
+}
+
+void volume_end_asked(struct volume *volume, const struct connection *asker) {
+    volume->ended_by.known = true;
+    volume->ended_by.from_host = asker->silo->number != volume->silo;
+    volume->ended_by.uid = asker->peer.uid;
+    volume->ended_by.pid = asker->peer.pid;
+}
+
+void volume_end_refused(const struct volume *volume, const struct connection *asker) {
+    tell_asked(volume, asker->silo, true, asker->peer.uid, asker->peer.pid, "it is another user's");
+}
+
+void volume_unshared(const struct volume *volume, const struct connection *asker) {
+    tell_asked(volume, asker->silo, false, asker->peer.uid, asker->peer.pid, "unshared");
+}
+
+/* With who asked for it; else with who served it. */
+static void tell_ended(const struct volume *volume, const struct silo *silo) {
+    char text[sizeof volume->end_reason + 32];
+    snprintf(text, sizeof text, "%s%s", volume->end_reason, volume->ended_by.from_host ? " from the host" : "");
+    if (volume->ended_by.known)
+        tell_asked(volume, silo, false, volume->ended_by.uid, volume->ended_by.pid, text);
+    else
+        volume_tell(volume, EVENT_END, false, volume->end_reason);
+}
+
 /* All its mounts are gone. */
 static void finish(struct volume *volume, const struct job_result *result) {
     struct service *service = volume->service;
@@ -120,7 +156,7 @@ static void finish(struct volume *volume, const struct job_result *result) {
     if (own_wish && strcmp(volume->end_reason, "unmounted") != 0)
         tell_end(volume); /* it was ending for another reason when its server asked for that */
     answer_waiter(volume, result);
-    volume_tell(volume, EVENT_END, false, volume->end_reason);
+    tell_ended(volume, silo);
     if (!own_wish)
         tell_end(volume);
     bool watched = volume->raw && !volume->keeps_connection && !volume->server_gone;
@@ -156,6 +192,7 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         volume->state = VOLUME_LIVE;
         volume->not_lazy = false;
         volume->end_reason[0] = 0;
+        volume->ended_by.known = false;
         answer_waiter(volume, result);
         return;
     }

@@ -71,6 +71,11 @@ struct volume {
     unsigned served_levels; /* components of its prefix at which it is counted (served.h) */
     bool staged; /* it is on the stage, or may be */
     char end_reason[128];
+    struct {
+        bool known, from_host; /* from_host: root of the host, who is not of its silo */
+        uid_t uid;
+        pid_t pid;
+    } ended_by; /* who asked for its end, if somebody did */
     bool allow_other;
     bool ring; /* its requests go over io_uring: it was wanted and granted, and clients want it only where they can */
     unsigned backing_files; /* registered, since the service started */
@@ -97,6 +102,10 @@ bool volume_passes(struct volume *volume, const struct ucred *client);
 void volume_end(struct volume *volume, const char *reason, bool abort);
 /* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */
 void volume_end_unless_busy(struct volume *volume, const char *reason);
+/* For the audit: a client asks for the volume's end, and may have it; it may not; it takes the volume's prefix away. */
+void volume_end_asked(struct volume *volume, const struct connection *asker);
+void volume_end_refused(const struct volume *volume, const struct connection *asker);
+void volume_unshared(const struct volume *volume, const struct connection *asker);
 void volume_abort(struct volume *volume);
 /* Tells a client that the volume is there and the client's to serve, with the connection's descriptors. Returns what
  * connection_send does. */

@@ -158,7 +158,7 @@ END
     container few busybox
     container many busybox
     disk few z
-    memfs_refused few "1 volume, and may have no more" -- -F NTFS -m X:
+    memfs_refused few "1 volume, and may have no more" 'max_volumes of rule "few"' -- -F NTFS -m X:
     disk many z
     disk many x
 }
@@ -309,6 +309,54 @@ event=mount result=done silo="$(id_of free)".* uid=0 pid=[0-9]+ .*mount_point="/
 event=open result=done silo="$(id_of free)".* uid=0 pid=[0-9]+ prefix="..audit..a" .*rule ..(no-disks|others)
 event=open result=refused silo="$id".* uid=0 pid=[0-9]+ prefix="..other..b" .*rule ..no-disks
 END
+}
+
+@test "policy: the audit as JSON: silo, user, pid, prefix and rule of claims, opens, mounts and ends, granted and refused" {
+    configured <<'END'
+audit_json = yes
+[rule few]
+name = *-few
+claim = \audit\*
+open = !\other\*, \*
+max_volumes = 1
+END
+    container few busybox
+    container other busybox
+    share few y '\audit\x'
+    start_memfs other -F NTFS -u '\other\y'
+    wait_until 5 test -e /unc/other
+    memfs_refused few 'max_volumes of rule "few"' -- -F NTFS -m X:
+    refused "ermission denied" -- docker exec "$(full_name few)" ls /unc/other/y
+    inside other ls /unc/audit/x
+    refused "another user" -- docker exec -u 1000 "$(full_name few)" "$silo_bin/linfsp" umount /mnt/y
+    refused "another user" -- docker exec -u 1000 "$(full_name few)" "$silo_bin/linfsp" unshare /mnt/y
+    "$linfsp" umount '\audit\x'
+    memfs_refused few 'rule "few"' -- -F NTFS -u '\none\x'
+    disk few z
+    inside few "$silo_bin/linfsp" umount Z:
+    wait_until 5 audited end "done" '.text == "unmounted" and .pid > 0 and .mount_point == "/mnt/z"'
+    local line
+    while IFS='|' read -r line; do
+        eval "audited $line" || fail "no line: $line" "$(audit_lines)" || return
+    done <<'END'
+claim done '.prefix == "\\audit\\x" and .rule == "few" and .uid == 0 and .pid > 0 and (.silo | length) == 64'
+claim refused '.prefix == "\\none\\x" and .rule == "few" and .uid == 0 and .pid > 0 and (.silo | length) == 64'
+mount refused '.rule == "few" and .uid == 0 and .pid > 0 and (.silo | length) == 64'
+mount done '.mount_point == "/mnt/z" and .rule == "few" and .uid == 0 and .pid > 0'
+open refused '.prefix == "\\other\\y" and .rule == "few" and .uid == 0 and .pid > 0'
+open done '.prefix == "\\audit\\x" and .rule == "few" and .uid == 0 and .pid > 0'
+end refused '.prefix == "\\audit\\x" and .uid == 1000 and .pid > 0 and (.silo | length) == 64'
+end done '.prefix == "\\audit\\x" and .text == "unmounted from the host" and .uid == 0 and .pid > 0'
+END
+    equal "refused ends" "$(audit_lines | jq -s '[.[] | select(.event == "end" and .result == "refused")] | length')" 2
+}
+
+audit_lines() {
+    sed -n 's/^[^{]*\({"event".*}\)$/\1/p' "$LINFSP_STATE/linfspd.log"
+}
+
+audited() { # EVENT RESULT CONDITION
+    audit_lines | jq -se "any(.[]; .event == \"$1\" and .result == \"$2\" and ($3))" >/dev/null
 }
 
 @test "policy: browse = yes lists all that may be opened there, and nothing else; reloading shows and hides it" {

@@ -68,6 +68,34 @@ holds() { # NAME PATH TEXT
     holds other /unc/data/cache/f of-all
 }
 
+@test "scope: rules say who opens what is local, and how; linfsp policy test and the audit agree" {
+    printf '%s\n' '[rule reader]' 'name = *-a2' 'open = \.\data\*:ro' '[rule none]' 'name = *-a3' 'open = \pub\*' '[rule server]' 'name = *-a1' \
+        'open_by = host' >"$LINFSP_STATE/scope.conf"
+    service_stop
+    service_start "--config=$LINFSP_STATE/scope.conf"
+    local case said
+    for case in a1 a2 a3 a4; do
+        project "$case" a
+    done
+    project stranger b
+    share a1 y '\\.\data\cache'
+    inside a1 /bin/sh -c 'echo of-a >/mnt/y/f'
+    holds a2 /unc/data/cache/f of-a
+    refused "Read-only" -- docker exec "$(full_name a2)" /bin/sh -c 'echo x >/unc/data/cache/f'
+    refused "ermission denied" -- docker exec "$(full_name a3)" cat /unc/data/cache/f
+    inside a4 /bin/sh -c 'echo of-4 >/unc/data/cache/f'
+    for case in 'a1:allowed: no rule' 'a2:allowed, read-only: rule "reader"' 'a3:refused: rule "none"' 'a4:allowed: no rule' \
+        'stranger:no volume has this prefix'; do
+        said=$("$linfsp" policy test --silo "$(full_name "${case%%:*}")" open '\\.\data\cache' 2>&1) || true
+        has "$said" "${case#*:}" || return
+    done
+    said=$(grep -F "event=open result=refused silo=\"$(id_of a3)\"" "$LINFSP_STATE/linfspd.log") || fail "no line of the refusal" || return
+    has "$said" 'prefix="\\\\.\\data\\cache"' 'rule="none"' || return
+    remove_containers
+    service_stop
+    service_start
+}
+
 @test "scope: as a container's first act" {
     local i
     for i in 1 2 3 4 5; do
