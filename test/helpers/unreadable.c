@@ -21,6 +21,8 @@
 
 #include <linfsp/linfsp.h>
 
+#include "user-namespace.h"
+
 enum { ROOT = 1, FILE_INODE, SIZE = 4096 };
 
 static struct stat attributes_of(uint64_t inode) {
@@ -78,21 +80,6 @@ static int serve(const char *folder, int ready) {
     if (write(ready, "", 1) != 1)
         err(1, "pipe");
     return linfsp_volume_run(volume) < 0;
-}
-
-static void put(const char *path, const char *format, unsigned id) {
-    FILE *file = fopen(path, "we");
-    if (!file || fprintf(file, format, id) < 0 || fclose(file) != 0)
-        err(1, "%s", path);
-}
-
-static void enter_user_namespace(void) {
-    unsigned uid = getuid(), gid = getgid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-        err(1, "unshare");
-    put("/proc/self/setgroups", "deny", 0);
-    put("/proc/self/uid_map", "0 %u 1", uid);
-    put("/proc/self/gid_map", "0 %u 1", gid);
 }
 
 static void be_container(const char *root) {

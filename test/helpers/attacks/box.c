@@ -23,22 +23,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../user-namespace.h"
 #include "wire/protocol.h"
-
-static void put(const char *path, const char *format, unsigned id) {
-    FILE *file = fopen(path, "we");
-    if (!file || fprintf(file, format, id) < 0 || fclose(file) != 0)
-        err(1, "%s", path);
-}
-
-static void enter_user_namespace(void) {
-    unsigned uid = getuid(), gid = getgid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-        err(1, "unshare");
-    put("/proc/self/setgroups", "deny", 0);
-    put("/proc/self/uid_map", "0 %u 1", uid);
-    put("/proc/self/gid_map", "0 %u 1", gid);
-}
 
 static int be_box(const char *root) {
     char self[4096];
