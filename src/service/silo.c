@@ -40,6 +40,7 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/device-group.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/namespace.h"
@@ -48,6 +49,8 @@
 #include "wire/codec.h"
 
 #define KTHREADD 2
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
 
 struct silo *silo_find_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
@@ -382,6 +385,10 @@ static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) 
     return !anchor_has_ended(silo->pidfd) || anchor_replace(silo) ? silo : NULL;
 }
 
+bool silo_mounts_by_itself(pid_t pid) {
+    return process_may_mount(pid) && device_group_allows(pid, FUSE_MAJOR, FUSE_MINOR);
+}
+
 static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
 }
 
@@ -391,7 +398,7 @@ static void settle(struct silo *silo, pid_t pid) {
     silo->unsettled = false;
     silo_describe(silo);
     root_unc_make(silo);
-    if (!process_may_mount(pid)) {
+    if (!silo_mounts_by_itself(pid)) {
         programs_look(silo); /* its PATH is known now */
         return;
     }
@@ -476,7 +483,7 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
         silo_free(silo);
         return r;
     }
-    catcher_serve(silo, !process_may_mount(silo->target.init_pid));
+    catcher_serve(silo, !silo_mounts_by_itself(silo->target.init_pid));
     programs_look(silo);
     device_rebind(silo); /* newer programs do not replace those there: old ones may be running */
     silo_describe(silo);

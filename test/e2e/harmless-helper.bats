@@ -319,6 +319,17 @@ catcher() {
     not runs_the_stand_in two
 }
 
+@test "device: with CAP_SYS_ADMIN and no device, a test of /dev/fuse that says yes is followed by mounts that work" {
+    [ -d /sys/fs/cgroup/devices ] || missing "control groups of version 1"
+    box one fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined
+    script_in one '[ -c /dev/fuse ]; mkdir -p /tmp/s /tmp/m; echo hello >/tmp/s/file
+        for program in "bindfs /tmp/s /tmp/m" "sshfs -o ssh_command=fake-ssh host:/tmp/s /tmp/m"; do
+            $program; grep -qx hello /tmp/m/file; umount /tmp/m; no grep -q " /tmp/m " /proc/mounts
+        done'
+    # it mounts by itself all the same
+    script_in one 'mount -t tmpfs none /tmp/m; umount /tmp/m'
+}
+
 @test "layers: an image without a helper: programs mount, and docker diff finds nothing" {
     box one fuse-bare
     baseline=$(docker diff "$(full_name one)" | grep -v unc || true)

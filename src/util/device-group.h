@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which devices a control group of version 1 lets its processes open. */
+#ifndef LINFSP_UTIL_DEVICE_GROUP_H
+#define LINFSP_UTIL_DEVICE_GROUP_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* Whether the list in a group's devices.list allows reading and writing that character device. */
+bool device_list_allows(FILE *list, unsigned major, unsigned minor);
+/* Whether the control group of a process does. True where that is not known: there are no groups of version 1, and
+ * those of version 2 do not tell. */
+bool device_group_allows(pid_t pid, unsigned major, unsigned minor);
+
+#endif
