@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "catcher/tracees.h"
+#include "util/test-emulation.h"
 
 #define OWN 10
 #define STAND_IN 20
@@ -177,6 +178,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_each_step), cmocka_unit_test(test_taken_while_it_runs),
         cmocka_unit_test(test_without_a_stand_in), cmocka_unit_test(test_another_program)};
+    if (test_is_emulated())
+        return TEST_SKIPPED; /* no ptrace */
     own_program = argv[1];
     stand_in_program = argv[2];
     taken_program = own_program;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "util/cleanup.h"
+#include "util/test-emulation.h"
 #include "wire/codec.h"
 
 static const uint16_t types[] = {
@@ -330,7 +331,7 @@ static void expect_refusal(struct fixture *fixture, const char *word) {
 
 /* QEMU's user emulation loses the descriptors of a message that is truncated: there these tests say nothing of us. */
 static void skip_under_emulation(void) {
-    if (getenv("MESON_EXE_WRAPPER"))
+    if (test_is_emulated())
         skip();
 }
 
