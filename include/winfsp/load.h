@@ -141,16 +141,38 @@
     FUNCTION(FspLinuxFormat)                                                                                           \
     FUNCTION(FspLinuxTime)                                                                                             \
     FUNCTION(FspLinuxDescriptorSize)                                                                                   \
-    FUNCTION(FspLinuxParseSddl)
+    FUNCTION(FspLinuxParseSddl)                                                                                        \
+    FUNCTION(FspLinuxToWide)                                                                                           \
+    FUNCTION(FspLinuxToBytes)                                                                                          \
+    FUNCTION(FspLinuxOpen)                                                                                             \
+    FUNCTION(FspLinuxWrite)                                                                                            \
+    FUNCTION(FspLinuxLock)                                                                                             \
+    FUNCTION(FspLinuxSection)                                                                                          \
+    FUNCTION(FspLinuxConditionSleep)                                                                                   \
+    FUNCTION(FspLinuxConditionWake)                                                                                    \
+    FUNCTION(FspLinuxThread)                                                                                           \
+    FUNCTION(FspLinuxThreadCode)                                                                                       \
+    FUNCTION(FspLinuxThreadId)                                                                                         \
+    FUNCTION(FspLinuxEvent)                                                                                            \
+    FUNCTION(FspLinuxEventSet)                                                                                         \
+    FUNCTION(FspLinuxWait)                                                                                             \
+    FUNCTION(FspLinuxClose)                                                                                            \
+    FUNCTION(FspLinuxTimer)                                                                                            \
+    FUNCTION(FspLinuxTimerSet)                                                                                         \
+    FUNCTION(FspLinuxTimerWait)                                                                                        \
+    FUNCTION(FspLinuxTimerClose)                                                                                       \
+    FUNCTION(FspLinuxSleep)                                                                                            \
+    FUNCTION(FspLinuxTicks)                                                                                            \
+    FUNCTION(FspLinuxLastError)
 
 #if defined(_WIN32)
 
 static inline NTSTATUS FspLoad(PVOID *PModule) {
-    static const WCHAR DllName[] = L"winfsp-x64.dll";
+    static const WCHAR DllPath[] = L"bin\\winfsp-x64.dll"; /* in the installation's folder */
     WCHAR Path[MAX_PATH] = {0};
-    DWORD Size = sizeof Path - sizeof DllName - sizeof L"bin\\";
+    DWORD Size = sizeof Path - sizeof DllPath;
     HKEY Key;
-    HMODULE Module = LoadLibraryW(DllName);
+    HMODULE Module = LoadLibraryW(DllPath + 4);
     if (PModule)
         *PModule = NULL;
     if (!Module) {
@@ -160,8 +182,7 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
         RegCloseKey(Key);
         if (Result != ERROR_SUCCESS)
             return STATUS_OBJECT_NAME_NOT_FOUND;
-        lstrcatW(Path, L"bin\\");
-        lstrcatW(Path, DllName);
+        memcpy(Path + wcslen(Path), DllPath, sizeof DllPath); /* strsafe.h, where it comes first, forbids lstrcatW */
         Module = LoadLibraryW(Path);
     }
     if (!Module)
@@ -394,6 +415,28 @@ static inline NTSTATUS FspLoad(PVOID *PModule) {
 #define FspLinuxTime (FspLoaded.FspLinuxTime)
 #define FspLinuxDescriptorSize (FspLoaded.FspLinuxDescriptorSize)
 #define FspLinuxParseSddl (FspLoaded.FspLinuxParseSddl)
+#define FspLinuxToWide (FspLoaded.FspLinuxToWide)
+#define FspLinuxToBytes (FspLoaded.FspLinuxToBytes)
+#define FspLinuxOpen (FspLoaded.FspLinuxOpen)
+#define FspLinuxWrite (FspLoaded.FspLinuxWrite)
+#define FspLinuxLock (FspLoaded.FspLinuxLock)
+#define FspLinuxSection (FspLoaded.FspLinuxSection)
+#define FspLinuxConditionSleep (FspLoaded.FspLinuxConditionSleep)
+#define FspLinuxConditionWake (FspLoaded.FspLinuxConditionWake)
+#define FspLinuxThread (FspLoaded.FspLinuxThread)
+#define FspLinuxThreadCode (FspLoaded.FspLinuxThreadCode)
+#define FspLinuxThreadId (FspLoaded.FspLinuxThreadId)
+#define FspLinuxEvent (FspLoaded.FspLinuxEvent)
+#define FspLinuxEventSet (FspLoaded.FspLinuxEventSet)
+#define FspLinuxWait (FspLoaded.FspLinuxWait)
+#define FspLinuxClose (FspLoaded.FspLinuxClose)
+#define FspLinuxTimer (FspLoaded.FspLinuxTimer)
+#define FspLinuxTimerSet (FspLoaded.FspLinuxTimerSet)
+#define FspLinuxTimerWait (FspLoaded.FspLinuxTimerWait)
+#define FspLinuxTimerClose (FspLoaded.FspLinuxTimerClose)
+#define FspLinuxSleep (FspLoaded.FspLinuxSleep)
+#define FspLinuxTicks (FspLoaded.FspLinuxTicks)
+#define FspLinuxLastError (FspLoaded.FspLinuxLastError)
 
 #endif
 #endif

@@ -58,6 +58,7 @@
 
 #define SECURITY_DESCRIPTOR_REVISION 1
 #define ACL_REVISION 2
+#define SID_REVISION 1
 #define SID_MAX_SUB_AUTHORITIES 15
 #define SECURITY_MAX_SID_SIZE 68
 #define SE_OWNER_DEFAULTED 0x0001
@@ -299,6 +300,40 @@
 #define FILE_DEVICE_NETWORK_FILE_SYSTEM 0x14
 #define FILE_DEVICE_UNKNOWN 0x22
 #define FILE_DEVICE_VIRTUAL_DISK 0x24
+
+/* ---- threads, files, text ---------------------------------------------------------------------------------------- */
+
+#define WAIT_OBJECT_0 0u
+#define WAIT_ABANDONED 0x80u
+#define WAIT_TIMEOUT 258u
+#define WAIT_FAILED 0xffffffffu
+#define MAXIMUM_WAIT_OBJECTS 64
+#define STILL_ACTIVE 259
+#define CREATE_SUSPENDED 4
+#define CONDITION_VARIABLE_LOCKMODE_SHARED 1
+#define CREATE_NEW 1
+#define CREATE_ALWAYS 2
+#define OPEN_EXISTING 3
+#define OPEN_ALWAYS 4
+#define TRUNCATE_EXISTING 5
+#define CP_ACP 0
+#define CP_UTF8 65001
+#define MB_ERR_INVALID_CHARS 8
+#define WC_ERR_INVALID_CHARS 0x80
+#define LOCALE_INVARIANT 0x7f
+#define LOCALE_USER_DEFAULT 0x400
+#define LOCALE_SYSTEM_DEFAULT 0x800
+#define NORM_IGNORECASE 1
+#define CSTR_LESS_THAN 1
+#define CSTR_EQUAL 2
+#define CSTR_GREATER_THAN 3
+#define HEAP_NO_SERIALIZE 1
+#define HEAP_GENERATE_EXCEPTIONS 4
+#define HEAP_ZERO_MEMORY 8
+#define HEAP_REALLOC_IN_PLACE_ONLY 0x10
+#define LMEM_FIXED 0
+#define LMEM_ZEROINIT 0x40
+#define LPTR 0x40
 
 /* ---- Win32 errors ---------------------------------------------------------------------------------------------- */
 

@@ -29,6 +29,21 @@
 #define CALLBACK
 #define APIENTRY
 #define FORCEINLINE static inline
+/* What Microsoft's headers note about parameters. */
+#define _In_
+#define _In_opt_
+#define _In_z_
+#define _In_reads_(count)
+#define _In_reads_bytes_(size)
+#define _Inout_
+#define _Inout_opt_
+#define _Out_
+#define _Out_opt_
+#define _Out_writes_(count)
+#define _Out_writes_bytes_(size)
+#define _Outptr_
+#define _Success_(condition)
+#define _Printf_format_string_
 #define DUMMYUNIONNAME
 #define DUMMYSTRUCTNAME
 #define ANYSIZE_ARRAY 1
@@ -86,6 +101,14 @@ typedef INT32 *PLONG, *PBOOL;
 typedef NTSTATUS *PNTSTATUS;
 typedef UINT64 *PUINT64, *PULONGLONG, *PULONG64;
 typedef SIZE_T *PSIZE_T;
+typedef BOOL *LPBOOL;
+typedef WORD *LPWORD;
+typedef LONG *LPLONG;
+typedef INT *PINT;
+typedef UINT *PUINT;
+typedef LONGLONG *PLONGLONG;
+typedef uint64_t DWORDLONG;
+typedef int32_t HRESULT;
 typedef ACCESS_MASK *PACCESS_MASK;
 typedef SECURITY_INFORMATION *PSECURITY_INFORMATION;
 
@@ -141,6 +164,24 @@ typedef struct _RTL_CRITICAL_SECTION {
     PVOID Opaque[5];
 } CRITICAL_SECTION, *PCRITICAL_SECTION;
 
+typedef struct _RTL_CONDITION_VARIABLE {
+    PVOID Ptr;
+} CONDITION_VARIABLE, *PCONDITION_VARIABLE;
+#define CONDITION_VARIABLE_INIT                                                                                        \
+    { 0 }
+
+typedef struct _SECURITY_ATTRIBUTES {
+    DWORD nLength;
+    LPVOID lpSecurityDescriptor;
+    BOOL bInheritHandle;
+} SECURITY_ATTRIBUTES, *PSECURITY_ATTRIBUTES, *LPSECURITY_ATTRIBUTES;
+
+typedef DWORD (*LPTHREAD_START_ROUTINE)(LPVOID Parameter);
+typedef struct _TP_CALLBACK_INSTANCE *PTP_CALLBACK_INSTANCE;
+typedef struct _TP_CALLBACK_ENVIRON *PTP_CALLBACK_ENVIRON;
+typedef struct _TP_TIMER *PTP_TIMER;
+typedef VOID (*PTP_TIMER_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context, PTP_TIMER Timer);
+
 typedef PVOID SERVICE_STATUS_HANDLE;
 typedef struct _SERVICE_STATUS {
     DWORD dwServiceType, dwCurrentState, dwControlsAccepted, dwWin32ExitCode, dwServiceSpecificExitCode, dwCheckPoint,
@@ -155,6 +196,23 @@ typedef struct _SERVICE_STATUS {
 #define HIWORD(value) ((WORD)((DWORD_PTR)(value) >> 16 & 0xffff))
 #define MAKEWORD(low, high) ((WORD)((BYTE)(low) | (WORD)(BYTE)(high) << 8))
 #define MAKELONG(low, high) ((LONG)((WORD)(low) | (DWORD)(WORD)(high) << 16))
+
+#define ZeroMemory(to, size) memset((to), 0, (size))
+#define FillMemory(to, size, byte) memset((to), (byte), (size))
+#define CopyMemory(to, from, size) memcpy((to), (from), (size))
+#define MoveMemory(to, from, size) memmove((to), (from), (size))
+#define RtlZeroMemory(to, size) memset((to), 0, (size))
+#define RtlFillMemory(to, size, byte) memset((to), (byte), (size))
+#define RtlCopyMemory(to, from, size) memcpy((to), (from), (size))
+#define RtlMoveMemory(to, from, size) memmove((to), (from), (size))
+#if !defined(__cplusplus) && !defined(NOMINMAX)
+#ifndef max
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#endif
+#ifndef min
+#define min(a, b) ((a) < (b) ? (a) : (b))
+#endif
+#endif
 
 #define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
 #define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
@@ -244,6 +302,9 @@ typedef struct _FILE_FULL_EA_INFORMATION {
 /* ---- status codes ---------------------------------------------------------------------------------------------- */
 
 #define NT_SUCCESS(status) ((NTSTATUS)(status) >= 0)
+#define NT_INFORMATION(status) ((ULONG)(status) >> 30 == 1)
+#define NT_WARNING(status) ((ULONG)(status) >> 30 == 2)
+#define NT_ERROR(status) ((ULONG)(status) >> 30 == 3)
 
 /* Name, value. src/winfsp/status.c matches them with errno values and Win32 errors. */
 #define FSP_NT_STATUS_LIST(STATUS)                                                                                     \

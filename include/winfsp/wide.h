@@ -443,6 +443,26 @@ static inline int FspWidePrint(const WCHAR *Format, ...) {
     return Length;
 }
 
+#ifdef __cplusplus
+/* Microsoft's for an array, whose size they know. */
+template <size_t Units> static inline int FspWideCopyInto(WCHAR (&To)[Units], const WCHAR *From) {
+    return FspWideCopyInto(To, Units, From);
+}
+
+template <size_t Units> static inline int FspWideCopySomeInto(WCHAR (&To)[Units], const WCHAR *From, size_t Most) {
+    return FspWideCopySomeInto(To, Units, From, Most);
+}
+
+template <size_t Units> static inline int FspWideAppendTo(WCHAR (&To)[Units], const WCHAR *From) {
+    return FspWideAppendTo(To, Units, From);
+}
+
+template <size_t Units, typename... Types>
+static inline int FspWideFormatInto(WCHAR (&To)[Units], const WCHAR *Format, Types... Arguments) {
+    return FspWideFormatInto(&To[0], Units, Format, Arguments...);
+}
+#endif
+
 /* ---- wmain ----------------------------------------------------------------------------------------------------- */
 
 /* Programs for Windows begin with wmain, whose arguments are UTF-16: it becomes a function that main calls. */

@@ -535,6 +535,40 @@ FSP_API ULONG FspLinuxDescriptorSize(PSECURITY_DESCRIPTOR SecurityDescriptor);
 FSP_API VOID FspLinuxTime(FILETIME *Time);
 /** free() frees the descriptor. STATUS_INVALID_PARAMETER. */
 FSP_API NTSTATUS FspLinuxParseSddl(PCWSTR Text, PSECURITY_DESCRIPTOR *PSecurityDescriptor);
+
+/** UTF-8 to UTF-16 and back: the length of the whole text, of which Units (Size) are written. To may be NULL. Strict:
+ * what is no text is -1, else it becomes U+FFFD. */
+FSP_API SSIZE_T FspLinuxToWide(PCSTR Text, SIZE_T Size, PWSTR To, SIZE_T Units, BOOLEAN Strict);
+FSP_API SSIZE_T FspLinuxToBytes(PCWSTR Text, SIZE_T Units, PSTR To, SIZE_T Size, BOOLEAN Strict);
+/** Opens a file as CreateFileW does, by a path of Linux or a relative one; INVALID_HANDLE_VALUE and GetLastError. */
+FSP_API HANDLE FspLinuxOpen(PCWSTR Path, DWORD Access, DWORD Disposition);
+FSP_API BOOL FspLinuxWrite(HANDLE File, LPCVOID Data, DWORD Size, LPDWORD PWritten);
+
+#define FSP_LINUX_LOCK_SHARED 0
+#define FSP_LINUX_LOCK_EXCLUSIVE 1
+#define FSP_LINUX_LOCK_TRY_SHARED 2
+#define FSP_LINUX_LOCK_TRY_EXCLUSIVE 3
+#define FSP_LINUX_UNLOCK 4
+FSP_API BOOLEAN FspLinuxLock(SRWLOCK *Lock, ULONG How);
+FSP_API BOOLEAN FspLinuxSection(CRITICAL_SECTION *Section, ULONG How);
+FSP_API BOOL FspLinuxConditionSleep(CONDITION_VARIABLE *Condition, SRWLOCK *Lock, CRITICAL_SECTION *Section,
+                                    DWORD Milliseconds, ULONG Flags);
+FSP_API VOID FspLinuxConditionWake(CONDITION_VARIABLE *Condition);
+FSP_API HANDLE FspLinuxThread(LPTHREAD_START_ROUTINE Function, PVOID Parameter, DWORD Flags, LPDWORD PThreadId);
+FSP_API BOOL FspLinuxThreadCode(HANDLE Thread, LPDWORD PCode);
+FSP_API DWORD FspLinuxThreadId(VOID);
+FSP_API HANDLE FspLinuxEvent(BOOLEAN Manual, BOOLEAN Set, PCWSTR Name);
+FSP_API BOOL FspLinuxEventSet(HANDLE Event, BOOLEAN Set);
+FSP_API DWORD FspLinuxWait(ULONG Count, const HANDLE *Handles, BOOLEAN All, DWORD Milliseconds);
+FSP_API BOOL FspLinuxClose(HANDLE Handle);
+FSP_API PTP_TIMER FspLinuxTimer(PTP_TIMER_CALLBACK Callback, PVOID Context);
+FSP_API VOID FspLinuxTimerSet(PTP_TIMER Timer, const FILETIME *Due, DWORD Period);
+FSP_API VOID FspLinuxTimerWait(PTP_TIMER Timer, BOOLEAN Cancel);
+FSP_API VOID FspLinuxTimerClose(PTP_TIMER Timer);
+FSP_API VOID FspLinuxSleep(DWORD Milliseconds);
+/** 100 ns, from any start. */
+FSP_API UINT64 FspLinuxTicks(VOID);
+FSP_API DWORD *FspLinuxLastError(VOID);
 #endif
 
 #ifdef __cplusplus

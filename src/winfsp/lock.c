@@ -2,7 +2,6 @@
 #include "winfsp/lock.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 
 /* For all locks: waiting is rare. */
 static pthread_mutex_t wait_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,6 +50,14 @@ void fsp_lock_exclusive(struct fsp_lock *lock) {
     wait_for(lock, try_exclusive);
     atomic_fetch_sub(&lock->writers, 1);
     wake(); /* those that share waited for this writer's turn */
+}
+
+bool fsp_try_lock_shared(struct fsp_lock *lock) {
+    return try_shared(lock);
+}
+
+bool fsp_try_lock_exclusive(struct fsp_lock *lock) {
+    return try_exclusive(lock);
 }
 
 void fsp_unlock(struct fsp_lock *lock) {

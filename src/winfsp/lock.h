@@ -11,6 +11,7 @@
 #define WINFSP_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct fsp_lock {
     atomic_int state;
@@ -19,6 +20,9 @@ struct fsp_lock {
 
 void fsp_lock_shared(struct fsp_lock *lock);
 void fsp_lock_exclusive(struct fsp_lock *lock);
+/* False: it would have to wait. */
+bool fsp_try_lock_shared(struct fsp_lock *lock);
+bool fsp_try_lock_exclusive(struct fsp_lock *lock);
 void fsp_unlock(struct fsp_lock *lock);
 
 #endif

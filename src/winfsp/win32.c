@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What winfsp/win32.h and winfsp/wide.h are made of, on Linux. */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "winfsp/format.h"
+#include "winfsp/platform.h"
 #include "winfsp/security.h"
 #include "winfsp/text.h"
 
@@ -44,4 +48,106 @@ VOID FspLinuxTime(FILETIME *Time) {
     UINT64 value = (UINT64)(now.tv_sec * INT64_C(10000000) + now.tv_nsec / 100 + FSP_UNIX_EPOCH);
     Time->dwLowDateTime = (DWORD)value;
     Time->dwHighDateTime = (DWORD)(value >> 32);
+}
+
+/* ---- conversions ----------------------------------------------------------------------------------------------- */
+
+#define REPLACEMENT 0xfffd
+
+/* Of a character that begins here: how many bytes it has, by its first one. */
+static size_t sequence_length(unsigned char first) {
+    return first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+}
+
+/* Of a character, or of bytes that are a part of one: its units. *ret_size: its bytes. */
+static int convert_one(PCSTR text, SIZE_T size, WCHAR *ret_units, size_t *ret_size) {
+    size_t length = sequence_length((unsigned char)*text), there = 1;
+    while (there < length && there < size && (text[there] & 0xc0) == 0x80)
+        there++;
+    *ret_size = there;
+    return there == length ? fsp_utf8_to_wide(text, length, ret_units, 2) : -EILSEQ;
+}
+
+SSIZE_T FspLinuxToWide(PCSTR Text, SIZE_T Size, PWSTR To, SIZE_T Units, BOOLEAN Strict) {
+    SIZE_T at = 0;
+    for (SIZE_T from = 0, length; from < Size; from += length) {
+        WCHAR units[2];
+        int count = convert_one(Text + from, Size - from, units, &length);
+        if (count < 0 && Strict)
+            return -1;
+        if (count < 0)
+            units[0] = REPLACEMENT;
+        for (int i = 0; i < (count < 0 ? 1 : count); i++, at++)
+            if (To && at < Units)
+                To[at] = units[i];
+    }
+    return (SSIZE_T)at;
+}
+
+SSIZE_T FspLinuxToBytes(PCWSTR Text, SIZE_T Units, PSTR To, SIZE_T Size, BOOLEAN Strict) {
+    SIZE_T at = 0;
+    for (SIZE_T from = 0, length; from < Units; from += length) {
+        char bytes[8];
+        bool high = (Text[from] & 0xfc00) == 0xd800, low = (Text[from] & 0xfc00) == 0xdc00;
+        bool pair = high && from + 1 < Units && (Text[from + 1] & 0xfc00) == 0xdc00;
+        WCHAR alone = (high || low) && !pair ? REPLACEMENT : Text[from];
+        if (alone != Text[from] && Strict)
+            return -1;
+        length = pair ? 2 : 1;
+        int count = fsp_wide_to_utf8(pair ? Text + from : &alone, length, bytes, sizeof bytes);
+        for (int i = 0; i < count; i++, at++)
+            if (To && at < Size)
+                To[at] = bytes[i];
+    }
+    return (SSIZE_T)at;
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+static DWORD error_of(int number) {
+    switch (number) {
+    case ENOENT:
+        return ERROR_FILE_NOT_FOUND;
+    case EEXIST:
+        return ERROR_FILE_EXISTS;
+    case ENOTDIR:
+        return ERROR_PATH_NOT_FOUND;
+    case ENOMEM:
+        return ERROR_NOT_ENOUGH_MEMORY;
+    case ENOSPC:
+        return ERROR_DISK_FULL;
+    default:
+        return ERROR_ACCESS_DENIED;
+    }
+}
+
+static int flags_of(DWORD access, DWORD disposition) {
+    bool appends = (access & FILE_APPEND_DATA) && !(access & FILE_WRITE_DATA);
+    bool writes = access & (GENERIC_WRITE | GENERIC_ALL | FILE_WRITE_DATA | FILE_APPEND_DATA);
+    bool reads = access & (GENERIC_READ | GENERIC_ALL | FILE_READ_DATA);
+    int flags = O_CLOEXEC | O_NOCTTY | (writes && reads ? O_RDWR : writes ? O_WRONLY : O_RDONLY);
+    flags |= appends ? O_APPEND : 0;
+    flags |= disposition == CREATE_NEW ? O_EXCL : 0;
+    flags |= disposition == CREATE_ALWAYS || disposition == TRUNCATE_EXISTING ? O_TRUNC : 0;
+    return flags | (disposition == OPEN_EXISTING || disposition == TRUNCATE_EXISTING ? 0 : O_CREAT);
+}
+
+/* A handle is the descriptor, plus 1. */
+HANDLE FspLinuxOpen(PCWSTR Path, DWORD Access, DWORD Disposition) {
+    _cleanup_free_ char *path = fsp_directory_path(Path);
+    int fd = path ? open(path, flags_of(Access, Disposition), 0666) : -1;
+    if (fd >= 0)
+        return (HANDLE)(intptr_t)(fd + 1);
+    *FspLinuxLastError() = path ? error_of(errno) : ERROR_NOT_ENOUGH_MEMORY;
+    return INVALID_HANDLE_VALUE;
+}
+
+BOOL FspLinuxWrite(HANDLE File, LPCVOID Data, DWORD Size, LPDWORD PWritten) {
+    bool is_file = (uintptr_t)File - 1 < INT16_MAX;
+    ssize_t n = is_file ? write((int)(intptr_t)File - 1, Data, Size) : -1;
+    if (PWritten)
+        *PWritten = n < 0 ? 0 : (DWORD)n;
+    if (n < 0)
+        *FspLinuxLastError() = is_file ? error_of(errno) : ERROR_INVALID_HANDLE;
+    return n >= 0;
 }

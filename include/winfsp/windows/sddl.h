@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/** What <sddl.h> has on Windows, as far as file systems of WinFsp's API need it on Linux. */
+#include <winfsp/winfsp.h>

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What winfsp/win32-threads.h is made of, on Linux.
+ *
+ * Model. Locks are those of lock.h, in the program's own memory, where zero is a free one. All else waits by one mutex
+ * and one condition: threads, events, condition variables and timers change under it and wake everybody who waits,
+ * who looks again. File systems wait seldom.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "winfsp/lock.h"
+#include "winfsp/platform.h"
+
+#define NANOSECONDS INT64_C(1000000000)
+
+DWORD *FspLinuxLastError(VOID) {
+    static _Thread_local DWORD error;
+    return &error;
+}
+
+DWORD FspLinuxThreadId(VOID) {
+    static _Thread_local DWORD id;
+    if (!id)
+        id = (DWORD)gettid();
+    return id;
+}
+
+/* ---- locks ----------------------------------------------------------------------------------------------------- */
+
+static BOOLEAN lock_how(struct fsp_lock *lock, ULONG how) {
+    switch (how) {
+    case FSP_LINUX_LOCK_SHARED:
+        fsp_lock_shared(lock);
+        return TRUE;
+    case FSP_LINUX_LOCK_EXCLUSIVE:
+        fsp_lock_exclusive(lock);
+        return TRUE;
+    case FSP_LINUX_LOCK_TRY_SHARED:
+        return fsp_try_lock_shared(lock);
+    case FSP_LINUX_LOCK_TRY_EXCLUSIVE:
+        return fsp_try_lock_exclusive(lock);
+    default:
+        fsp_unlock(lock);
+        return TRUE;
+    }
+}
+
+BOOLEAN FspLinuxLock(SRWLOCK *Lock, ULONG How) {
+    _Static_assert(sizeof(struct fsp_lock) <= sizeof *Lock, "a lock stands in an SRWLOCK");
+    return lock_how((struct fsp_lock *)(void *)Lock, How);
+}
+
+/* A critical section. Only the thread that holds it sees itself as owner. */
+struct section {
+    struct fsp_lock lock;
+    _Atomic DWORD owner;
+    unsigned depth; /* how often the owner has entered it once more */
+};
+
+BOOLEAN FspLinuxSection(CRITICAL_SECTION *Section, ULONG How) {
+    _Static_assert(sizeof(struct section) <= sizeof *Section, "a section stands in a CRITICAL_SECTION");
+    struct section *section = (struct section *)(void *)Section;
+    bool owns = atomic_load(&section->owner) == FspLinuxThreadId();
+    if (How != FSP_LINUX_UNLOCK && owns) {
+        section->depth++;
+        return TRUE;
+    }
+    if (How == FSP_LINUX_UNLOCK && owns && section->depth > 0) {
+        section->depth--;
+        return TRUE;
+    }
+    if (How == FSP_LINUX_UNLOCK)
+        atomic_store(&section->owner, 0);
+    BOOLEAN done = lock_how(&section->lock, How);
+    if (How != FSP_LINUX_UNLOCK && done)
+        atomic_store(&section->owner, FspLinuxThreadId());
+    return done;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t wait_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_condition(void) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void begin(void) {
+    pthread_once(&once, make_condition);
+    pthread_mutex_lock(&wait_lock);
+}
+
+static void end(void) {
+    pthread_mutex_unlock(&wait_lock);
+}
+
+static void end_changed(void) {
+    pthread_cond_broadcast(&changed);
+    end();
+}
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * NANOSECONDS + time.tv_nsec;
+}
+
+static int64_t deadline_of(DWORD milliseconds) {
+    return milliseconds == INFINITE ? INT64_MAX : now() + milliseconds * INT64_C(1000000);
+}
+
+/* Waits for a change. False: the deadline has passed. */
+static bool wait_changed(int64_t deadline) {
+    struct timespec time = {deadline / NANOSECONDS, deadline % NANOSECONDS};
+    if (deadline == INT64_MAX)
+        return pthread_cond_wait(&changed, &wait_lock) == 0;
+    return pthread_cond_timedwait(&changed, &wait_lock, &time) == 0;
+}
+
+static void unlock_either(SRWLOCK *lock, CRITICAL_SECTION *section) {
+    if (lock)
+        FspLinuxLock(lock, FSP_LINUX_UNLOCK);
+    else
+        FspLinuxSection(section, FSP_LINUX_UNLOCK);
+}
+
+static void lock_either(SRWLOCK *lock, CRITICAL_SECTION *section, ULONG flags) {
+    if (lock)
+        FspLinuxLock(lock,
+                     flags & CONDITION_VARIABLE_LOCKMODE_SHARED ? FSP_LINUX_LOCK_SHARED : FSP_LINUX_LOCK_EXCLUSIVE);
+    else
+        FspLinuxSection(section, FSP_LINUX_LOCK_EXCLUSIVE);
+}
+
+/* A condition variable counts how often it was woken: all that wait go on. */
+BOOL FspLinuxConditionSleep(CONDITION_VARIABLE *Condition, SRWLOCK *Lock, CRITICAL_SECTION *Section, DWORD Milliseconds,
+                            ULONG Flags) {
+    int64_t deadline = deadline_of(Milliseconds);
+    bool in_time = true;
+    begin();
+    uintptr_t before = (uintptr_t)Condition->Ptr;
+    unlock_either(Lock, Section);
+    while ((uintptr_t)Condition->Ptr == before && in_time)
+        in_time = wait_changed(deadline);
+    bool woken = (uintptr_t)Condition->Ptr != before;
+    end();
+    lock_either(Lock, Section, Flags);
+    if (!woken)
+        *FspLinuxLastError() = ERROR_TIMEOUT;
+    return woken;
+}
+
+VOID FspLinuxConditionWake(CONDITION_VARIABLE *Condition) {
+    begin();
+    Condition->Ptr = (PVOID)((uintptr_t)Condition->Ptr + 1);
+    end_changed();
+}
+
+VOID FspLinuxSleep(DWORD Milliseconds) {
+    struct timespec time = {Milliseconds / 1000, Milliseconds % 1000 * 1000000L};
+    if (Milliseconds == 0)
+        sched_yield();
+    else
+        while (clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &time) == EINTR)
+            ;
+}
+
+/* In 100 ns. */
+UINT64 FspLinuxTicks(VOID) {
+    return (UINT64)now() / 100;
+}
+
+/* ---- handles --------------------------------------------------------------------------------------------------- */
+
+/* A thread or an event. It is in the list until it is freed: a handle that is none is not looked into. */
+struct object {
+    struct object *next;
+    enum { OBJECT_EVENT, OBJECT_THREAD } type;
+    bool set; /* who waits for it goes on */
+    bool manual; /* it stays set until it is reset */
+    bool ended; /* a thread: it runs no more */
+    bool closed;
+    DWORD code;
+    LPTHREAD_START_ROUTINE function;
+    PVOID parameter;
+};
+
+static struct object *objects;
+
+/* Under the lock. */
+static struct object *object_of(HANDLE handle) {
+    for (struct object *object = objects; object; object = object->next)
+        if (object == handle)
+            return object->closed ? NULL : object;
+    return NULL;
+}
+
+/* The handle of a file is its descriptor, plus 1. */
+static int descriptor_of(HANDLE handle) {
+    return handle && (uintptr_t)handle <= INT16_MAX ? (int)(uintptr_t)handle - 1 : -1;
+}
+
+static BOOL fail(DWORD error) {
+    *FspLinuxLastError() = error;
+    return FALSE;
+}
+
+static struct object *make_object(struct object model) {
+    struct object *object = malloc(sizeof *object);
+    if (!object) {
+        fail(ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
+    }
+    *object = model;
+    begin();
+    object->next = objects;
+    objects = object;
+    end();
+    return object;
+}
+
+/* Under the lock. */
+static void free_object(struct object *object) {
+    struct object **place = &objects;
+    while (*place != object)
+        place = &(*place)->next;
+    *place = object->next;
+    free(object);
+}
+
+/* Names of events are for other processes: there are none. */
+HANDLE FspLinuxEvent(BOOLEAN Manual, BOOLEAN Set, PCWSTR Name) {
+    if (Name) {
+        fail(ERROR_NOT_SUPPORTED);
+        return NULL;
+    }
+    return make_object((struct object){.type = OBJECT_EVENT, .manual = Manual, .set = Set});
+}
+
+BOOL FspLinuxEventSet(HANDLE Event, BOOLEAN Set) {
+    begin();
+    struct object *object = object_of(Event);
+    bool is_event = object && object->type == OBJECT_EVENT;
+    if (is_event)
+        object->set = Set;
+    end_changed();
+    return is_event ? TRUE : fail(ERROR_INVALID_HANDLE);
+}
+
+static void *run_thread(void *argument) {
+    struct object *object = argument;
+    DWORD code = object->function(object->parameter);
+    begin();
+    object->code = code;
+    object->set = object->ended = true;
+    if (object->closed)
+        free_object(object);
+    end_changed();
+    return NULL;
+}
+
+/* Signals go to the threads that the program has otherwise. */
+static int start_thread(void *(*run)(void *), void *argument) {
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(&thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r == 0)
+        pthread_detach(thread);
+    return r;
+}
+
+/* Flags: a thread that is to begin later cannot be. */
+HANDLE FspLinuxThread(LPTHREAD_START_ROUTINE Function, PVOID Parameter, DWORD Flags, LPDWORD PThreadId) {
+    if (Flags & CREATE_SUSPENDED) {
+        fail(ERROR_NOT_SUPPORTED);
+        return NULL;
+    }
+    struct object *object = make_object(
+        (struct object){.type = OBJECT_THREAD, .manual = true, .function = Function, .parameter = Parameter});
+    if (object && PThreadId) /* any number that is its own */
+        *PThreadId = (DWORD)((uintptr_t)object >> 4);
+    if (!object || start_thread(run_thread, object) == 0)
+        return object;
+    begin();
+    free_object(object);
+    end();
+    fail(ERROR_NOT_ENOUGH_MEMORY);
+    return NULL;
+}
+
+BOOL FspLinuxThreadCode(HANDLE Thread, LPDWORD PCode) {
+    begin();
+    struct object *object = object_of(Thread);
+    bool is_thread = object && object->type == OBJECT_THREAD;
+    if (is_thread)
+        *PCode = object->ended ? object->code : STILL_ACTIVE;
+    end();
+    return is_thread ? TRUE : fail(ERROR_INVALID_HANDLE);
+}
+
+/* Whether one, or all, are set: its index, or -1. -2: a handle is none of these. */
+static int find_set(ULONG count, const HANDLE *handles, bool all) {
+    int found = -1;
+    bool each = true;
+    for (ULONG i = 0; i < count; i++) {
+        const struct object *object = object_of(handles[i]);
+        if (!object)
+            return -2;
+        each = each && object->set;
+        if (object->set && found < 0)
+            found = (int)i;
+    }
+    return all ? (each ? 0 : -1) : found;
+}
+
+static void take(HANDLE handle) {
+    struct object *object = handle;
+    if (!object->manual)
+        object->set = false;
+}
+
+DWORD FspLinuxWait(ULONG Count, const HANDLE *Handles, BOOLEAN All, DWORD Milliseconds) {
+    int64_t deadline = deadline_of(Milliseconds);
+    bool in_time = true;
+    if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS)
+        return fail(ERROR_INVALID_PARAMETER), WAIT_FAILED;
+    begin();
+    int found = find_set(Count, Handles, All);
+    while (found == -1 && in_time) {
+        in_time = wait_changed(deadline);
+        found = find_set(Count, Handles, All);
+    }
+    for (ULONG i = 0; found >= 0 && i < Count; i++)
+        if (All || i == (ULONG)found)
+            take(Handles[i]);
+    end();
+    if (found == -2)
+        return fail(ERROR_INVALID_HANDLE), WAIT_FAILED;
+    return found < 0 ? WAIT_TIMEOUT : WAIT_OBJECT_0 + (DWORD)found;
+}
+
+BOOL FspLinuxClose(HANDLE Handle) {
+    int fd = descriptor_of(Handle);
+    if (fd >= 0)
+        return fd <= STDERR_FILENO || close(fd) == 0 ? TRUE : fail(ERROR_INVALID_HANDLE);
+    begin();
+    struct object *object = object_of(Handle);
+    if (object) {
+        object->closed = true;
+        if (object->type == OBJECT_EVENT || object->ended)
+            free_object(object);
+    }
+    end();
+    return object ? TRUE : fail(ERROR_INVALID_HANDLE);
+}
+
+/* ---- timers ---------------------------------------------------------------------------------------------------- */
+
+struct _TP_TIMER {
+    PTP_TIMER_CALLBACK callback;
+    PVOID context;
+    int64_t due; /* INT64_MAX: never */
+    int64_t period; /* ns; 0: once */
+    bool running, closed;
+};
+
+static void *run_timer(void *argument) {
+    struct _TP_TIMER *timer = argument;
+    begin();
+    while (!timer->closed) {
+        if (now() < timer->due) {
+            wait_changed(timer->due);
+            continue;
+        }
+        timer->due = timer->period ? now() + timer->period : INT64_MAX;
+        timer->running = true;
+        end();
+        timer->callback(NULL, timer->context, timer);
+        begin();
+        timer->running = false;
+        pthread_cond_broadcast(&changed);
+    }
+    end();
+    free(timer);
+    return NULL;
+}
+
+PTP_TIMER FspLinuxTimer(PTP_TIMER_CALLBACK Callback, PVOID Context) {
+    struct _TP_TIMER *timer = malloc(sizeof *timer);
+    if (timer)
+        *timer = (struct _TP_TIMER){.callback = Callback, .context = Context, .due = INT64_MAX};
+    if (timer && start_thread(run_timer, timer) == 0)
+        return timer;
+    free(timer);
+    fail(ERROR_NOT_ENOUGH_MEMORY);
+    return NULL;
+}
+
+/* Negative: from now; else a time since 1601. */
+static int64_t due_of(const FILETIME *due) {
+    FILETIME today;
+    int64_t time = (int64_t)((UINT64)due->dwHighDateTime << 32 | due->dwLowDateTime), from_now = -time;
+    if (time > 0) {
+        FspLinuxTime(&today);
+        from_now = time - (int64_t)((UINT64)today.dwHighDateTime << 32 | today.dwLowDateTime);
+    }
+    if (from_now <= 0)
+        return now();
+    return from_now > INT64_MAX / 200 ? INT64_MAX : now() + from_now * 100;
+}
+
+VOID FspLinuxTimerSet(PTP_TIMER Timer, const FILETIME *Due, DWORD Period) {
+    begin();
+    Timer->due = Due ? due_of(Due) : INT64_MAX;
+    Timer->period = Due ? Period * INT64_C(1000000) : 0;
+    end_changed();
+}
+
+VOID FspLinuxTimerWait(PTP_TIMER Timer, BOOLEAN Cancel) {
+    begin();
+    if (Cancel)
+        Timer->due = INT64_MAX;
+    while (Timer->running || Timer->due <= now())
+        wait_changed(INT64_MAX);
+    end();
+}
+
+VOID FspLinuxTimerClose(PTP_TIMER Timer) {
+    begin();
+    Timer->closed = true;
+    end_changed();
+}
