@@ -17,7 +17,10 @@ setup_file() {
     build winptfs -D_GNU_SOURCE -static -- --static --cflags --libs || return
     build contracts -static -- --static --cflags --libs || return
     build operations -static -- --static --cflags --libs || return
+    build guard -static -- --static --cflags --libs || return
     build winhello -static -- --static --cflags --libs || return
+    build tickfs -Wno-unused-parameter -static -- --static --cflags --libs || return
+    build tickfs-load -Wno-unused-parameter -DWINFSP_LOAD -- --cflags || return
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -w -static -pthread -o "$LINFSP_STATE/posix-check" "$LINFSP_ROOT"/test/helpers/posix-check/*.c
 }
 teardown_file() { file_teardown; }
@@ -29,7 +32,7 @@ teardown() {
 # Compiles a file system of fs/, or one of test/helpers/winfsp-*.c: `build NAME [OPTION...] -- OPTION OF pkg-config...`
 build() {
     local name=$1 options=() flags sources=("$LINFSP_ROOT/fs/${1%-*}"/*.c)
-    [[ $name != @(liar|contracts|operations) ]] || sources=("$LINFSP_ROOT/test/helpers/winfsp-$name.c")
+    [[ ${1%-*} != @(liar|contracts|operations|guard|tickfs) ]] || sources=("$LINFSP_ROOT/test/helpers/winfsp-${1%-*}.c")
     [ "$name" != winptfs ] || sources=("$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-linux}.c)
     shift
     while [ "$1" != -- ]; do
@@ -137,13 +140,16 @@ start_here() {
     done
 }
 
-@test "winfsp: each operation keeps its contract, as root and as an ordinary user" {
+@test "winfsp: each operation and the guard keep their contracts, as root and as an ordinary user" {
+    local user program
     for user in 0 1000; do
         container "operations$user" busybox -u "$user"
-        docker cp "$LINFSP_STATE/winfsp/operations" "$(full_name "operations$user"):/operations" 2>/dev/null
         wait_until 5 inside "operations$user" test -e /dev/linfsp/disk
-        run inside "operations$user" /operations
-        [ "$status" = 0 ] || fail "$output" || return
+        for program in operations guard; do
+            docker cp "$LINFSP_STATE/winfsp/$program" "$(full_name "operations$user"):/$program" 2>/dev/null
+            run inside "operations$user" "/$program"
+            [ "$status" = 0 ] || fail "$program: $output" || return
+        done
     done
 }
 
@@ -244,6 +250,23 @@ start_here() {
         wait_mounted one /mnt/z fuse.winhello || return
         equal "hello of uid $user" "$(inside_as "$user" one cat /mnt/z/hello)" "hello from WinFsp's API" || return
         end_in one || return
+    done
+}
+
+@test "winfsp: a program that was written for Windows, with its threads, locks and timers: what changes by itself is seen" {
+    local program
+    container one debian
+    for program in tickfs tickfs-load; do
+        start_in one "$program" Z:
+        wait_mounted one /mnt/z fuse.tickfs
+        script_in one '
+            next=1 # the first that is not there yet, which the kernel remembers
+            while [ -e /mnt/z/tick$next ]; do next=$((next + 1)); done
+            [ $next -gt 9 ] || for _ in $(seq 100); do [ -e /mnt/z/tick$next ] || sleep 0.1; done
+            [ $next -gt 9 ] || [ "$(cat /mnt/z/tick$next)" = "tick 0$next" ]
+            ls /mnt/z | grep -qx tick1
+            no touch /mnt/z/new'
+        end_in one
     done
 }
 

@@ -16,7 +16,8 @@ need_wine() {
     [ -e "$LINFSP_STAGE/lib/linfsp/lib/winfsp-x64.dll" ] || { missing "winegcc (package wine64-tools)" && return; }
 }
 
-# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, fuse-contracts-..., winhello, winptfs, contracts, operations, liar, winmemfs-x64, fuse-faults.
+# Compiles what the tests run, once: memfs-fuse and memfs-fuse3, fuse-contracts-..., winhello, winptfs, contracts, operations, guard,
+# windows-functions, tickfs, liar, winmemfs-x64, fuse-faults.
 build_windows_programs() {
     local include=$LINFSP_ROOT/include contracts=$LINFSP_ROOT/test/helpers/fuse-contracts.c
     local two=(-I"$include/winfsp/fuse" -DFUSE_USE_VERSION=26) three=(-I"$include/winfsp/fuse3" -DFUSE_USE_VERSION=30)
@@ -31,6 +32,9 @@ build_windows_programs() {
         compile_windows winptfs "$LINFSP_ROOT"/fs/winptfs/{winptfs,folder-windows}.c &&
         compile_windows contracts "$LINFSP_ROOT/test/helpers/winfsp-contracts.c" &&
         compile_windows operations "$LINFSP_ROOT/test/helpers/winfsp-operations.c" &&
+        compile_windows guard "$LINFSP_ROOT/test/helpers/winfsp-guard.c" &&
+        compile_windows windows-functions "$LINFSP_ROOT/src/winfsp/test-windows.c" &&
+        compile_windows tickfs "$LINFSP_ROOT/test/helpers/winfsp-tickfs.c" -municode &&
         compile_windows liar "$LINFSP_ROOT/test/helpers/winfsp-liar.c" &&
         compile_windows winmemfs-x64 "$LINFSP_ROOT"/fs/winmemfs/*.c &&
         compile_windows fuse-faults "$LINFSP_ROOT/test/helpers/fuse-faults.c" -I"$include/winfsp/fuse"
