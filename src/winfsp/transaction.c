@@ -11,14 +11,27 @@ struct fsp_caller *FSP_THREAD_VARIABLE(fsp_caller_here)(void) {
     return &caller;
 }
 
-/* The thread's operation under way. */
-static FSP_FILE_SYSTEM_OPERATION_CONTEXT **FSP_THREAD_VARIABLE(current_here)(void) {
-    static _Thread_local FSP_FILE_SYSTEM_OPERATION_CONTEXT *current;
+/* The thread's operation under way, and the volume that it works for. */
+struct current {
+    FSP_FILE_SYSTEM_OPERATION_CONTEXT *operation;
+    const struct fsp_volume *volume;
+};
+
+static struct current *FSP_THREAD_VARIABLE(current_here)(void) {
+    static _Thread_local struct current current;
     return &current;
 }
 
 FSP_FILE_SYSTEM_OPERATION_CONTEXT *FSP_ABI FspFileSystemGetOperationContext(VOID) {
-    return *current_here();
+    return current_here()->operation;
+}
+
+void fsp_work_here_for(const struct fsp_volume *volume) {
+    current_here()->volume = volume;
+}
+
+bool fsp_works_here(const struct fsp_volume *volume) {
+    return current_here()->volume == volume;
 }
 
 void fsp_begin(struct fsp_volume *volume, struct fsp_transaction *transaction, UINT32 kind) {
@@ -60,11 +73,11 @@ NTSTATUS fsp_transact(struct fsp_volume *volume, struct fsp_transaction *transac
     FSP_FILE_SYSTEM *fs = &volume->fs;
     FSP_FSCTL_TRANSACT_REQ *request = &transaction->request;
     FSP_FSCTL_TRANSACT_RSP *response = &transaction->response;
-    FSP_FILE_SYSTEM_OPERATION_CONTEXT context = {request, response}, **current = current_here();
-    FSP_FILE_SYSTEM_OPERATION_CONTEXT *before = *current;
+    FSP_FILE_SYSTEM_OPERATION_CONTEXT context = {request, response};
+    struct current *current = current_here(), before = *current;
     if (is_logged(volume, request->Kind))
         FspDebugLogRequest(request);
-    *current = &context;
+    *current = (struct current){&context, volume};
     NTSTATUS status = FspFileSystemEnterOperation(fs, request, response);
     if (NT_SUCCESS(status)) {
         FSP_FILE_SYSTEM_OPERATION *operation = fs->Operations[request->Kind];

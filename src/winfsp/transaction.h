@@ -45,5 +45,10 @@ int fsp_put_name(struct fsp_transaction *transaction, const WCHAR *path, size_t 
 void fsp_put_open(struct fsp_transaction *transaction, const struct fsp_open *open);
 /* Calls the operation. */
 NTSTATUS fsp_transact(struct fsp_volume *volume, struct fsp_transaction *transaction);
+/* Whether this thread is in an operation of the volume, or is its dispatcher: what waits for the volume's end would
+ * wait for itself. */
+bool fsp_works_here(const struct fsp_volume *volume);
+/* This thread is the volume's dispatcher. NULL: it is no more. */
+void fsp_work_here_for(const struct fsp_volume *volume);
 
 #endif

@@ -21,6 +21,7 @@
 #include "winfsp/pending.h"
 #include "winfsp/status.h"
 #include "winfsp/text.h"
+#include "winfsp/transaction.h"
 
 #define IRP_TIMEOUT_MIN 60000
 #define IRP_TIMEOUT_MAX 600000
@@ -219,11 +220,14 @@ NTSTATUS FSP_ABI FspFileSystemCreate(PWSTR DevicePath, const FSP_FSCTL_VOLUME_PA
     return STATUS_SUCCESS;
 }
 
+/* From within, the volume ends, and its memory stays: the operation that is under way needs it. */
 VOID FSP_ABI FspFileSystemDelete(FSP_FILE_SYSTEM *FileSystem) {
     if (!FileSystem)
         return;
     struct fsp_volume *volume = fsp_volume_of(FileSystem);
     FspFileSystemStopDispatcher(FileSystem);
+    if (fsp_works_here(volume))
+        return;
     FspFileSystemRemoveMountPoint(FileSystem);
     fsp_live_remove(volume);
     free_volume(volume);
@@ -352,6 +356,7 @@ VOID FSP_ABI FspFileSystemRemoveMountPoint(FSP_FILE_SYSTEM *FileSystem) {
 static void run(void *argument) {
     struct fsp_volume *volume = argument;
     FSP_FILE_SYSTEM *fs = &volume->fs;
+    fsp_work_here_for(volume);
     int r = linfsp_volume_run(volume->mounted);
     bool normally = fs->DispatcherStopping;
     if (r < 0)
@@ -389,19 +394,22 @@ NTSTATUS FSP_ABI FspFileSystemStartDispatcher(FSP_FILE_SYSTEM *FileSystem, ULONG
     return status;
 }
 
+/* From within an operation the volume is only told to end: who calls this once more, or deletes it, waits for that. */
 VOID FSP_ABI FspFileSystemStopDispatcher(FSP_FILE_SYSTEM *FileSystem) {
     struct fsp_volume *volume = fsp_volume_of(FileSystem);
     pthread_mutex_lock(&volume->lock);
     struct fsp_thread *thread = volume->thread;
-    volume->thread = NULL;
+    bool waits = thread && !fsp_works_here(volume);
     if (thread) {
         FileSystem->DispatcherStopping = 1;
         linfsp_volume_stop(volume->mounted);
     }
+    if (waits)
+        volume->thread = NULL;
     pthread_mutex_unlock(&volume->lock);
-    fsp_thread_join(thread);
-    if (!thread)
+    if (!waits)
         return;
+    fsp_thread_join(thread);
     fsp_notifier_stop(volume);
     pthread_mutex_lock(&volume->lock);
     unmount_volume(volume);

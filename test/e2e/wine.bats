@@ -270,7 +270,12 @@ ends_well() {
         script_in one 'no cat /mnt/z/f' || fail "$about" || return
         ends_well || return
     done
-    for about in name-garbage huge-size far-times; do
+    for about in stop-inside delete-inside; do
+        lie "$about"
+        inside one cat /mnt/z/f >/dev/null 2>&1 || [ $? -ne 124 ] || fail "$about" || return
+        ends_well || fail "$about" || return
+    done
+    for about in name-garbage huge-size far-times type-flips null-context; do
         lie "$about"
         inside one stat /mnt/z/f >/dev/null || true
         ends_well || fail "$about" || return

@@ -539,7 +539,7 @@ ends_well() {
     equal "file" "$(bounded cat /mnt/w/f)" hello
     equal "listing" "$(bounded ls /mnt/w)" f
     ends_well
-    local about
+    local about program
     for about in entry-short entry-past list-longer endless entry-long; do
         lie "$about"
         refused "error" -- ls /mnt/w || fail "$about" || return
@@ -565,12 +565,37 @@ ends_well() {
         bounded cat /mnt/w/f >/dev/null 2>&1 || true
         ends_well || fail "$about" || return
     done
+    for about in same-index changing-index type-flips attributes-all null-context file-vanishes; do
+        lie "$about"
+        for program in stat cat 'ls -lR'; do
+            # shellcheck disable=SC2086
+            bounded $program /mnt/w/f >/dev/null 2>&1 || [ $? -lt 124 ] || fail "$about, $program" || return
+        done
+        ends_well || fail "$about" || return
+    done
+    for about in 0 1 2 3 4 5; do
+        lie "entry-named-$about"
+        bounded ls -a /mnt/w >"$BATS_TEST_TMPDIR/listed" 2>&1 || [ $? -lt 124 ] || fail "entry-named-$about" || return
+        not grep / "$BATS_TEST_TMPDIR/listed"
+        equal "entry-named-$about, the file" "$(bounded cat /mnt/w/f)" hello || return
+        ends_well || return
+    done
     lie strange-status
     refused "error" -- mkdir /mnt/w/d
     ends_well
     lie answers
     equal "of several answers" "$(bounded cat /mnt/w/f)" hello
     ends_well
+}
+
+@test "winfsp: a file system that ends itself from within an operation ends, and nothing hangs" {
+    local about
+    for about in stop-inside remove-inside delete-inside; do
+        lie "$about"
+        bounded cat /mnt/w/f >/dev/null 2>&1 || [ $? -ne 124 ] || fail "$about hangs" || return
+        bounded ls /mnt/w >/dev/null 2>&1 || [ $? -ne 124 ] || fail "$about hangs afterwards" || return
+        ends_well || fail "$about" || return
+    done
 }
 
 @test "winfsp: extended attributes, streams, reparse points, control codes and writes that lie about their sizes" {

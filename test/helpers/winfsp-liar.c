@@ -31,6 +31,15 @@ static void fill(int root, FSP_FSCTL_FILE_INFO *info) {
         info->FileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
         info->ReparseTag = IO_REPARSE_TAG_SYMLINK;
     }
+    static LONG asked;
+    if (lies("same-index"))
+        info->IndexNumber = 1;
+    if (lies("changing-index") && !root)
+        info->IndexNumber = 100 + (UINT64)InterlockedIncrement(&asked);
+    if (lies("type-flips") && !root && InterlockedIncrement(&asked) % 2)
+        info->FileAttributes = FILE_ATTRIBUTE_DIRECTORY;
+    if (lies("attributes-all"))
+        info->FileAttributes = 0xffffffffu;
     if (lies("far-times"))
         info->CreationTime = info->LastAccessTime = info->LastWriteTime = info->ChangeTime = UINT64_MAX;
 }
@@ -64,6 +73,8 @@ static NTSTATUS Create(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 a
     return lies("strange-status") ? (NTSTATUS)0xdeadbeef : STATUS_ACCESS_DENIED;
 }
 
+static LONG opened;
+
 static NTSTATUS Open(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 access, PVOID *context,
                      FSP_FSCTL_FILE_INFO *info) {
     FSP_FSCTL_OPEN_FILE_INFO *open = FspFileSystemGetOpenFileInfo(info);
@@ -81,8 +92,10 @@ static NTSTATUS Open(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 acc
         memset(open->NormalizedName, '/', 2000);
         open->NormalizedNameSize = 2000;
     }
-    *context = (PVOID)(UINT_PTR)(name[1] ? 2 : 1);
+    *context = lies("null-context") ? NULL : (PVOID)(UINT_PTR)(name[1] ? 2 : 1);
     fill(!name[1], info);
+    if (lies("file-vanishes") && name[1])
+        return InterlockedIncrement(&opened) % 2 ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND;
     return STATUS_SUCCESS;
 }
 
@@ -102,11 +115,21 @@ static VOID answer(UINT32 kind, UINT64 hint, UINT32 count) {
     FspFileSystemSendResponse(file_system, &response);
 }
 
+static BOOLEAN deleted;
+
 static NTSTATUS Read(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 offset, ULONG length, PULONG count) {
     UINT64 hint = FspFileSystemGetOperationContext()->Request->Hint;
     (void)fs, (void)context;
     if (lies("crash"))
         abort();
+    if (lies("stop-inside"))
+        FspFileSystemStopDispatcher(file_system);
+    if (lies("remove-inside"))
+        FspFileSystemRemoveMountPoint(file_system);
+    if (lies("delete-inside")) {
+        FspFileSystemDelete(file_system);
+        deleted = TRUE;
+    }
     if (lies("read-longer")) {
         *count = length * 2;
         return STATUS_SUCCESS;
@@ -248,6 +271,13 @@ static NTSTATUS ReadDirectory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern,
             name[i] = 'x';
         entry.info.Size = sizeof entry.bytes;
     }
+    if (lies_of("entry-named-")) { /* "." and ".." are passed over, as the kernel has its own */
+        static const WCHAR names[][4] = {{'.'}, {'.', '.'}, {0}, {'a', 0, 'b'}, {'a', '\\', 'b'}, {'f', 1}};
+        static const UINT16 units[] = {1, 2, 0, 3, 3, 2};
+        unsigned which = (unsigned)(what[12] - '0') % 6;
+        memcpy(name, names[which], sizeof names[which]);
+        entry.info.Size = (UINT16)(sizeof entry.info + units[which] * sizeof(WCHAR));
+    }
     if (lies("list-longer")) {
         *count = length + 1;
         return STATUS_SUCCESS;
@@ -299,6 +329,8 @@ static NTSTATUS OnStart(FSP_SERVICE *service, ULONG argc, PWSTR *argv) {
 
 static NTSTATUS OnStop(FSP_SERVICE *service) {
     (void)service;
+    if (deleted)
+        return STATUS_SUCCESS;
     FspFileSystemStopDispatcher(file_system);
     FspFileSystemDelete(file_system);
     return STATUS_SUCCESS;
