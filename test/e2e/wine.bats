@@ -139,8 +139,8 @@ checks_in() {
     container two busybox
     start_windows one winmemfs-x64 -i -F NTFS -m Z:
     wait_windows one winmemfs-x64 /mnt/z fuse.NTFS
-    script_in one 'echo from Linux >/mnt/z/File; mkdir /mnt/z/folder'
-    has "$(windows_in one cmd /c 'type Z:\FILE & echo hi>Z:\FOLDER\win & dir Z:\')" "from Linux" folder
+    script_in one 'echo from Linux >/mnt/z/File; mkdir /mnt/z/folder; echo TITLE >/mnt/z/.windows-label'
+    has "$(windows_in one cmd /c 'type Z:\FILE & echo hi>Z:\FOLDER\win & dir Z:\')" "from Linux" folder TITLE
     script_in one '[ "$(tr -d "\r " </mnt/z/Folder/WIN)" = hi ]; ls /mnt/z | grep -x File'
     end_windows one winmemfs-x64
     has "$(inside one cat /tmp/winmemfs-x64.log)" "has been started." "has been stopped."
