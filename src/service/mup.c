@@ -139,7 +139,8 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
     const struct silo *silo = silo_find(service, folder->silo);
     const struct name *name = folder_name(folder, text);
     char path[PREFIX_MAX];
-    int r = silo ? join(folder, text, path, sizeof path) : -ENOENT;
+    /* what is local to a group is in the table under a name of this kind: nobody goes there by it */
+    int r = silo && text[0] != SCOPE_MARK ? join(folder, text, path, sizeof path) : -ENOENT;
     if (r < 0)
         return r;
     struct mup_question question = {

@@ -43,6 +43,23 @@ holds() { # NAME PATH TEXT
     has_not "$(inside other "$silo_bin/linfsp" volumes)" cache
 }
 
+@test "scope: nobody goes to another group's by the name that the table has for it, neither in a container nor on the host" {
+    local name
+    project a1 a
+    container alone debian
+    container stranger debian
+    share a1 y '\\.\data\cache'
+    share alone y '\\.\data\cache'
+    inside a1 /bin/sh -c 'echo of-a >/mnt/y/f; chmod 644 /mnt/y/f'
+    inside alone /bin/sh -c 'echo own >/mnt/y/f; chmod 644 /mnt/y/f'
+    name=$(printf '/unc/\037compose:a/data/cache/f')
+    refused "No such file" -- docker exec "$(full_name stranger)" cat "$name"
+    refused "No such file" -- docker exec "$(full_name a1)" cat "$name"
+    refused "No such file" -- setpriv --reuid 65534 --regid 65534 --clear-groups cat "$name"
+    refused "No such file" -- docker exec "$(full_name stranger)" /bin/sh -c 'i=0; while [ $i -lt 30 ]; do
+        cat "$(printf "/unc/\037silo:$i/data/cache/f")" 2>/dev/null && exit 0; i=$((i + 1)); done; cat /unc/nothing'
+}
+
 @test "scope: a container of no project has a scope of its own" {
     container one debian
     container two debian
