@@ -79,11 +79,24 @@ does_not_mount() { # NAME USER PATH WORDS
     does_not_mount one 0 /dev/pts "nothing may be mounted under /dev"
 }
 
-@test "mount points: more in one container than anybody has by hand" {
+# 1,000 of each, all there at the same time, and each unmounted by itself.
+@test "mount points: a thousand in one container, by memfs and by a program that knows nothing of LinFsp" {
     box one
-    inside one sh -c 'i=0; while [ $i -lt 200 ]; do mkdir -p /m/$i; i=$((i + 1)); done'
-    BOUND=120 inside one sh -c 'i=0; while [ $i -lt 200 ]; do /dev/linfsp/bin/memfs -b -n 1 -s 0 -F x -m /m/$i >/dev/null || exit; i=$((i + 1)); done' ||
-        fail "$(mounted_in one | grep -c fuse.x) mounts"
+    "$LINFSP_ROOT/test/helpers/fuse-image" fuse >/dev/null 2>&1
+    container two fuse
+    wait_until 5 inside two test -S /dev/linfsp/disk
+    local thousand='i=0; while [ $i -lt 1000 ]; do'
+    inside one sh -c "$thousand mkdir -p /m/\$i; i=\$((i + 1)); done"
+    BOUND=240 inside one sh -c "$thousand /dev/linfsp/bin/memfs -b -n 1 -s 0 -F x -m /m/\$i >/dev/null || exit; i=\$((i + 1)); done" ||
+        fail "$(grep -c fuse.x "/proc/$(pid_of one)/mountinfo") mounts" "$(tail -n 3 "$LINFSP_STATE/linfspd.log")"
+    equal "mounts by memfs" "$(grep -c fuse.x "/proc/$(pid_of one)/mountinfo")" 1000
+    signal_memfs TERM one
+    wait_until 60 eval '[ "$(grep -c fuse.x "/proc/$(pid_of one)/mountinfo")" = 0 ]'
+    inside two sh -c "mkdir -p /src; echo hello >/src/file; $thousand mkdir -p /b/\$i; i=\$((i + 1)); done"
+    BOUND=240 inside two sh -c "$thousand bindfs /src /b/\$i && grep -qx hello /b/\$i/file || exit; i=\$((i + 1)); done"
+    equal "mounts by bindfs" "$(grep -c ' /b/' "/proc/$(pid_of two)/mountinfo")" 1000
+    BOUND=240 inside two sh -c "$thousand umount /b/\$i || exit; i=\$((i + 1)); done"
+    equal "mounts left" "$(grep -c ' /b/' "/proc/$(pid_of two)/mountinfo")" 0
 }
 
 @test "unmounting: a bind mount of something in a volume is unmounted by itself, and the volume goes on" {
