@@ -16,8 +16,9 @@
 #include "util/log.h"
 #include "util/paths.h"
 
-/* A container that does not answer is not waited for any longer by those who publish a volume. */
-#define KEPT_USEC (2 * 1000000ull)
+/* Who publishes a volume waits no longer for containers: for those that do not answer, and where there are a thousand.
+ */
+#define KEPT_USEC (500 * 1000ull)
 
 /* Network volumes come and go. */
 #define IDLE_USEC (10 * 1000000ull)
