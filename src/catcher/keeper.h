@@ -6,6 +6,10 @@
  * process that the service started. It forks catchers, one at a time, which inherit the service's socket. It waits
  * between two of them, longer each time, so that a catcher that somebody can crash costs little. It ends when the
  * service's end of the socket is closed, and when the kernel lacks what a catcher needs.
+ *
+ * There are two keepers, so that one may die as well: the first, a second one that is its child, and the catcher, a
+ * child of the second. If the second dies the catcher dies with it, and the first has another second. If the first dies
+ * the second ends with the catcher, and leaves a child that begins anew as the first.
  */
 #ifndef LINFSP_CATCHER_KEEPER_H
 #define LINFSP_CATCHER_KEEPER_H

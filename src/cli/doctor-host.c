@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits of the host, its security modules, /unc, and what was installed. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -82,25 +83,27 @@ static void check_file_limit(struct doctor *doctor) {
         finding(doctor, LEVEL_OK, "limits", NULL, NULL, "%lld descriptors for the service", most);
 }
 
-/* Whether a child of the process has that name, of 15 bytes at most. -ENODATA: this kernel does not tell. */
-static int has_child(uint32_t pid, const char *name) {
-    char path[64], child_name[32];
-    int child;
-    snprintf(path, sizeof path, "/proc/%u/task/%u/children", pid, pid);
-    _cleanup_fclose_ FILE *children = fopen(path, "re");
-    if (!children)
+/* Whether a process of that group has that name, of 15 bytes at most. -ENODATA: /proc does not tell. */
+static int group_has(pid_t group, const char *name) {
+    char path[64], found[32];
+    _cleanup_closedir_ DIR *processes = opendir("/proc");
+    struct dirent *entry;
+    if (!processes)
         return -ENODATA;
-    while (fscanf(children, "%d", &child) == 1) {
-        snprintf(path, sizeof path, "/proc/%d/comm", child);
-        read_line(path, child_name, sizeof child_name);
-        if (strcmp(child_name, name) == 0)
+    while ((entry = readdir(processes))) {
+        int pid = atoi(entry->d_name);
+        if (pid <= 0 || getpgid(pid) != group)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/comm", pid);
+        read_line(path, found, sizeof found);
+        if (strcmp(found, name) == 0)
             return 1;
     }
     return 0;
 }
 
 static void check_catcher(struct doctor *doctor) {
-    if (doctor->service_pid && has_child(doctor->service_pid, "linfspd-catcher") == 0)
+    if (doctor->service_pid && group_has((pid_t)doctor->service_pid, "linfspd-catcher") == 0)
         finding(
             doctor, LEVEL_NOTE, "catcher", "FUSE programs whose image has a fusermount3 of its own cannot mount",
             "linfsp restart; if it does not help: a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS. The service's log "

@@ -327,12 +327,8 @@ has_in_silos() {
 }
 
 @test "cli: doctor and the log say so when the service runs without its catcher" {
-    local keeper catcher
     has_not "$(bounded "$linfsp" doctor || true)" "without linfspd-catcher"
-    keeper=$(pgrep -P "$(service_pid)" -x linfspd-catcher)
-    catcher=$(pgrep -P "$keeper" -x linfspd-catcher)
-    kill -KILL "$keeper"
-    kill -KILL "$catcher"
+    kill_all_catchers
     wait_until 5 grep -q "linfspd-catcher has ended" "$LINFSP_STATE/linfspd.log"
     has "$(bounded "$linfsp" doctor || true)" "the service runs without linfspd-catcher" "linfsp restart"
     service_kill

@@ -195,13 +195,18 @@ new_service() {
     service_start
 }
 
-# The pids of the keeper and of the catcher.
-keeper() {
-    pgrep -P "$(service_pid)" linfspd-catcher
+# The pids of the two keepers, the first one first, and of the catcher.
+keepers() {
+    local catcher second
+    catcher=$(catcher_pid) && second=$(parent_of "$catcher") && parent_of "$second" && echo "$second"
+}
+
+parent_of() {
+    sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat"
 }
 
 catcher() {
-    pgrep -P "$(keeper)" linfspd-catcher
+    catcher_pid
 }
 
 @test "umount: busybox's unmounts, by its name, by a link and by a hard link, and what is not FUSE's it is refused" {
@@ -238,21 +243,24 @@ catcher() {
 }
 
 @test "catcher: it has a cage: few capabilities, no new ones, few system calls" {
-    for pid in "$(keeper)" "$(catcher)"; do
+    for pid in $(keepers) "$(catcher)"; do
         has "$(cat "/proc/$pid/status")" "NoNewPrivs:	1" "Seccomp:	2"
     done
     equal "capabilities of the catcher" "$(sed -n 's/^CapPrm:\t0*//p' "/proc/$(catcher)/status")" 80004 # SYS_PTRACE, DAC_READ_SEARCH
-    equal "capabilities of its keeper" "$(sed -n 's/^CapPrm:\t0*//p' "/proc/$(keeper)/status")" 280004 # and SYS_ADMIN
+    for pid in $(keepers); do
+        equal "capabilities of a keeper" "$(sed -n 's/^CapPrm:\t0*//p' "/proc/$pid/status")" 280004 # and SYS_ADMIN
+    done
 }
 
 @test "catcher: killed, it is started again; meanwhile the image's own helper runs, and nothing waits" {
     box one fuse
     runs_the_stand_in one
     before=$(catcher)
-    kill -STOP "$(keeper)" # so that there is time to look
+    second=$(parent_of "$before")
+    kill -STOP "$second" # so that there is time to look
     kill -KILL "$before"
     inside one fusermount3 --version | grep -q "fusermount3 version"
-    kill -CONT "$(keeper)"
+    kill -CONT "$second"
     wait_until 5 runs_the_stand_in one
     not equal "the catcher" "$(catcher)" "$before"
     grep -q 'event=catcher .*started again (1 time ' "$LINFSP_STATE/linfspd.log"
@@ -294,9 +302,32 @@ catcher() {
     new_service
 }
 
-@test "catcher: when its keeper has gone, too, the service says so and goes on" {
+@test "catcher: killed with a keeper, or a keeper killed alone, it is started again" {
     box one fuse
-    kill -KILL "$(keeper)" "$(catcher)"
+    for victims in first second both; do
+        before=$(catcher)
+        read -r first second <<<"$(keepers | tr '\n' ' ')"
+        case $victims in
+        first) kill -KILL "$first" ;;
+        second) kill -KILL "$second" ;;
+        both) kill -KILL "$first" "$before" ;;
+        esac
+        wait_until 5 catcher_other_than "$before"
+        wait_until 5 runs_the_stand_in one || fail "$victims" || return
+        has_not "$(bounded "$linfsp" doctor || true)" "without linfspd-catcher"
+    done
+    not grep -q 'linfspd-catcher has ended' "$LINFSP_STATE/linfspd.log"
+    new_service
+}
+
+catcher_other_than() {
+    local now
+    now=$(catcher) && [ "$now" != "$1" ]
+}
+
+@test "catcher: when its keepers have gone, too, the service says so and goes on" {
+    box one fuse
+    kill_all_catchers
     wait_until 3 grep -q 'linfspd-catcher has ended' "$LINFSP_STATE/linfspd.log"
     inside one fusermount3 --version | grep -q "fusermount3 version"
     inside one sh -ec '/dev/linfsp/bin/memfs -b -m Z:; echo x >/mnt/z/x; cat /mnt/z/x' | grep -qx x

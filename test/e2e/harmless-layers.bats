@@ -148,7 +148,7 @@ no_letter() {
     wait_until 5 inside one test -d /dev/linfsp/unc/
     disk one z
     equal "after a restart" "$(copied)" ""
-    kill -KILL "$(pgrep -x linfspd-catcher -P "$(pgrep -x linfspd-catcher -P "$(service_pid)")")"
+    kill -KILL "$(catcher_pid)"
     wait_until 5 copied_nothing
     service_kill
     service_start

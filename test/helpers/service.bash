@@ -20,6 +20,24 @@ service_pid() {
     cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null || true
 }
 
+# The pid of its catcher: of the processes of that name, the one without a child. The others are its keepers.
+catcher_pid() {
+    local pid children
+    for pid in $(pgrep -g "$(service_pid)" -x linfspd-catcher); do
+        read -r children 2>/dev/null <"/proc/$pid/task/$pid/children" || true
+        [ -n "${children:-}" ] || { echo "$pid" && return; }
+    done
+    return 1
+}
+
+# The catcher and its keepers. They are stopped first: a keeper that saw another one's end would begin anew.
+kill_all_catchers() {
+    local signal
+    for signal in STOP KILL; do
+        pkill "-$signal" -g "$(service_pid)" -x linfspd-catcher
+    done
+}
+
 service_answers() {
     timeout 2 "$linfsp" status >/dev/null 2>&1
 }
