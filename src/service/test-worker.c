@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/reaper.h"
@@ -310,6 +311,67 @@ static void descriptors_that_nobody_takes_are_closed(void **state) {
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* Both workers die, and the service has not seen it: the job was received by nobody, and another worker does it. */
+static void a_job_that_no_worker_received_is_done_by_another(void **state) {
+    pid_t pids[2];
+    char folder[] = "/tmp/linfsp-worker.XXXXXX", path[64];
+    struct job job = {.type = JOB_DEVICE_BIND, .target = {.host = true, .silo = 1}};
+    if (geteuid() != 0)
+        skip();
+    assert_non_null(mkdtemp(folder));
+    snprintf(job.inject.folder, sizeof job.inject.folder, "%s", folder);
+    assert_int_equal(await_workers(pids, 2), 2);
+    for (size_t i = 0; i < 2; i++) {
+        siginfo_t ended;
+        assert_int_equal(kill(pids[i], SIGKILL), 0);
+        assert_int_equal(waitid(P_PID, (id_t)pids[i], &ended, WEXITED | WNOWAIT), 0);
+    }
+    int fds[2];
+    for (size_t i = 0; i < 2; i++)
+        fds[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_int_equal(workers_submit(workers, &job, fds, 2, lane_of(1, LANE_FOLDERS), on_done, NULL, 0), 0);
+    close(fds[0]);
+    close(fds[1]);
+    run_until(1);
+    assert_int_equal(last_error, 0);
+    assert_false(last_unanswered);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, i ? "net" : "disk");
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* No worker is left and none can be made. One is made, and has the job, soon after descriptors are there again; the
+ * service sleeps meanwhile. */
+static void a_job_waits_until_a_worker_can_be_made(void **state) {
+    pid_t pids[2];
+    struct rlimit limit;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(await_workers(pids, 2), 2);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){4, limit.rlim_max}), 0);
+    for (size_t i = 0; i < 2; i++)
+        (void)kill(pids[i], SIGKILL);
+    for (unsigned turns = 0; turns < 20; turns++)
+        (void)sd_event_run(event, 10000);
+    int r = submit(lane_of(1, LANE_MOUNTS));
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (unsigned turns = 0; turns < 20; turns++)
+        (void)sd_event_run(event, 10000);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    unsigned answered = answers;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(r, 0);
+    assert_int_equal(answered, 0);
+    assert_true((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 > 100);
+    run_until(1);
+    assert_int_equal(answers, 1);
+    assert_int_equal(last_error, -EINVAL);
+}
+
 /* A worker that does one job and ends on its way back. */
 static int be_dying_worker(void) {
     static struct job job;
@@ -351,6 +413,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(lanes_are_told_apart),
         cmocka_unit_test_setup_teardown(each_job_is_answered_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_dies_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_job_that_no_worker_received_is_done_by_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_job_waits_until_a_worker_can_be_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(workers_of_a_rush_are_kept_for_the_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_without_a_cpu_is_not_given_up, set_up, tear_down),

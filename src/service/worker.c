@@ -25,6 +25,7 @@
 /* More than those are kept if they were all at work at some time within so long: to make a worker takes as long as many
  * jobs do, and on a machine without a CPU to spare it is everybody who waits for that. */
 #define RETIRE_USEC (5 * 1000000ull)
+#define REFILL_USEC 50000ull /* after a worker could not be made */
 #define CHILD_STACK (64 * 1024)
 #define JOBS_PER_LANE 2
 /* User namespaces any user of the host can make, by the thousand: those of one user, and all of them together, are left
@@ -69,10 +70,10 @@ struct workers {
     int program; /* linfspd-worker, of our own version whatever is installed meanwhile */
     struct list_node all; /* struct worker */
     struct list_node queue; /* struct queued */
-    sd_event_source *refill, *retire;
+    sd_event_source *refill, *refill_again, *retire;
     unsigned count, idle, ready, lost;
     unsigned least_idle; /* since the timer `retire` was set */
-    bool dispatching, again;
+    bool dispatching, again, cannot_fork;
     struct lost_lane lost_lanes[64];
     uint64_t next_ticket;
     void (*overdue)(void *context);
@@ -188,6 +189,19 @@ static int spawn(struct workers *workers) {
     return 0;
 }
 
+static int on_refill_again(sd_event_source *source, uint64_t usec, void *userdata) {
+    struct workers *workers = userdata;
+    workers->refill_again = sd_event_source_disable_unref(source);
+    return sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+}
+
+/* What is queued waits for a worker, and perhaps nothing else happens. */
+static void refill_later(struct workers *workers) {
+    if (!workers->refill_again)
+        (void)sd_event_add_time_relative(workers->event, &workers->refill_again, CLOCK_MONOTONIC, REFILL_USEC, 10000,
+                                         on_refill_again, workers);
+}
+
 static int on_refill(sd_event_source *source, void *userdata) {
     struct workers *workers = userdata;
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -195,9 +209,13 @@ static int on_refill(sd_event_source *source, void *userdata) {
     while (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX) {
         int r = spawn(workers);
         if (r < 0) {
-            log_error("cannot fork a worker: %s", strerror(-r));
+            if (!workers->cannot_fork)
+                log_error("cannot fork a worker: %s", strerror(-r));
+            workers->cannot_fork = true;
+            refill_later(workers);
             break;
         }
+        workers->cannot_fork = false;
     }
     dispatch(workers);
     return 0;
@@ -266,12 +284,52 @@ static void fail_queued(struct workers *workers, struct queued *queued, int erro
     finish(workers, queued, &result, NULL, 0);
 }
 
+/* Its owner is told later, never from within. */
+static void fail_later(struct workers *workers, struct queued *queued, int error) {
+    queued->unreached = error;
+    list_append(&workers->queue, &queued->node);
+    sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+}
+
+/* Keeps the submitter's own descriptors with the job. On failure it has those that it had before. */
+static int keep_descriptors(struct workers *workers, struct queued *queued, const int *fds, size_t n_fds) {
+    for (size_t i = 0; i < n_fds; i++) {
+        int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+        if (fd < 0) {
+            int error = -errno;
+            close_queued(workers, queued);
+            return error;
+        }
+        queued->fds[queued->n_fds++] = fd;
+    }
+    return 0;
+}
+
+/* The worker had died, and never saw the job: another worker is to have it. */
+static int wait_for_another(struct workers *workers, struct queued *queued, const int *fds, size_t n_fds) {
+    int r = fds == queued->fds ? 0 : keep_descriptors(workers, queued, fds, n_fds);
+    if (r < 0)
+        return r;
+    list_append(&workers->queue, &queued->node);
+    sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+    return 0;
+}
+
 /* fds: those kept with the job, which are closed then, or its submitter's own. */
 static void start_job(struct workers *workers, struct worker *worker, struct queued *queued, const int *fds,
                       size_t n_fds) {
     list_remove(&queued->node);
     worker_begins(worker, queued);
     int r = socket_send(worker->socket, &queued->job, sizeof queued->job, fds, n_fds);
+    if (r == -EPIPE || r == -ECONNRESET) {
+        worker->at_work = NULL;
+        workers->idle++;
+        worker_free(worker);
+        r = wait_for_another(workers, queued, fds, n_fds);
+        if (r < 0)
+            fail_later(workers, queued, r);
+        return;
+    }
     close_queued(workers, queued);
     if (r >= 0)
         r = sd_event_add_time_relative(workers->event, &worker->timer, CLOCK_MONOTONIC, PATIENCE_LOOK_USEC, 10000,
@@ -282,10 +340,7 @@ static void start_job(struct workers *workers, struct worker *worker, struct que
         workers->idle++;
         worker_kill(worker);
         worker_free(worker);
-        /* its owner is told later, never from within */
-        queued->unreached = r;
-        list_append(&workers->queue, &queued->node);
-        sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
+        fail_later(workers, queued, r);
     }
 }
 
@@ -353,7 +408,7 @@ static void dispatch(struct workers *workers) {
     } while (workers->again);
     workers->dispatching = false;
     retire_later(workers);
-    if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX)
+    if (workers->idle < SPARE_WORKERS && workers->count < WORKERS_MAX && !workers->refill_again)
         sd_event_source_set_enabled(workers->refill, SD_EVENT_ONESHOT);
 }
 
@@ -478,6 +533,7 @@ void workers_free(struct workers *workers) {
         queued_free(workers, queued);
     }
     sd_event_source_disable_unref(workers->refill);
+    sd_event_source_disable_unref(workers->refill_again);
     sd_event_source_disable_unref(workers->retire);
     free(workers);
 }
@@ -510,14 +566,10 @@ int workers_submit(struct workers *workers, const struct job *job, const int *fd
     queued->key = key;
     if (start_at_once(workers, queued, fds, n_fds))
         return 0;
-    for (size_t i = 0; i < n_fds; i++) {
-        int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (fd < 0) {
-            int error = -errno;
-            queued_free(workers, queued);
-            return error;
-        }
-        queued->fds[queued->n_fds++] = fd;
+    int r = keep_descriptors(workers, queued, fds, n_fds);
+    if (r < 0) {
+        queued_free(workers, queued);
+        return r;
     }
     list_append(&workers->queue, &queued->node);
     dispatch(workers);
