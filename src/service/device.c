@@ -20,7 +20,7 @@
 
 #define SILOS_DIR LINFSP_RUN_DIR "/silos"
 #define RETRY_USEC (5 * 1000000ull)
-#define RETRY_SOON_USEC 20000ull /* where a worker died, as all that are idle may */
+#define RETRY_SOON_USEC 20000ull /* at first; twice as long after each retry */
 #define DEATHS_MAX 16
 
 static const char *const socket_names[2] = {"disk", "net"};
@@ -127,12 +127,17 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-static void retry(struct silo *silo, bool worker_died, const char *why) {
-    bool soon = worker_died && ++silo->binders_lost < DEATHS_MAX;
+/* Most that can fail passes in a moment. A folder that hangs stays so, and costs a worker each time. */
+static uint64_t retry_delay(unsigned retries, int error) {
+    bool passes = error != -ETIMEDOUT && retries < 8;
+    return passes ? RETRY_SOON_USEC << retries : RETRY_USEC;
+}
+
+static void retry(struct silo *silo, int error, const char *why) {
     log_warning("%s cannot be served yet: %s", silo->host ? "the host" : silo->id, why);
     if (!silo->rebind_timer)
         (void)sd_event_add_time_relative(silo->service->event, &silo->rebind_timer, CLOCK_MONOTONIC,
-                                         soon ? RETRY_SOON_USEC : RETRY_USEC, 10000, on_retry, silo);
+                                         retry_delay(silo->bind_retries++, error), 10000, on_retry, silo);
 }
 
 static void on_bound(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
@@ -147,7 +152,9 @@ static void on_bound(void *context, uint64_t key, const struct job_result *resul
             close(fd);
     }
     if (silo && r < 0)
-        retry(silo, result->unanswered && result->error == -EIO, result->error < 0 ? result->message : strerror(-r));
+        retry(silo, r, result->error < 0 ? result->message : strerror(-r));
+    else if (silo)
+        silo->bind_retries = 0;
     if (silo && silo->host)
         service_host_is_bound(service);
 }
@@ -159,7 +166,7 @@ void device_rebind(struct silo *silo) {
     int r = disk < 0 || net < 0 ? -EMFILE
                                 : submit(silo->service, JOB_DEVICE_BIND, silo->number, silo->folder, fds, 2, on_bound);
     if (r < 0)
-        retry(silo, false, strerror(-r));
+        retry(silo, r, strerror(-r));
 }
 
 static int submit_removal(struct service *service, uint64_t number);

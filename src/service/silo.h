@@ -88,7 +88,7 @@ struct silo {
     bool has_folder;
     int sockets[2]; /* disk, net; -1: not bound yet */
     sd_event_source *rebind_timer;
-    unsigned binders_lost; /* workers that died over its sockets */
+    unsigned bind_retries; /* one after the other */
     sd_event_source *socket_io[2], *pidfd_io;
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
@@ -122,6 +122,7 @@ struct silo {
     struct list_node folder_list; /* of its /unc (folder.h) */
     unsigned folders, names;
     struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
+    bool in_journal; /* its entry goes with it */
     unsigned injectors_lost; /* workers that died over its injection */
     bool unc_waits, makes_unc; /* its /unc waits for a network volume; and a worker mounts it (root-unc.h) */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
