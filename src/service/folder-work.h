@@ -25,6 +25,8 @@ void folder_take_up_again(struct folder *folder);
 
 /* Into the tables. NULL: there is no memory, or no room. */
 struct folder *folder_enter(struct service *service, struct silo *silo, uint64_t id, const char *path);
+/* NULL: there is none. */
+struct name *name_find(struct service *service, uint64_t id);
 struct name *name_enter(struct folder *folder, uint64_t id, const char *text);
 void name_set_volume(struct name *name, struct volume *volume);
 /* Volume: what was mounted on it; it may have been the last. */

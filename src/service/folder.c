@@ -27,6 +27,8 @@
 #include "util/process.h"
 
 #define FAILURES_MAX 16
+#define ANSWERS_LOST_MAX 16
+#define ANSWER_TURNS 3
 #define HIDES_LOST_MAX 16
 #define PACKETS_PER_TURN 16
 
@@ -59,7 +61,7 @@ struct name *folder_name(struct folder *folder, const char *text) {
     return name;
 }
 
-static struct name *name_find(struct service *service, uint64_t id) {
+struct name *name_find(struct service *service, uint64_t id) {
     struct name *name;
     HASH_FIND(by_id, service->names, &id, sizeof id, name);
     return name;
@@ -166,11 +168,28 @@ int folder_submit(struct folder *folder, const struct job *job, int fd, struct l
     return workers_submit(service->workers, job, &fd, fd >= 0, lane, done, service, key);
 }
 
+/* The number of a walk: those of its folder, which are counted from 1, and of its token, which has 32 bits. */
+static uint64_t walk_key(const struct folder *folder, uint32_t token) {
+    return folder->id << 32 | token;
+}
+
+static void on_answered(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct service *service = context;
+    struct folder *folder = folder_find(service, key >> 32);
+    bool waits = result->error < 0 && (result->unanswered || result->error != -ENOENT);
+    service->answers_lost = waits ? service->answers_lost + 1 : 0;
+    if (waits && folder && service->answers_lost < ANSWERS_LOST_MAX)
+        folder_answer(folder, &(struct walk){.token = (uint32_t)key}, result->error);
+}
+
 void folder_answer(struct folder *folder, const struct walk *walk, int status) {
     struct job job = folder_job(folder, FOLDER_ANSWER, "");
     job.folder.token = walk->token;
     job.folder.status = status;
-    int r = folder_submit(folder, &job, -1, folder_lane(folder, walk->uid, LANE_UNMOUNTS), folder_done_nothing, 0);
+    int r = -EAGAIN;
+    for (unsigned turn = 0; turn < ANSWER_TURNS && r < 0; turn++)
+        r = folder_submit(folder, &job, -1, folder_lane(folder, walk->uid, LANE_UNMOUNTS), on_answered,
+                          walk_key(folder, walk->token));
     if (r < 0)
         log_warning("process %d waits for /unc/%s: %s", walk->pid, folder->path, strerror(-r));
 }

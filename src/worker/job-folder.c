@@ -120,6 +120,7 @@ static void open_name(const struct job_base *base, const struct job_folder *requ
     _cleanup_close_ int folder = folder_open(request->folder), pipe_end = -1;
     if (folder < 0) {
         job_fail(result, folder, "the folder is not on the stage: %s", strerror(-folder));
+        result->unanswered = true; /* whoever waits there can be told by nobody without the folder */
         return;
     }
     int tree = make_tree(request, fds, &pipe_end), r = tree < 0 ? tree : folder_show(folder, request->name);
@@ -255,7 +256,7 @@ static void answer(const struct job_folder *request, struct job_result *result) 
     _cleanup_close_ int folder = folder_open(request->folder);
     int r = folder < 0 ? folder : folder_answer(folder, request->token, request->status);
     if (r < 0)
-        job_fail(result, r, "nobody waits any more");
+        job_fail(result, r, r == -ENOENT ? "nobody waits any more" : "who waits cannot be told: %s", strerror(-r));
 }
 
 static void show(const struct job_folder *request, struct job_result *result) {
@@ -274,6 +275,7 @@ void job_folder(const struct job_base *base, const struct job *job, struct job_f
         clear_host_root();
     if ((r = stage_enter(base)) < 0) {
         job_fail(result, r, "cannot enter the stage: %s", strerror(-r));
+        result->unanswered = true;
         return;
     }
     switch (request->action) {
