@@ -16,6 +16,7 @@
 #include "util/namespace.h"
 #include "util/process.h"
 
+#define SHORT_TURNS 3
 #define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
@@ -91,24 +92,29 @@ bool anchor_is_own_process(const struct service *service, pid_t pid) {
             inode == service->worker_inode);
 }
 
-bool anchor_is_of_silo(const struct silo *silo, pid_t pid) {
+int anchor_prove(const struct silo *silo, pid_t pid) {
     struct mount_namespace found;
     const struct service *service = silo->service;
-    if (anchor_is_own_process(service, pid) || mount_namespace_of(pid, &found) < 0 ||
-        found.inode != silo->mount_namespace.inode)
-        return false;
-    if (silo->mount_namespace.id)
-        return found.id == silo->mount_namespace.id;
-    return silo->state == SILO_READY &&
-           mount_namespace_has_folder(pid, service->run_major, service->run_minor, silo->number);
+    if (anchor_is_own_process(service, pid))
+        return -ESRCH;
+    int r = mount_namespace_of(pid, &found);
+    if (r < 0)
+        return journal_is_short(r) ? r : -ESRCH;
+    bool proven = found.inode == silo->mount_namespace.inode &&
+                  (silo->mount_namespace.id
+                       ? found.id == silo->mount_namespace.id
+                       : silo->state == SILO_READY &&
+                             mount_namespace_has_folder(pid, service->run_major, service->run_minor, silo->number));
+    return proven ? 0 : -ESRCH;
 }
 
 pid_t anchor_find_survivor(const struct silo *silo) {
     unsigned asked = 0;
     _cleanup_closedir_ DIR *directory = opendir("/proc");
     if (!directory)
-        return -1;
+        return -errno;
     struct dirent *entry;
+    int r = -ESRCH;
     while ((entry = readdir(directory)) && asked < SURVIVORS_MAX) {
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
@@ -116,16 +122,27 @@ pid_t anchor_find_survivor(const struct silo *silo) {
         if (*end || pid <= 0 || process_namespace((pid_t)pid, "mnt", &found) < 0 ||
             found != silo->mount_namespace.inode)
             continue;
-        if (anchor_is_of_silo(silo, (pid_t)pid))
+        int proven = anchor_prove(silo, (pid_t)pid);
+        if (proven == 0)
             return anchor_find(found, (pid_t)pid);
+        if (journal_is_short(proven))
+            r = proven; /* it may be one */
         asked++;
     }
-    return -1;
+    return r;
+}
+
+static int take_survivor(struct silo *silo) {
+    pid_t survivor = anchor_find_survivor(silo);
+    return survivor < 0 ? survivor : anchor_watch(silo, survivor);
 }
 
 bool anchor_replace(struct silo *silo) {
-    pid_t survivor = silo->sole_init ? -1 : anchor_find_survivor(silo);
-    if (survivor > 0 && anchor_watch(silo, survivor) == 0) {
+    int r = silo->sole_init ? -ESRCH : take_survivor(silo);
+    /* that we lack something for a moment is no reason to end the silo */
+    for (int turn = 1; turn < SHORT_TURNS && journal_is_short(r); turn++)
+        r = take_survivor(silo);
+    if (r == 0) {
         if (silo->state == SILO_READY)
             journal_put_silo(silo);
         return true;

@@ -20,12 +20,12 @@ bool anchor_replace(struct silo *silo);
 bool anchor_has_ended(int pidfd);
 /* The topmost process of the same mount namespace above pid: its init, where pid is not. */
 pid_t anchor_find(uint64_t inode, pid_t pid);
-/* Another process of the silo, when its anchor has gone; -1: there is none. */
+/* Another process of the silo, when its anchor has gone. -ESRCH: there is none. */
 pid_t anchor_find_survivor(const struct silo *silo);
 /* A process of the service, which enters silos for a moment: ours, or one that a service before us has lost. */
 bool anchor_is_own_process(const struct service *service, pid_t pid);
-/* Whether a process whose mount namespace has the silo's inode number is in the silo's namespace. Without ids only a
- * silo that has its folder can tell. */
-bool anchor_is_of_silo(const struct silo *silo, pid_t pid);
+/* Returns 0 if a process whose mount namespace has the silo's inode number is in the silo's namespace. -ESRCH: it is
+ * not, or has ended. Without ids only a silo that has its folder can tell. */
+int anchor_prove(const struct silo *silo, pid_t pid);
 
 #endif

@@ -175,7 +175,7 @@ int folder_restore(struct service *service, uint64_t id, const struct folder_rec
     if (id > service->next_folder)
         service->next_folder = id;
     if (!folder)
-        return silo ? -EEXIST : -ESRCH;
+        return !silo ? -ESRCH : known ? -EEXIST : -ENOMEM;
     folder->restored = true;
     return 0;
 }
@@ -187,6 +187,9 @@ int name_restore(struct service *service, uint64_t id, const struct name_record 
         service->next_name = id;
     if (!folder || (record->volume && !volume) || (record->child && !folder_find(service, record->child)))
         return -ESRCH;
+    const struct silo *silo = silo_find(service, folder->silo);
+    if (!silo || (silo->names >= NAMES_PER_SILO_MAX && !silo->host))
+        return -EDQUOT;
     struct name *name = name_enter(folder, id, record->text);
     if (!name)
         return -ENOMEM;

@@ -7,6 +7,7 @@
 #include "service/journal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,8 @@
 #include "util/paths.h"
 
 #define JOURNAL_DIR LINFSP_RUN_DIR "/journal"
+#define SHORT_TURNS 20
+#define SHORT_PAUSE_MS 50
 
 static void file_name(char *path, size_t size, const char *kind, uint64_t key, const char *suffix) {
     snprintf(path, size, JOURNAL_DIR "/%s-%llu%s", kind, (unsigned long long)key, suffix);
@@ -62,7 +65,8 @@ bool journal_has(const char *kind, uint64_t key) {
     return access(path, F_OK) == 0;
 }
 
-void journal_put_silo(const struct silo *silo) {
+void journal_put_silo(struct silo *silo) {
+    silo->in_journal = true;
     (void)write_entry("silo", silo->number, "init %d start %llu since %llu namespace %llu %llu sole %d unc %d\n",
                       silo->target.init_pid, (unsigned long long)silo->init_start, (unsigned long long)silo->since,
                       (unsigned long long)silo->mount_namespace.inode, (unsigned long long)silo->mount_namespace.id,
@@ -70,7 +74,7 @@ void journal_put_silo(const struct silo *silo) {
 }
 
 void journal_drop_silo(const struct silo *silo) {
-    if (!silo->host)
+    if (silo->in_journal)
         journal_drop("silo", silo->number);
 }
 
@@ -224,20 +228,44 @@ bool journal_parse_numbers(FILE *file, uint64_t *ret_volume, uint64_t *ret_folde
     return true;
 }
 
-void journal_read(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *)) {
+bool journal_is_short(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+static int replay_entry(struct service *service, int folder, const char *name, uint64_t key,
+                        int (*replay)(struct service *, uint64_t, FILE *)) {
+    _cleanup_fclose_ FILE *file = open_file_at(folder, name);
+    if (!file)
+        return errno == ENOENT ? 0 : -errno;
+    return replay(service, key, file);
+}
+
+static int read_once(struct service *service, const char *kind, int (*replay)(struct service *, uint64_t, FILE *)) {
     _cleanup_closedir_ DIR *directory = opendir(JOURNAL_DIR);
+    if (!directory)
+        return errno == ENOENT ? 0 : -errno;
     struct dirent *entry;
-    while (directory && (entry = readdir(directory))) {
+    int r = 0;
+    while (!journal_is_short(r) && (errno = 0, entry = readdir(directory))) {
         unsigned long long key;
         char word[16];
         int end = 0;
-        if (sscanf(entry->d_name, "%15[a-z]-%llu%n", word, &key, &end) != 2 || strcmp(word, kind) != 0 ||
-            entry->d_name[end])
-            continue;
-        _cleanup_fclose_ FILE *file = open_file_at(dirfd(directory), entry->d_name);
-        if (file)
-            replay(service, key, file);
+        if (sscanf(entry->d_name, "%15[a-z]-%llu%n", word, &key, &end) == 2 && strcmp(word, kind) == 0 &&
+            !entry->d_name[end])
+            r = replay_entry(service, dirfd(directory), entry->d_name, key, replay);
     }
+    return journal_is_short(r) ? r : -errno;
+}
+
+int journal_read(struct service *service, const char *kind, int (*replay)(struct service *, uint64_t, FILE *)) {
+    int r = 0;
+    for (int turn = 0; turn < SHORT_TURNS; turn++) {
+        r = read_once(service, kind, replay);
+        if (!journal_is_short(r))
+            return r;
+        (void)poll(NULL, 0, SHORT_PAUSE_MS);
+    }
+    return r;
 }
 
 /* What a service that was killed was just writing. */

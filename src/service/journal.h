@@ -16,7 +16,8 @@ struct silo;
 struct silo_record;
 struct volume;
 
-void journal_put_silo(const struct silo *silo);
+void journal_put_silo(struct silo *silo);
+/* Leaves an entry that this service has neither written nor taken over. */
 void journal_drop_silo(const struct silo *silo);
 /* A negative errno where it could not be written: then the entry is what it was. */
 int journal_put_volume(const struct volume *volume);
@@ -30,8 +31,12 @@ void journal_put_numbers(uint64_t volume, uint64_t folder);
 
 /* Makes the folder where it is missing. */
 int journal_open(void);
-/* Calls replay for each entry of that kind ("silo", "volume", "intent", "folder", "name", "numbers"), with its key. */
-void journal_read(struct service *service, const char *kind, void (*replay)(struct service *, uint64_t, FILE *));
+/* Calls replay for each entry of that kind ("silo", "volume", "intent", "folder", "name", "numbers"), with its key. If
+ * memory or descriptors are short, for the reading or for replay, tries that again for a second. Returns 0, also where
+ * an entry is of no use; else what is short: then not all entries are known, and nothing may be removed for that. */
+int journal_read(struct service *service, const char *kind, int (*replay)(struct service *, uint64_t, FILE *));
+/* Whether an error tells that memory or descriptors were short, and nothing about what was asked. */
+bool journal_is_short(int error);
 bool journal_has(const char *kind, uint64_t key);
 void journal_drop(const char *kind, uint64_t key);
 /* Each returns whether the entry could be read. */

@@ -26,20 +26,22 @@ uint64_t number_folder(struct service *service) {
     return service->next_folder;
 }
 
-static void replay(struct service *service, uint64_t key, FILE *file) {
+static int replay(struct service *service, uint64_t key, FILE *file) {
     uint64_t volume, folder;
     if (!journal_parse_numbers(file, &volume, &folder))
-        return;
+        return 0;
     if (volume > service->next_volume)
         service->next_volume = volume;
     if (folder > service->next_folder)
         service->next_folder = folder;
+    return 0;
 }
 
-void numbers_restore(struct service *service) {
-    journal_read(service, "numbers", replay);
+int numbers_restore(struct service *service) {
+    int r = journal_read(service, "numbers", replay);
     service->sweep_volume = service->next_volume;
     service->sweep_folder = service->next_folder;
     service->volumes_aside = service->next_volume;
     service->folders_aside = service->next_folder;
+    return r;
 }

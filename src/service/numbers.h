@@ -16,6 +16,6 @@ uint64_t number_volume(struct service *service);
 uint64_t number_folder(struct service *service);
 /* When the journal has been read: goes on from where the services before this one were, and notes that as the place up
  * to which the stage is swept. */
-void numbers_restore(struct service *service);
+int numbers_restore(struct service *service);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "service/device.h"
+#include "service/folder-work.h"
 #include "service/folder.h"
 #include "service/fusermount.h"
 #include "service/holders.h"
@@ -20,16 +21,16 @@
 #include "service/table.h"
 #include "service/volume.h"
 
-/* The entry stays, for a service that has more of it. */
-static bool is_short(int error) {
-    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-}
+/* Each of these may be called for one entry several times (journal_read). */
 
-static void restore_silo(struct service *service, uint64_t key, FILE *file) {
+static int restore_silo(struct service *service, uint64_t key, FILE *file) {
     struct silo_record record;
+    if (silo_find(service, key))
+        return 0;
     int r = journal_parse_silo(key, file, &record) ? silo_adopt(service, &record) : -EBADMSG;
-    if (r < 0 && !is_short(r))
+    if (r < 0 && !journal_is_short(r))
         journal_drop("silo", key);
+    return r;
 }
 
 /* Numbers go on from the highest that was ever given, also where its volume or folder is gone: something of it may be
@@ -39,43 +40,66 @@ static void go_on_from(uint64_t *next, uint64_t number) {
         *next = number;
 }
 
-static void restore_volume(struct service *service, uint64_t id, FILE *file) {
+static int restore_volume(struct service *service, uint64_t id, FILE *file) {
     go_on_from(&service->next_volume, id);
+    if (volume_find(service, id))
+        return 0;
     struct volume *volume = volume_new(service);
     if (!volume)
-        return; /* its entry stays, for a service that has more memory */
+        return -ENOMEM;
     int r = journal_parse_volume(file, volume) ? volume_restore(service, volume, id) : -EBADMSG;
     /* else its silo is gone, and with it the mount there */
-    bool stays = is_short(r) || (r == -ESRCH && journal_has("silo", volume->silo));
+    bool stays = journal_is_short(r) || (r == -ESRCH && journal_has("silo", volume->silo));
     if (r < 0)
         volume_free(volume);
     if (r < 0 && !stays)
         journal_drop("volume", id);
+    return r;
 }
 
 /* What a worker was making when the service before this one died. */
-static void restore_intent(struct service *service, uint64_t id, FILE *file) {
+static int undo(struct service *service, uint64_t id, FILE *file) {
+    struct volume *volume = volume_new(service);
+    if (!volume)
+        return -ENOMEM;
+    int r = intent_parse(file, volume)
+                ? volume_restore_to_end(service, volume, id, "the service died while it was being made")
+                : -EBADMSG;
+    if (r < 0)
+        volume_free(volume); /* its container is gone, and with it what was made there */
+    return r;
+}
+
+static int restore_intent(struct service *service, uint64_t id, FILE *file) {
     go_on_from(&service->next_volume, id);
-    struct volume *made = volume_find(service, id), *volume = made ? NULL : volume_new(service);
+    struct volume *made = volume_find(service, id);
     if (made)
         made->unannounced = true;
-    if (volume && (!intent_parse(file, volume) ||
-                   volume_restore_to_end(service, volume, id, "the service died while it was being made") < 0))
-        volume_free(volume); /* its container is gone, and with it what was made there */
-    intent_drop(id);
+    int r = made ? 0 : undo(service, id, file);
+    if (!journal_is_short(r))
+        intent_drop(id);
+    return r;
 }
 
-static void restore_folder(struct service *service, uint64_t key, FILE *file) {
+static int restore_folder(struct service *service, uint64_t key, FILE *file) {
     struct folder_record record;
     go_on_from(&service->next_folder, key);
-    if (!journal_parse_folder(file, &record) || folder_restore(service, key, &record) < 0)
+    if (folder_find(service, key))
+        return 0;
+    int r = journal_parse_folder(file, &record) ? folder_restore(service, key, &record) : -EBADMSG;
+    if (r < 0 && !journal_is_short(r))
         journal_drop("folder", key);
+    return r;
 }
 
-static void restore_name(struct service *service, uint64_t key, FILE *file) {
+static int restore_name(struct service *service, uint64_t key, FILE *file) {
     struct name_record record;
-    if (!journal_parse_name(file, &record) || name_restore(service, key, &record) < 0)
+    if (name_find(service, key))
+        return 0;
+    int r = journal_parse_name(file, &record) ? name_restore(service, key, &record) : -EBADMSG;
+    if (r < 0 && !journal_is_short(r))
         journal_drop("name", key);
+    return r;
 }
 
 static int by_number(const struct silo *a, const struct silo *b) {
@@ -90,9 +114,11 @@ int restore_all(struct service *service) {
     int r = journal_open();
     if (r < 0)
         return r;
-    journal_read(service, "silo", restore_silo);
-    journal_read(service, "volume", restore_volume);
-    journal_read(service, "intent", restore_intent);
+    /* what is not known would be swept: a service that cannot know does not start, and the next one tries again */
+    if ((r = journal_read(service, "silo", restore_silo)) < 0 ||
+        (r = journal_read(service, "volume", restore_volume)) < 0 ||
+        (r = journal_read(service, "intent", restore_intent)) < 0)
+        return r;
     /* a folder tells its entries in any order, and lists count on that of keys */
     HASH_SRT(hash, service->silos, by_number);
     HASH_SRT(hash, service->volumes, by_id);
@@ -101,8 +127,8 @@ int restore_all(struct service *service) {
     struct silo *silo, *next;
     HASH_ITER (hash, service->silos, silo, next)
         holders_look(silo);
-    journal_read(service, "folder", restore_folder);
-    journal_read(service, "name", restore_name);
-    numbers_restore(service);
-    return 0;
+    if ((r = journal_read(service, "folder", restore_folder)) < 0 ||
+        (r = journal_read(service, "name", restore_name)) < 0)
+        return r;
+    return numbers_restore(service);
 }

@@ -470,12 +470,12 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
     uint64_t start;
     int r = process_start(record->init, &start);
     if (r == 0)
-        r = start == record->init_start && anchor_is_of_silo(silo, record->init) ? anchor_watch(silo, record->init)
-                                                                                 : -ESRCH;
-    if (r < 0 && !record->sole_init) {
+        r = start == record->init_start ? anchor_prove(silo, record->init) : -ESRCH;
+    if (r == 0)
+        r = anchor_watch(silo, record->init);
+    if (r < 0 && !journal_is_short(r) && !record->sole_init) {
         pid_t survivor = anchor_find_survivor(silo);
-        if (survivor > 0)
-            r = anchor_watch(silo, survivor);
+        r = survivor < 0 ? survivor : anchor_watch(silo, survivor);
     }
     if (r >= 0)
         owner_adopt(silo);

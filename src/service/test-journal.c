@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "service/intent.h"
@@ -151,12 +153,43 @@ static void silos_of_both_versions(void **state) {
     assert_false(parses_silo("garbage\n", &record));
 }
 
+static unsigned replays, shortages;
+
+static int replay_when_there_is_memory(struct service *service, uint64_t key, FILE *file) {
+    replays++;
+    assert_int_equal(key, 7);
+    return shortages && shortages-- ? -ENOMEM : 0;
+}
+
+/* An entry that could not be read is nothing that is not there: what is not known would be swept. */
+static void a_shortage_loses_no_entry(void **state) {
+    if (!ready)
+        skip();
+    struct volume volume = a_volume();
+    struct rlimit limit;
+    assert_int_equal(journal_put_volume(&volume), 0);
+    replays = 0, shortages = 2;
+    assert_int_equal(journal_read(NULL, "volume", replay_when_there_is_memory), 0);
+    assert_int_equal(replays, 3);
+    shortages = 1000;
+    assert_int_equal(journal_read(NULL, "volume", replay_when_there_is_memory), -ENOMEM);
+    shortages = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, limit.rlim_max}), 0);
+    int r = journal_read(NULL, "volume", replay_when_there_is_memory);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(r, -EMFILE);
+    assert_int_equal(journal_read(NULL, "volume", replay_when_there_is_memory), 0);
+    journal_drop_volume(&volume);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_volume_is_read_back),
         cmocka_unit_test(a_short_write_changes_nothing),
         cmocka_unit_test(an_intent_tells_what_there_may_be),
         cmocka_unit_test(silos_of_both_versions),
+        cmocka_unit_test(a_shortage_loses_no_entry),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
