@@ -8,6 +8,7 @@
  */
 #include "worker/inject-fuse.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -19,19 +20,23 @@
 #include "util/cleanup.h"
 #include "worker/enter.h"
 
+#define TURNS 3
 #define NULL_DEVICE makedev(1, 3)
 #define FUSE_DEVICE makedev(10, 229)
 
 /* A bind mount of our own node: what may open it is the device cgroup's affair. */
-static void bind_device(int device_tree, int dev) {
+static int bind_device(int device_tree, int dev) {
     /* a device on a read-only mount can be opened for writing; its node, which is everybody's, cannot be changed */
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
     if (device_tree < 0 || mount_setattr(device_tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ||
         mknodat(dev, "fuse", S_IFREG | 0666, 0) < 0)
-        return;
+        return -errno;
     _cleanup_close_ int target = openat(dev, "fuse", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (target < 0 || move_mount(device_tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        (void)unlinkat(dev, "fuse", 0);
+    if (target >= 0 && move_mount(device_tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+        return 0;
+    int r = -errno;
+    (void)unlinkat(dev, "fuse", 0);
+    return r;
 }
 
 bool inject_fuse_is_hosts(const struct job_base *base, int dev) {
@@ -47,17 +52,20 @@ static bool takes_nodes(const struct job *job, int dev) {
     return !job->target.user_namespace && fstatvfs(dev, &status) == 0 && !(status.f_flag & ST_NODEV);
 }
 
+static int put_device(const struct job *job, int device_tree, int dev, bool may_mount) {
+    if (takes_nodes(job, dev))
+        return make_node_through_clone(dev, "fuse", S_IFCHR | 0666, may_mount ? FUSE_DEVICE : NULL_DEVICE);
+    return may_mount ? bind_device(device_tree, dev) : make_link_through_clone(dev, "fuse", "null");
+}
+
 void inject_fuse(const struct job_base *base, const struct job *job, int device_tree, int dev, bool may_mount) {
     struct stat status;
     if (inject_fuse_is_hosts(base, dev) || fstatat(dev, "fuse", &status, AT_SYMLINK_NOFOLLOW) == 0)
         return;
     enter_act_as(job->target.root_uid, job->target.root_gid);
-    if (takes_nodes(job, dev))
-        (void)make_node_through_clone(dev, "fuse", S_IFCHR | 0666, may_mount ? FUSE_DEVICE : NULL_DEVICE);
-    else if (may_mount)
-        bind_device(device_tree, dev);
-    else
-        (void)make_link_through_clone(dev, "fuse", "null");
+    /* without it a silo has no unmodified program that mounts, and nothing tries again later */
+    for (int turn = 0, r = -EAGAIN; turn < TURNS && r < 0; turn++)
+        r = put_device(job, device_tree, dev, may_mount);
     enter_act_as_self();
 }
 
