@@ -74,6 +74,33 @@ static void unmount_again(struct volume *volume, const struct job_result *result
                   (unsigned long long)volume->id);
 }
 
+/* Something has been unmounted in that silo. What was below it, if it has ended as well, can go now. */
+static void unmount_covered(struct service *service, uint64_t silo_number) {
+    struct silo *silo = silo_find(service, silo_number);
+    struct volume *volume, *next;
+    if (!silo)
+        return;
+    list_for_each_safe (volume, next, &silo->volume_list, node) {
+        if (!volume->covered || volume->state != VOLUME_ENDING)
+            continue;
+        volume->covered = false;
+        volume->unmount_timer = sd_event_source_disable_unref(volume->unmount_timer);
+        volume->state = VOLUME_LIVE;
+        volume_end(volume, volume->end_reason, true);
+    }
+}
+
+/* Whether another volume of its silo is being unmounted, which may be the one over it. */
+static bool others_are_ending(const struct volume *volume) {
+    const struct silo *silo = silo_find(volume->service, volume->silo);
+    const struct volume *other;
+    if (silo)
+        list_for_each (other, &silo->volume_list, node)
+            if (other != volume && other->state == VOLUME_ENDING && !other->covered)
+                return true;
+    return false;
+}
+
 static uint64_t now_usec(const struct service *service) {
     uint64_t usec = 0;
     (void)sd_event_now(service->event, CLOCK_MONOTONIC, &usec);
@@ -139,8 +166,8 @@ static void tell_ended(const struct volume *volume, const struct silo *silo) {
         volume_tell(volume, EVENT_END, false, volume->end_reason);
 }
 
-/* All its mounts are gone. */
-static void finish(struct volume *volume, const struct job_result *result) {
+/* All its mounts are gone. It may be freed. */
+static void tell_and_let_go(struct volume *volume, const struct job_result *result) {
     struct service *service = volume->service;
     if (result->error < 0)
         log_warning("volume %llu: %s", (unsigned long long)volume->id, result->message);
@@ -177,6 +204,13 @@ static void finish(struct volume *volume, const struct job_result *result) {
     }
 }
 
+static void finish(struct volume *volume, const struct job_result *result) {
+    struct service *service = volume->service;
+    uint64_t silo = volume->silo;
+    tell_and_let_go(volume, result);
+    unmount_covered(service, silo);
+}
+
 static void on_unmounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
@@ -196,7 +230,9 @@ static void on_unmounted(void *context, uint64_t key, const struct job_result *r
         answer_waiter(volume, result);
         return;
     }
-    if (result->unanswered && (++volume->unmounts_lost < UNMOUNTS_LOST_MAX || !service->stopping)) {
+    volume->covered = result->covered;
+    bool left = service->stopping && volume->covered && !others_are_ending(volume); /* no volume of ours is over it */
+    if (result->unanswered && !left && (++volume->unmounts_lost < UNMOUNTS_LOST_MAX || !service->stopping)) {
         unmount_again(volume, result);
         return;
     }

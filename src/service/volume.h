@@ -89,6 +89,7 @@ struct volume {
     sd_event_source *unmount_timer; /* until it is tried again */
     unsigned stuck_ticks; /* of the watchdog's: so long some request has waited */
     unsigned unserved_ticks; /* the same, since its server became its server */
+    bool covered; /* ENDING: something is mounted over it, and it is unmounted when that has gone */
     unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
     /* who asked for it to end and waits for the answer */
     struct connection *waiter;

@@ -167,6 +167,11 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         job_fail(result, -EBUSY, "cannot unmount: something is mounted over it, or it is being moved");
         return;
     }
+    if (found == -EAGAIN) { /* the kernel gives no way to it until that has gone */
+        result->covered = result->unanswered = true;
+        job_fail(result, found, "cannot unmount: something is mounted over it");
+        return;
+    }
     if (is_short(found)) {
         result->unanswered = true;
         job_fail(result, found, "cannot look for the mount: %s", strerror(-found));

@@ -240,6 +240,7 @@ struct job_result {
     uint64_t ticket; /* 0: of no job: the worker says that it is ready for one, at first and after each */
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
+    bool covered; /* UNMOUNT: something is mounted over it */
     bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */
     struct { /* INJECT, HELPERS: the numbers of inotify's watches on folders of programs */
         bool lacking; /* there is no helper under one of its names, but for the stand-in */

@@ -510,6 +510,18 @@ end_while_it_is_made() {
     wait_until 5 ended own bindfs
 }
 
+@test "programs: of several that mount over each other and die together, or one by one from below, nothing stays" {
+    at=/tmp/m
+    local stack='servers=; mkdir -p /tmp/m; for i in 1 2 3 4; do
+        bindfs -f -o nonempty /srv/source /tmp/m & servers="$servers $!"
+        until [ "$(grep -c " /tmp/m " /proc/mounts)" = $i ]; do sleep 0.02; done; done'
+    script_in own "$stack"'; kill -KILL $servers'
+    wait_until 5 not mounted own /tmp/m
+    script_in own "$stack"'; set -- $servers; kill -KILL $1 $2 $3; sleep 0.3; cat /tmp/m/file; kill -KILL $4'
+    wait_until 5 not mounted own /tmp/m
+    equal "volumes" "$("$linfsp" volumes --json | jq length)" 0
+}
+
 @test "programs: a mount whose folder has another name by now is unmounted by that" {
     at=/tmp/u/m
     for undo in 'fusermount3 -u' 'fusermount3 -uz' umount; do
