@@ -45,13 +45,25 @@ static struct file *files;
 
 static unsigned device_major, device_minor;
 
+/* Whoever is not in the tables is not served for as long as this catcher lives. So the next one, which is told of all
+ * anew, is to have the memory that this one lacks. */
+static void *take_memory(size_t size) {
+    void *memory = calloc(1, size);
+    if (!memory)
+        exit(EXIT_FAILURE);
+    return memory;
+}
+
 void table_serve(const struct catcher_message *message) {
     struct served *entry;
     bool serve = message->what == CATCHER_SERVE;
     HASH_FIND(hash, served, &message->mount_namespace, sizeof message->mount_namespace, entry);
-    if (serve && !entry && (entry = calloc(1, sizeof *entry))) {
+    if (serve && !entry) {
+        entry = take_memory(sizeof *entry);
         entry->mount_namespace = message->mount_namespace;
         HASH_ADD(hash, served, mount_namespace, sizeof entry->mount_namespace, entry);
+        if (!entry->hash.tbl)
+            exit(EXIT_FAILURE);
     } else if (!serve && entry) {
         HASH_DELETE(hash, served, entry);
         free(entry);
@@ -182,11 +194,11 @@ void table_mark(int file, enum catcher_kind kind, uint64_t silo) {
             HASH_DELETE(hash, files, entry);
             free(entry);
         }
-        entry = calloc(1, sizeof *entry);
-        if (!entry)
-            return;
+        entry = take_memory(sizeof *entry);
         entry->key = key;
         HASH_ADD(hash, files, key, sizeof entry->key, entry);
+        if (!entry->hash.tbl)
+            exit(EXIT_FAILURE);
     }
     entry->kind = kind;
     entry->layered = is_layered(file);
