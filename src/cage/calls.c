@@ -266,8 +266,8 @@ static const char *const allowed_to_catchers[] = {
 /* What its keepers call besides: they fork each other and catchers, each of which makes its fanotify group and shuts
  * its cage. */
 static const char *const allowed_to_keepers[] = {
-    "capget", "capset",     "clone",   "fanotify_init",   "getppid",
-    "prctl",  "pidfd_open", "seccomp", "set_robust_list", "tgkill",
+    "capget",     "capset",  "clone",      "fanotify_init",   "getppid", "prctl",
+    "pidfd_open", "seccomp", "socketpair", "set_robust_list", "tgkill",
 };
 
 static void free_filter(scmp_filter_ctx *filter) {

@@ -29,6 +29,7 @@
 
 #include "cage/cage.h"
 #include "catcher/called.h"
+#include "catcher/groups.h"
 #include "catcher/keeper.h"
 #include "catcher/protocol.h"
 #include "catcher/tables.h"
@@ -52,7 +53,6 @@ struct opening {
 
 #define QUESTION_LIMIT_S 5
 
-static int group = -1;
 static struct opening openings[64];
 static uint64_t next_ticket;
 static bool takes_late; /* see tracee_take_late */
@@ -60,12 +60,11 @@ static bool takes_late; /* see tracee_take_late */
 /* ---- answers to the kernel ------------------------------------------------------------------------------------- */
 
 static void answer(int event) {
-    const struct fanotify_response response = {.fd = event, .response = FAN_ALLOW};
+    int r = groups_answer(event);
     /* ENOENT: its process was killed while it waited. Else it would wait without an end: the kernel lets it go when we
      * end, and our keeper starts another of us */
-    if (write(group, &response, sizeof response) < 0 && errno != ENOENT)
+    if (r < 0 && r != -ENOENT)
         exit(EXIT_FAILURE);
-    close(event);
 }
 
 static bool is_script(int file) {
@@ -200,7 +199,7 @@ static void on_close_layer(int layer, pid_t thread) {
     const struct catcher_message message = {.what = CATCHER_HAS_READ, .silo = table_silo_of_file(layer)};
     if (message.silo && takes_layer(message.silo, thread))
         (void)socket_send(SOCKET, &message, sizeof message, NULL, 0);
-    close(layer);
+    groups_close(layer);
 }
 
 static void on_open(int file, pid_t thread) {
@@ -215,30 +214,28 @@ static void on_open(int file, pid_t thread) {
         answer(file);
 }
 
+static void on_question(const struct fanotify_event_metadata *event) {
+    if (event->mask & FAN_OPEN_EXEC_PERM)
+        on_execute(event->fd, event->pid);
+    else if (event->mask & FAN_OPEN_PERM)
+        on_open(event->fd, event->pid);
+    else if (event->mask & FAN_CLOSE_NOWRITE)
+        on_close_layer(event->fd, event->pid);
+    else
+        groups_close(event->fd);
+}
+
 /*
  * Reading a question opens the file that it is about. Of an overlayfs that opens the layer's file, too (seen with Linux
  * 6.18): were that one asked about as well, because another container's root is the layer itself, the catcher would
  * wait for its own answer. So only the first of the two is marked. Should it wait all the same, SIGALRM ends it, the
  * kernel lets those go who wait for it, and the keeper starts another.
  */
-static void on_questions(void) {
-    char buffer[4096] __attribute__((aligned(8)));
+static bool on_questions(const struct pollfd *waited) {
     (void)alarm(QUESTION_LIMIT_S);
-    ssize_t size = read(group, buffer, sizeof buffer);
-    const struct fanotify_event_metadata *event = (const void *)buffer;
-    for (; size > 0 && FAN_EVENT_OK(event, size); event = FAN_EVENT_NEXT(event, size)) {
-        if (event->fd < 0)
-            continue;
-        if (event->mask & FAN_OPEN_EXEC_PERM)
-            on_execute(event->fd, event->pid);
-        else if (event->mask & FAN_OPEN_PERM)
-            on_open(event->fd, event->pid);
-        else if (event->mask & FAN_CLOSE_NOWRITE)
-            on_close_layer(event->fd, event->pid);
-        else
-            close(event->fd);
-    }
+    bool whole = groups_read(waited, on_question);
     (void)alarm(0);
+    return whole;
 }
 
 static int check_openings(void) {
@@ -259,7 +256,6 @@ static int check_openings(void) {
 
 static void mark(const struct catcher_message *message, int file) {
     char path[32];
-    unsigned how = message->what == CATCHER_MARK ? FAN_MARK_ADD : FAN_MARK_REMOVE;
     bool library = catcher_is_library((enum catcher_kind)message->kind);
     uint64_t mask = message->kind == CATCHER_LAYER ? FAN_OPEN_PERM | FAN_CLOSE_NOWRITE | FAN_ONDIR
                     : library                      ? FAN_OPEN_PERM
@@ -267,12 +263,12 @@ static void mark(const struct catcher_message *message, int file) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
     if (message->what == CATCHER_MARK && library && table_has_other_layer(file))
         return; /* see on_questions */
-    if (fanotify_mark(group, how | FAN_MARK_INODE, mask, AT_FDCWD, path) < 0)
-        return;
-    if (message->what == CATCHER_MARK)
-        table_mark(file, (enum catcher_kind)message->kind, message->silo);
-    else
+    if (message->what == CATCHER_UNMARK) {
+        groups_unmark(mask, path);
         table_unmark(file);
+    } else if (groups_mark(message->group, mask, path) == 0) {
+        table_mark(file, (enum catcher_kind)message->kind, message->silo);
+    }
 }
 
 /* Returns false where the socket has ended. */
@@ -357,6 +353,10 @@ static int shut_cage(const cap_value_t *capabilities, size_t n_capabilities, int
     return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
 }
 
+static int shut_own_cage(void) {
+    return shut_cage(cage_catcher_capabilities, cage_n_catcher_capabilities, cage_filter_catcher);
+}
+
 /* Returns a descriptor that tells of SIGCHLD, or a negative errno. */
 static int prepare_catcher(uint64_t before) {
     sigset_t children;
@@ -364,12 +364,9 @@ static int prepare_catcher(uint64_t before) {
         openings[i].event = -1;
     next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
     tracees_tell_of_chroots(on_chroot);
-    group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID | FAN_UNLIMITED_MARKS |
-                              FAN_UNLIMITED_QUEUE,
-                          O_RDONLY | O_LARGEFILE | O_CLOEXEC);
-    if (group < 0)
-        return -errno;
-    int r = shut_cage(cage_catcher_capabilities, cage_n_catcher_capabilities, cage_filter_catcher);
+    int r = groups_make(shut_own_cage);
+    if (r == 0)
+        r = shut_own_cage();
     if (r < 0)
         return r;
     sigemptyset(&children);
@@ -404,16 +401,18 @@ int main(void) {
     if (signals < 0)
         return complain("the kernel does not ask before programs are executed", signals);
     for (;;) {
-        struct pollfd wait[] = {
-            {.fd = SOCKET, .events = POLLIN}, {.fd = group, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        struct pollfd wait[2 + CATCHER_GROUPS] = {{.fd = SOCKET, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        groups_poll(wait + 2);
         (void)poll(wait, ARRAY_SIZE(wait), earlier(tracees_check_time(), check_openings()));
         struct signalfd_siginfo info;
-        while (wait[2].revents && read(signals, &info, sizeof info) > 0) {
+        while (wait[1].revents && read(signals, &info, sizeof info) > 0) {
         }
         tracees_wait();
-        if (wait[0].revents && !on_message())
+        if (wait[0].revents && !on_message()) {
+            groups_end();
             return CATCHER_EXIT_DONE;
-        if (wait[1].revents)
-            on_questions();
+        }
+        if (!on_questions(wait + 2))
+            return EXIT_FAILURE;
     }
 }

@@ -42,6 +42,14 @@ static inline bool catcher_is_library(enum catcher_kind kind) {
     return kind == CATCHER_LIBRARY || kind == CATCHER_LIBRARY_ALONE;
 }
 
+#define CATCHER_USER_GROUPS 4
+#define CATCHER_GROUPS (1 + CATCHER_USER_GROUPS)
+
+/* The group of files whose opening an ordinary user can make wait. */
+static inline uint32_t catcher_group_of_user(uid_t user) {
+    return 1 + user % CATCHER_USER_GROUPS;
+}
+
 #define CATCHER_SERVICE_TICKET (UINT64_C(1) << 63)
 
 struct catcher_message {
@@ -54,7 +62,7 @@ struct catcher_message {
     uint64_t ticket; /* OPENED, CHROOTS, CHANGES, READS, HOLD, GO_ON, STARTED; those of the service have
                         CATCHER_SERVICE_TICKET set */
     int32_t pid; /* OPENED, CHROOTS, CHANGES, HOLD */
-    uint32_t reserved;
+    uint32_t group; /* MARK: of which the file is to be (groups.h); below CATCHER_GROUPS */
 };
 
 #endif

@@ -76,7 +76,8 @@ void programs_look(struct silo *silo) {
         .target = silo->target,
         .helpers = {.unmounters = silo->unmounts, .tools = silo->phantom, .layer_is_read = silo->layer_timer != NULL}};
     silo->look_again = silo->looking;
-    if (silo->looking || silo->host || silo->state != SILO_READY)
+    /* the programs of a silo that may mount are not looked after, and it may mount them from anywhere */
+    if (silo->looking || silo->host || silo->state != SILO_READY || !silo->caught)
         return;
     silo->looking = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS),
                                    on_looked, silo->service, silo->number) >= 0;

@@ -20,6 +20,8 @@
 #define ENVIRONMENT_MAX (128 << 10)
 #define PATH_FOLDERS_MAX 64 /* of a program's own PATH */
 
+static uid_t user; /* of the host, whose container this job is for; 0: root's */
+
 /* Where programs and shells look, whatever their PATH; where a package puts a helper of its own; and what shells' start
  * files add to PATH (Homebrew, conda, Nix), which the container's init does not know of. */
 static const char *const folders[] = {
@@ -73,6 +75,20 @@ static bool may_wait(int file) {
     return fstatfs(file, &status) < 0 || status.f_type == FUSE_SUPER_MAGIC || status.f_type == NFS_SUPER_MAGIC;
 }
 
+/* Whether an ordinary user may have mounted what the file is on, above something of the user's that hangs one day. */
+static bool user_may_hold(const struct job_base *base, int file) {
+    struct statfs status;
+    uint32_t major, minor, host_major, host_minor;
+    if (user == 0 || (fstatfs(file, &status) == 0 && status.f_type != OVERLAYFS_SUPER_MAGIC))
+        return false;
+    return fd_device(file, &major, &minor) < 0 || fd_device(base->host_root, &host_major, &host_minor) < 0 ||
+           major != host_major || minor != host_minor;
+}
+
+void helpers_begin(const struct job_target *target) {
+    user = target->user_namespace ? target->owner_uid : 0;
+}
+
 /* The stand-in itself, where it is in place of a helper (phantom.c). */
 static bool is_ours(const struct job_base *base, int file) {
     uint32_t major, minor, our_major, our_minor;
@@ -121,8 +137,10 @@ static bool mark(const struct job_base *base, int root, const char *folder, cons
         return false;
     const char *command = command_of(kind, name, has_program(file));
     close_fd(&file);
-    const struct catcher_message message = {
-        .what = CATCHER_MARK, .kind = command && has_many(base, where, &status, command) ? CATCHER_MANY : kind};
+    const struct catcher_message message = {.what = CATCHER_MARK,
+                                            .kind = command && has_many(base, where, &status, command) ? CATCHER_MANY
+                                                                                                       : kind,
+                                            .group = user_may_hold(base, where) ? catcher_group_of_user(user) : 0};
     (void)socket_send(base->catcher, &message, sizeof message, &where, 1);
     return true;
 }

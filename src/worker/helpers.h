@@ -10,6 +10,8 @@
 
 #include "worker/jobs.h"
 
+/* At the begin of each job: whose container the files are in that are told of. */
+void helpers_begin(const struct job_target *target);
 /* Tells the catcher. unmounters: also of umount(8) and its like, which are of interest while there is a volume. */
 void helpers_mark(const struct job_base *base, const struct job *job, bool unmounters, struct job_result *result);
 /* Tells it of those in the PATH that a process was started with: `env PATH=... program`. */

@@ -24,6 +24,7 @@
 #include "worker/client-access.h"
 #include "worker/enter.h"
 #include "worker/guard.h"
+#include "worker/helpers.h"
 #include "worker/jobs.h"
 #include "worker/scratch.h"
 
@@ -73,6 +74,7 @@ static bool work_once(const struct job_base *base) {
     result.ticket = job.ticket;
     if ((job.type == JOB_DISCARD || job.client_fds) && fds.n_in)
         receive_from_client(&job, &fds, &result);
+    helpers_begin(&job.target);
     if (result.error == 0)
         job_find(job.type)(base, &job, &fds, &result);
     close_all(fds.in, fds.n_in);

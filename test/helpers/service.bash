@@ -20,12 +20,11 @@ service_pid() {
     cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null || true
 }
 
-# The pid of its catcher: of the processes of that name, the one without a child. The others are its keepers.
+# The pid of its catcher: of the processes of that name, the one that has no child of that name. The others are its keepers.
 catcher_pid() {
-    local pid children
+    local pid
     for pid in $(pgrep -g "$(service_pid)" -x linfspd-catcher); do
-        read -r children 2>/dev/null <"/proc/$pid/task/$pid/children" || true
-        [ -n "${children:-}" ] || { echo "$pid" && return; }
+        pgrep -P "$pid" -x linfspd-catcher >/dev/null || { echo "$pid" && return; }
     done
     return 1
 }

@@ -1,0 +1,54 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The catcher is asked before programs of all containers are executed: nobody can make it wait for them.
+load ../helpers/common
+load ../helpers/attacks
+
+setup_file() {
+    source "$LINFSP_ROOT/packaging/packages.bash"
+    install_packages fuse3 || return
+    build_attacks
+    file_setup || return
+    [ -z "$DOCKER_HOST" ] || "$LINFSP_ROOT/test/helpers/fuse-image" fuse >/dev/null 2>&1
+}
+
+teardown() {
+    end_under
+    remove_containers
+    no_hung_tasks
+}
+
+# A user's container whose helper is on layers above a FUSE file system that stops answering.
+start_under() {
+    chmod 711 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "${BATS_TEST_TMPDIR%/*/*}"
+    install -d -o 54321 -g 54321 "$BATS_TEST_TMPDIR/under"
+    mknod -m 666 "$BATS_TEST_TMPDIR/fuse" c 10 229 # the machine's may be root's alone
+    gcc -static -include stdio.h -x c -o "$BATS_TEST_TMPDIR/helper" - <<<'int main() { puts("_FUSE_COMMFD of the image"); }'
+    setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$attacks/under" "$BATS_TEST_TMPDIR/under" \
+        "$BATS_TEST_TMPDIR/helper" "$BATS_TEST_TMPDIR/fuse" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
+    under=$!
+    wait_until 15 grep -q ready "$BATS_TEST_TMPDIR/said" || fail "no attack: $(cat "$BATS_TEST_TMPDIR/said")"
+}
+
+end_under() {
+    [ -z "${under:-}" ] || kill -KILL "$under" 2>/dev/null # its children end with it
+    under=
+}
+
+@test "attacks: a helper on an overlayfs above a FUSE file system that hangs keeps nobody else's helper waiting" {
+    container one fuse
+    wait_until 15 runs_the_stand_in one
+    start_under
+    has "$(cat "$BATS_TEST_TMPDIR/said")" LinFsp # as long as it answers it is served like any
+    for _ in {1..10}; do
+        timed inside one fusermount3 --version
+        [ "$elapsed" -lt 2000 ] || fail "another container's helper took $elapsed ms" || return
+        sleep 0.2
+    done
+    wait_until 5 runs_the_stand_in one
+    all_is_well
+}
+
+runs_the_stand_in() { # NAME
+    [[ $(inside "$1" fusermount3 --version) == *LinFsp* ]]
+}
