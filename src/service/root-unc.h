@@ -25,8 +25,8 @@ void root_unc_wanted(struct service *service);
 void root_unc_unwanted(struct service *service);
 /* Has it mounted in one silo that has been set up just now, if it is wanted. */
 void root_unc_make(struct silo *silo);
-/* Keeps a worker's answer, and what it takes of fds, until /unc is mounted in all silos, or 2 s have passed; then calls
- * done with it. Returns false where nobody is waited for. */
+/* Keeps a worker's answer, and what it takes of fds, until /unc is mounted in all silos, or half a second has passed;
+ * then calls done with it. Returns false where nobody is waited for. */
 bool root_unc_keeps(struct service *service, job_done done, uint64_t key, const struct job_result *result, int *fds,
                     size_t n_fds);
 /* Drops what is kept. */
