@@ -78,11 +78,11 @@ static int start_reader(uint32_t number, int (*shut_cage)(void)) {
             _exit(EXIT_FAILURE);
         be_reader(number, pair[1], shut_cage);
     }
-    int r = pid < 0 ? -errno : 0;
+    int r = pid < 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0; /* a reader that hangs takes nothing */
     close(pair[1]);
     if (r < 0)
-        close(pair[0]);
-    else if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0) /* a reader that hangs takes nothing */
+        close(pair[0]); /* a reader that is there ends by that */
+    else
         readers[number] = pair[0];
     return r;
 }

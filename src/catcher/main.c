@@ -389,7 +389,7 @@ static int earlier(int one, int other) {
 
 static int complain(const char *what, int error) {
     fprintf(stderr, "linfspd-catcher: %s (%s): the helpers of images are not stood in for\n", what, strerror(-error));
-    return error == -ENOMEM || error == -EMFILE || error == -ENFILE ? 1 : CATCHER_EXIT_NEVER;
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EAGAIN ? 1 : CATCHER_EXIT_NEVER;
 }
 
 int main(void) {
