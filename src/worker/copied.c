@@ -84,10 +84,16 @@ static bool has_attributes(int folder) {
     return size < 0 && errno != EOPNOTSUPP;
 }
 
-/* Where the copy is while the overlayfs looks again. */
-static void make_aside_name(const struct copy *copy, char *ret_name, size_t size) {
-    const char *slash = strrchr(copy->path, '/');
-    snprintf(ret_name, size, ASIDE "%s", slash ? slash + 1 : copy->path);
+/* What the copy is called while it is out of the layer. It is not beside the layer then, but in the folder around the
+ * layer's own: an engine that removes a container lists its folder, and then wants it empty. There are several layers
+ * in that folder around: the number of the layer's own tells them apart. */
+static void make_aside_name(const struct overlay *overlay, const struct copy *copy, char *ret_name, size_t size) {
+    struct stat own = {0};
+    (void)fstat(overlay->beside, &own);
+    int length = snprintf(ret_name, size, ASIDE "%llu-", (unsigned long long)own.st_ino);
+    snprintf(ret_name + length, size - (size_t)length, "%s", copy->path);
+    for (char *c = ret_name + length; (c = strchr(c, '/'));)
+        *c = '-';
 }
 
 static int open_parent(const struct overlay *overlay, const struct copy *copy, const char **ret_name) {
@@ -110,7 +116,7 @@ static bool is_in_use(const struct overlay *overlay, int root, const char *aside
         return false;
     overlay_forget(root);
     _cleanup_close_ int folder = enter_open_path(root, path, O_DIRECTORY);
-    return folder < 0 || overlay_is_same(overlay->beside, aside, folder);
+    return folder < 0 || overlay_is_same(overlay->around, aside, folder);
 }
 
 static void set_time(int folder, const struct stat *before) {
@@ -127,12 +133,14 @@ static bool is_as_noted(const struct copy *copy, int parent, const char *name) {
 /* A copy whose overlayfs is mounted. */
 static bool remove_unless_used(const struct overlay *overlay, int root, const struct copy *copy, int parent,
                                const char *name, const char *aside) {
-    if (move(parent, name, overlay->beside, aside) < 0)
+    if (move(parent, name, overlay->around, aside) < 0)
         return true;
-    if (!is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->beside, aside, AT_REMOVEDIR) == 0)
+    if (!is_in_use(overlay, root, aside, copy->path) && unlinkat(overlay->around, aside, AT_REMOVEDIR) == 0)
         return true;
-    if (move(overlay->beside, aside, parent, name) == 0)
+    if (move(overlay->around, aside, parent, name) == 0)
         overlay_forget(root);
+    else /* the layer is being removed */
+        (void)unlinkat(overlay->around, aside, AT_REMOVEDIR);
     return false;
 }
 
@@ -141,12 +149,14 @@ static bool remove_copy(const struct overlay *overlay, int root, const struct co
     char aside[300];
     const char *name;
     struct stat before;
-    make_aside_name(copy, aside, sizeof aside);
+    make_aside_name(overlay, copy, aside, sizeof aside);
     _cleanup_close_ int parent = open_parent(overlay, copy, &name);
+    /* a worker may have died over it */
+    if (parent < 0)
+        (void)unlinkat(overlay->around, aside, AT_REMOVEDIR);
     if (parent < 0 || fstat(parent, &before) < 0)
         return true;
-    /* a worker may have died over it */
-    (void)move(overlay->beside, aside, parent, name);
+    (void)move(overlay->around, aside, parent, name);
     if (may_be_mounted_unseen(copy, root) || !is_as_noted(copy, parent, name))
         return true;
     bool removed = root < 0 ? unlinkat(parent, name, AT_REMOVEDIR) == 0
@@ -155,16 +165,16 @@ static bool remove_copy(const struct overlay *overlay, int root, const struct co
     return removed;
 }
 
-/* Moves the copy beside the layer, or back. What the overlayfs has of it is the folder, wherever that lies. */
+/* Moves the copy out of the layer, or back. What the overlayfs has of it is the folder, wherever that lies. */
 static void move_copy(const struct overlay *overlay, const struct copy *copy, bool aside) {
     char name_aside[300];
     const char *name;
     struct stat before;
-    make_aside_name(copy, name_aside, sizeof name_aside);
+    make_aside_name(overlay, copy, name_aside, sizeof name_aside);
     _cleanup_close_ int parent = open_parent(overlay, copy, &name);
     if (parent < 0 || fstat(parent, &before) < 0 || (aside && !is_as_noted(copy, parent, name)))
         return;
-    if ((aside ? move(parent, name, overlay->beside, name_aside) : move(overlay->beside, name_aside, parent, name)) ==
+    if ((aside ? move(parent, name, overlay->around, name_aside) : move(overlay->around, name_aside, parent, name)) ==
         0)
         set_time(parent, &before);
 }

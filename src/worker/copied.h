@@ -9,11 +9,11 @@
  * was made in it is gone, or the silo is, an empty copy whose attributes are the same still is removed from the layer.
  *
  * The overlayfs must not have that copy in use then: its folder would be dead for the container. So the worker moves
- * the copy beside the layer, has the overlayfs look again (overlay_forget), and looks whether it sees the lower
+ * the copy out of the layer, has the overlayfs look again (overlay_forget), and looks whether it sees the lower
  * layer's folder now. If not, the copy goes back.
  *
  * While the letter is there the overlayfs does have the copy in use, wherever it lies. So when somebody lists the
- * layer, who may be about to make an image of it, the copy lies beside the layer for that long: the catcher is asked
+ * layer, who may be about to make an image of it, the copy lies out of the layer for that long: the catcher is asked
  * (CATCHER_LAYER).
  */
 #ifndef LINFSP_WORKER_COPIED_H
@@ -31,7 +31,7 @@ void copied_note(int notes, const struct overlay *overlay, const char *path);
 bool copied_remove(const struct job_base *base, uint64_t silo, int root);
 /* The silo has ended: the same, on the host. The notes go. Returns 0, or a negative errno: they are there still. */
 int copied_remove_at_end(const struct job_base *base, uint64_t silo);
-/* On the host: puts what has been noted, and the container has not changed, beside the layer. */
+/* On the host: puts what has been noted, and the container has not changed, out of the layer. */
 void copied_hide(const struct job_base *base, uint64_t silo);
 /* On the host: puts it back. */
 void copied_show(const struct job_base *base, uint64_t silo);

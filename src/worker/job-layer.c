@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What overlayfs has copied into a silo's layer for us, beside it while somebody lists it. */
+/* What overlayfs has copied into a silo's layer for us: out of it while somebody lists it. */
 #include "worker/copied.h"
 #include "worker/jobs.h"
 

@@ -20,6 +20,7 @@
 void overlay_close(struct overlay *overlay) {
     close_fd(&overlay->upper);
     close_fd(&overlay->beside);
+    close_fd(&overlay->around);
 }
 
 static int open_beneath(int folder, const char *path, int flags) {
@@ -55,6 +56,14 @@ static int find_upper(const struct job_base *base, pid_t pid, uint64_t mount_id,
     return -EOPNOTSUPP;
 }
 
+static int open_around(int beside) {
+    uint64_t here, there;
+    _cleanup_close_ int around = openat(beside, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (around >= 0 && fd_mount_id(beside, &here) == 0 && fd_mount_id(around, &there) == 0 && here == there)
+        return steal_fd(&around);
+    return fcntl(beside, F_DUPFD_CLOEXEC, 0);
+}
+
 int overlay_open_layer(const struct job_base *base, const char *path, struct overlay *ret_overlay) {
     char around[WIRE_PATH_MAX];
     struct statfs system;
@@ -66,10 +75,11 @@ int overlay_open_layer(const struct job_base *base, const char *path, struct ove
     if (upper >= 0 && (fstatfs(upper, &system) < 0 || system.f_type == FUSE_SUPER_MAGIC))
         return -EOPNOTSUPP; /* its server would be asked for the folder again, which ends what is mounted there */
     *slash = 0;
-    int beside = upper < 0 ? upper : open_beneath(base->host_root, around, O_RDONLY | O_DIRECTORY);
-    if (beside < 0)
+    _cleanup_close_ int beside = upper < 0 ? upper : open_beneath(base->host_root, around, O_RDONLY | O_DIRECTORY);
+    int outside = beside < 0 ? beside : open_around(beside);
+    if (outside < 0)
         return -EOPNOTSUPP;
-    *ret_overlay = (struct overlay){.upper = steal_fd(&upper), .beside = beside};
+    *ret_overlay = (struct overlay){.upper = steal_fd(&upper), .beside = steal_fd(&beside), .around = outside};
     snprintf(ret_overlay->path, sizeof ret_overlay->path, "%s", path);
     return 0;
 }

@@ -20,13 +20,14 @@
 
 struct overlay {
     int upper; /* the upper layer; -1: there is none, or it cannot be reached */
-    int beside; /* the folder in which the upper layer lies */
+    int beside; /* the folder in which the upper layer lies: an engine removes it with the layer */
+    int around; /* the folder around that, where it is of the same mount; else beside once more */
     char path[WIRE_PATH_MAX]; /* of the upper layer, on the host */
 };
 
 #define OVERLAY_NONE                                                                                                   \
     (struct overlay) {                                                                                                 \
-        .upper = -1, .beside = -1                                                                                      \
+        .upper = -1, .beside = -1, .around = -1                                                                        \
     }
 
 /* Finds the upper layer of the overlayfs that fd, of a silo, lies on, by the mount table of that process; 0: the

@@ -154,14 +154,43 @@ no_letter() {
     service_start
     wait_until 10 copied_nothing
     inside one ls /mnt/z
-    # a service that died over it: what lies beside the layer is put back
+    # a service that died over it: what lies out of the layer is put back
     layer=$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$(full_name one)")
     service_kill
-    mv "$layer/mnt" "$layer/../linfsp-copied-mnt"
+    mv "$layer/mnt" "$layer/../../linfsp-copied-$(stat -c %i "$layer/..")-mnt"
     inside one touch /mnt/file
     service_start
     wait_until 5 test -e "$layer/mnt/file"
     inside one ls /mnt/file
+}
+
+@test "layers: while a layer is read nothing comes into the folder that the engine removes with it" {
+    needs_docker
+    box one debian
+    disk one z
+    layer=$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$(full_name one)")
+    python3 - "$layer" <<'EOF'
+import os, sys, time
+layer = sys.argv[1]
+around = os.listdir(f"{layer}/..")
+folder = os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
+assert "mnt" not in os.listdir(folder), "the copy of /mnt is in the layer"
+assert os.listdir(f"{layer}/..") == around, os.listdir(f"{layer}/..")
+os.close(folder)
+end = time.monotonic() + 5
+while not os.path.lexists(f"{layer}/mnt"):
+    assert time.monotonic() < end, "the copy of /mnt is not back"
+    time.sleep(0.01)
+EOF
+    for _ in {1..20}; do # an engine that removes it meanwhile
+        remove_container one
+        box one debian
+        disk one z
+        docker diff "$(full_name one)" >/dev/null &
+        docker rm -f "$(full_name one)" >/dev/null
+        wait $! || true
+    done
+    equal "left" "$(find "$layer/../.." -maxdepth 1 -name 'linfsp-*')" ""
 }
 
 @test "layers: a commit by podman while a letter is there has nothing of it" {
