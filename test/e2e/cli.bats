@@ -260,6 +260,7 @@ has_in_silos() {
     equal "back" "$("$linfsp" path /unc/memfs/share/a/b)" '\\memfs\share\a\b'
     json '.path == "/unc/memfs/share/a"' path '\\memfs\share\a'
     container one busybox
+    share one y '\memfs\share' # without any network volume there is no /unc
     equal "in a container" "$(inside one "$silo_bin/linfsp" path '\\memfs\share\a\b')" /unc/memfs/share/a/b
     for bad in 'memfs' '\\memfs' '\\memfs\..\a' /etc/passwd; do
         refused "$bad" -- "$linfsp" path "$bad" || return

@@ -5,7 +5,7 @@ load ../helpers/common
 
 setup_file() {
     mkdir "$LINFSP_STATE/waits"
-    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_STAGE/include" -o "$LINFSP_STATE/waits/shares" \
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_STAGE/include" -I "$LINFSP_ROOT/src" -o "$LINFSP_STATE/waits/shares" \
         "$LINFSP_ROOT/benchmarks/shares.c" "$(find "$LINFSP_STAGE/lib" -name liblinfsp.a)" -pthread || return
     file_setup
 }

@@ -280,7 +280,7 @@ claim_and_release() { # COUNT
 
 @test "abuse: claims and releases without end: as many as LINFSP_CLAIMS says, and nothing is left of them" {
     mkdir "$BATS_TEST_TMPDIR/helper"
-    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_STAGE/include" -o "$BATS_TEST_TMPDIR/helper/claims" \
+    gcc -std=gnu11 -D_GNU_SOURCE -O2 -static -I "$LINFSP_STAGE/include" -I "$LINFSP_ROOT/src" -o "$BATS_TEST_TMPDIR/helper/claims" \
         "$LINFSP_ROOT/benchmarks/volume-create.c" "$(find "$LINFSP_STAGE/lib" -name liblinfsp.a)" -pthread
     container one busybox -v "$BATS_TEST_TMPDIR/helper:/helper:ro"
     container two busybox
