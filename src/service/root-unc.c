@@ -13,6 +13,7 @@
 #include "service/table.h"
 #include "service/unc.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/paths.h"
 
@@ -20,8 +21,14 @@
  */
 #define KEPT_USEC (500 * 1000ull)
 
-/* Network volumes come and go. */
+/* Network volumes come and go. Where they soon come again /unc stays longer the next time. */
 #define IDLE_USEC (10 * 1000000ull)
+#define IDLE_MAX_USEC (3600 * 1000000ull)
+#define SOON 6 /* times the time that it stayed */
+
+/* Of all silos only so many are at it at once: what others want of workers must not wait for a thousand silos. */
+#define AT_ONCE 8
+#define WORKERS_LOST_MAX 3
 
 /* A worker's answer that waits. */
 struct kept_answer {
@@ -60,12 +67,13 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 
 static void on_made(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
 
-/* wanted: mounts it; else unmounts it. Without a worker, the next network volume has it tried again. */
+/* wanted: mounts it; else unmounts it. */
 static void submit(struct silo *silo, bool wanted) {
     struct service *service = silo->service;
     const struct folder *folder = folder_at(service, silo->number, "");
     struct job job = {.type = JOB_ROOT_UNC, .target = silo->target, .inject.unc_waits = !wanted};
-    if (!folder || silo->makes_unc || silo->state != SILO_READY || service->stopping)
+    silo->unc_turn = service->uncs.turn;
+    if (!folder)
         return;
     job.inject.folder_number = folder->id;
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
@@ -73,67 +81,109 @@ static void submit(struct silo *silo, bool wanted) {
                        silo->number) < 0)
         return;
     silo->makes_unc = true;
-    service->uncs_in_making++;
+    service->uncs.in_making++;
+}
+
+/* Whether something is to be done for a silo. The root of one that is unsettled may still be the host's. */
+static bool is_due(const struct silo *silo, bool wanted) {
+    return silo->state == SILO_READY && !silo->unsettled && !silo->host && !silo->makes_unc &&
+           silo->unc_waits == wanted;
+}
+
+/* The next silos' turn. */
+static void go_on(struct service *service) {
+    bool wanted = root_unc_is_wanted(service);
+    struct silo *silo, *next;
+    if (service->stopping || wanted == service->uncs.goes)
+        return;
+    HASH_ITER (hash, service->silos, silo, next) {
+        if (service->uncs.in_making >= AT_ONCE)
+            return;
+        if (silo->unc_turn != service->uncs.turn && is_due(silo, wanted))
+            submit(silo, wanted);
+    }
 }
 
 void root_unc_make(struct silo *silo) {
-    if (silo->unc_waits && !silo->unsettled && root_unc_is_wanted(silo->service))
+    if (is_due(silo, true) && root_unc_is_wanted(silo->service) && !silo->service->stopping)
         submit(silo, true);
+    else
+        go_on(silo->service); /* it may be one of those that it is to go from */
 }
 
 /* Its /unc is mounted, or unmounted. */
 static void take_result(struct silo *silo, const struct job_result *result) {
     silo->makes_unc = false;
-    if (result->error < 0) {
-        if (silo->unc_waits && result->error != -ESRCH)
-            log_warning("container %s has no " LINFSP_UNC_ROOT ": %s", silo->id, result->message);
+    if (result->error == 0) {
+        silo->unc_waits = !silo->unc_waits;
+        silo->unc_told = false;
+        silo->unc_workers_lost = 0;
+        silo->unc_turn = 0; /* meanwhile the opposite may be wanted */
+        journal_put_silo(silo);
         return;
     }
-    silo->unc_waits = !silo->unc_waits;
-    journal_put_silo(silo);
-    root_unc_make(silo); /* there may be a network volume again */
+    if (result->unanswered && ++silo->unc_workers_lost <= WORKERS_LOST_MAX) {
+        silo->unc_turn = 0;
+        return;
+    }
+    silo->unc_workers_lost = 0;
+    if (silo->unc_waits && result->error != -ESRCH && !silo->unc_told)
+        log_warning("container %s has no " LINFSP_UNC_ROOT ": %s", silo->id, result->message);
+    silo->unc_told |= silo->unc_waits;
 }
 
 static void on_made(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
     struct kept_answer *kept, *next;
+    service->uncs.in_making--;
     if (silo)
         take_result(silo, result);
-    if (--service->uncs_in_making > 0)
+    go_on(service);
+    if (service->uncs.in_making > 0)
         return;
-    list_for_each_safe (kept, next, &service->kept_answers, node)
+    list_for_each_safe (kept, next, &service->uncs.kept_answers, node)
         (void)sd_event_source_set_time_relative(kept->timer, 0);
 }
 
 void root_unc_wanted(struct service *service) {
-    struct silo *silo, *next;
-    HASH_ITER (hash, service->silos, silo, next)
-        root_unc_make(silo);
+    uint64_t now = (uint64_t)clock_ns() / 1000;
+    if (service->uncs.goes) {
+        bool soon = now - service->uncs.gone_at < SOON * service->uncs.idle_usec;
+        service->uncs.idle_usec = !soon                                         ? IDLE_USEC
+                                  : service->uncs.idle_usec < IDLE_MAX_USEC / 2 ? 2 * service->uncs.idle_usec
+                                                                                : IDLE_MAX_USEC;
+    }
+    service->uncs.goes = false;
+    service->uncs.turn++;
+    go_on(service);
 }
 
 static int on_unwanted(sd_event_source *source, uint64_t usec, void *userdata) {
     struct service *service = userdata;
-    struct silo *silo, *next;
-    service->unc_timer = sd_event_source_disable_unref(source);
-    if (!root_unc_is_wanted(service))
-        HASH_ITER (hash, service->silos, silo, next)
-            if (!silo->host && !silo->unc_waits)
-                submit(silo, false);
+    service->uncs.timer = sd_event_source_disable_unref(source);
+    if (root_unc_is_wanted(service))
+        return 0;
+    service->uncs.goes = true;
+    service->uncs.gone_at = (uint64_t)clock_ns() / 1000;
+    service->uncs.turn++;
+    go_on(service);
     return 0;
 }
 
 void root_unc_unwanted(struct service *service) {
     if (root_unc_is_wanted(service) || service->stopping)
         return;
-    service->unc_timer = sd_event_source_disable_unref(service->unc_timer);
-    (void)sd_event_add_time_relative(service->event, &service->unc_timer, CLOCK_MONOTONIC, IDLE_USEC, 100000,
-                                     on_unwanted, service);
+    if (!service->uncs.idle_usec)
+        service->uncs.idle_usec = IDLE_USEC;
+    service->uncs.timer = sd_event_source_disable_unref(service->uncs.timer);
+    (void)sd_event_add_time_relative(service->event, &service->uncs.timer, CLOCK_MONOTONIC, service->uncs.idle_usec,
+                                     100000, on_unwanted, service);
 }
 
 bool root_unc_keeps(struct service *service, job_done done, uint64_t key, const struct job_result *result, int *fds,
                     size_t n_fds) {
-    struct kept_answer *kept = service->uncs_in_making > 0 ? malloc(sizeof *kept) : NULL;
+    struct kept_answer *kept = service->uncs.in_making > 0 ? malloc(sizeof *kept) : NULL;
     if (!kept)
         return false;
     *kept = (struct kept_answer){.service = service, .done = done, .key = key, .result = *result};
@@ -144,13 +194,13 @@ bool root_unc_keeps(struct service *service, job_done done, uint64_t key, const 
     }
     for (; kept->n_fds < n_fds; kept->n_fds++)
         kept->fds[kept->n_fds] = steal_fd(&fds[kept->n_fds]);
-    list_append(&service->kept_answers, &kept->node);
+    list_append(&service->uncs.kept_answers, &kept->node);
     return true;
 }
 
 void root_unc_free(struct service *service) {
     struct kept_answer *kept, *next;
-    list_for_each_safe (kept, next, &service->kept_answers, node)
+    list_for_each_safe (kept, next, &service->uncs.kept_answers, node)
         kept_free(kept);
-    service->unc_timer = sd_event_source_disable_unref(service->unc_timer);
+    service->uncs.timer = sd_event_source_disable_unref(service->uncs.timer);
 }

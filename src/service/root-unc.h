@@ -3,9 +3,9 @@
  * /unc in silos: mounted when there is something to be seen there, and not before.
  *
  * As long as the machine has no network volume, and no launcher that would start one, a silo has no /unc: `mkdir /unc`
- * does there what it does without LinFsp. The first claim of a prefix has /unc mounted in all silos at once, and the
- * volume is announced when that is done. A silo that starts later has it from its start. Some seconds after the last
- * volume's end it is unmounted where nobody uses it.
+ * does there what it does without LinFsp. The first claim of a prefix has /unc mounted in all silos, some at a time,
+ * and the volume is announced when that is done. A silo that starts later has it from its start. Some seconds after the
+ * last volume's end it is unmounted where nobody uses it.
  */
 #ifndef LINFSP_SERVICE_ROOT_UNC_H
 #define LINFSP_SERVICE_ROOT_UNC_H

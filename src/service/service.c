@@ -269,7 +269,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     list_init(&service->browsers);
     list_init(&service->open_folders);
     list_init(&service->launches);
-    list_init(&service->kept_answers);
+    list_init(&service->uncs.kept_answers);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = service->guard = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -354,6 +354,7 @@ static void assert_empty(const struct service *service) {
     assert(!service->folders && !service->folder_places && !service->names && service->n_kept_folders == 0);
     assert(!service->owners && service->owned_silos == 0);
     assert(service->kept_descriptors == 0 && service->watchers == 0 && service->launchers == 0);
+    assert(list_empty(&service->uncs.kept_answers) && !service->uncs.timer);
     assert(list_empty(&service->browsers) && list_empty(&service->open_folders) && list_empty(&service->launches));
 }
 

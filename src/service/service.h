@@ -112,9 +112,15 @@ struct service {
     unsigned kept_descriptors; /* of held volumes (hold.h) */
     unsigned watchers; /* connections that get events */
     unsigned launchers; /* connections of launchers */
-    unsigned uncs_in_making; /* workers that mount a silo's /unc (root-unc.h) */
-    struct list_node kept_answers; /* what waits for them */
-    sd_event_source *unc_timer; /* after the last network volume's end */
+    struct { /* /unc in silos (root-unc.h) */
+        unsigned in_making; /* workers that mount or unmount one */
+        uint64_t turn; /* counts the times that all silos are gone through */
+        bool goes; /* it is unmounted where it is, not mounted where it is not */
+        struct list_node kept_answers; /* what waits for the workers */
+        sd_event_source *timer; /* after the last network volume's end */
+        uint64_t idle_usec; /* for how long it stays then */
+        uint64_t gone_at; /* usec; when it last began to go */
+    } uncs;
     struct list_node launches; /* walks that wait for one */
     uint64_t injections, failures;
     unsigned removers_lost; /* workers that died or lacked something, one after the other, over removing folders */

@@ -124,7 +124,11 @@ struct silo {
     struct list_node of_browsers; /* of the service: a rule says browse = yes for it */
     bool in_journal; /* its entry goes with it */
     unsigned injectors_lost; /* workers that died over its injection */
-    bool unc_waits, makes_unc; /* its /unc waits for a network volume; and a worker mounts it (root-unc.h) */
+    bool unc_waits; /* its /unc waits for a network volume (root-unc.h) */
+    bool makes_unc; /* a worker mounts or unmounts it */
+    bool unc_told; /* that this failed was said */
+    unsigned unc_workers_lost; /* workers that died over it, in this turn */
+    uint64_t unc_turn; /* the last one in which it was this silo's */
     bool unsettled; /* set up ahead of its entry point, of which it is not known yet what it may do */
     bool retried, was_early;
     bool entered; /* its entry point has run */

@@ -166,6 +166,16 @@ static int open_in_devices(int root) {
     return device >= 0 && fd_is_mount_root(device) != 1 ? -ENOENT : steal_fd(&device);
 }
 
+static bool is_in_devices(int root) {
+    _cleanup_close_ int device = open_in_devices(root);
+    return device >= 0;
+}
+
+/* Whether something was lacking that may be there another time. */
+static bool is_shortage(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static bool is_moved(const struct job_base *base, int root) {
     _cleanup_close_ int unc = open_unc(root);
     return unc >= 0 && is_mounted(base, unc);
@@ -195,7 +205,7 @@ int root_unc_move(const struct job_base *base, const struct job *job, int mount_
     if (!moved) {
         _cleanup_close_ int unc = make(base, job, mount_namespace, root);
         if (unc < 0)
-            return 0; /* it has one of its own */
+            return is_shortage(unc) ? unc : 0; /* it has one of its own */
         r = move_to_root(base, mount_namespace, root, unc);
         close_fd(&unc);
         if (r < 0)
@@ -208,11 +218,11 @@ int root_unc_move(const struct job_base *base, const struct job *job, int mount_
 
 int root_unc_move_back(const struct job_base *base, const struct job *job, int mount_namespace, int root) {
     int r = enter_mount_namespace(mount_namespace, root);
-    bool moved = r == 0 && is_moved(base, root);
+    bool moved = r == 0 && is_moved(base, root), is_back = r == 0 && is_in_devices(root);
     if (r < 0 || (r = enter_host(base)) < 0)
         return r;
-    if (!moved)
-        return -ENOENT;
+    if (!moved) /* it has one of its own; or a worker has died that had moved it back */
+        return is_back && root_unc_can_wait(base, job, mount_namespace, root) ? 0 : -ENOENT;
     r = set_device_folder(base, job, false);
     if (r == 0)
         r = enter_mount_namespace(mount_namespace, root);
@@ -224,6 +234,8 @@ int root_unc_move_back(const struct job_base *base, const struct job *job, int m
     close_fd(&unc);
     if (r == 0)
         forget(root);
+    else if (enter_host(base) == 0) /* it stays at /unc: the link leads there again */
+        (void)set_device_folder(base, job, true);
     return r;
 }
 
