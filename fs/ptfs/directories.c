@@ -2,9 +2,9 @@
 /*
  * Open directories (handles.h).
  *
- * Of a directory that is watched the kernel may keep what it was answered, for later listings; it begins anew where the
- * directory has changed. But then another listing that is under way goes on in what the kernel has now, at the entry
- * that it had come to, and ends where that has been removed meanwhile. So only one at a time uses what is kept.
+ * The kernel may keep the listing of a watched directory. If the directory has changed, the next listing fills that
+ * cache again. A listing that is under way then continues in the new cache, and ends early if the entry that it had
+ * come to is gone. So only one open directory at a time may use the cache.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -47,11 +47,18 @@ int ptfs_open_directory(struct ptfs *ptfs, const struct pin *pin, struct directo
     return 0;
 }
 
-/* Whether the kernel may keep what this one reads. */
-static bool may_be_cached(struct ptfs *ptfs, const struct pin *pin) {
+/* Whether the kernel may keep what this listing reads, and what it has kept of an earlier one. The kernel itself goes
+ * by the directory's modification time, which anybody may set back: nobody can set ctime. */
+static uint32_t flags_of_listing(struct ptfs *ptfs, const struct pin *pin, bool *ret_cached) {
     struct stat status;
-    return fstat(pin->fd, &status) == 0 && watch_listing(ptfs, pin->node, &status) &&
-           !atomic_exchange(&pin->node->listing_cached, true);
+    struct node *node = pin->node;
+    *ret_cached = fstat(pin->fd, &status) == 0 && watch_listing(ptfs, node, &status) &&
+                  !atomic_exchange(&node->listing_cached, true);
+    if (!*ret_cached)
+        return LINFSP_OPEN_KEEP_CACHE;
+    bool changed = node->listed.tv_sec != status.st_ctim.tv_sec || node->listed.tv_nsec != status.st_ctim.tv_nsec;
+    node->listed = status.st_ctim;
+    return LINFSP_OPEN_CACHE_DIRECTORY | (changed ? 0 : LINFSP_OPEN_KEEP_CACHE);
 }
 
 /* Ends what ptfs_opendir has begun. */
@@ -73,9 +80,10 @@ int ptfs_opendir(linfsp_request *request, uint64_t inode, struct linfsp_file *fi
         directory_free(directory);
         return r;
     }
-    directory->cached = may_be_cached(ptfs, &pin);
-    file->open_flags = LINFSP_OPEN_KEEP_CACHE | (directory->cached ? LINFSP_OPEN_CACHE_DIRECTORY : 0);
+    file->open_flags = flags_of_listing(ptfs, &pin, &directory->cached);
     if (linfsp_reply_open(request, file) < 0) {
+        if (directory->cached)
+            pin.node->listed = (struct timespec){0};
         end_listing(ptfs, pin.node, directory);
         handles_remove(&ptfs->handles, file->handle);
     }

@@ -16,7 +16,7 @@
  * A table with a state (state.h) notes its nodes there. They have numbers that another process can use, and are found
  * again by it as nodes that were let go of.
  *
- * Locks: table->lock guards all of a table and its nodes but what node->lock guards, and listing_cached.
+ * Locks: table->lock guards all of a table and its nodes but what node->lock guards, and what is kept of listings.
  */
 #ifndef PTFS_NODE_H
 #define PTFS_NODE_H
@@ -61,7 +61,8 @@ struct node {
     bool astray; /* it was moved or replaced behind our back: its directory does not tell of it */
     uint64_t told_ctime, told_size; /* what the kernel was told last; ctime in ns */
     unsigned changing; /* operations that change it and are going to note that the kernel knows of it */
-    atomic_bool listing_cached; /* one who lists this directory uses what the kernel keeps of it */
+    atomic_bool listing_cached; /* one who lists this directory uses what the kernel keeps of it, */
+    struct timespec listed; /* and notes here the ctime that the directory had then */
 
     /* How its open files are served: all of them alike, or the kernel refuses the second. */
     pthread_mutex_t lock;

@@ -28,8 +28,8 @@
 #define GATHER_NS 4000000
 /* Of so long each: as an operation may take. */
 #define CHANGE_TURNS 50
-/* How old a directory must be for its next change to be of another time. Older kernels' clocks for files tick every 10
- * ms at most. */
+/* A directory must not have changed for so long before its listing is kept: two changes within one tick of the kernel's
+ * clock for files have the same time. A tick lasts 10 ms at most. */
 #define LISTING_AGE_NS 20000000
 #define MASK                                                                                                           \
     (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR |       \
@@ -68,11 +68,10 @@ uint64_t watch_attributes_timeout(struct ptfs *ptfs, struct node *node, const st
     return watch_names_timeout(ptfs, mark);
 }
 
-/* The kernel reads a directory again when its modification time is another one than when it was read before. */
 bool watch_listing(struct ptfs *ptfs, struct node *directory, const struct stat *status) {
-    const struct timespec *then = &status->st_mtim;
-    int64_t age = clock_read(CLOCK_REALTIME) - ((int64_t)then->tv_sec * 1000000000 + then->tv_nsec);
-    return watch_names(ptfs, directory).watched && age > LISTING_AGE_NS;
+    int64_t age = (int64_t)(clock_realtime_ns() - ctime_of(status));
+    bool whole_seconds = status->st_ctim.tv_nsec == 0; /* as ext2 and ext3 have them */
+    return watch_names(ptfs, directory).watched && age > LISTING_AGE_NS + (whole_seconds ? 1000000000 : 0);
 }
 
 bool watch_directory(struct ptfs *ptfs, struct node *node, struct stat *status) {

@@ -185,6 +185,12 @@ listings() {
         rmdir "$back/d/p$i"
         soon same_output "a b c " names
     done
+    # a modification time that is set back
+    touch -d @1000 "$back/d"
+    sleep 0.1
+    names >/dev/null && same_output "a b c " names
+    touch "$back/d/new" && touch -d @1000 "$back/d" && soon same_output "a b c new " names
+    rm "$back/d/new" && touch -d @1000 "$back/d" && soon same_output "a b c " names
     # what is read while others list and change
     mkdir "$back/many" && (cd "$back/many" && seq 2000 | xargs touch)
     sleep 0.1

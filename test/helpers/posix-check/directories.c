@@ -127,7 +127,7 @@ static void need_nodes(int count) {
     }
 }
 
-/* A server may have the kernel keep the listing of a directory only that has not changed for a moment, as ptfs does. */
+/* A server may keep a listing only if the directory has not changed for a moment, as ptfs does. */
 static void let_settle(void) {
     usleep(30000);
 }
