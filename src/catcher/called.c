@@ -102,7 +102,7 @@ static bool takes_command(const char *name) {
     return false;
 }
 
-bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
+static bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
     char name[NAME_SIZE];
     uint64_t argv;
     unsigned word;
@@ -128,7 +128,7 @@ static bool is_folder(const char *text) {
     return false;
 }
 
-bool called_on_helper(pid_t thread) {
+static bool called_on_helper(pid_t thread) {
     char text[4096];
     uint64_t argv;
     unsigned word;
@@ -138,4 +138,12 @@ bool called_on_helper(pid_t thread) {
         if (strstr(text, "fusermount") || is_folder(text))
             return true;
     return false;
+}
+
+void called_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {
+    struct called called = {.kind = kind};
+    called.ours = kind != CATCHER_MANY || called_as(thread, &called.kind);
+    called.changes_helpers =
+        called.ours && (called.kind == CATCHER_PACKAGES || (called.kind == CATCHER_TOOL && called_on_helper(thread)));
+    *ret_called = called;
 }

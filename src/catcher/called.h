@@ -8,15 +8,20 @@
 
 #include "catcher/protocol.h"
 
+struct called {
+    enum catcher_kind kind;
+    bool ours;
+    bool changes_helpers; /* it may change a helper's file */
+};
+
 /*
  * Looks at the arguments of a thread that waits in execve for our word. It is not stopped for that, so the many other
- * commands of such a file cost next to nothing. Who changes them meanwhile gets what it has changed them to.
- * Returns whether it is one of ours: umount (CATCHER_UNMOUNTER), chroot (CATCHER_CHROOT), CATCHER_PACKAGES, or
- * CATCHER_TOOL.
+ * commands of such a file cost next to nothing. Who changes them meanwhile gets what it has changed them to. Their
+ * memory may never come: reading.h calls this in a process that can be spared.
+ * kind: the file's. Of CATCHER_MANY, what is called is said to be ours if it is umount (CATCHER_UNMOUNTER), chroot
+ * (CATCHER_CHROOT), CATCHER_PACKAGES, or CATCHER_TOOL; a file of another kind is. A package manager changes helpers,
+ * and a tool that has an argument that names one, or a folder that helpers are in.
  */
-bool called_as(pid_t thread, enum catcher_kind *ret_kind);
-/* Looks at the arguments in the same way. Returns whether one of them names a helper, or a folder that helpers are in.
- */
-bool called_on_helper(pid_t thread);
+void called_look(pid_t thread, enum catcher_kind kind, struct called *ret_called);
 
 #endif

@@ -28,10 +28,10 @@
 #include <sys/utsname.h>
 
 #include "cage/cage.h"
-#include "catcher/called.h"
 #include "catcher/groups.h"
 #include "catcher/keeper.h"
 #include "catcher/protocol.h"
+#include "catcher/reading.h"
 #include "catcher/tables.h"
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
@@ -132,20 +132,25 @@ static bool concerns(int file, enum catcher_kind kind) {
     return kind == CATCHER_HELPER ? helper_sign_is_in(file) : kind == CATCHER_PACKAGES || !is_script(file);
 }
 
-static bool changes_helpers(pid_t thread, enum catcher_kind kind) {
-    return kind == CATCHER_PACKAGES || (kind == CATCHER_TOOL && called_on_helper(thread));
+/* What is executed, by its file's kind or its arguments. Returns whether it is of concern. */
+static bool look(int file, pid_t thread, struct called *ret_called) {
+    enum catcher_kind kind = table_kind(file);
+    if (!concerns(file, kind))
+        return false;
+    *ret_called = (struct called){.kind = kind, .ours = true, .changes_helpers = kind == CATCHER_PACKAGES};
+    return (kind != CATCHER_MANY && kind != CATCHER_TOOL) || reading_look(thread, kind, ret_called);
 }
 
 static void on_execute(int file, pid_t thread) {
-    enum catcher_kind kind = table_kind(file);
     enum served_kind serves = table_serves(thread);
-    if (serves != SERVED_NOT && (!concerns(file, kind) || (kind == CATCHER_MANY && !called_as(thread, &kind))))
+    struct called called = {.ours = false};
+    if (serves != SERVED_NOT && !look(file, thread, &called))
         serves = SERVED_NOT;
-    if (serves == SERVED && changes_helpers(thread, kind) && ask_service(CATCHER_CHANGES, file, thread, 0))
+    if (serves == SERVED && called.changes_helpers && ask_service(CATCHER_CHANGES, file, thread, 0))
         return;
-    bool changes = kind == CATCHER_PACKAGES || kind == CATCHER_TOOL;
-    if (!changes && (serves == SERVED || (serves == SERVED_NESTED && kind != CATCHER_CHROOT)))
-        take_and_answer(file, thread, kind);
+    bool changes = called.kind == CATCHER_PACKAGES || called.kind == CATCHER_TOOL;
+    if (!changes && (serves == SERVED || (serves == SERVED_NESTED && called.kind != CATCHER_CHROOT)))
+        take_and_answer(file, thread, called.kind);
     else
         answer(file);
 }
@@ -215,6 +220,7 @@ static void on_open(int file, pid_t thread) {
 }
 
 static void on_question(const struct fanotify_event_metadata *event) {
+    (void)alarm(QUESTION_LIMIT_S);
     if (event->mask & FAN_OPEN_EXEC_PERM)
         on_execute(event->fd, event->pid);
     else if (event->mask & FAN_OPEN_PERM)
@@ -353,6 +359,10 @@ static int shut_cage(const cap_value_t *capabilities, size_t n_capabilities, int
     return r == -EINVAL ? 0 : r; /* a kernel without seccomp */
 }
 
+static int keep_own_capabilities(void) {
+    return cage_keep_capabilities(cage_catcher_capabilities, cage_n_catcher_capabilities);
+}
+
 static int shut_own_cage(void) {
     return shut_cage(cage_catcher_capabilities, cage_n_catcher_capabilities, cage_filter_catcher);
 }
@@ -364,7 +374,9 @@ static int prepare_catcher(uint64_t before) {
         openings[i].event = -1;
     next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
     tracees_tell_of_chroots(on_chroot);
-    int r = groups_make(shut_own_cage);
+    int r = reading_make(keep_own_capabilities, shut_own_cage);
+    if (r == 0)
+        r = groups_make(shut_own_cage);
     if (r == 0)
         r = shut_own_cage();
     if (r < 0)

@@ -20,11 +20,16 @@
 #define FILES_MAX 65536 /* files that are gone are not told of: the oldest go */
 
 #define FOLLOWS_MAX 5 /* a second, of one silo */
+#define READS_MAX_MS 200 /* in READS_PERIOD_MS, of one silo, of the time beyond READS_QUICK_MS each */
+#define READS_PERIOD_MS 10000
+#define READS_QUICK_MS 2
 
 struct served {
     uint64_t mount_namespace, silo;
     int64_t second;
     unsigned follows; /* in that second */
+    int64_t period, reads_ms; /* since when its memory was read, and how long that took */
+    bool hangs; /* its memory does not come */
     UT_hash_handle hash;
 };
 
@@ -58,21 +63,26 @@ void table_serve(const struct catcher_message *message) {
     struct served *entry;
     bool serve = message->what == CATCHER_SERVE;
     HASH_FIND(hash, served, &message->mount_namespace, sizeof message->mount_namespace, entry);
-    if (serve && !entry) {
+    if (!serve && entry) {
+        HASH_DELETE(hash, served, entry);
+        free(entry);
+    }
+    if (!serve)
+        return;
+    if (!entry) {
         entry = take_memory(sizeof *entry);
         entry->mount_namespace = message->mount_namespace;
         HASH_ADD(hash, served, mount_namespace, sizeof entry->mount_namespace, entry);
         if (!entry->hash.tbl)
             exit(EXIT_FAILURE);
-    } else if (!serve && entry) {
-        HASH_DELETE(hash, served, entry);
-        free(entry);
     }
-    if (serve && entry) {
-        entry->silo = message->silo;
-        device_major = message->device_major;
-        device_minor = message->device_minor;
+    if (entry->silo != message->silo) { /* the number of the namespace is used again */
+        entry->period = entry->reads_ms = 0;
+        entry->hangs = false;
     }
+    entry->silo = message->silo;
+    device_major = message->device_major;
+    device_minor = message->device_minor;
 }
 
 static uint64_t table_namespace(pid_t pid) {
@@ -136,6 +146,26 @@ bool table_may_follow(pid_t pid) {
         entry->follows = 0;
     entry->second = second;
     return entry->follows++ < FOLLOWS_MAX;
+}
+
+bool table_may_read(uint64_t mount_namespace) {
+    struct served *entry = find_served(mount_namespace);
+    if (!entry || entry->hangs)
+        return false;
+    if (clock_ms() - entry->period >= READS_PERIOD_MS) {
+        entry->period = clock_ms();
+        entry->reads_ms = 0;
+    }
+    return entry->reads_ms < READS_MAX_MS;
+}
+
+void table_has_read(uint64_t mount_namespace, int64_t milliseconds, bool answered) {
+    struct served *entry = find_served(mount_namespace);
+    if (!entry)
+        return;
+    if (milliseconds > READS_QUICK_MS)
+        entry->reads_ms += milliseconds - READS_QUICK_MS;
+    entry->hangs = entry->hangs || !answered;
 }
 
 bool table_is_ours(int file) {

@@ -111,6 +111,29 @@ static void so_many_a_second(void **state) {
     serve(own_namespace(), 7, CATCHER_FORGET);
 }
 
+static void whose_memory_is_read(void **state) {
+    NEEDS_OWN_MOUNTS();
+    uint64_t mine = own_namespace();
+    assert_false(table_may_read(mine)); /* it is nobody's */
+    serve(mine, 7, CATCHER_SERVE);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(table_may_read(mine));
+        table_has_read(mine, 1, true);
+    }
+    table_has_read(mine, 150, true);
+    assert_true(table_may_read(mine));
+    table_has_read(mine, 150, true);
+    assert_false(table_may_read(mine)); /* slow: not for some seconds */
+    serve(mine, 8, CATCHER_SERVE);
+    assert_true(table_may_read(mine));
+    table_has_read(mine, 1, false);
+    assert_false(table_may_read(mine));
+    serve(mine, 8, CATCHER_SERVE); /* it is told anew */
+    assert_false(table_may_read(mine));
+    serve(mine, 8, CATCHER_FORGET);
+    table_has_read(mine, 1, false); /* it has gone meanwhile */
+}
+
 static int opened(const char *path) {
     int file = open(path, O_PATH | O_CLOEXEC);
     assert_true(file >= 0);
@@ -188,9 +211,8 @@ int main(void) {
     if (!own_mounts)
         fprintf(stderr, "no mount namespace of its own: nothing is tested\n");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_is_served),
-        cmocka_unit_test(so_many_a_second),
-        cmocka_unit_test(what_a_file_is),
+        cmocka_unit_test(who_is_served),        cmocka_unit_test(so_many_a_second),
+        cmocka_unit_test(whose_memory_is_read), cmocka_unit_test(what_a_file_is),
         cmocka_unit_test(a_file_and_its_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

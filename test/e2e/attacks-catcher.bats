@@ -40,12 +40,26 @@ end_under() {
     wait_until 15 runs_the_stand_in one
     start_under
     has "$(cat "$BATS_TEST_TMPDIR/said")" LinFsp # as long as it answers it is served like any
+    nobody_waits_but_the_attacker one
+}
+
+@test "attacks: a program that is executed with arguments in memory that hangs keeps nobody else's program waiting" {
+    container one fuse
+    wait_until 15 runs_the_stand_in one
+    attacker evil
+    attack_in evil hung argv /bin/busybox
+    nobody_waits_but_the_attacker one
+    timed inside evil busybox true
+    [ "$elapsed" -lt 2000 ] || fail "another program of the attacker's container took $elapsed ms"
+}
+
+nobody_waits_but_the_attacker() { # NAME: of another container
     for _ in {1..10}; do
-        timed inside one fusermount3 --version
+        timed inside "$1" fusermount3 --version
         [ "$elapsed" -lt 2000 ] || fail "another container's helper took $elapsed ms" || return
         sleep 0.2
     done
-    wait_until 5 runs_the_stand_in one
+    wait_until 5 runs_the_stand_in "$1"
     all_is_well
 }
 

@@ -10,6 +10,7 @@
  * POINT/file, and waits for that file itself hung mode POINT MODE           serves a disk at POINT and changes the mode
  * of the descriptor it was given to MODE hung backing POINT             registers a file of a hung disk as the backing
  * file of POINT/file: must be refused
+ *     hung argv PROGRAM              executes PROGRAM three times, with its argv in such a page
  *
  * Prints "ready" when it waits; "refused: ..." and status 3 when it is refused.
  */
@@ -223,6 +224,21 @@ static int back(const char *point) {
     return id < 0 ? 3 : 0;
 }
 
+/* The page is asked for alone, without readahead, which a signal would end the wait for. */
+static int execute(const char *program) {
+    void *page = hung_page(NULL);
+    if (madvise(page, SIZE, MADV_RANDOM) < 0)
+        err(1, "madvise");
+    for (int i = 0; i < 3; i++)
+        if (fork() == 0) {
+            (void)syscall(SYS_execve, program, page, environ);
+            err(1, "%s", program);
+        }
+    say_ready();
+    pause();
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 2 ? argv[1] : "";
     signal(SIGCHLD, SIG_IGN);
@@ -238,5 +254,7 @@ int main(int argc, char **argv) {
         return change_mode(argv[2], (unsigned)strtoul(argv[3], NULL, 8));
     if (strcmp(verb, "backing") == 0)
         return back(argv[2]);
+    if (strcmp(verb, "argv") == 0)
+        return execute(argv[2]);
     errx(2, "usage: hung VERB ...: see the top of test/helpers/attacks/hung.c");
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "catcher/reading.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "catcher/tables.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/sockets.h"
+#include "util/urgency.h"
+
+#define SERVICE_SOCKET 3
+#define START_LIMIT_MS 2000
+
+struct question {
+    pid_t thread;
+    enum catcher_kind kind;
+};
+
+static int starter = -1, reader = -1; /* sockets */
+
+/* ---- in a reader ----------------------------------------------------------------------------------------------- */
+
+static _Noreturn void be_reader(int socket, int (*shut_cage)(void)) {
+    struct question question;
+    size_t n_fds = 0;
+    prctl(PR_SET_NAME, "linfspd-reader");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    urgency_lower_by_signal();
+    if (shut_cage() < 0)
+        _exit(EXIT_FAILURE);
+    while (socket_receive(socket, &question, sizeof question, NULL, 0, &n_fds) == sizeof question) {
+        struct called called = {.ours = false};
+        called_look(question.thread, question.kind, &called);
+        if (socket_send(socket, &called, sizeof called, NULL, 0) < 0)
+            break;
+    }
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- in the starter -------------------------------------------------------------------------------------------- */
+
+/* Hands a reader's socket to the catcher. */
+static bool start_reader(int socket, int (*shut_cage)(void)) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(socket);
+        close(pair[0]);
+        be_reader(pair[1], shut_cage);
+    }
+    bool sent = pid > 0 && socket_send(socket, "", 1, &pair[0], 1) == 0;
+    close(pair[0]);
+    close(pair[1]);
+    return sent;
+}
+
+static _Noreturn void be_starter(int socket, int (*keep_capabilities)(void), int (*shut_cage)(void)) {
+    char wish;
+    size_t n_fds = 0;
+    prctl(PR_SET_NAME, "linfspd-starter");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGCHLD, SIG_IGN); /* readers that have ended are gone at once */
+    close(SERVICE_SOCKET);
+    if (keep_capabilities() < 0)
+        _exit(EXIT_FAILURE);
+    while (socket_receive(socket, &wish, sizeof wish, NULL, 0, &n_fds) == sizeof wish)
+        if (!start_reader(socket, shut_cage))
+            break;
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- in the catcher -------------------------------------------------------------------------------------------- */
+
+static bool wait_for(int socket, int64_t milliseconds) {
+    int64_t end = clock_ms() + milliseconds, left = milliseconds;
+    struct pollfd wait = {.fd = socket, .events = POLLIN};
+    int r;
+    while ((r = poll(&wait, 1, (int)left)) < 0 && errno == EINTR)
+        left = end > clock_ms() ? end - clock_ms() : 0;
+    return r > 0;
+}
+
+static int wish_reader(void) {
+    char start;
+    size_t n_fds = 0;
+    close_fd(&reader);
+    if (socket_send(starter, "", 1, NULL, 0) < 0 || !wait_for(starter, START_LIMIT_MS) ||
+        socket_receive(starter, &start, sizeof start, &reader, 1, &n_fds) != sizeof start || n_fds != 1)
+        return -EAGAIN;
+    return 0;
+}
+
+int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void)) {
+    int pair[2];
+    pid_t self = getpid();
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        if (getppid() != self)
+            _exit(EXIT_FAILURE);
+        be_starter(pair[1], keep_capabilities, shut_cage);
+    }
+    int r = pid < 0 ? -errno : 0;
+    close(pair[1]);
+    starter = pair[0];
+    return r < 0 ? r : wish_reader();
+}
+
+bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {
+    const struct question question = {.thread = thread, .kind = kind};
+    uint64_t silo = table_silo_namespace(thread);
+    struct called called;
+    size_t n_fds = 0;
+    if (!table_may_read(silo))
+        return false;
+    int64_t since = clock_ms();
+    bool answered = socket_send(reader, &question, sizeof question, NULL, 0) == 0 &&
+                    wait_for(reader, READING_LIMIT_MS) &&
+                    socket_receive(reader, &called, sizeof called, NULL, 0, &n_fds) == sizeof called;
+    table_has_read(silo, clock_ms() - since, answered);
+    if (!answered && wish_reader() < 0)
+        exit(EXIT_FAILURE); /* our keeper starts another of us */
+    if (!answered || !called.ours)
+        return false;
+    *ret_called = called;
+    return true;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads what a process executes a program with, in a process of its own.
+ *
+ * The arguments are in the memory of whoever executes, and that may never come: a page of a file of its own FUSE
+ * server, say. Whoever reads it waits until the server's connection ends, and no signal ends that. So a reader does it.
+ * When it does not answer in time it is left to itself, and another one takes its place. The catcher, which can fork no
+ * more, has them from the starter, a process that reads no memory.
+ *
+ * A silo whose memory has kept a reader waiting is not read any more, and one whose memory is slow only seldom
+ * (tables.h).
+ */
+#ifndef LINFSP_CATCHER_READING_H
+#define LINFSP_CATCHER_READING_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "catcher/called.h"
+#include "catcher/protocol.h"
+
+#define READING_LIMIT_MS 200
+
+/* Starts the starter, before there is anything that a hung reader must not keep. Readers keep these capabilities at
+ * most, and call shut_cage first; the starter calls keep_capabilities. Returns 0 or a negative errno. */
+int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void));
+/* As called_look, for a thread that is served. Returns false where nothing is known, or it is none of ours. */
+bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called);
+
+#endif
