@@ -101,7 +101,7 @@ static void append_field(char *line, size_t size, bool json, const char *key, co
         return;
     append(line, size, json ? ",\"%s\":\"" : " %s=\"", key);
     for (const char *c = value; *c; c++)
-        append(line, size, *c == '"' || *c == '\\' ? "\\%c" : *c == '\n' || *c == '\t' ? " " : "%c", *c);
+        append(line, size, *c == '"' || *c == '\\' ? "\\%c" : (unsigned char)*c < ' ' ? " " : "%c", *c);
     append(line, size, "\"");
 }
 
@@ -132,7 +132,7 @@ static const char *rule_of(const struct event *event) {
 }
 
 static void log_event(const struct service *service, const struct event *event, const struct wire_event *message) {
-    char line[1900];
+    static char line[2 * sizeof(struct wire_event)]; /* each byte may be escaped */
     const char *rule = rule_of(event);
     int level = event->kind == EVENT_SILO_FAILED || event->kind == EVENT_CATCHER ? LOG_WARNING : LOG_INFO;
     if (level > log_level())

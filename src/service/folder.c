@@ -177,8 +177,9 @@ static void on_answered(void *context, uint64_t key, const struct job_result *re
     struct service *service = context;
     struct folder *folder = folder_find(service, key >> 32);
     bool waits = result->error < 0 && (result->unanswered || result->error != -ENOENT);
-    service->answers_lost = waits ? service->answers_lost + 1 : 0;
-    if (waits && folder && service->answers_lost < ANSWERS_LOST_MAX)
+    if (folder)
+        folder->answers_lost = waits ? folder->answers_lost + 1 : 0;
+    if (waits && folder && folder->answers_lost < ANSWERS_LOST_MAX)
         folder_answer(folder, &(struct walk){.token = (uint32_t)key}, result->error);
 }
 

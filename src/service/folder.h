@@ -77,6 +77,7 @@ struct folder {
     uint64_t silo; /* its number */
     struct list_node of_silo;
     unsigned failures; /* of reading its pipe, one after the other */
+    unsigned answers_lost; /* workers that died or lacked something, one after the other, over answers to walks */
     unsigned take_ups_lost; /* workers that died over taking it up */
     bool live; /* it is there, and its pipe is open */
     struct list_node kept; /* of the service: it is in no folder above, and may be in use elsewhere */

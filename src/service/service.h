@@ -93,7 +93,6 @@ struct service {
     uint64_t volumes_aside, folders_aside; /* numbers.h */
     struct served *served; /* hash */
     uint64_t sweep_volume, sweep_folder; /* what has a number up to these on the stage is of services before this one */
-    unsigned answers_lost; /* workers that died or lacked something, one after the other, over answers to walks */
     unsigned sweepers_lost; /* workers that died over that */
     struct folder *host_folder; /* the host's /unc */
     int host_folder_state; /* folders_are_starting */

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+/* An event with the longest path, each byte of which is escaped, has room. */
+#define LINE_MAX_BYTES 16384
+
 static int max_level = LOG_INFO;
 static const char *identity;
 
@@ -44,7 +47,7 @@ void log_line(int level, const char *format, ...) {
     if (level > max_level)
         return;
     int saved = errno;
-    char line[2048];
+    char line[LINE_MAX_BYTES];
     size_t used = 0;
     if (goes_to_journal())
         used = (size_t)snprintf(line, sizeof line, "<%d>", level);

@@ -335,6 +335,11 @@ END
     disk few z
     inside few "$silo_bin/linfsp" umount Z:
     wait_until 5 audited end "done" '.text == "unmounted" and .pid > 0 and .mount_point == "/mnt/z"'
+    # a path as long as paths get, with what is escaped in it
+    long=/$(printf '%0200d/"%.0s' {1..38})end
+    inside few mkdir -p "$long"
+    start_memfs few -F NTFS -m "$long"
+    wait_until 5 audited mount "done" '(.mount_point | length) > 3800 and (.mount_point | endswith("/\"end")) and .uid == 0'
     local line
     while IFS='|' read -r line; do
         eval "audited $line" || fail "no line: $line" "$(audit_lines)" || return
