@@ -323,18 +323,22 @@ static inline WCHAR *FspWideFromBytes(const char *Text) {
     WCHAR *Wide = (WCHAR *)malloc((strlen(Text) + 1) * sizeof *Wide), *To = Wide;
     const unsigned char *At = (const unsigned char *)Text;
     while (Wide && *At) {
-        UINT32 Code = *At++, More = Code < 0x80 ? 0 : Code >= 0xf0 ? 3 : Code >= 0xe0 ? 2 : Code >= 0xc0 ? 1 : 4;
-        if (More == 4)
-            Code = 0xfffd;
-        else if (More > 0)
+        unsigned char Least = *At == 0xe0 ? 0xa0 : *At == 0xf0 ? 0x90 : 0x80; /* of the second byte */
+        unsigned char Most = *At == 0xed ? 0x9f : *At == 0xf4 ? 0x8f : 0xbf;
+        UINT32 Code = *At++;
+        int More = Code < 0x80 ? 0 : Code < 0xc2 || Code > 0xf4 ? -1 : Code >= 0xf0 ? 3 : Code >= 0xe0 ? 2 : 1;
+        if (More > 0)
             Code &= 0x3fu >> More;
-        for (; More > 0 && More < 4; More--) {
-            if ((*At & 0xc0) != 0x80) {
-                Code = 0xfffd;
+        for (; More > 0 && (*At & 0xc0) == 0x80; More--) {
+            unsigned char Byte = *At++;
+            if (Byte < Least || Byte > Most)
                 break;
-            }
-            Code = Code << 6 | (*At++ & 0x3fu);
+            Code = Code << 6 | (Byte & 0x3fu);
+            Least = 0x80;
+            Most = 0xbf;
         }
+        if (More != 0)
+            Code = 0xfffd;
         if (Code >= 0x10000) {
             *To++ = (WCHAR)(0xd7c0 + (Code >> 10));
             Code = 0xdc00 + (Code & 0x3ff);

@@ -32,9 +32,19 @@ static inline int FspConverted(SSIZE_T Length, int Room) {
     return 0;
 }
 
-/** Size -1: Text ends with a NUL, which is converted, too. Units 0: how many would be. */
+/* Of both directions: whether there is something to convert, and a place for it. */
+static inline BOOL FspConvertible(const void *Text, int Length, const void *To, int Room) {
+    if (Text && Length != 0 && Room >= 0 && (To || Room == 0))
+        return TRUE;
+    SetLastError(ERROR_INVALID_PARAMETER);
+    return FALSE;
+}
+
+/** Size -1: Text ends with a NUL, which is converted, too; 0 is an error. Units 0: how many would be. */
 static inline int MultiByteToWideChar(UINT CodePage, DWORD Flags, LPCSTR Text, int Size, LPWSTR To, int Units) {
     (void)CodePage;
+    if (!FspConvertible(Text, Size, To, Units))
+        return 0;
     return FspConverted(FspLinuxToWide(Text, Size < 0 ? strlen(Text) + 1 : (SIZE_T)Size, Units > 0 ? To : NULL,
                                        Units > 0 ? (SIZE_T)Units : 0, (Flags & MB_ERR_INVALID_CHARS) != 0),
                         Units);
@@ -45,6 +55,8 @@ static inline int WideCharToMultiByte(UINT CodePage, DWORD Flags, LPCWSTR Text, 
     (void)CodePage, (void)Default;
     if (PUsedDefault)
         *PUsedDefault = FALSE;
+    if (!FspConvertible(Text, Units, To, Size))
+        return 0;
     return FspConverted(FspLinuxToBytes(Text, Units < 0 ? FspUnits(Text) + 1 : (SIZE_T)Units, Size > 0 ? To : NULL,
                                         Size > 0 ? (SIZE_T)Size : 0, (Flags & WC_ERR_INVALID_CHARS) != 0),
                         Size);

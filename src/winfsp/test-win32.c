@@ -167,8 +167,37 @@ static VOID Counters(VOID) {
     CHECK(InterlockedCompareExchange(&Value, 1, 7) == 9 && Value == 9);
 }
 
+/* What wmain gets of an argument that is not UTF-8. */
+static VOID Malformed(VOID) {
+    static const struct {
+        const char *Bytes;
+        PCWSTR Wide;
+    } Cases[] = {
+        {"\x80"
+         "a",
+         L"\ufffda"},
+        {"\xc0\xaf", L"\ufffd\ufffd"},
+        {"\xe0\x80\x80", L"\ufffd\ufffd"},
+        {"\xed\xa0\x80", L"\ufffd\ufffd"},
+        {"\xf4\x90\x80\x80", L"\ufffd\ufffd\ufffd"},
+        {"\xf5\x80\x80\x80", L"\ufffd\ufffd\ufffd\ufffd"},
+        {"\xf0\x9f\x98x", L"\ufffdx"},
+        {"\xe2\x82", L"\ufffd"},
+        {"\xf4\x8f\xbf\xbf\xed\x9f\xbf\xef\xbf\xbf", L"\U0010ffff\ud7ff\uffff"},
+    };
+    for (size_t I = 0; I < sizeof Cases / sizeof *Cases; I++) {
+        WCHAR *Wide = FspWideFromBytes(Cases[I].Bytes);
+        if (!Wide || wcscmp(Wide, Cases[I].Wide) != 0) {
+            fprintf(stderr, "case %zu\n", I);
+            failures++;
+        }
+        free(Wide);
+    }
+}
+
 int wmain(int Argc, wchar_t **Argv) {
     Arguments(Argc, Argv);
+    Malformed();
     Text();
     Copies();
     Searches();

@@ -236,6 +236,51 @@ static VOID Conversions(VOID) {
     CHECK(WideCharToMultiByte(CP_UTF8, 0, L"abcd", 4, Bytes, 3, NULL, NULL) == 0);
 }
 
+/* How many U+FFFD the bytes become. -1: they become something else, or pass as text. */
+static int Replaced(const char *Bytes) {
+    WCHAR Wide[8];
+    int Units = MultiByteToWideChar(CP_UTF8, 0, Bytes, (int)strlen(Bytes), Wide, 8);
+    for (int I = 0; I < Units; I++)
+        if (Wide[I] != 0xfffd)
+            return -1;
+    SetLastError(0);
+    int Strict = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, Bytes, (int)strlen(Bytes), NULL, 0);
+    return Strict == 0 && GetLastError() == ERROR_NO_UNICODE_TRANSLATION ? Units : -1;
+}
+
+static VOID Malformed(VOID) {
+    WCHAR Wide[8];
+    CHECK(Replaced("\x80\x80") == 2 && Replaced("\xc0\xaf") == 2 && Replaced("\xf5\x80\x80\x80") == 4);
+    CHECK(Replaced("\xe0\x80\x80") == 2 && Replaced("\xf0\x80\x80\x80") == 3); /* too long */
+    CHECK(Replaced("\xed\xa0\x80") == 2 && Replaced("\xed\xbf\xbf") == 2); /* surrogates */
+    CHECK(Replaced("\xf4\x90\x80\x80") == 3); /* beyond U+10FFFF */
+    CHECK(Replaced("\xf0\x9f\x98") == 1 && Replaced("\xe2\x82") == 1 && Replaced("\xc3") == 1); /* cut off */
+    CHECK(MultiByteToWideChar(CP_UTF8, 0, "\xf0\x9f\x98x", -1, Wide, 8) == 3 && Wide[0] == 0xfffd && Wide[1] == 'x');
+    CHECK(MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, "\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80", -1, Wide, 8) ==
+          5);
+    CHECK(Wide[0] == 0xdbff && Wide[1] == 0xdfff && Wide[2] == 0xd7ff && Wide[3] == 0xe000);
+}
+
+static BOOL Invalid(int Result) {
+    BOOL Is = Result == 0 && GetLastError() == ERROR_INVALID_PARAMETER;
+    SetLastError(0);
+    return Is;
+}
+
+/* What cannot be converted at all, in both directions. */
+static VOID Lengths(VOID) {
+    WCHAR Wide[8];
+    char Bytes[8];
+    CHECK(Invalid(MultiByteToWideChar(CP_UTF8, 0, "a", 0, Wide, 8)));
+    CHECK(Invalid(MultiByteToWideChar(CP_UTF8, 0, "a", 1, Wide, -1)));
+    CHECK(Invalid(MultiByteToWideChar(CP_UTF8, 0, NULL, -1, Wide, 8)));
+    CHECK(Invalid(MultiByteToWideChar(CP_UTF8, 0, "a", 1, NULL, 8)));
+    CHECK(Invalid(WideCharToMultiByte(CP_UTF8, 0, L"a", 0, Bytes, 8, NULL, NULL)));
+    CHECK(Invalid(WideCharToMultiByte(CP_UTF8, 0, L"a", 1, Bytes, -1, NULL, NULL)));
+    CHECK(Invalid(WideCharToMultiByte(CP_UTF8, 0, NULL, -1, Bytes, 8, NULL, NULL)));
+    CHECK(Invalid(WideCharToMultiByte(CP_UTF8, 0, L"a", 1, NULL, 8, NULL, NULL)));
+}
+
 static VOID Comparisons(VOID) {
     WCHAR Text[] = L"a\u00e4";
     CHECK(CompareStringW(LOCALE_INVARIANT, NORM_IGNORECASE, L"A\u00c4x", 2, L"a\u00e4y", 2) == CSTR_EQUAL);
@@ -321,6 +366,8 @@ int main(void) {
     Memory();
     Time();
     Conversions();
+    Malformed();
+    Lengths();
     Comparisons();
     SafeText();
     Security();

@@ -56,16 +56,26 @@ VOID FspLinuxTime(FILETIME *Time) {
 
 /* Of a character that begins here: how many bytes it has, by its first one. */
 static size_t sequence_length(unsigned char first) {
-    return first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    return first < 0xc2 || first > 0xf4 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
 }
 
-/* Of a character, or of bytes that are a part of one: its units. *ret_size: its bytes. */
+/* Whether a second byte makes a character with this first one: not one that is encoded too long, a surrogate, or beyond
+ * U+10FFFF. */
+static bool may_be_second(unsigned char first, unsigned char byte) {
+    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return byte >= least && byte <= most;
+}
+
+/* Of a character, or of bytes that are a part of one: its units. *ret_size: its bytes. A second byte that makes no
+ * character ends it, and belongs to it, as in Wine. */
 static int convert_one(PCSTR text, SIZE_T size, WCHAR *ret_units, size_t *ret_size) {
     size_t length = sequence_length((unsigned char)*text), there = 1;
-    while (there < length && there < size && (text[there] & 0xc0) == 0x80)
-        there++;
+    bool possible = true;
+    for (; possible && there < length && there < size && (text[there] & 0xc0) == 0x80; there++)
+        possible = there > 1 || may_be_second((unsigned char)*text, (unsigned char)text[1]);
     *ret_size = there;
-    return there == length ? fsp_utf8_to_wide(text, length, ret_units, 2) : -EILSEQ;
+    return possible && there == length ? fsp_utf8_to_wide(text, length, ret_units, 2) : -EILSEQ;
 }
 
 SSIZE_T FspLinuxToWide(PCSTR Text, SIZE_T Size, PWSTR To, SIZE_T Units, BOOLEAN Strict) {
