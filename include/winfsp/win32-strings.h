@@ -89,6 +89,20 @@ static inline LPWSTR lstrcpyW(LPWSTR To, LPCWSTR From) {
     return (LPWSTR)memcpy(To, From, (FspUnits(From) + 1) * sizeof *From);
 }
 
+/** At most Units - 1 units, and a NUL. */
+static inline LPWSTR lstrcpynW(LPWSTR To, LPCWSTR From, int Units) {
+    if (!To || !From) {
+        SetLastError(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    for (int I = 0; I < Units; I++)
+        if (I == Units - 1 || !(To[I] = From[I])) {
+            To[I] = 0;
+            break;
+        }
+    return To;
+}
+
 static inline LPWSTR lstrcatW(LPWSTR To, LPCWSTR From) {
     lstrcpyW(To + FspUnits(To), From);
     return To;
@@ -223,21 +237,21 @@ static inline int wsprintfW(LPWSTR To, LPCWSTR Format, ...) {
 
 /* ---- bytes ----------------------------------------------------------------------------------------------------- */
 
-static inline int _stricmp(const char *A, const char *B) {
-    for (;; A++, B++) {
-        int Left = *A >= 'A' && *A <= 'Z' ? *A + 32 : *A, Right = *B >= 'A' && *B <= 'Z' ? *B + 32 : *B;
-        if (Left != Right || !Left)
-            return Left - Right;
-    }
+static inline int FspLowerByte(char Byte) {
+    return Byte >= 'A' && Byte <= 'Z' ? Byte + 32 : (unsigned char)Byte;
 }
 
 static inline int _strnicmp(const char *A, const char *B, size_t Most) {
     for (; Most > 0; A++, B++, Most--) {
-        int Left = *A >= 'A' && *A <= 'Z' ? *A + 32 : *A, Right = *B >= 'A' && *B <= 'Z' ? *B + 32 : *B;
+        int Left = FspLowerByte(*A), Right = FspLowerByte(*B);
         if (Left != Right || !Left)
             return Left - Right;
     }
     return 0;
+}
+
+static inline int _stricmp(const char *A, const char *B) {
+    return _strnicmp(A, B, SIZE_MAX);
 }
 
 static inline char *_strdup(const char *Text) {

@@ -283,12 +283,23 @@ static VOID Lengths(VOID) {
 
 static VOID Comparisons(VOID) {
     WCHAR Text[] = L"a\u00e4";
+    struct {
+        WCHAR Text[3], Guard;
+    } Cut = {L"", 7};
     CHECK(CompareStringW(LOCALE_INVARIANT, NORM_IGNORECASE, L"A\u00c4x", 2, L"a\u00e4y", 2) == CSTR_EQUAL);
     CHECK(CompareStringW(LOCALE_INVARIANT, 0, L"ab", -1, L"abc", -1) == CSTR_LESS_THAN);
     CHECK(CompareStringOrdinal(L"b", -1, L"ab", -1, TRUE) == CSTR_GREATER_THAN);
     CHECK(lstrcmpiW(L"AB", L"ab") == 0 && lstrcmpW(L"ab", L"ac") < 0 && lstrlenW(Text) == 2 && lstrlenW(NULL) == 0);
     CHECK(wcscmp(CharUpperW(Text), L"A\u00c4") == 0 && wcscmp(CharLowerW(Text), L"a\u00e4") == 0);
     CHECK((WCHAR)(UINT_PTR)CharUpperW((LPWSTR)(UINT_PTR)0xe4) == 0xc4);
+    LPWSTR Copy = lstrcpynW(Cut.Text, L"abcd", 3);
+    CHECK(Copy == Cut.Text && wcscmp(Copy, L"ab") == 0 && Cut.Guard == 7);
+    CHECK(lstrcpynW(Cut.Text, L"c", 3) == Cut.Text && wcscmp(Cut.Text, L"c") == 0);
+    CHECK(!lstrcpynW(Cut.Text, NULL, 3) && !lstrcpynW(NULL, L"a", 3));
+#ifndef _WIN32 /* Windows compares bytes, Wine 8 signed ones */
+    // cppcheck-suppress staticStringCompare
+    CHECK(_stricmp("\xc3", "a") > 0 && _strnicmp("\xc3", "a", 1) > 0 && _stricmp("a", "\xc3") < 0);
+#endif
     // cppcheck-suppress staticStringCompare
     CHECK(_stricmp("aBc", "AbC") == 0 && _stricmp("a", "b") < 0 && _strnicmp("abX", "ABy", 2) == 0);
 }
