@@ -135,6 +135,49 @@ static VOID Events(VOID) {
 #endif
 }
 
+#define WAITERS 4
+
+static LONG Waiters;
+
+static DWORD WINAPI WaitFor(LPVOID Event) {
+    InterlockedIncrement(&Waiters);
+    return WaitForSingleObject(Event, INFINITE);
+}
+
+/* SetEvent releases those that wait at that moment: all of them, though a manual event be reset at once; or one at each
+ * call, though none has run in between. */
+static VOID Releases(BOOL Manual) {
+    HANDLE Event = CreateEventW(NULL, Manual, FALSE, NULL), Threads[WAITERS];
+    Waiters = 0;
+    for (int I = 0; I < WAITERS; I++)
+        Threads[I] = CreateThread(NULL, 0, WaitFor, Event, 0, NULL);
+    while (InterlockedCompareExchange(&Waiters, 0, 0) < WAITERS)
+        Sleep(1);
+    Sleep(50); /* now they wait */
+    for (int I = 0; I < (Manual ? 1 : WAITERS); I++)
+        SetEvent(Event);
+    if (Manual)
+        ResetEvent(Event);
+    CHECK(WaitForMultipleObjects(WAITERS, Threads, TRUE, 5000) == WAIT_OBJECT_0);
+    CHECK(WaitForSingleObject(Event, 0) == WAIT_TIMEOUT);
+    while (WaitForMultipleObjects(WAITERS, Threads, TRUE, 1) == WAIT_TIMEOUT) /* a failure is not to hang */
+        SetEvent(Event);
+    for (int I = 0; I < WAITERS; I++)
+        CloseHandle(Threads[I]);
+    CloseHandle(Event);
+}
+
+/* Who waits for all takes none of them until all are set. */
+static VOID All(VOID) {
+    HANDLE Both[] = {CreateEventW(NULL, FALSE, TRUE, NULL), CreateEventW(NULL, FALSE, FALSE, NULL)};
+    CHECK(WaitForMultipleObjects(2, Both, TRUE, 5) == WAIT_TIMEOUT);
+    SetEvent(Both[1]);
+    CHECK(WaitForMultipleObjects(2, Both, TRUE, 0) == WAIT_OBJECT_0);
+    CHECK(WaitForMultipleObjects(2, Both, FALSE, 0) == WAIT_TIMEOUT);
+    CloseHandle(Both[0]);
+    CloseHandle(Both[1]);
+}
+
 static BOOLEAN Ready;
 
 static DWORD WINAPI Prepare(LPVOID Parameter) {
@@ -372,6 +415,9 @@ int main(void) {
     InitializeCriticalSection(&Section);
     Tries();
     Events();
+    Releases(TRUE);
+    Releases(FALSE);
+    All();
     Conditions();
     Timers();
     Memory();

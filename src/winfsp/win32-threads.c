@@ -2,9 +2,10 @@
 /*
  * What winfsp/win32-threads.h is made of, on Linux.
  *
- * Model. Locks are those of lock.h, in the program's own memory, where zero is a free one. All else waits by one mutex
- * and one condition: threads, events, condition variables and timers change under it and wake everybody who waits,
- * who looks again. File systems wait seldom.
+ * Model. Locks are those of lock.h, in the program's own memory, where zero is a free one. Threads, events, condition
+ * variables and timers share one mutex and one condition. Each change wakes all waiting threads, and each of them
+ * checks its own object: file systems wait seldom. Events and threads are given to their waiters by whoever sets them,
+ * first come, first served: a waiter that was released stays so, whatever becomes of the event before it runs.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -243,7 +244,70 @@ static void free_object(struct object *object) {
     free(object);
 }
 
-/* Names of events are for other processes: there are none. */
+/* ---- those that wait ------------------------------------------------------------------------------------------- */
+
+/* A thread in FspLinuxWait. */
+struct waiter {
+    struct waiter *next;
+    const HANDLE *handles;
+    ULONG count;
+    bool all;
+    int found; /* as try_take */
+};
+
+static struct waiter *waiters; /* in the order of their coming */
+
+/* Whether one, or all, are set: its index, or -1. -2: a handle is none of these. */
+static int find_set(const struct waiter *waiter) {
+    int found = -1;
+    bool each = true;
+    for (ULONG i = 0; i < waiter->count; i++) {
+        const struct object *object = object_of(waiter->handles[i]);
+        if (!object)
+            return -2;
+        each = each && object->set;
+        if (object->set && found < 0)
+            found = (int)i;
+    }
+    return waiter->all ? (each ? 0 : -1) : found;
+}
+
+/* Under the lock. As find_set; what was found is taken. */
+static int try_take(const struct waiter *waiter) {
+    int found = find_set(waiter);
+    for (ULONG i = 0; found >= 0 && i < waiter->count; i++) {
+        struct object *object = waiter->handles[i];
+        if ((waiter->all || i == (ULONG)found) && !object->manual)
+            object->set = false;
+    }
+    return found;
+}
+
+/* Under the lock, after an object was set. */
+static void grant(void) {
+    for (struct waiter *waiter = waiters; waiter; waiter = waiter->next)
+        if (waiter->found == -1)
+            waiter->found = try_take(waiter);
+}
+
+/* Under the lock, which is released meanwhile. Returns as try_take. */
+static int wait_in_line(struct waiter *self, int64_t deadline) {
+    struct waiter **place = &waiters;
+    bool in_time = true;
+    while (*place)
+        place = &(*place)->next;
+    *place = self;
+    while (self->found == -1 && in_time)
+        in_time = wait_changed(deadline);
+    for (place = &waiters; *place != self;)
+        place = &(*place)->next;
+    *place = self->next;
+    return self->found;
+}
+
+/* ---- events and threads ---------------------------------------------------------------------------------------- */
+
+/* Named events are not supported: other processes would share them. */
 HANDLE FspLinuxEvent(BOOLEAN Manual, BOOLEAN Set, PCWSTR Name) {
     if (Name) {
         fail(ERROR_NOT_SUPPORTED);
@@ -258,6 +322,8 @@ BOOL FspLinuxEventSet(HANDLE Event, BOOLEAN Set) {
     bool is_event = object && object->type == OBJECT_EVENT;
     if (is_event)
         object->set = Set;
+    if (is_event && Set)
+        grant();
     end_changed();
     return is_event ? TRUE : fail(ERROR_INVALID_HANDLE);
 }
@@ -268,6 +334,7 @@ static void *run_thread(void *argument) {
     begin();
     object->code = code;
     object->set = object->ended = true;
+    grant();
     if (object->closed)
         free_object(object);
     end_changed();
@@ -316,41 +383,15 @@ BOOL FspLinuxThreadCode(HANDLE Thread, LPDWORD PCode) {
     return is_thread ? TRUE : fail(ERROR_INVALID_HANDLE);
 }
 
-/* Whether one, or all, are set: its index, or -1. -2: a handle is none of these. */
-static int find_set(ULONG count, const HANDLE *handles, bool all) {
-    int found = -1;
-    bool each = true;
-    for (ULONG i = 0; i < count; i++) {
-        const struct object *object = object_of(handles[i]);
-        if (!object)
-            return -2;
-        each = each && object->set;
-        if (object->set && found < 0)
-            found = (int)i;
-    }
-    return all ? (each ? 0 : -1) : found;
-}
-
-static void take(HANDLE handle) {
-    struct object *object = handle;
-    if (!object->manual)
-        object->set = false;
-}
-
 DWORD FspLinuxWait(ULONG Count, const HANDLE *Handles, BOOLEAN All, DWORD Milliseconds) {
     int64_t deadline = deadline_of(Milliseconds);
-    bool in_time = true;
+    struct waiter self = {NULL, Handles, Count, All, -1};
     if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS)
         return fail(ERROR_INVALID_PARAMETER), WAIT_FAILED;
     begin();
-    int found = find_set(Count, Handles, All);
-    while (found == -1 && in_time) {
-        in_time = wait_changed(deadline);
-        found = find_set(Count, Handles, All);
-    }
-    for (ULONG i = 0; found >= 0 && i < Count; i++)
-        if (All || i == (ULONG)found)
-            take(Handles[i]);
+    int found = self.found = try_take(&self);
+    if (found == -1)
+        found = wait_in_line(&self, deadline);
     end();
     if (found == -2)
         return fail(ERROR_INVALID_HANDLE), WAIT_FAILED;
