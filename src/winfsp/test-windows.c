@@ -88,6 +88,18 @@ static DWORD InAnotherThread(LPTHREAD_START_ROUTINE Function) {
     return Code;
 }
 
+/* The id that CreateThread tells is the one that the thread sees, and stands there before the thread runs. */
+static DWORD WINAPI HasId(LPVOID PId) {
+    return GetCurrentThreadId() == *(DWORD *)PId;
+}
+
+static VOID Ids(VOID) {
+    DWORD Id = 0, Code = 0;
+    HANDLE Thread = CreateThread(NULL, 0, HasId, &Id, 0, &Id);
+    CHECK(WaitForSingleObject(Thread, INFINITE) == WAIT_OBJECT_0 && GetExitCodeThread(Thread, &Code) && Code == TRUE);
+    CHECK(Id != 0 && Id != GetCurrentThreadId() && CloseHandle(Thread));
+}
+
 static VOID Tries(VOID) {
     AcquireSRWLockExclusive(&Lock);
     EnterCriticalSection(&Section);
@@ -412,6 +424,7 @@ static VOID Files(VOID) {
 
 int main(void) {
     Locks();
+    Ids();
     InitializeCriticalSection(&Section);
     Tries();
     Events();

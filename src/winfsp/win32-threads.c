@@ -199,6 +199,7 @@ struct object {
     DWORD code;
     LPTHREAD_START_ROUTINE function;
     PVOID parameter;
+    LPDWORD place; /* where its id is to stand; NULL: nowhere, or there it stands */
 };
 
 static struct object *objects;
@@ -330,6 +331,11 @@ BOOL FspLinuxEventSet(HANDLE Event, BOOLEAN Set) {
 
 static void *run_thread(void *argument) {
     struct object *object = argument;
+    begin();
+    if (object->place)
+        *object->place = FspLinuxThreadId();
+    object->place = NULL;
+    end_changed();
     DWORD code = object->function(object->parameter);
     begin();
     object->code = code;
@@ -354,21 +360,25 @@ static int start_thread(void *(*run)(void *), void *argument) {
     return r;
 }
 
-/* Flags: a thread that is to begin later cannot be. */
+/* CREATE_SUSPENDED is not supported. *PThreadId is there before Function runs, and when this returns. */
 HANDLE FspLinuxThread(LPTHREAD_START_ROUTINE Function, PVOID Parameter, DWORD Flags, LPDWORD PThreadId) {
     if (Flags & CREATE_SUSPENDED) {
         fail(ERROR_NOT_SUPPORTED);
         return NULL;
     }
-    struct object *object = make_object(
-        (struct object){.type = OBJECT_THREAD, .manual = true, .function = Function, .parameter = Parameter});
-    if (object && PThreadId) /* any number that is its own */
-        *PThreadId = (DWORD)((uintptr_t)object >> 4);
-    if (!object || start_thread(run_thread, object) == 0)
-        return object;
+    struct object *object = make_object((struct object){
+        .type = OBJECT_THREAD, .manual = true, .function = Function, .parameter = Parameter, .place = PThreadId});
+    if (!object)
+        return NULL;
+    int r = start_thread(run_thread, object);
     begin();
-    free_object(object);
+    while (r == 0 && object->place)
+        wait_changed(INT64_MAX);
+    if (r != 0)
+        free_object(object);
     end();
+    if (r == 0)
+        return object;
     fail(ERROR_NOT_ENOUGH_MEMORY);
     return NULL;
 }
