@@ -347,12 +347,16 @@ static void *run_thread(void *argument) {
     return NULL;
 }
 
-/* Signals go to the threads that the program has otherwise. */
+/* The signals that end a service go to the threads that the program has otherwise. All others are as they were: what
+ * the thread starts has them, too. */
 static int start_thread(void *(*run)(void *), void *argument) {
-    sigset_t all, before;
+    sigset_t ending, before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ending, &before);
     int r = pthread_create(&thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0)
