@@ -240,6 +240,72 @@ static VOID Timers(VOID) {
     CloseThreadpoolTimer(Timer);
 }
 
+static FILETIME In(LONGLONG Milliseconds) {
+    LARGE_INTEGER Due = {.QuadPart = -Milliseconds * 10000};
+    return (FILETIME){(DWORD)Due.LowPart, (DWORD)Due.HighPart};
+}
+
+static LONG TicksNow(VOID) {
+    return InterlockedCompareExchange(&Ticks, 0, 0);
+}
+
+static VOID AtLeast(LONG Number) {
+    while (TicksNow() < Number)
+        Sleep(1);
+}
+
+/* To cancel takes away calls that are due, and lets the timer be: a later one comes. */
+static VOID Cancels(VOID) {
+    PTP_TIMER Timer = CreateThreadpoolTimer(Tick, &Ticks, NULL);
+    FILETIME Time = In(50), Never = {0, 0x80000000};
+    Ticks = 0;
+    SetThreadpoolTimer(Timer, &Time, 0, 0);
+    WaitForThreadpoolTimerCallbacks(Timer, TRUE);
+    AtLeast(1);
+    SetThreadpoolTimer(Timer, &Time, 10, 0);
+    AtLeast(2);
+    WaitForThreadpoolTimerCallbacks(Timer, TRUE);
+    AtLeast(TicksNow() + 3);
+    SetThreadpoolTimer(Timer, NULL, 0, 0);
+    WaitForThreadpoolTimerCallbacks(Timer, FALSE);
+    LONG Before = Ticks;
+    SetThreadpoolTimer(Timer, &Never, 0, 0);
+    Sleep(30);
+    CHECK(Ticks == Before);
+    SetThreadpoolTimer(Timer, NULL, 0, 0);
+    CloseThreadpoolTimer(Timer);
+}
+
+static VOID CALLBACK SlowTick(PTP_CALLBACK_INSTANCE Instance, PVOID Context, PTP_TIMER Timer) {
+    (void)Instance, (void)Context, (void)Timer;
+    InterlockedIncrement(&Ticks);
+    Sleep(20);
+    InterlockedIncrement(&Ticks);
+}
+
+/* The call under way has ended when the wait has. */
+static VOID Slow(VOID) {
+    PTP_TIMER Timer = CreateThreadpoolTimer(SlowTick, NULL, NULL);
+    FILETIME Time = In(1);
+    Ticks = 0;
+    SetThreadpoolTimer(Timer, &Time, 0, 0);
+    AtLeast(1);
+    WaitForThreadpoolTimerCallbacks(Timer, TRUE);
+    CHECK(Ticks == 2);
+#ifndef _WIN32 /* which has several such calls at once, and waits for as long as there are any */
+    SetThreadpoolTimer(Timer, &Time, 1, 0);
+    AtLeast(3);
+    WaitForThreadpoolTimerCallbacks(Timer, TRUE);
+    CHECK(TicksNow() >= 4);
+#endif
+    SetThreadpoolTimer(Timer, NULL, 0, 0);
+    WaitForThreadpoolTimerCallbacks(Timer, TRUE);
+    LONG Before = Ticks;
+    Sleep(40);
+    CHECK(Ticks == Before);
+    CloseThreadpoolTimer(Timer);
+}
+
 /* ---- memory, time ---------------------------------------------------------------------------------------------- */
 
 static VOID Memory(VOID) {
@@ -433,6 +499,8 @@ int main(void) {
     All();
     Conditions();
     Timers();
+    Cancels();
+    Slow();
     Memory();
     Time();
     Conversions();

@@ -434,8 +434,14 @@ struct _TP_TIMER {
     PVOID context;
     int64_t due; /* INT64_MAX: never */
     int64_t period; /* ns; 0: once */
+    unsigned calls; /* that have begun */
     bool running, closed;
 };
+
+/* Under the lock: one is due, or none any more. */
+static void pass_due(struct _TP_TIMER *timer) {
+    timer->due = timer->period ? now() + timer->period : INT64_MAX;
+}
 
 static void *run_timer(void *argument) {
     struct _TP_TIMER *timer = argument;
@@ -445,8 +451,9 @@ static void *run_timer(void *argument) {
             wait_changed(timer->due);
             continue;
         }
-        timer->due = timer->period ? now() + timer->period : INT64_MAX;
+        pass_due(timer);
         timer->running = true;
+        timer->calls++;
         end();
         timer->callback(NULL, timer->context, timer);
         begin();
@@ -469,10 +476,11 @@ PTP_TIMER FspLinuxTimer(PTP_TIMER_CALLBACK Callback, PVOID Context) {
     return NULL;
 }
 
-/* Negative: from now; else a time since 1601. */
+/* Negative: from now; else a time since 1601. The smallest: never. */
 static int64_t due_of(const FILETIME *due) {
     FILETIME today;
-    int64_t time = (int64_t)((UINT64)due->dwHighDateTime << 32 | due->dwLowDateTime), from_now = -time;
+    int64_t time = (int64_t)((UINT64)due->dwHighDateTime << 32 | due->dwLowDateTime),
+            from_now = time == INT64_MIN ? INT64_MAX : -time;
     if (time > 0) {
         FspLinuxTime(&today);
         from_now = time - (int64_t)((UINT64)today.dwHighDateTime << 32 | today.dwLowDateTime);
@@ -489,12 +497,20 @@ VOID FspLinuxTimerSet(PTP_TIMER Timer, const FILETIME *Due, DWORD Period) {
     end_changed();
 }
 
+/* For the call under way and the one that is due, which Cancel takes away. Later ones come, and nobody waits for them.
+ */
 VOID FspLinuxTimerWait(PTP_TIMER Timer, BOOLEAN Cancel) {
     begin();
-    if (Cancel)
-        Timer->due = INT64_MAX;
-    while (Timer->running || Timer->due <= now())
+    bool due = Timer->due <= now();
+    if (due && Cancel)
+        pass_due(Timer);
+    unsigned last = Timer->calls + (due && !Cancel);
+    for (;;) {
+        int missing = (int)(last - Timer->calls);
+        if (!(missing > 0 && Timer->due <= now()) && !(missing >= 0 && Timer->running))
+            break;
         wait_changed(INT64_MAX);
+    }
     end();
 }
 
