@@ -4,8 +4,11 @@
 
 #include <winfsp/winfsp.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static int failures;
 
@@ -58,7 +61,46 @@ static VOID Signals(VOID) {
     CloseHandle(Event);
 }
 
+/* ---- descriptors ----------------------------------------------------------------------------------------------- */
+
+#define ENOUGH 0x9000
+
+/* Of a descriptor that is beyond 15 bits. */
+static VOID LargeDescriptors(VOID) {
+    struct rlimit Limit, Before;
+    HANDLE None = (HANDLE)(UINT_PTR)ENOUGH;
+    DWORD Written = 0;
+    char Read[8] = "";
+    getrlimit(RLIMIT_NOFILE, &Before);
+    Limit = Before;
+    Limit.rlim_cur = ENOUGH;
+    if (Limit.rlim_max < ENOUGH)
+        Limit.rlim_max = ENOUGH; /* root may */
+    errno = 0;
+    CHECK(!WriteFile(None, "line", 4, &Written, NULL) && GetLastError() == ERROR_INVALID_HANDLE && errno == EBADF);
+    errno = 0;
+    CHECK(!CloseHandle(None) && GetLastError() == ERROR_INVALID_HANDLE && errno == EBADF); /* the kernel said so */
+    if (setrlimit(RLIMIT_NOFILE, &Limit) < 0) {
+        fprintf(stderr, "no large descriptor is made: ulimit -Hn must be %d\n", ENOUGH);
+        return;
+    }
+    int Last = STDERR_FILENO;
+    while (Last >= 0 && Last < 0x8000)
+        Last = dup(STDERR_FILENO);
+    CHECK(Last == 0x8000);
+    HANDLE File = CreateFileW(L"./test-win32-linux.log", GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
+    CHECK((UINT_PTR)File > 0x8000 && WriteFile(File, "line", 4, &Written, NULL) && Written == 4);
+    CHECK(pread((int)(UINT_PTR)File - 1, Read, 1, 0) == -1 && CloseHandle(File));
+    SetLastError(0);
+    CHECK(!WriteFile(File, "line", 4, &Written, NULL) && GetLastError() == ERROR_INVALID_HANDLE);
+    CHECK(!CloseHandle(File) && GetLastError() == ERROR_INVALID_HANDLE);
+    close_range(STDERR_FILENO + 1, UINT32_MAX, 0);
+    setrlimit(RLIMIT_NOFILE, &Before);
+    remove("test-win32-linux.log");
+}
+
 int main(void) {
     Signals();
+    LargeDescriptors();
     return failures != 0;
 }

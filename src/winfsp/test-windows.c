@@ -466,6 +466,16 @@ static VOID Security(VOID) {
     CHECK(!EqualSid(Copy, &World));
 }
 
+static BOOLEAN HoldsText(const char *Name, const char *Text) {
+    char Read[16] = "";
+    FILE *File = fopen(Name, "rb");
+    if (!File)
+        return FALSE;
+    size_t Size = fread(Read, 1, sizeof Read - 1, File);
+    fclose(File);
+    return Size == strlen(Text) && memcmp(Read, Text, Size) == 0;
+}
+
 static VOID Files(VOID) {
     const WCHAR Path[] = L".\\test-windows.log";
     const char Name[] = "test-windows.log";
@@ -483,6 +493,24 @@ static VOID Files(VOID) {
         fclose(File);
     CHECK(CreateFileW(Path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL) == INVALID_HANDLE_VALUE);
     CHECK(GetLastError() == ERROR_FILE_EXISTS);
+    remove(Name);
+    SetLastError(5);
+    HANDLE Made = CreateFileW(Path, GENERIC_WRITE, 0, NULL, OPEN_ALWAYS, 0, NULL);
+    CHECK(GetLastError() == 0 && WriteFile(Made, "0123", 4, &Written, NULL) && CloseHandle(Made));
+    Made = CreateFileW(Path, GENERIC_WRITE | FILE_APPEND_DATA, 0, NULL, OPEN_ALWAYS, 0, NULL); /* no append */
+    CHECK(GetLastError() == ERROR_ALREADY_EXISTS && WriteFile(Made, "ab", 2, &Written, NULL) && CloseHandle(Made));
+    CHECK(HoldsText(Name, "ab23"));
+    Made = CreateFileW(Path, GENERIC_ALL | FILE_APPEND_DATA, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(GetLastError() == 0 && WriteFile(Made, "c", 1, &Written, NULL) && CloseHandle(Made));
+    CHECK(HoldsText(Name, "cb23"));
+    Made = CreateFileW(Path, GENERIC_READ | FILE_APPEND_DATA, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(WriteFile(Made, "d", 1, &Written, NULL) && CloseHandle(Made) && HoldsText(Name, "cb23d"));
+    CHECK(CloseHandle(CreateFileW(Path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL)));
+    CHECK(GetLastError() == ERROR_ALREADY_EXISTS && HoldsText(Name, ""));
+    CHECK(CreateFileW(Path, GENERIC_READ, 0, NULL, 77, 0, NULL) == INVALID_HANDLE_VALUE);
+    CHECK(GetLastError() == ERROR_INVALID_PARAMETER);
+    remove(Name);
+    CHECK(CloseHandle(CreateFileW(Path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL)) && GetLastError() == 0);
     remove(Name);
     CHECK(CreateFileW(Path, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE);
     CHECK(GetLastError() == ERROR_FILE_NOT_FOUND);

@@ -8,6 +8,7 @@
  * first come, first served: a waiter that was released stays so, whatever becomes of the event before it runs.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -212,9 +213,10 @@ static struct object *object_of(HANDLE handle) {
     return NULL;
 }
 
-/* The handle of a file is its descriptor, plus 1. */
+/* The handle of a file is its descriptor, plus 1. Of an object's address, which may be as small, this is called for
+ * none that is in the list. */
 static int descriptor_of(HANDLE handle) {
-    return handle && (uintptr_t)handle <= INT16_MAX ? (int)(uintptr_t)handle - 1 : -1;
+    return handle && (uintptr_t)handle <= INT_MAX ? (int)((uintptr_t)handle - 1) : -1;
 }
 
 static BOOL fail(DWORD error) {
@@ -412,10 +414,12 @@ DWORD FspLinuxWait(ULONG Count, const HANDLE *Handles, BOOLEAN All, DWORD Millis
     return found < 0 ? WAIT_TIMEOUT : WAIT_OBJECT_0 + (DWORD)found;
 }
 
+static BOOL close_descriptor(int fd) {
+    bool stays = fd >= 0 && fd <= STDERR_FILENO;
+    return stays || (fd >= 0 && close(fd) == 0) ? TRUE : fail(ERROR_INVALID_HANDLE);
+}
+
 BOOL FspLinuxClose(HANDLE Handle) {
-    int fd = descriptor_of(Handle);
-    if (fd >= 0)
-        return fd <= STDERR_FILENO || close(fd) == 0 ? TRUE : fail(ERROR_INVALID_HANDLE);
     begin();
     struct object *object = object_of(Handle);
     if (object) {
@@ -424,7 +428,7 @@ BOOL FspLinuxClose(HANDLE Handle) {
             free_object(object);
     }
     end();
-    return object ? TRUE : fail(ERROR_INVALID_HANDLE);
+    return object ? TRUE : close_descriptor(descriptor_of(Handle));
 }
 
 /* ---- timers ---------------------------------------------------------------------------------------------------- */

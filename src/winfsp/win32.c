@@ -116,6 +116,8 @@ SSIZE_T FspLinuxToBytes(PCWSTR Text, SIZE_T Units, PSTR To, SIZE_T Size, BOOLEAN
 
 static DWORD error_of(int number) {
     switch (number) {
+    case EBADF:
+        return ERROR_INVALID_HANDLE;
     case ENOENT:
         return ERROR_FILE_NOT_FOUND;
     case EEXIST:
@@ -132,8 +134,8 @@ static DWORD error_of(int number) {
 }
 
 static int flags_of(DWORD access, DWORD disposition) {
-    bool appends = (access & FILE_APPEND_DATA) && !(access & FILE_WRITE_DATA);
-    bool writes = access & (GENERIC_WRITE | GENERIC_ALL | FILE_WRITE_DATA | FILE_APPEND_DATA);
+    bool overwrites = access & (GENERIC_WRITE | GENERIC_ALL | FILE_WRITE_DATA);
+    bool appends = (access & FILE_APPEND_DATA) && !overwrites, writes = overwrites || appends;
     bool reads = access & (GENERIC_READ | GENERIC_ALL | FILE_READ_DATA);
     int flags = O_CLOEXEC | O_NOCTTY | (writes && reads ? O_RDWR : writes ? O_WRONLY : O_RDONLY);
     flags |= appends ? O_APPEND : 0;
@@ -142,18 +144,33 @@ static int flags_of(DWORD access, DWORD disposition) {
     return flags | (disposition == OPEN_EXISTING || disposition == TRUNCATE_EXISTING ? 0 : O_CREAT);
 }
 
+/* *ret_error: of Windows, also of a success: CREATE_ALWAYS and OPEN_ALWAYS tell that there was a file. */
+static int open_file(const char *path, DWORD access, DWORD disposition, DWORD *ret_error) {
+    bool tells = disposition == CREATE_ALWAYS || disposition == OPEN_ALWAYS;
+    int flags = flags_of(access, disposition);
+    int fd = open(path, flags | (tells ? O_EXCL : 0), 0666);
+    bool existed = tells && fd < 0 && errno == EEXIST;
+    if (existed)
+        fd = open(path, flags, 0666);
+    *ret_error = fd < 0 ? error_of(errno) : existed ? ERROR_ALREADY_EXISTS : 0;
+    return fd;
+}
+
 /* A handle is the descriptor, plus 1. */
 HANDLE FspLinuxOpen(PCWSTR Path, DWORD Access, DWORD Disposition) {
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    int fd = -1;
     _cleanup_free_ char *path = fsp_directory_path(Path);
-    int fd = path ? open(path, flags_of(Access, Disposition), 0666) : -1;
-    if (fd >= 0)
-        return (HANDLE)(intptr_t)(fd + 1);
-    *FspLinuxLastError() = path ? error_of(errno) : ERROR_NOT_ENOUGH_MEMORY;
-    return INVALID_HANDLE_VALUE;
+    if (Disposition < CREATE_NEW || Disposition > TRUNCATE_EXISTING)
+        error = ERROR_INVALID_PARAMETER;
+    else if (path)
+        fd = open_file(path, Access, Disposition, &error);
+    *FspLinuxLastError() = error;
+    return fd < 0 ? INVALID_HANDLE_VALUE : (HANDLE)((intptr_t)fd + 1);
 }
 
 BOOL FspLinuxWrite(HANDLE File, LPCVOID Data, DWORD Size, LPDWORD PWritten) {
-    bool is_file = (uintptr_t)File - 1 < INT16_MAX;
+    bool is_file = (uintptr_t)File - 1 < INT_MAX;
     ssize_t n = is_file ? write((int)(intptr_t)File - 1, Data, Size) : -1;
     if (PWritten)
         *PWritten = n < 0 ? 0 : (DWORD)n;
