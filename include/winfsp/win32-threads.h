@@ -3,8 +3,8 @@
  * Threads, locks, events, timers and time, as Windows names them; win32.h includes this on Linux.
  *
  * Each is a thin name for a function of libwinfsp. Handles are those of threads, events and files of CreateFileW;
- * CloseHandle takes all of them. Locks and condition variables need no end. What a thread returns is kept until its
- * handle is closed. A thread does not take the signals by which a service is told to stop.
+ * CloseHandle takes all of them. Locks and condition variables need no destructor. What a thread returns is kept until
+ * its handle is closed. A thread does not take the signals by which a service is told to stop.
  */
 #ifndef WINFSP_WIN32_THREADS_H
 #define WINFSP_WIN32_THREADS_H
@@ -201,6 +201,10 @@ static inline BOOL QueryPerformanceCounter(LARGE_INTEGER *Counter) {
 static inline BOOL QueryPerformanceFrequency(LARGE_INTEGER *Frequency) {
     Frequency->QuadPart = 10000000;
     return TRUE;
+}
+
+static inline VOID GetSystemTimeAsFileTime(FILETIME *Time) {
+    FspLinuxTime(Time);
 }
 
 static inline VOID GetSystemTimePreciseAsFileTime(FILETIME *Time) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * The functions of Windows' own API that file systems use besides WinFsp's: memory, locks, threads, time, text,
- * security descriptors. None for files: what passes a folder through is written for one system or the other.
+ * security descriptors. For files only what a log needs: what passes a folder through is written for one system or the
+ * other.
  *
  * winfsp.h includes this on Linux, as it includes <windows.h> on Windows: a file system needs no #ifdef for them. The
  * folder winfsp/windows, which pkg-config names, has <windows.h>, <sddl.h>, <strsafe.h> and others, which are this.
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <wchar.h>
 
-/* ---- errors, memory, files ------------------------------------------------------------------------------------- */
+/* ---- errors, memory, files, the process ------------------------------------------------------------------------ */
 
 static inline DWORD GetLastError(VOID) {
     return *FspLinuxLastError();
@@ -64,6 +65,11 @@ static inline HANDLE LocalAlloc(UINT Flags, SIZE_T Size) {
     return HeapAlloc(NULL, Flags & LMEM_ZEROINIT ? HEAP_ZERO_MEMORY : 0, Size);
 }
 
+static inline HANDLE LocalFree(HANDLE Memory) {
+    free(Memory);
+    return NULL;
+}
+
 /** Of a log, for FspDebugLogSetHandle: written at its end where Access is FILE_APPEND_DATA. */
 static inline HANDLE CreateFileW(LPCWSTR Path, DWORD Access, DWORD Share, SECURITY_ATTRIBUTES *Security,
                                  DWORD Disposition, DWORD Attributes, HANDLE Template) {
@@ -80,9 +86,6 @@ static inline VOID OutputDebugStringA(LPCSTR Text) {
     FspDebugLog("%s", Text);
 }
 
-/* ---- security descriptors -------------------------------------------------------------------------------------- */
-
-#define SDDL_REVISION_1 1
 #define STD_OUTPUT_HANDLE ((DWORD)-11)
 #define STD_ERROR_HANDLE ((DWORD)-12)
 
@@ -95,19 +98,14 @@ __attribute__((noreturn)) static inline VOID ExitProcess(UINT Code) {
     exit((int)Code);
 }
 
-static inline VOID GetSystemTimeAsFileTime(FILETIME *Time) {
-    FspLinuxTime(Time);
-}
-
 static inline DWORD GetCurrentProcessId(VOID) {
     extern int getpid(void);
     return (DWORD)getpid();
 }
 
-static inline HANDLE LocalFree(HANDLE Memory) {
-    free(Memory);
-    return NULL;
-}
+/* ---- security descriptors -------------------------------------------------------------------------------------- */
+
+#define SDDL_REVISION_1 1
 
 /** Of a self-relative descriptor; 0 where it is malformed. */
 static inline DWORD GetSecurityDescriptorLength(PSECURITY_DESCRIPTOR SecurityDescriptor) {

@@ -48,7 +48,7 @@ NTSTATUS fsp_transact(struct fsp_volume *volume, struct fsp_transaction *transac
 /* Whether this thread is in an operation of the volume, or is its dispatcher: what waits for the volume's end would
  * wait for itself. */
 bool fsp_works_here(const struct fsp_volume *volume);
-/* This thread is the volume's dispatcher. NULL: it is no more. */
+/* This thread is the volume's dispatcher. */
 void fsp_work_here_for(const struct fsp_volume *volume);
 
 #endif
