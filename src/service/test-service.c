@@ -16,6 +16,7 @@
 #include "service/programs.h"
 #include "service/reaper.h"
 #include "service/requests.h"
+#include "service/root-unc.h"
 #include "service/unc.h"
 #include "service/watchdog.h"
 #include "service/worker.h"
@@ -204,6 +205,7 @@ int tear_down(void **state) {
     assert_null(service.silos);
     assert_null(service.namespaces);
     assert_null(service.connections);
+    root_unc_free(&service);
     (void)unlink(LINFSP_HOST_DIR "/disk");
     (void)unlink(LINFSP_HOST_DIR "/net");
     (void)rmdir(LINFSP_HOST_DIR);
