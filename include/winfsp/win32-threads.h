@@ -165,6 +165,7 @@ static inline VOID SetThreadpoolTimer(PTP_TIMER Timer, FILETIME *Due, DWORD Peri
     FspLinuxTimerSet(Timer, Due, Period);
 }
 
+/** For the call under way, and one that is due: CancelPending takes that one away. Later calls come nevertheless. */
 static inline VOID WaitForThreadpoolTimerCallbacks(PTP_TIMER Timer, BOOL CancelPending) {
     FspLinuxTimerWait(Timer, CancelPending != FALSE);
 }
