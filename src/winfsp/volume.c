@@ -340,7 +340,7 @@ NTSTATUS FSP_ABI FspFileSystemSetMountPointEx(FSP_FILE_SYSTEM *FileSystem, PWSTR
 VOID FSP_ABI FspFileSystemRemoveMountPoint(FSP_FILE_SYSTEM *FileSystem) {
     struct fsp_volume *volume = fsp_volume_of(FileSystem);
     pthread_mutex_lock(&volume->lock);
-    if (volume->mounted && !volume->thread) {
+    if (volume->mounted && !volume->fs.DispatcherThread) {
         fsp_notifier_stop(volume);
         unmount_volume(volume);
     } else if (volume->mounted)

@@ -598,6 +598,15 @@ ends_well() {
     done
 }
 
+@test "winfsp: an operation that removes the mount point while the program stops the dispatcher" {
+    lie remove-while-stopping
+    bounded cat /mnt/w/f >"$BATS_TEST_TMPDIR/read" 2>&1 3>&- &
+    local reader=$!
+    wait_until 5 grep -q "it reads" "$BATS_TEST_TMPDIR/said"
+    ends_well
+    wait "$reader" || [ $? -ne 124 ] || fail "cat hangs"
+}
+
 @test "winfsp: extended attributes, streams, reparse points, control codes and writes that lie about their sizes" {
     local about
     build_control "$LINFSP_STATE/control"

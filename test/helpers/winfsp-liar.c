@@ -126,6 +126,13 @@ static NTSTATUS Read(FSP_FILE_SYSTEM *fs, PVOID context, PVOID buffer, UINT64 of
         FspFileSystemStopDispatcher(file_system);
     if (lies("remove-inside"))
         FspFileSystemRemoveMountPoint(file_system);
+    if (lies("remove-while-stopping")) {
+        fputs("it reads\n", stderr);
+        for (int i = 0; i < 2000 && !file_system->DispatcherStopping; i++)
+            Sleep(5);
+        FspFileSystemRemoveMountPoint(file_system);
+        Sleep(100); /* the volume is still there for this operation */
+    }
     if (lies("delete-inside")) {
         FspFileSystemDelete(file_system);
         deleted = TRUE;
