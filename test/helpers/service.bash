@@ -20,11 +20,19 @@ service_pid() {
     cat "$LINFSP_STATE/linfspd.pid" 2>/dev/null || true
 }
 
-# The pid of its catcher: of the processes of that name, the one that has no child of that name. The others are its keepers.
+# The pid of its catcher: of the processes of that name, the one that has a parent and a grandparent of that name, its keepers, and no
+# more of them. A child that it has just forked may have its name, too, and while it is started anew there is none.
 catcher_pid() {
-    local pid
-    for pid in $(pgrep -g "$(service_pid)" -x linfspd-catcher); do
-        pgrep -P "$pid" -x linfspd-catcher >/dev/null || { echo "$pid" && return; }
+    local pid above names
+    names=" $(pgrep -g "$(service_pid)" -x linfspd-catcher | tr '\n' ' ')"
+    for pid in $names; do
+        above=$(ps -o ppid= -p "$pid" | tr -d ' ')
+        [[ -n $above && $names == *" $above "* ]] || continue
+        above=$(ps -o ppid= -p "$above" | tr -d ' ')
+        [[ -n $above && $names == *" $above "* ]] || continue
+        above=$(ps -o ppid= -p "$above" | tr -d ' ')
+        [[ -n $above && $names != *" $above "* ]] || continue
+        echo "$pid" && return
     done
     return 1
 }
