@@ -122,11 +122,11 @@ static bool follow_link(pid_t pid, int root, char path[PATH_MAX]) {
         end += strcspn(path + end, "/");
         snprintf(part, sizeof part, "%.*s", (int)end, path);
         _cleanup_close_ int fd = open_cached(root, part, O_NOFOLLOW);
-        struct stat status;
+        struct statx status;
         if (fd < 0 || !mount_has_type(pid, (struct meant){.id = mount_of(fd)}, answers_by_itself) ||
-            fstat(fd, &status) < 0)
+            statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
             return false;
-        if (!S_ISLNK(status.st_mode))
+        if (!S_ISLNK(status.stx_mode))
             continue;
         ssize_t length = readlinkat(fd, "", target, sizeof target - 1);
         target[length > 0 ? length : 0] = 0;

@@ -36,7 +36,6 @@
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/helper-sign.h"
 #include "util/process.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
@@ -46,7 +45,7 @@
 
 /* Who opened a libfuse, or executes what may change a helper, and waits for the service's word. */
 struct opening {
-    int event; /* its descriptor in the kernel's question; -1: free */
+    int event; /* the number of the kernel's question; -1: free */
     uint64_t ticket;
     int64_t since;
 };
@@ -67,11 +66,6 @@ static void answer(int event) {
         exit(EXIT_FAILURE);
 }
 
-static bool is_script(int file) {
-    char magic[2];
-    return pread(file, magic, sizeof magic, 0) != sizeof magic || memcmp(magic, "#!", 2) == 0;
-}
-
 static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     const struct catcher_message message = {.what = CATCHER_CHROOTS,
                                             .ticket = ++next_ticket,
@@ -81,18 +75,17 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
 }
 
-static void take_and_answer(int file, pid_t thread, enum catcher_kind kind) {
-    struct stat program;
+static void take_and_answer(const struct asked *asked, enum catcher_kind kind) {
     if (!takes_late) {
-        (void)tracee_take(thread, kind);
-        answer(file);
+        (void)tracee_take(asked->thread, kind);
+        answer(asked->number);
         return;
     }
     uint64_t process = 0;
-    bool known = process_status_number(thread, "Tgid:", 10, &process) == 0 && fstat(file, &program) == 0;
-    answer(file);
+    bool known = process_status_number(asked->thread, "Tgid:", 10, &process) == 0 && asked->has_key;
+    answer(asked->number);
     if (known)
-        (void)tracee_take_late(thread, (pid_t)process, kind, &program);
+        (void)tracee_take_late(asked->thread, (pid_t)process, kind, &asked->key);
 }
 
 static struct opening *opening_find(uint64_t ticket) {
@@ -107,52 +100,44 @@ static void opening_end(struct opening *opening) {
 }
 
 /* Has the file's process wait for the service's word. Returns false where it cannot: then the caller answers. */
-static bool ask_service(enum catcher_what what, int event, pid_t thread, uint64_t silo) {
+static bool ask_service(enum catcher_what what, const struct asked *asked, uint64_t silo) {
     const struct catcher_message message = {.what = what,
-                                            .kind = table_kind(event),
+                                            .kind = asked->kind,
                                             .ticket = ++next_ticket,
-                                            .pid = thread,
-                                            .mount_namespace = table_silo_namespace(thread),
+                                            .pid = asked->thread,
+                                            .mount_namespace = table_silo_namespace(asked->thread),
                                             .silo = silo};
     for (size_t i = 0; i < ARRAY_SIZE(openings); i++)
         if (openings[i].event < 0) {
             if (socket_send(SOCKET, &message, sizeof message, NULL, 0) < 0)
                 return false;
-            openings[i] = (struct opening){.event = event, .ticket = message.ticket, .since = clock_ms()};
+            openings[i] = (struct opening){.event = asked->number, .ticket = message.ticket, .since = clock_ms()};
             return true;
         }
     return false;
 }
 
-/* Whether a file that is executed is of a kind that its process is to be looked at for. A helper may have been
- * overwritten by another program since it was marked. */
-static bool concerns(int file, enum catcher_kind kind) {
-    if (catcher_is_library(kind))
-        return false;
-    return kind == CATCHER_HELPER ? helper_sign_is_in(file) : kind == CATCHER_PACKAGES || !is_script(file);
-}
-
 /* What is executed, by its file's kind or its arguments. Returns whether it is of concern. */
-static bool look(int file, pid_t thread, struct called *ret_called) {
-    enum catcher_kind kind = table_kind(file);
-    if (!concerns(file, kind))
+static bool look(const struct asked *asked, struct called *ret_called) {
+    enum catcher_kind kind = asked->kind;
+    if (!groups_concerns(asked))
         return false;
     *ret_called = (struct called){.kind = kind, .ours = true, .changes_helpers = kind == CATCHER_PACKAGES};
-    return (kind != CATCHER_MANY && kind != CATCHER_TOOL) || reading_look(thread, kind, ret_called);
+    return (kind != CATCHER_MANY && kind != CATCHER_TOOL) || reading_look(asked->thread, kind, ret_called);
 }
 
-static void on_execute(int file, pid_t thread) {
-    enum served_kind serves = table_serves(thread);
+static void on_execute(const struct asked *asked) {
+    enum served_kind serves = table_serves(asked->thread);
     struct called called = {.ours = false};
-    if (serves != SERVED_NOT && !look(file, thread, &called))
+    if (serves != SERVED_NOT && !look(asked, &called))
         serves = SERVED_NOT;
-    if (serves == SERVED && called.changes_helpers && ask_service(CATCHER_CHANGES, file, thread, 0))
+    if (serves == SERVED && called.changes_helpers && ask_service(CATCHER_CHANGES, asked, 0))
         return;
     bool changes = called.kind == CATCHER_PACKAGES || called.kind == CATCHER_TOOL;
     if (!changes && (serves == SERVED || (serves == SERVED_NESTED && called.kind != CATCHER_CHROOT)))
-        take_and_answer(file, thread, called.kind);
+        take_and_answer(asked, called.kind);
     else
-        answer(file);
+        answer(asked->number);
 }
 
 /* The name of a process's program, without its folder, until the next call; NULL: not known. */
@@ -194,41 +179,42 @@ static bool takes_layer(uint64_t silo, pid_t thread) {
     return table_silo(thread) != silo && !(name && strncmp(name, "linfspd", strlen("linfspd")) == 0);
 }
 
-static void on_open_layer(int layer, pid_t thread) {
-    uint64_t silo = table_silo_of_file(layer);
-    if (!takes_layer(silo, thread) || !ask_service(CATCHER_READS, layer, thread, silo))
-        answer(layer);
+static void on_open_layer(const struct asked *asked) {
+    uint64_t silo = table_silo_of_file(asked->number);
+    if (!takes_layer(silo, asked->thread) || !ask_service(CATCHER_READS, asked, silo))
+        answer(asked->number);
 }
 
-static void on_close_layer(int layer, pid_t thread) {
-    const struct catcher_message message = {.what = CATCHER_HAS_READ, .silo = table_silo_of_file(layer)};
-    if (message.silo && takes_layer(message.silo, thread))
+static void on_close_layer(const struct asked *asked) {
+    const struct catcher_message message = {.what = CATCHER_HAS_READ, .silo = table_silo_of_file(asked->number)};
+    if (message.silo && takes_layer(message.silo, asked->thread))
         (void)socket_send(SOCKET, &message, sizeof message, NULL, 0);
-    groups_close(layer);
+    groups_close(asked->number);
 }
 
-static void on_open(int file, pid_t thread) {
-    if (table_kind(file) == CATCHER_LAYER) {
-        on_open_layer(file, thread);
+static void on_open(const struct asked *asked) {
+    pid_t thread = asked->thread;
+    if (asked->kind == CATCHER_LAYER) {
+        on_open_layer(asked);
         return;
     }
     enum served_kind served = table_serves(thread);
     if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
         (void)tracee_follow(thread);
-    if (served == SERVED_NOT || only_reads(thread) || !ask_service(CATCHER_OPENED, file, thread, 0))
-        answer(file);
+    if (served == SERVED_NOT || only_reads(thread) || !ask_service(CATCHER_OPENED, asked, 0))
+        answer(asked->number);
 }
 
-static void on_question(const struct fanotify_event_metadata *event) {
+static void on_question(const struct asked *asked) {
     (void)alarm(QUESTION_LIMIT_S);
-    if (event->mask & FAN_OPEN_EXEC_PERM)
-        on_execute(event->fd, event->pid);
-    else if (event->mask & FAN_OPEN_PERM)
-        on_open(event->fd, event->pid);
-    else if (event->mask & FAN_CLOSE_NOWRITE)
-        on_close_layer(event->fd, event->pid);
+    if (asked->mask & FAN_OPEN_EXEC_PERM)
+        on_execute(asked);
+    else if (asked->mask & FAN_OPEN_PERM)
+        on_open(asked);
+    else if (asked->mask & FAN_CLOSE_NOWRITE)
+        on_close_layer(asked);
     else
-        groups_close(event->fd);
+        groups_close(asked->number);
 }
 
 /*
@@ -261,20 +247,10 @@ static int check_openings(void) {
 /* ---- what the service says ------------------------------------------------------------------------------------- */
 
 static void mark(const struct catcher_message *message, int file) {
-    char path[32];
     bool library = catcher_is_library((enum catcher_kind)message->kind);
-    uint64_t mask = message->kind == CATCHER_LAYER ? FAN_OPEN_PERM | FAN_CLOSE_NOWRITE | FAN_ONDIR
-                    : library                      ? FAN_OPEN_PERM
-                                                   : FAN_OPEN_EXEC_PERM;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
-    if (message->what == CATCHER_MARK && library && table_has_other_layer(file))
+    if (message->what == CATCHER_MARK && library && table_has_other_layer(file, message->group > 0))
         return; /* see on_questions */
-    if (message->what == CATCHER_UNMARK) {
-        groups_unmark(mask, path);
-        table_unmark(file);
-    } else if (groups_mark(message->group, mask, path) == 0) {
-        table_mark(file, (enum catcher_kind)message->kind, message->silo);
-    }
+    groups_mark(message, file);
 }
 
 /* Returns false where the socket has ended. */
@@ -374,6 +350,7 @@ static int prepare_catcher(uint64_t before) {
         openings[i].event = -1;
     next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
     tracees_tell_of_chroots(on_chroot);
+    tracees_look_at_umount(reading_look_at_umount);
     int r = reading_make(keep_own_capabilities, shut_own_cage);
     if (r == 0)
         r = groups_make(shut_own_cage);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "catcher/arguments.h"
 #include "catcher/tables.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -20,13 +21,30 @@
 #define START_LIMIT_MS 2000
 
 struct question {
-    pid_t thread;
+    bool of_umount;
+    pid_t thread; /* else, with the kind */
     enum catcher_kind kind;
+    struct machine machine; /* of an umount */
+};
+
+struct found {
+    struct called called;
+    int result; /* of an umount */
+    unsigned skip;
 };
 
 static int starter = -1, reader = -1; /* sockets */
 
 /* ---- in a reader ----------------------------------------------------------------------------------------------- */
+
+static struct found find(const struct question *question) {
+    struct found found = {.result = 0};
+    if (question->of_umount)
+        found.result = arguments_are_unmount(&question->machine, &found.skip);
+    else
+        called_look(question->thread, question->kind, &found.called);
+    return found;
+}
 
 static _Noreturn void be_reader(int socket, int (*shut_cage)(void)) {
     struct question question;
@@ -37,9 +55,8 @@ static _Noreturn void be_reader(int socket, int (*shut_cage)(void)) {
     if (shut_cage() < 0)
         _exit(EXIT_FAILURE);
     while (socket_receive(socket, &question, sizeof question, NULL, 0, &n_fds) == sizeof question) {
-        struct called called = {.ours = false};
-        called_look(question.thread, question.kind, &called);
-        if (socket_send(socket, &called, sizeof called, NULL, 0) < 0)
+        const struct found found = find(&question);
+        if (socket_send(socket, &found, sizeof found, NULL, 0) < 0)
             break;
     }
     _exit(EXIT_SUCCESS);
@@ -118,22 +135,40 @@ int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void)) {
     return r < 0 ? r : wish_reader();
 }
 
-bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {
-    const struct question question = {.thread = thread, .kind = kind};
+/* thread: whose memory it is about. Returns whether there is an answer. */
+static bool ask(pid_t thread, const struct question *question, struct found *ret_found) {
     uint64_t silo = table_silo_namespace(thread);
-    struct called called;
+    struct found found;
     size_t n_fds = 0;
     if (!table_may_read(silo))
         return false;
     int64_t since = clock_ms();
-    bool answered = socket_send(reader, &question, sizeof question, NULL, 0) == 0 &&
+    bool answered = socket_send(reader, question, sizeof *question, NULL, 0) == 0 &&
                     wait_for(reader, READING_LIMIT_MS) &&
-                    socket_receive(reader, &called, sizeof called, NULL, 0, &n_fds) == sizeof called;
+                    socket_receive(reader, &found, sizeof found, NULL, 0, &n_fds) == sizeof found;
     table_has_read(silo, clock_ms() - since, answered);
     if (!answered && wish_reader() < 0)
         exit(EXIT_FAILURE); /* our keeper starts another of us */
-    if (!answered || !called.ours)
+    if (answered)
+        *ret_found = found;
+    return answered;
+}
+
+bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {
+    const struct question question = {.thread = thread, .kind = kind};
+    struct found found;
+    if (!ask(thread, &question, &found) || !found.called.ours)
         return false;
-    *ret_called = called;
+    *ret_called = found.called;
     return true;
+}
+
+int reading_look_at_umount(const struct machine *machine, unsigned *ret_skip) {
+    const struct question question = {.of_umount = true, .machine = *machine};
+    struct found found;
+    if (!ask(machine->pid, &question, &found))
+        return -EAGAIN;
+    if (found.result == 0)
+        *ret_skip = found.skip;
+    return found.result;
 }

@@ -3,12 +3,12 @@
  * Reads what a process executes a program with, in a process of its own.
  *
  * The arguments are in the memory of whoever executes, and that may never come: a page of a file of its own FUSE
- * server, say. Whoever reads it waits until the server's connection ends, and no signal ends that. So a reader does it.
- * When it does not answer in time it is left to itself, and another one takes its place. The catcher, which can fork no
- * more, has them from the starter, a process that reads no memory.
+ * server, say. The path that umount is called with may lead over links that never answer. Whoever looks there waits
+ * until the server's connection ends, and no signal ends that. So a reader does it. When it does not answer in time it
+ * is left to itself, and another one takes its place. The catcher, which can fork no more, has them from the starter, a
+ * process that looks nowhere.
  *
- * A silo whose memory has kept a reader waiting is not read any more, and one whose memory is slow only seldom
- * (tables.h).
+ * A silo that has kept a reader waiting is not looked at any more, and one that is slow only seldom (tables.h).
  */
 #ifndef LINFSP_CATCHER_READING_H
 #define LINFSP_CATCHER_READING_H
@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "catcher/called.h"
+#include "catcher/machine.h"
 #include "catcher/protocol.h"
 
 #define READING_LIMIT_MS 200
@@ -26,5 +27,7 @@
 int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void));
 /* As called_look, for a thread that is served. Returns false where nothing is known, or it is none of ours. */
 bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called);
+/* As arguments_are_unmount, for a process that is stopped, in a silo. -EAGAIN: nothing is known. */
+int reading_look_at_umount(const struct machine *machine, unsigned *ret_skip);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "util/cleanup.h"
@@ -22,7 +23,7 @@
 #define FOLLOWS_MAX 5 /* a second, of one silo */
 #define READS_MAX_MS 200 /* in READS_PERIOD_MS, of one silo, of the time beyond READS_QUICK_MS each */
 #define READS_PERIOD_MS 10000
-#define READS_QUICK_MS 2
+#define READS_QUICK_MS 5 /* a thousand mounts take so long */
 
 struct served {
     uint64_t mount_namespace, silo;
@@ -31,10 +32,6 @@ struct served {
     int64_t period, reads_ms; /* since when its memory was read, and how long that took */
     bool hangs; /* its memory does not come */
     UT_hash_handle hash;
-};
-
-struct file_key {
-    uint64_t device, inode;
 };
 
 struct file {
@@ -176,24 +173,24 @@ bool table_is_ours(int file) {
            status.stx_dev_major == device_major && status.stx_dev_minor == device_minor;
 }
 
-static bool key_of(int file, struct file_key *ret_key) {
-    struct stat status;
-    if (fstat(file, &status) < 0)
+bool file_key_of(int file, struct file_key *ret_key) {
+    struct statx status;
+    if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
         return false;
-    *ret_key = (struct file_key){status.st_dev, status.st_ino};
+    *ret_key = (struct file_key){makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
     return true;
 }
 
-static bool is_layered(int file) {
+static bool is_layered(int file, bool of_user) {
     struct statfs status;
-    return fstatfs(file, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC;
+    return of_user || (fstatfs(file, &status) == 0 && status.f_type == OVERLAYFS_SUPER_MAGIC);
 }
 
-bool table_has_other_layer(int file) {
+bool table_has_other_layer(int file, bool of_user) {
     struct file_key key;
     struct file *entry, *next;
-    bool layered = is_layered(file);
-    if (!key_of(file, &key))
+    bool layered = is_layered(file, of_user);
+    if (!file_key_of(file, &key))
         return false;
     HASH_ITER (hash, files, entry, next)
         if (entry->key.inode == key.inode && entry->layered != layered && catcher_is_library(entry->kind))
@@ -204,7 +201,7 @@ bool table_has_other_layer(int file) {
 void table_unmark(int file) {
     struct file_key key;
     struct file *entry = NULL;
-    if (key_of(file, &key))
+    if (file_key_of(file, &key))
         HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     if (!entry)
         return;
@@ -212,10 +209,10 @@ void table_unmark(int file) {
     free(entry);
 }
 
-void table_mark(int file, enum catcher_kind kind, uint64_t silo) {
+void table_mark(int file, enum catcher_kind kind, uint64_t silo, bool of_user) {
     struct file_key key;
     struct file *entry;
-    if (!key_of(file, &key))
+    if (!file_key_of(file, &key))
         return;
     HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     if (!entry) {
@@ -231,14 +228,14 @@ void table_mark(int file, enum catcher_kind kind, uint64_t silo) {
             exit(EXIT_FAILURE);
     }
     entry->kind = kind;
-    entry->layered = is_layered(file);
+    entry->layered = is_layered(file, of_user);
     entry->silo = silo;
 }
 
 static const struct file *find_file(int file) {
     struct file_key key;
     struct file *entry = NULL;
-    if (key_of(file, &key))
+    if (file_key_of(file, &key))
         HASH_FIND(hash, files, &key, sizeof key, entry); // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult)
     return entry;
 }

@@ -31,12 +31,21 @@ bool table_may_read(uint64_t mount_namespace);
 void table_has_read(uint64_t mount_namespace, int64_t milliseconds, bool answered);
 /* Whether a file is on the service's file system. */
 bool table_is_ours(int file);
+
+/*
+ * Files are known by what the kernel knows of them by itself: a server below an overlayfs is not asked, which may never
+ * answer. of_user: the file is on an overlayfs that an ordinary user mounted, so that nothing else is asked either.
+ */
+struct file_key {
+    uint64_t device, inode; /* as struct stat has them */
+};
+bool file_key_of(int file, struct file_key *ret_key);
 /* Whether the same file, as an overlayfs has it or as its layer has it, is a library that is marked there. An overlayfs
  * shows the layer's inode numbers. */
-bool table_has_other_layer(int file);
+bool table_has_other_layer(int file, bool of_user);
 void table_unmark(int file);
 /* silo: whose it is; 0: several may have it. */
-void table_mark(int file, enum catcher_kind kind, uint64_t silo);
+void table_mark(int file, enum catcher_kind kind, uint64_t silo, bool of_user);
 /* CATCHER_HELPER for a file that is not known any more. */
 enum catcher_kind table_kind(int file);
 /* The silo that a file was marked for; 0: none. */

@@ -146,12 +146,12 @@ static void what_a_file_is(void **state) {
                         null = opened("/dev/null");
     assert_int_equal(table_kind(file), CATCHER_HELPER); /* it is not known */
     table_unmark(file);
-    table_mark(file, CATCHER_LIBRARY, 0);
-    table_mark(other, CATCHER_UNMOUNTER, 0);
+    table_mark(file, CATCHER_LIBRARY, 0, false);
+    table_mark(other, CATCHER_UNMOUNTER, 0, false);
     assert_int_equal(table_kind(file), CATCHER_LIBRARY);
     assert_int_equal(table_kind(other), CATCHER_UNMOUNTER);
     assert_int_equal(table_silo_of_file(file), 0);
-    table_mark(file, CATCHER_CHROOT, 9);
+    table_mark(file, CATCHER_CHROOT, 9, false);
     assert_int_equal(table_silo_of_file(file), 9);
     assert_int_equal(table_kind(file), CATCHER_CHROOT);
     table_unmark(file);
@@ -172,17 +172,17 @@ static void a_file_and_its_layer(void **state) {
         skip();
     _cleanup_close_ int layer = opened(STAGE "/lower/library"), file = opened(STAGE "/merged/library"),
                         helper = opened(STAGE "/lower/helper"), shown = opened(STAGE "/merged/helper");
-    assert_false(table_has_other_layer(file));
-    table_mark(layer, CATCHER_LIBRARY_ALONE, 0);
-    assert_true(table_has_other_layer(file));
-    assert_false(table_has_other_layer(layer)); /* it is the marked one itself */
+    assert_false(table_has_other_layer(file, false));
+    table_mark(layer, CATCHER_LIBRARY_ALONE, 0, false);
+    assert_true(table_has_other_layer(file, false));
+    assert_false(table_has_other_layer(layer, false)); /* it is the marked one itself */
     table_unmark(layer);
-    assert_false(table_has_other_layer(file));
-    table_mark(file, CATCHER_LIBRARY, 0);
-    assert_true(table_has_other_layer(layer));
+    assert_false(table_has_other_layer(file, false));
+    table_mark(file, CATCHER_LIBRARY, 0, false);
+    assert_true(table_has_other_layer(layer, false));
     table_unmark(file);
-    table_mark(helper, CATCHER_HELPER, 0); /* nobody is asked about its opening */
-    assert_false(table_has_other_layer(shown));
+    table_mark(helper, CATCHER_HELPER, 0, false); /* nobody is asked about its opening */
+    assert_false(table_has_other_layer(shown, false));
     table_unmark(helper);
     assert_int_equal(umount2(STAGE "/merged", MNT_DETACH), 0);
 }

@@ -88,7 +88,8 @@ _Noreturn static void trace(const struct trial *trial, pid_t subject, unsigned d
         _exit(255);
     if (late) {
         wait_until_it_runs(subject, &own);
-        if (tracee_take_late(subject, subject, CATCHER_HELPER, &program) < 0)
+        const struct file_key key = {program.st_dev, program.st_ino};
+        if (tracee_take_late(subject, subject, CATCHER_HELPER, &key) < 0)
             _exit(254);
     }
     while (poll(&end, 1, 1) == 0)

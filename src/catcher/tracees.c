@@ -11,13 +11,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "catcher/arguments.h"
-#include "catcher/machine.h"
-#include "catcher/tables.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/list.h"
@@ -45,8 +42,7 @@ struct tracee {
     } state;
     bool late; /* taken when the kernel had let it go on */
     bool runs; /* and its program ran already */
-    dev_t device; /* late: its program's */
-    ino_t inode;
+    struct file_key program; /* late: its program's */
     bool executes_ours; /* what it executes next must be the stand-in */
     bool condemned; /* and it was not */
     unsigned calls; /* FOLLOWED: so many were seen */
@@ -59,9 +55,14 @@ struct tracee {
 
 static struct list_node tracees = {&tracees, &tracees};
 static tracees_tell *tell_of_chroot;
+static tracees_umount *look_at_umount = arguments_are_unmount;
 
 void tracees_tell_of_chroots(tracees_tell *tell) {
     tell_of_chroot = tell;
+}
+
+void tracees_look_at_umount(tracees_umount *look) {
+    look_at_umount = look;
 }
 
 static struct tracee *tracee_find(pid_t pid) {
@@ -100,7 +101,7 @@ int tracee_take(pid_t thread, enum catcher_kind kind) {
     return 0;
 }
 
-int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct stat *program) {
+int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct file_key *program) {
     int r = tracee_take(thread, kind);
     if (r == -ESRCH && process != thread) { /* a thread that has executed has its process's number */
         thread = process;
@@ -110,8 +111,7 @@ int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const 
     if (!tracee)
         return r;
     tracee->late = true;
-    tracee->device = program->st_dev;
-    tracee->inode = program->st_ino;
+    tracee->program = *program;
     if (ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) < 0) {
         tracee->pid = process;
         (void)ptrace(PTRACE_INTERRUPT, process, NULL, NULL);
@@ -185,7 +185,7 @@ static void turn(struct tracee *tracee) {
     if (r == 0 && tracee->runs)
         r = machine_find_stack(&tracee->machine);
     if (r == 0 && tracee->kind == CATCHER_UNMOUNTER)
-        r = arguments_are_unmount(&tracee->machine, &skip);
+        r = look_at_umount(&tracee->machine, &skip);
     if (r == 0)
         r = machine_execute(&tracee->machine, CATCHER_STAND_IN, skip);
     tracee->executes_ours = r == 0;
@@ -265,9 +265,11 @@ static void on_loaded(struct tracee *tracee) {
 
 static bool executed_program(const struct tracee *tracee) {
     char path[64];
-    struct stat status;
+    struct file_key key;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)tracee->pid);
-    return stat(path, &status) == 0 && status.st_dev == tracee->device && status.st_ino == tracee->inode;
+    _cleanup_close_ int program = open(path, O_PATH | O_CLOEXEC);
+    return program >= 0 && file_key_of(program, &key) && key.device == tracee->program.device &&
+           key.inode == tracee->program.inode;
 }
 
 /* One that was taken late has stopped, as it was asked to: on its way to its program's first instruction, or behind it.

@@ -15,10 +15,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 
+#include "catcher/machine.h"
 #include "catcher/protocol.h"
+#include "catcher/tables.h"
 
 #define TRACEE_LIMIT_MS 2000
 #define HOLD_LIMIT_MS 500
@@ -31,6 +32,10 @@
  */
 typedef bool tracees_tell(pid_t process, uint64_t *ret_ticket);
 void tracees_tell_of_chroots(tracees_tell *tell);
+/* What is asked, instead of arguments_are_unmount, whether an unmounter is called for a FUSE mount: its arguments lead
+ * through file systems of its own. */
+typedef int tracees_umount(const struct machine *machine, unsigned *ret_skip);
+void tracees_look_at_umount(tracees_umount *look);
 /* Takes a thread that waits in execve. The kernel must let it go on afterwards. Returns 0, or a negative errno: it runs
  * as it is. */
 int tracee_take(pid_t thread, enum catcher_kind kind);
@@ -39,7 +44,7 @@ int tracee_take(pid_t thread, enum catcher_kind kind);
  * taking it needs, so this is how it is taken there: as soon as its execve gives the lock back, which is before its
  * end. If its program has begun to run all the same it is turned from where it stands.
  */
-int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct stat *program);
+int tracee_take_late(pid_t thread, pid_t process, enum catcher_kind kind, const struct file_key *program);
 /*
  * Follows a thread that waits in open(2) of libfuse, until it has mounted. It has CAP_SYS_ADMIN (in a user namespace of
  * its own, or given to it alone by an exec), so the kernel does not refuse its mount(2): it says that /dev/fuse is no

@@ -2,12 +2,18 @@
 /*
  * An ordinary user's container whose /usr/bin is an overlayfs above a FUSE file system of the user's own:
  *
- *     under ROOT HELPER NODE     ROOT: an empty folder of the user's; HELPER: a program that passes for libfuse's
- * helper; NODE: the FUSE device
+ *     under ROOT HELPER NODE SILENCE     ROOT: an empty folder of the user's; HELPER: a program that passes for
+ * libfuse's helper; NODE: the FUSE device
  *
- * The only program there is /usr/bin/fusermount3, which is HELPER. It is executed once. Then the FUSE server takes each
- * OPEN and answers none, and the helper is executed again. Whoever opens it for that has to wait, in a way that
- * no signal ends. Prints "ready" then, and waits until it is killed.
+ * The only program there is /usr/bin/fusermount3, which is HELPER. It is executed once. Then the FUSE server takes some
+ * requests and answers none of them, and the helper is executed again. Whoever has caused such a request has to wait,
+ * in a way that no signal ends. SILENCE:
+ *
+ *     open, read, flush     each OPEN, READ, FLUSH
+ *     getattr               each GETATTR after the OPEN by whoever reads the kernel's question
+ *     mark                  each GETATTR after the first FLUSH, when the file has been looked at and is marked next
+ *
+ * Prints "ready" then, and waits until it is killed.
  */
 #include <err.h>
 #include <errno.h>
@@ -30,7 +36,18 @@
 #define NAME "fusermount3"
 #define FILE_INODE 2
 
-static volatile int *silent; /* shared: the server answers no OPEN any more */
+static const struct silence {
+    const char *name;
+    uint32_t opcode; /* is not answered */
+    uint32_t after; /* once this one has come; 0: from the beginning */
+    bool at_once; /* not only when the helper was executed */
+} silences[] = {{"open", FUSE_OPEN, 0, false},
+                {"read", FUSE_READ, 0, false},
+                {"flush", FUSE_FLUSH, 0, false},
+                {"getattr", FUSE_GETATTR, FUSE_OPEN, false},
+                {"mark", FUSE_GETATTR, FUSE_FLUSH, true}};
+static const struct silence *silence;
+static volatile int *silent; /* shared: it begins */
 static char program[16 << 20];
 static size_t program_size;
 
@@ -77,9 +94,23 @@ static void answer(int device, uint64_t unique, int error, const void *data, siz
     (void)!write(device, packet, sizeof header + size);
 }
 
+static unsigned attributes_valid(void) {
+    return silence->opcode == FUSE_GETATTR ? 0 : 1000;
+}
+
+/* Whether a request gets no answer. */
+static bool is_silent(uint32_t opcode) {
+    static bool has_come;
+    if (!*silent && !silence->at_once)
+        return false;
+    bool silent_now = opcode == silence->opcode && (has_come || silence->after == 0);
+    has_come = has_come || opcode == silence->after;
+    return silent_now;
+}
+
 static void on_lookup(int device, const struct fuse_in_header *in) {
     struct fuse_entry_out entry = {
-        .nodeid = FILE_INODE, .entry_valid = 1000, .attr_valid = 1000, .attr = attributes(FILE_INODE)};
+        .nodeid = FILE_INODE, .entry_valid = 1000, .attr_valid = attributes_valid(), .attr = attributes(FILE_INODE)};
     if (strcmp((const char *)(in + 1), NAME) == 0)
         answer(device, in->unique, 0, &entry, sizeof entry);
     else
@@ -95,9 +126,11 @@ static void on_read(int device, const struct fuse_in_header *in) {
 
 static void on_request(int device, const struct fuse_in_header *in) {
     struct fuse_init_out init = {.major = 7, .minor = 31, .max_readahead = 1 << 16, .max_write = 1 << 16};
-    struct fuse_attr_out attr = {.attr_valid = 1000, .attr = attributes(in->nodeid)};
+    struct fuse_attr_out attr = {.attr_valid = attributes_valid(), .attr = attributes(in->nodeid)};
     static const struct fuse_open_out opened;
     static const struct fuse_statfs_out status = {.st = {.bsize = 4096, .namelen = 255}};
+    if (is_silent(in->opcode))
+        return;
     switch (in->opcode) {
     case FUSE_INIT:
         answer(device, in->unique, 0, &init, sizeof init);
@@ -109,10 +142,6 @@ static void on_request(int device, const struct fuse_in_header *in) {
         answer(device, in->unique, 0, &attr, sizeof attr);
         return;
     case FUSE_OPEN:
-        if (*silent)
-            return;
-        answer(device, in->unique, 0, &opened, sizeof opened);
-        return;
     case FUSE_OPENDIR:
         answer(device, in->unique, 0, &opened, sizeof opened);
         return;
@@ -154,7 +183,8 @@ static void mount_fuse(const char *node, const char *where) {
     int device = open(node, O_RDWR | O_CLOEXEC); /* in the namespace that mounts */
     if (device < 0)
         err(1, "%s", node);
-    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0%s", device,
+             silence->at_once ? ",default_permissions" : ""); /* a mark asks for permission by GETATTR then */
     if (mount("under", where, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
         err(1, "fuse");
     if (fork() == 0)
@@ -208,7 +238,8 @@ static int be_container(const char *root, const char *helper, const char *node) 
         err(1, "/under");
     }
     sleep(3); /* it has been looked through by then */
-    (void)waitpid(run_helper(), NULL, 0);
+    if (!silence->at_once)
+        (void)waitpid(run_helper(), NULL, 0);
     *silent = 1;
     puts("ready");
     fflush(stdout);
@@ -221,7 +252,10 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--wait") == 0)
         for (;;)
             pause();
-    if (argc == 4)
+    for (size_t i = 0; argc == 5 && i < sizeof silences / sizeof *silences; i++)
+        if (strcmp(argv[4], silences[i].name) == 0)
+            silence = &silences[i];
+    if (silence)
         return be_container(argv[1], argv[2], argv[3]);
-    errx(2, "usage: under ROOT HELPER NODE");
+    errx(2, "usage: under ROOT HELPER NODE SILENCE");
 }
