@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "catcher/spare.h"
 #include "util/cleanup.h"
 #include "util/helper-sign.h"
 #include "util/sockets.h"
@@ -119,24 +119,19 @@ static _Noreturn void be_reader(uint32_t number, int socket, int (*shut_cage)(vo
 /* ---- in the catcher -------------------------------------------------------------------------------------------- */
 
 static int start_reader(uint32_t number, int (*shut_cage)(void)) {
-    int pair[2];
-    pid_t self = getpid();
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(pair[0]);
-        if (getppid() != self)
-            _exit(EXIT_FAILURE);
-        be_reader(number, pair[1], shut_cage);
+    int socket = -1;
+    pid_t pid = spare_fork(&socket);
+    if (pid == 0)
+        be_reader(number, socket, shut_cage);
+    if (pid < 0)
+        return pid;
+    if (fcntl(socket, F_SETFL, O_NONBLOCK) < 0) { /* a reader that hangs takes nothing */
+        int r = -errno;
+        close(socket); /* the reader ends by that */
+        return r;
     }
-    int r = pid < 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0; /* a reader that hangs takes nothing */
-    close(pair[1]);
-    if (r < 0)
-        close(pair[0]); /* a reader that is there ends by that */
-    else
-        readers[number] = pair[0];
-    return r;
+    readers[number] = socket;
+    return 0;
 }
 
 int groups_make(int (*shut_cage)(void)) {

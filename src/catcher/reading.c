@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "catcher/arguments.h"
+#include "catcher/spare.h"
 #include "catcher/tables.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -66,18 +66,16 @@ static _Noreturn void be_reader(int socket, int (*shut_cage)(void)) {
 
 /* Hands a reader's socket to the catcher. */
 static bool start_reader(int socket, int (*shut_cage)(void)) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return false;
-    pid_t pid = fork();
+    int other = -1;
+    pid_t pid = spare_fork(&other);
     if (pid == 0) {
         close(socket);
-        close(pair[0]);
-        be_reader(pair[1], shut_cage);
+        be_reader(other, shut_cage);
     }
-    bool sent = pid > 0 && socket_send(socket, "", 1, &pair[0], 1) == 0;
-    close(pair[0]);
-    close(pair[1]);
+    if (pid < 0)
+        return false;
+    bool sent = socket_send(socket, "", 1, &other, 1) == 0;
+    close(other);
     return sent;
 }
 
@@ -118,21 +116,10 @@ static int wish_reader(void) {
 }
 
 int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void)) {
-    int pair[2];
-    pid_t self = getpid();
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(pair[0]);
-        if (getppid() != self)
-            _exit(EXIT_FAILURE);
-        be_starter(pair[1], keep_capabilities, shut_cage);
-    }
-    int r = pid < 0 ? -errno : 0;
-    close(pair[1]);
-    starter = pair[0];
-    return r < 0 ? r : wish_reader();
+    pid_t pid = spare_fork(&starter);
+    if (pid == 0)
+        be_starter(starter, keep_capabilities, shut_cage);
+    return pid < 0 ? pid : wish_reader();
 }
 
 /* thread: whose memory it is about. Returns whether there is an answer. */
