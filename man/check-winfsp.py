@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """docs/winfsp.md has a row for all of WinFsp's API that the public headers have, and a test calls it. Run by `meson test winfsp-documents`.
 
-    functions    what src/winfsp/wine/exports has, against the tables of functions
+    functions    what src/winfsp/wine/exports has, against the tables of functions, where Fsp...* stands for a family
     inline       the functions that winfsp.h and fsctl.h define themselves
-    operations   FSP_FILE_SYSTEM_INTERFACE, and FUSE 2's and FUSE 3's struct fuse_operations
+    operations   FSP_FILE_SYSTEM_INTERFACE; of FUSE 2's and FUSE 3's struct fuse_operations those that the library does not call
     parameters   FSP_FSCTL_VOLUME_PARAMS
     tests        each of these functions stands in the source of a test or of a file system that tests run, each operation of the native
                  API in that of the test of operations
@@ -27,6 +27,15 @@ def compare(where, wanted, found):
     need(where, wanted, found)
     for name in sorted(found - wanted):
         complaints.append(f"docs/winfsp.md: {where}: there is no {name}")
+
+
+def compare_families(where, wanted, found):
+    """Like compare; a name that ends with * stands for all that begin so, and there must be some."""
+    families = tuple(name[:-1] for name in found if name.endswith("*"))
+    need(where, {name for name in wanted if not name.startswith(families)}, found)
+    for name in sorted(found):
+        if name not in wanted and not (name.endswith("*") and any(other.startswith(name[:-1]) for other in wanted)):
+            complaints.append(f"docs/winfsp.md: {where}: there is no {name}")
 
 
 # ---- the document --------------------------------------------------------------------------------------------------------
@@ -76,16 +85,22 @@ def without_prefix(name):
 
 
 def check_native(document, header, names):
-    compare("Functions", names, set(re.findall(r"\bFsp\w+", first_cells(section(document, "### Functions")))))
+    compare_families("Functions", names, set(re.findall(r"\bFsp\w+\*?", first_cells(section(document, "### Functions")))))
     operations = section(document, "### Operations, and who calls them")
     compare("Operations", members(header, "_FSP_FILE_SYSTEM_INTERFACE"), set(re.findall(r"\b[A-Z]\w+", first_cells(operations))))
 
 
-def check_fuse(document, headers, exported):
+def cells(line):
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def check_fuse(document, every_operation, called, exported):
     functions = section(document, "### Its functions")
-    compare("Its functions", {without_prefix(name) for name in exported}, set(re.findall(r"\w+", first_cells(functions))) - {"functions"})
-    named = set(re.findall(r"\w+", first_cells(section(document, "## The FUSE API"))))
-    need("The FUSE API", set().union(*[members(*header) for header in headers]), named)
+    named = set(re.findall(r"\w+\*?", first_cells(functions))) - {"functions"}
+    compare_families("Its functions", {without_prefix(name) for name in exported}, named)
+    rows = [cells(line) for line in section(document, "## The FUSE API").splitlines() if line.startswith("| ")]
+    never = set(re.findall(r"\w+", " ".join(row[0] for row in rows if row[2].startswith("never"))))
+    compare("The FUSE API, what is never called", every_operation - called, never)
 
 
 def check_tests(names, tests, form=r"\b{}\b"):
@@ -113,7 +128,9 @@ def main():
     inline = inline_functions(header) | inline_functions(params)
     check_native(document, header, native | inline)
     compare("Volume parameters", parameters(params), set(re.findall(r"\b[A-Z]\w+", first_cells(section(document, "### Volume parameters")))))
-    check_fuse(document, fuse, all_exports - native)
+    calls = read(source, "src/winfsp/fuse/calls*.[ch]")
+    called = set(re.findall(r"\b(?:CALL|DONE)\(fuse, (\w+)|\boperations_of\(fuse\)->(\w+)", calls))
+    check_fuse(document, set().union(*[members(*one) for one in fuse]), {name for pair in called for name in pair}, all_exports - native)
     tests = read(source, "test/helpers/winfsp-*.c", "fs/win*/**/*.c", "fs/memfs-fuse/*.c", "src/winfsp/**/test-*.c", "test/helpers/fuse-*.c")
     check_tests(native | inline, tests)
     of_operations = read(source, "test/helpers/winfsp-operations.c")
