@@ -11,15 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int failures;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                                    \
-            failures++;                                                                                                \
-        }                                                                                                              \
-    } while (0)
+#include "../../test/helpers/check.h"
 
 /* ---- signals --------------------------------------------------------------------------------------------------- */
 

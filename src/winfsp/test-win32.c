@@ -5,17 +5,9 @@
 
 #include <stdio.h>
 
+#include "../../test/helpers/check.h"
+
 static_assert(sizeof(WCHAR) == 2, "a keyword, as Microsoft's compiler has it");
-
-static int failures;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                                    \
-            failures++;                                                                                                \
-        }                                                                                                              \
-    } while (0)
 
 static VOID Arguments(int Argc, PWSTR *Argv) {
     CHECK(Argc == 4 && !Argv[4]);

@@ -12,15 +12,8 @@
 
 #include <winfsp/win32.h>
 
-static int failures;
+#include "check.h"
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                                    \
-            failures++;                                                                                                \
-        }                                                                                                              \
-    } while (0)
 #define STATUS_IS(call, expected)                                                                                      \
     do {                                                                                                               \
         NTSTATUS status_ = (call);                                                                                     \

@@ -15,15 +15,7 @@
 
 #include <winfsp/win32.h>
 
-static int failures;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                                    \
-            failures++;                                                                                                \
-        }                                                                                                              \
-    } while (0)
+#include "check.h"
 
 #define CONTEXT ((PVOID)(UINT_PTR)0x1234)
 #define MARK 4711u /* a file's size, by which its information is known again */
