@@ -86,43 +86,60 @@ static bool has_budget(struct service *service, const struct event *event) {
     return true;
 }
 
-static void append(char *line, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *line, size_t size, const char *format, ...) {
-    size_t used = strlen(line);
+/* A line that is being written. What does not fit is cut off. */
+struct line {
+    char *text;
+    size_t size, length;
+};
+
+static void append(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(struct line *line, const char *format, ...) {
+    size_t room = line->size - line->length;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line + used, size - used, format, arguments);
+    int n = vsnprintf(line->text + line->length, room, format, arguments);
     va_end(arguments);
+    if (n > 0)
+        line->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void append_char(struct line *line, char c) {
+    if (line->length + 1 < line->size) {
+        line->text[line->length++] = c;
+        line->text[line->length] = 0;
+    }
 }
 
 /* "key=value", the value in quotes, with what could break out of them escaped. */
-static void append_field(char *line, size_t size, bool json, const char *key, const char *value) {
+static void append_field(struct line *line, bool json, const char *key, const char *value) {
     if (!value[0])
         return;
-    append(line, size, json ? ",\"%s\":\"" : " %s=\"", key);
-    for (const char *c = value; *c; c++)
-        append(line, size, *c == '"' || *c == '\\' ? "\\%c" : (unsigned char)*c < ' ' ? " " : "%c", *c);
-    append(line, size, "\"");
+    append(line, json ? ",\"%s\":\"" : " %s=\"", key);
+    for (const char *c = value; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            append_char(line, '\\');
+        append_char(line, (unsigned char)*c < ' ' ? ' ' : *c);
+    }
+    append_char(line, '"');
 }
 
-static void format_line(const struct wire_event *message, const char *rule, bool json, char *line, size_t size) {
-    line[0] = 0;
-    append(line, size, json ? "{\"event\":\"%s\",\"result\":\"%s\"" : "event=%s result=%s", message->kind,
+static void format_line(const struct wire_event *message, const char *rule, bool json, struct line *line) {
+    append(line, json ? "{\"event\":\"%s\",\"result\":\"%s\"" : "event=%s result=%s", message->kind,
            message->refused ? "refused" : "done");
-    append_field(line, size, json, "silo", message->silo);
-    append_field(line, size, json, "name", message->name);
+    append_field(line, json, "silo", message->silo);
+    append_field(line, json, "name", message->name);
     if (message->volume)
-        append(line, size, json ? ",\"volume\":%llu" : " volume=%llu", (unsigned long long)message->volume);
+        append(line, json ? ",\"volume\":%llu" : " volume=%llu", (unsigned long long)message->volume);
     if (message->uid != UINT32_MAX)
-        append(line, size, json ? ",\"uid\":%u" : " uid=%u", message->uid);
+        append(line, json ? ",\"uid\":%u" : " uid=%u", message->uid);
     if (message->pid)
-        append(line, size, json ? ",\"pid\":%u" : " pid=%u", message->pid);
-    append_field(line, size, json, "prefix", message->prefix);
-    append_field(line, size, json, "mount_point", message->mount_point);
-    append_field(line, size, json, "rule", rule);
-    append_field(line, size, json, "text", message->text);
+        append(line, json ? ",\"pid\":%u" : " pid=%u", message->pid);
+    append_field(line, json, "prefix", message->prefix);
+    append_field(line, json, "mount_point", message->mount_point);
+    append_field(line, json, "rule", rule);
+    append_field(line, json, "text", message->text);
     if (json)
-        append(line, size, "}");
+        append(line, "}");
 }
 
 static const char *rule_of(const struct event *event) {
@@ -132,21 +149,22 @@ static const char *rule_of(const struct event *event) {
 }
 
 static void log_event(const struct service *service, const struct event *event, const struct wire_event *message) {
-    static char line[2 * sizeof(struct wire_event)]; /* each byte may be escaped */
+    static char text[2 * sizeof(struct wire_event)]; /* each byte may be escaped */
     const char *rule = rule_of(event);
     int level = event->kind == EVENT_SILO_FAILED || event->kind == EVENT_CATCHER ? LOG_WARNING : LOG_INFO;
     if (level > log_level())
         return;
-    format_line(message, rule, service->config->limits.audit_json, line, sizeof line);
+    struct line line = {.text = text, .size = sizeof text};
+    format_line(message, rule, service->config->limits.audit_json, &line);
     if (getenv("JOURNAL_STREAM") &&
-        sd_journal_send("MESSAGE=%s", line, "MESSAGE_ID=%s", kinds[event->kind].message_id, "PRIORITY=%i", level,
+        sd_journal_send("MESSAGE=%s", text, "MESSAGE_ID=%s", kinds[event->kind].message_id, "PRIORITY=%i", level,
                         "SYSLOG_IDENTIFIER=linfspd", "LINFSP_EVENT=%s", message->kind, "LINFSP_RESULT=%s",
                         message->refused ? "refused" : "done", "LINFSP_SILO=%s", message->silo, "LINFSP_NAME=%s",
                         message->name, "LINFSP_VOLUME=%llu", (unsigned long long)message->volume, "LINFSP_PREFIX=%s",
                         message->prefix, "LINFSP_MOUNT_POINT=%s", message->mount_point, "LINFSP_UID=%d",
                         (int)message->uid, "LINFSP_PID=%u", message->pid, "LINFSP_RULE=%s", rule, NULL) >= 0)
         return;
-    log_line(level, "%s", line);
+    log_line(level, "%s", text);
 }
 
 /* ---- who watches ----------------------------------------------------------------------------------------------- */
