@@ -158,7 +158,7 @@ def check_messages(source):
     files = [path for folder in ("src", "fs", "include") for path in (source / folder).glob("**/*.[ch]") if not path.name.startswith("test-")]
     # literals are joined as the compiler does
     said = re.sub(r'"(?:\s*\\\n)?\s*"', "", "".join(path.read_text() for path in sorted(files)))
-    for line in re.findall(r"^\*\*(.*)$", (source / "docs/troubleshooting.md").read_text(), flags=re.MULTILINE):
+    for line in re.findall(r"^\*\*(.*?)\*\*", (source / "docs/troubleshooting.md").read_text(), flags=re.MULTILINE):
         for message in re.findall(r"`([^`]*)`", line):
             if message.startswith(NOT_OURS):
                 continue
