@@ -3,6 +3,7 @@
  * own; the host all. */
 #include "service/requests.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -34,6 +35,7 @@
 #include "util/log.h"
 #include "util/paths.h"
 #include "util/process.h"
+#include "util/utf8.h"
 #include "wire/codec.h"
 
 static bool may_see(const struct silo *viewer, uint64_t silo) {
@@ -98,7 +100,12 @@ static void fill_silo(struct wire_silo *reply, const struct silo *viewer, struct
     WIRE_SET(reply->id, silo->id);
     WIRE_SET(reply->engine, silo->engine);
     WIRE_SET(reply->name, silo->name);
-    WIRE_SET(reply->state, silo->state == SILO_FAILED || silo->state == SILO_OFF ? silo->failure : states[silo->state]);
+    const char *words = silo->state == SILO_FAILED || silo->state == SILO_OFF ? silo->failure : states[silo->state];
+    if (WIRE_SET(reply->state, words) < 0) { /* the whole is in the log */
+        char cut[sizeof reply->state];
+        snprintf(cut, sizeof cut, "%.*s…", (int)utf8_boundary(words, sizeof cut - sizeof "…"), words);
+        WIRE_SET(reply->state, cut);
+    }
 }
 
 /* ---- lists ----------------------------------------------------------------------------------------------------- */

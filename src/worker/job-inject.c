@@ -169,9 +169,9 @@ static bool takes_devices(const struct job_base *base, const struct job *job, in
     if (dev < 0 || fstatfs(dev, &status) < 0)
         return true; /* which fails, with words of its own */
     if (status.f_type != TMPFS_MAGIC)
-        WIRE_SET(result->message, "off: its /dev is not in memory: what is put there would stay");
+        WIRE_SET(result->message, "off: its /dev is not in memory: files put there would stay");
     else if (inject_fuse_is_hosts(base, dev))
-        WIRE_SET(result->message, "off: it has the host's /dev, in which nothing is put for one container");
+        WIRE_SET(result->message, "off: its /dev is the host's");
     else
         return true;
     result->inject.off = true;
@@ -187,7 +187,7 @@ static bool is_bare_chroot(const struct job_base *base, const struct job *job, c
         return false;
     result->inject.not_yet = job->inject.early; /* its runtime is at work: the old root is over the new one still */
     result->inject.off = !job->inject.early;
-    WIRE_SET(result->message, "off: a chroot, not a container: its root is not that of its mount namespace");
+    WIRE_SET(result->message, "off: a chroot of an administrator's, not a container");
     return true;
 }
 

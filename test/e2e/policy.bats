@@ -417,3 +417,18 @@ END
     equal "docker diff" "$(docker diff "$(full_name plain)")" ""
     has "$(bounded "$linfsp" silos)" "off: LINFSP=off"
 }
+
+@test "policy: silos says why a container is left alone, and shows where a long reason is cut" {
+    local rule=a-rule-whose-name-is-so-long-that-the-reason-does-not-fit-there
+    configured <<END
+[rule $rule]
+name = $(full_name left)
+linfsp = off
+END
+    container left busybox
+    state_of_left() {
+        bounded "$linfsp" silos --json | jq -r --arg name "$(full_name left)" '.[] | select(.name == $name).state'
+    }
+    wait_until 5 eval '[ -n "$(state_of_left)" ]'
+    grep -qE '^off: rule "a-rule-whose-name-.*…$' <<<"$(state_of_left)" || fail "it says: $(state_of_left)"
+}
