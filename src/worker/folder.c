@@ -153,7 +153,7 @@ static void name_path(uint64_t folder, const char *name, char ret_path[STAGE_PAT
 int folder_close(uint64_t folder, const char *name) {
     char path[STAGE_PATH_MAX + 256];
     name_path(folder, name, path);
-    return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+    return umount2(path, UMOUNT_NOFOLLOW) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 int folder_hide(uint64_t folder, const char *name) {

@@ -31,7 +31,7 @@ int folder_answer(int folder, uint32_t token, int status);
 int folder_show(int folder, const char *name);
 /* The same for each name of a file; -1: none. */
 int folder_show_all(int folder, int names);
-/* Unmounts what is mounted on the name unless somebody uses it, in any mount namespace: -EBUSY. */
+/* Unmounts what is mounted on the name, if anything is, unless somebody uses it, in any mount namespace: -EBUSY. */
 int folder_close(uint64_t folder, const char *name);
 /* Unmounts, wherever it is mounted, what is mounted on the name, and removes it. 0 when there is none. */
 int folder_hide(uint64_t folder, const char *name);
