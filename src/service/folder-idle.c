@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Idle volumes: what is open in a folder is unmounted there once nobody uses it. A worker tries the names of a folder,
- * again and again, later each time. A few folders are tried at a time.
+ * Idle volumes: what is open in a folder is unmounted there once nobody uses it. A worker tries to unmount each name,
+ * again and again, later each time. Names of one folder that are due are tried together, and a few folders at a time.
+ *
+ * Short processes that use a share one after the other leave it idle between two of them. So a name that is opened
+ * again soon after it was unmounted is tried as late as it would have been otherwise. A service that starts cannot know
+ * how a share was used before, and gives each some time.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,20 +19,24 @@
 
 #define CLOSE_TICK_USEC 500000ull
 #define CLOSE_AFTER_USEC 1000000ull /* so long after it was opened an idle volume is unmounted, at first */
+#define CLOSE_AFTER_START_USEC 8000000ull /* so long after the service has started */
 #define CLOSE_AFTER_MAX_USEC 64000000ull
+#define SOON_USEC 10000000ull
 #define CLOSINGS_MAX 4 /* folders at a time: a thousand at once would stand in the way of whoever walks somewhere */
 
 static void close_due(struct service *service, uint64_t now);
 
 /* The names in the file, each with its NUL, are closed. */
-static void take_closed(struct folder *folder, FILE *file) {
+static void take_closed(struct folder *folder, FILE *file, uint64_t now) {
     char *text = NULL;
     size_t size = 0;
     rewind(file); /* a worker has written it */
     while (getdelim(&text, &size, 0, file) > 0) {
         struct name *name = folder_name(folder, text);
-        if (name && name->state == NAME_CLOSING)
+        if (name && name->state == NAME_CLOSING) {
             name->state = NAME_SHOWN;
+            name->closed_at = now;
+        }
     }
     free(text);
 }
@@ -47,7 +55,7 @@ static void on_closed(void *context, uint64_t key, const struct job_result *resu
         return;
     folder->closing = false;
     if (file)
-        take_closed(folder, file);
+        take_closed(folder, file, now);
     for (struct name *name = folder->names; name; name = name->hash.next)
         if (name->state == NAME_CLOSING)
             name->state = NAME_OPEN;
@@ -59,27 +67,44 @@ static void on_closed(void *context, uint64_t key, const struct job_result *resu
     }
 }
 
-static void close_idle(struct folder *folder, uint64_t now) {
-    bool open = false;
-    for (struct name *name = folder->names; name; name = name->hash.next)
-        if (name->state == NAME_OPEN && name->volume) {
+/* Marks the names that are due. Returns when the next one will be; UINT64_MAX: never. */
+static uint64_t mark_due(struct folder *folder, uint64_t now) {
+    uint64_t next = UINT64_MAX;
+    for (struct name *name = folder->names; name; name = name->hash.next) {
+        if (name->state != NAME_OPEN || !name->volume)
+            continue;
+        if (name->close_at <= now) {
             name->state = NAME_CLOSING;
-            open = true;
+            name->close_at = now + name->close_after;
+            if (name->close_after < CLOSE_AFTER_MAX_USEC)
+                name->close_after *= 2;
         }
-    if (!open) {
-        list_remove(&folder->of_open);
-        return;
+        if (name->close_at < next)
+            next = name->close_at;
     }
+    return next;
+}
+
+static bool has_closing(const struct folder *folder) {
+    for (const struct name *name = folder->names; name; name = name->hash.next)
+        if (name->state == NAME_CLOSING)
+            return true;
+    return false;
+}
+
+static void close_idle(struct folder *folder, uint64_t now) {
+    folder->close_at = mark_due(folder, now);
+    list_remove(&folder->of_open);
+    if (folder->close_at == UINT64_MAX)
+        return;
+    list_append(&folder->service->open_folders, &folder->of_open); /* the others first */
+    if (!has_closing(folder))
+        return;
     struct job job = folder_job(folder, FOLDER_CLOSE, "");
     _cleanup_close_ int names = folder_write_names(folder, NAME_CLOSING);
-    folder->close_at = now + folder->close_after;
-    if (folder->close_after < CLOSE_AFTER_MAX_USEC)
-        folder->close_after *= 2;
     folder->closing = names >= 0 && folder_submit(folder, &job, names, folder_lane(folder, 0, LANE_UNMOUNTS), on_closed,
                                                   folder->id) >= 0;
     folder->service->closings += folder->closing;
-    list_remove(&folder->of_open); /* the others first */
-    list_append(&folder->service->open_folders, &folder->of_open);
     for (struct name *name = folder->names; name && !folder->closing; name = name->hash.next)
         if (name->state == NAME_CLOSING)
             name->state = NAME_OPEN;
@@ -105,23 +130,44 @@ static int on_close_timer(sd_event_source *source, uint64_t usec, void *userdata
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-void folder_watch_idle(struct folder *folder) {
-    struct service *service = folder->service;
-    uint64_t now = 0;
-    (void)sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    folder->close_at = now + CLOSE_AFTER_USEC;
-    folder->close_after = CLOSE_AFTER_USEC;
-    if (!folder->of_open.next)
-        list_append(&service->open_folders, &folder->of_open);
+static void start_timer(struct service *service) {
+    int enabled = SD_EVENT_OFF;
     if (!service->close_timer) {
         (void)sd_event_add_time_relative(service->event, &service->close_timer, CLOCK_MONOTONIC, CLOSE_TICK_USEC,
                                          100000, on_close_timer, service);
         return;
     }
-    int enabled = SD_EVENT_OFF;
     (void)sd_event_source_get_enabled(service->close_timer, &enabled);
     if (enabled == SD_EVENT_OFF) {
         (void)sd_event_source_set_time_relative(service->close_timer, CLOSE_TICK_USEC);
         (void)sd_event_source_set_enabled(service->close_timer, SD_EVENT_ONESHOT);
     }
+}
+
+static void watch(struct name *name, uint64_t now, uint64_t after) {
+    struct folder *folder = name->folder;
+    name->close_after = after;
+    name->close_at = now + after;
+    if (!folder->of_open.next) {
+        folder->close_at = name->close_at;
+        list_append(&folder->service->open_folders, &folder->of_open);
+    } else if (name->close_at < folder->close_at) {
+        folder->close_at = name->close_at;
+    }
+    start_timer(folder->service);
+}
+
+void name_watch_idle(struct name *name) {
+    uint64_t now = 0;
+    (void)sd_event_now(name->folder->service->event, CLOCK_MONOTONIC, &now);
+    bool soon = name->closed_at && now - name->closed_at < SOON_USEC;
+    watch(name, now, soon ? name->close_after : CLOSE_AFTER_USEC);
+}
+
+void folder_watch_idle(struct folder *folder) {
+    uint64_t now = 0;
+    (void)sd_event_now(folder->service->event, CLOCK_MONOTONIC, &now);
+    for (struct name *name = folder->names; name; name = name->hash.next)
+        if (name->state == NAME_OPEN && name->volume)
+            watch(name, now, CLOSE_AFTER_START_USEC);
 }

@@ -82,7 +82,7 @@ static int take_up(struct folder *folder) {
     _cleanup_close_ int names = folder_write_names(folder, NAME_HIDING);
     folder->unshown = false;
     job.folder.at_host = folder == folder->service->host_folder;
-    folder_watch_idle(folder); /* a service before this one may have left some open */
+    folder_watch_idle(folder);
     int r = folder_submit(folder, &job, names, folder_lane(folder, 0, LANE_MOUNTS), on_taken_up, folder->id);
     folder->service->take_ups += r >= 0;
     return r;

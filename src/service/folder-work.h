@@ -18,7 +18,9 @@ void folder_done_nothing(void *context, uint64_t key, const struct job_result *r
 int folder_write_names(const struct folder *folder, enum name_state state);
 /* A worker has done with the name: what was put off for so long follows. */
 void name_after_work(struct name *name);
-/* A volume is open in it from now on: it is unmounted there when it is idle. */
+/* A volume is open at the name from now on: it is unmounted there when it is idle. */
+void name_watch_idle(struct name *name);
+/* The same for all that the service before this one may have left open in the folder. */
 void folder_watch_idle(struct folder *folder);
 /* Its pipe was lost, and nobody hears who waits at the other end. To take the folder up again lets them go. */
 void folder_take_up_again(struct folder *folder);

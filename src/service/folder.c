@@ -350,7 +350,7 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
         journal_put_name(name);
     }
     if (name->volume)
-        folder_watch_idle(name->folder);
+        name_watch_idle(name);
     name_after_work(name);
 }
 

@@ -13,7 +13,7 @@
  *     HIDING     a worker unmounts it everywhere, and removes it
  *
  * An open volume that nobody uses is unmounted after a second or two, so that df and the like never come to wait for
- * its server. The next access mounts it again.
+ * its server. The next access mounts it again; if that comes soon, the volume stays longer from then on.
  *
  * All that touches a folder is done by workers: a silo can hold its own folders' locks for as long as it likes.
  */
@@ -66,6 +66,8 @@ struct name {
     uint64_t volume, child; /* what is, or is to be, mounted: one of the two; both 0: nothing */
     uint64_t since; /* when somebody opened it first: ns since the epoch; 0: nobody has */
     uid_t uid; /* who that was */
+    uint64_t close_at, close_after; /* OPEN: when a worker tries to unmount it next, us, and how long after that */
+    uint64_t closed_at; /* when it was last unmounted because nobody used it, us; 0: it never was */
     char text[]; /* key */
 };
 
@@ -85,7 +87,7 @@ struct folder {
     bool uncertain; /* a worker that was to make it was lost */
     bool restored; /* the service before this one made it */
     struct list_node of_open; /* of the service: a volume is open in it */
-    uint64_t close_at, close_after; /* when idle volumes are looked for next, us, and how long after that */
+    uint64_t close_at; /* of its names, the first */
     bool closing;
     int pipe;
     sd_event_source *io;

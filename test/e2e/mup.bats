@@ -107,7 +107,7 @@ shares_mounted_in() { # PID
     for options in --mount "--mount --propagation=slave" "--mount --propagation=unchanged" "--mount --user --map-root-user"; do
         # shellcheck disable=SC2086
         equal "unshare $options" "$(bounded unshare $options cat /unc/memfs/share/file)" hello || return
-        wait_until 6 not in_table self /unc/memfs/share
+        wait_until 20 not in_table self /unc/memfs/share
         # shellcheck disable=SC2086
         equal "the same, opened on the host" "$(ls /unc/memfs/share >/dev/null; bounded unshare $options cat /unc/memfs/share/file)" hello
     done
