@@ -169,21 +169,27 @@ static int start_in_background(const struct verb *verb, const char *path, char *
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), LOG_FILE);
 }
 
-/* Whether a service runs already; then says so. One that was killed just now may take a moment to be gone. */
+/* Whether a service runs already; then says so. One that was killed just now may take a moment to be gone; one that
+ * does not answer in the time of a whole request hangs. */
 static bool runs_already(const struct verb *verb, int *ret_status) {
     static union wire_message status;
-    for (int attempt = 0; attempt < 10; attempt++) {
+    int result = 0;
+    for (int attempt = 0; attempt < 10 && result != -ETIMEDOUT; attempt++) {
         _cleanup_close_ int socket = -1;
         if (client_open_quietly(&socket) < 0)
             return false;
-        if (client_status(socket, &status) == 0) {
+        result = client_status(socket, &status);
+        if (result == 0) {
             printf("linfspd %s runs already, pid %" PRIu32 "\n", status.status.version, status.status.pid);
             *ret_status = 0;
             return true;
         }
         usleep(100000);
     }
-    *ret_status = verb_fail(verb, "a service is there, but: %s", status.error.message);
+    *ret_status = result == -ETIMEDOUT
+                      ? verb_fail(verb, "a linfspd runs and does not answer: kill -KILL \"$(pgrep -ox linfspd)\", then "
+                                        "start again; volumes go on")
+                      : verb_fail(verb, "a service is there, but: %s", status.error.message);
     return true;
 }
 

@@ -364,6 +364,19 @@ has_in_silos() {
     service_start
 }
 
+@test "cli: start, when a service hangs, says soon how it is ended; that helps, and volumes go on" {
+    local pid
+    container hung busybox
+    disk hung z
+    pid=$(service_pid)
+    kill -STOP "$pid"
+    BOUND=12 refused "does not answer: kill -KILL" "volumes go on" -- "$linfsp" start
+    kill -KILL "$pid"
+    wait_until 5 not kill -0 "$pid"
+    service_start
+    inside hung sh -c 'echo on >/mnt/z/on && cat /mnt/z/on'
+}
+
 @test "cli: run: a container without an engine, where memfs works" {
     command -v bwrap >/dev/null || missing bubblewrap
     equal "hello" "$(bounded "$linfsp" run -- echo hello)" hello
