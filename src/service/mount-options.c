@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/utf8.h"
 

@@ -12,7 +12,6 @@
 #include "service/lane.h"
 #include "service/patience.h"
 #include "service/reaper.h"
-#include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/list.h"
