@@ -5,6 +5,7 @@
     folders  a folder of src/ includes only the folders that FOLDERS lists for it
     parts    service, worker and catcher are programs of their own: SHARED lists the headers that two of them share
     circles  no header includes itself through others
+    tables   there is one reader of mount tables, util/mount-table.h
     leaves   modules of the service that know neither silos nor volumes: they are told what to call
 """
 import argparse
@@ -53,6 +54,11 @@ def check_folders(source, path):
             complaints.append(f"{path}: {name} is src/{other}'s alone")
 
 
+def check_tables(path):
+    if "<mntent.h>" in path.read_text():
+        complaints.append(f"{path}: util/mount-table.h reads mount tables")
+
+
 def find_circle(source, name, trail):
     if name in trail:
         complaints.append("a circle: " + " -> ".join(trail[trail.index(name):] + [name]))
@@ -75,6 +81,7 @@ def main():
     files = [path for path in source.rglob("*.[ch]") if not path.name.startswith("test-")]
     for path in files:
         check_folders(source, path)
+        check_tables(path)
         if path.suffix == ".h":
             find_circle(source, str(path.relative_to(source)), [])
     for leaf, allowed in LEAVES.items():

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `linfsp share` and `linfsp unshare`: a prefix for a volume that is mounted already, whatever program serves it. */
 #include <errno.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/elsewhere.h"
 #include "cli/target.h"
+#include "util/cleanup.h"
+#include "util/mount-table.h"
 #include "wire/prefix.h"
 
 #define SHARE_TIMEOUT_MS 30000
@@ -38,13 +39,14 @@ static int set_target(const char *text, char *ret_target, size_t size) {
 
 /* What a program mounted by itself, as it may in a container with CAP_SYS_ADMIN, is not the service's. */
 static bool is_foreign_mount(const char *path) {
-    FILE *table = setmntent("/proc/self/mounts", "re");
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
     bool found = false;
-    for (struct mntent *entry; table && (entry = getmntent(table));)
-        if (strcmp(entry->mnt_dir, path) == 0)
-            found = strncmp(entry->mnt_type, "fuse", 4) == 0;
-    if (table)
-        endmntent(table);
+    struct mount_line line;
+    while (table && mount_table_next(table, &text, &size, &line))
+        if (strcmp(line.point, path) == 0)
+            found = mount_type_is_fuse(line.type);
     return found;
 }
 

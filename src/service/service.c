@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <mntent.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +38,7 @@
 #include "util/clock.h"
 #include "util/fusectl.h"
 #include "util/log.h"
+#include "util/mount-table.h"
 #include "util/open-at.h"
 #include "util/paths.h"
 #include "util/plural.h"
@@ -53,13 +53,14 @@
 #define UNC_MADE LINFSP_RUN_DIR "/private/unc-made" /* the folder /unc is ours, to go with us */
 
 static bool is_mounted(const char *path, const char *source) {
-    FILE *table = setmntent("/proc/self/mounts", "re");
-    bool found = false;
-    for (struct mntent *entry; table && (entry = getmntent(table));)
-        found = found || (strcmp(entry->mnt_dir, path) == 0 && strcmp(entry->mnt_fsname, source) == 0);
-    if (table)
-        endmntent(table);
-    return found;
+    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    struct mount_line line;
+    while (table && mount_table_next(table, &text, &size, &line))
+        if (strcmp(line.point, path) == 0 && strcmp(line.source, source) == 0)
+            return true;
+    return false;
 }
 
 /* Our own tmpfs: /run is often noexec and nodev, and hard links want one file system. One that is there is a service's
