@@ -105,7 +105,7 @@ static void on_injected(void *context, uint64_t key, const struct job_result *re
         silo->unc_waits = result->inject.unc_waits;
         root_unc_make(silo);
         programs_watch(silo, result);
-        catcher_serve(silo, silo->unsettled || !silo_mounts_by_itself(silo->target.init_pid));
+        catcher_serve(silo, silo->unsettled || !result->inject.mounts);
         if (!silo->unsettled)
             phantom_program(silo, silo->target.init_pid);
         service->injections++;
@@ -131,7 +131,7 @@ int silo_inject(struct silo *silo, bool early, const char *rootfs) {
     job.inject.again = silo->injectors_lost > 0;
     /* a runtime at work has all capabilities still: what its container has is seen at its entry point (settle) */
     silo->unsettled = early || rootfs[0];
-    job.inject.may_mount = !silo->unsettled && silo_mounts_by_itself(silo->target.init_pid);
+    job.inject.may_mount = !silo->unsettled && process_may_mount(silo->target.init_pid);
     snprintf(job.inject.folder, sizeof job.inject.folder, "%s", silo->folder);
     silo->was_early = early;
     int r = workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_injected,

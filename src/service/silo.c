@@ -40,7 +40,6 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/device-group.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/namespace.h"
@@ -49,8 +48,6 @@
 #include "wire/codec.h"
 
 #define KTHREADD 2
-#define FUSE_MAJOR 10
-#define FUSE_MINOR 229
 
 struct silo *silo_find_namespace(struct service *service, uint64_t inode) {
     struct silo *silo = NULL;
@@ -385,26 +382,34 @@ static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) 
     return !anchor_has_ended(silo->pidfd) || anchor_replace(silo) ? silo : NULL;
 }
 
-bool silo_mounts_by_itself(pid_t pid) {
-    return process_may_mount(pid) && device_group_allows(pid, FUSE_MAJOR, FUSE_MINOR);
+/* Its programs may call mount(2), but its control group keeps them from the device: they are brought to the stand-in
+ * (catcher/tracees.h). */
+static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+    struct silo *silo = silo_find(context, key);
+    if (!silo || silo_is_dead(silo) || result->error < 0 || result->mounts)
+        return;
+    catcher_serve(silo, true);
+    programs_look(silo);
 }
 
-static void on_device(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
+/* A process of the silo may call mount(2). Who may open the FUSE device, too, mounts by itself. */
+static void ask_for_device(struct silo *silo, pid_t pid, bool there) {
+    struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target, .device = {.program = pid, .there = there}};
+    (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_device,
+                         silo->service, silo->number);
 }
 
 /* The entry point of a silo that was set up ahead of it: now it can be told what it may do. */
 static void settle(struct silo *silo, pid_t pid) {
-    struct job job = {.type = JOB_FUSE_DEVICE, .target = silo->target};
     silo->unsettled = false;
     silo_describe(silo);
     root_unc_make(silo);
-    if (!silo_mounts_by_itself(pid)) {
+    if (!process_may_mount(pid)) {
         programs_look(silo); /* its PATH is known now */
         return;
     }
     catcher_serve(silo, false);
-    (void)workers_submit(silo->service->workers, &job, &silo->pidfd, 1, silo_lane(silo, 0, LANE_MOUNTS), on_device,
-                         silo->service, silo->number);
+    ask_for_device(silo, pid, false);
 }
 
 int silo_consider(struct service *service, pid_t pid, bool early) {
@@ -483,7 +488,10 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
         silo_free(silo);
         return r;
     }
-    catcher_serve(silo, !silo_mounts_by_itself(silo->target.init_pid));
+    bool may_mount = process_may_mount(silo->target.init_pid);
+    catcher_serve(silo, !may_mount);
+    if (may_mount)
+        ask_for_device(silo, silo->target.init_pid, true);
     programs_look(silo);
     device_rebind(silo); /* newer programs do not replace those there: old ones may be running */
     silo_describe(silo);

@@ -202,9 +202,6 @@ void silo_eject(struct silo *silo);
 void silo_free(struct silo *silo);
 /* By one of the ways that enum silo_state lists. */
 void silo_enter(struct silo *silo, enum silo_state state);
-/* Whether that process, or what it executes, mounts without us: it may call mount(2), and open /dev/fuse. Elsewhere
- * programs with CAP_SYS_ADMIN are brought to the stand-in (catcher/tracees.h). */
-bool silo_mounts_by_itself(pid_t pid);
 /* What befell it, for the log and whoever listens. */
 void silo_tell(const struct silo *silo, enum event_kind kind, const char *text);
 /* Runtimes' hooks wait: whatever came of it, the container is to go on. */

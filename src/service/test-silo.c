@@ -72,11 +72,34 @@ static void a_silo_that_ends_while_it_is_set_up(void **state) {
     assert_null(the_silo());
 }
 
+/* The container's control group is a worker's to look at: the service waits for nobody's folders. */
+static void who_mounts_by_itself(void **state) {
+    NEEDS_A_HOST();
+    struct job job;
+    for (int mounts = 0; mounts < 2; mounts++) {
+        assert_int_equal(silo_consider(&service, container, false), 1);
+        answer(JOB_INJECT, &(struct job_result){.inject.mounts = mounts}, &job);
+        assert_true(job.inject.may_mount);
+        assert_int_equal(the_silo()->caught, !mounts);
+        silo_end(the_silo());
+    }
+    assert_int_equal(silo_consider(&service, container, true), 1);
+    answer(JOB_INJECT, &(struct job_result){0}, &job);
+    assert_false(job.inject.may_mount); /* its runtime is at work */
+    assert_true(the_silo()->caught);
+    assert_int_equal(silo_consider(&service, container, false), 1);
+    assert_false(the_silo()->caught);
+    answer(JOB_FUSE_DEVICE, &(struct job_result){0}, &job);
+    assert_int_equal(job.device.program, container);
+    assert_true(the_silo()->caught && is_submitted(JOB_HELPERS));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_silo_is_set_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silo_that_cannot_be_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hook_waits_for_a_rule, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_mounts_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_injection_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retry_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silo_that_ends_while_it_is_set_up, set_up, tear_down),

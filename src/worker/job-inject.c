@@ -21,6 +21,7 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 #include "wire/codec.h"
+#include "worker/device-group.h"
 #include "worker/enter.h"
 #include "worker/folder.h"
 #include "worker/helpers.h"
@@ -151,7 +152,7 @@ static int make_trees(const struct job_base *base, const struct job *job, struct
     attempt->unc_tree = make_unc(base, job->inject.folder_number, &pipe_end);
     if (pipe_end >= 0)
         fds->out[fds->n_out++] = pipe_end;
-    if (job->inject.may_mount)
+    if (result->inject.mounts)
         attempt->device_tree = open_tree(base->run_dir, "private/fuse", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     int error = attempt->folder_tree < 0 ? attempt->folder_tree : attempt->unc_tree;
     return error < 0 ? job_fail(result, error, "cannot clone %s: %s",
@@ -253,8 +254,8 @@ static void furnish(const struct job_base *base, const struct job *job, struct a
     }
     if (attach_folder(base, job, attempt, dev, result) < 0)
         return;
-    inject_fuse(base, job, attempt->device_tree, dev, job->inject.may_mount);
-    if (!job->inject.may_mount)
+    inject_fuse(base, job, attempt->device_tree, dev, result->inject.mounts);
+    if (!result->inject.mounts)
         helpers_mark(base, job, false, result);
 }
 
@@ -269,6 +270,7 @@ void job_inject(const struct job_base *base, const struct job *job, struct job_f
         result->inject.off = true;
         return;
     }
+    result->inject.mounts = job->inject.may_mount && device_group_allows_fuse(job->target.init_pid);
     if (make_trees(base, job, fds, &attempt, result) < 0 || enter(base, job, fds->in[0], &attempt, result) != 0)
         return;
     furnish(base, job, &attempt, result);

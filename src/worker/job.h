@@ -26,7 +26,8 @@ enum job_type {
     JOB_INJECT = 1, /* put the silo's folder at /dev/linfsp */
     JOB_EJECT, /* take it out again */
     JOB_ROOT_UNC, /* move its network volumes from /dev/linfsp/unc to /unc, or back (job-root-unc.c) */
-    JOB_FUSE_DEVICE, /* the silo mounts by itself: the real device as its /dev/fuse (inject-fuse.c) */
+    JOB_FUSE_DEVICE, /* the silo may call mount(2): whether its control group lets it mount by itself, and then the real
+                        device as its /dev/fuse (job-fuse-device.c) */
     JOB_PHANTOM, /* put the stand-in where the image has no helper, or take it away (phantom.c). host: the silo has
                     ended, the fd is the folder to take it away from */
     JOB_CHROOT, /* make a tree ready that a process changes its root to, or undo that for all trees (job-chroot.c) */
@@ -63,7 +64,7 @@ struct job_inject {
     char rootfs[WIRE_PATH_MAX]; /* where its root is, before its runtime has made it the root; "": it is */
     bool early; /* its runtime is still at work: only where /dev is a mount already */
     bool again; /* a worker died over it: what is there is half of this very injection, and is removed first */
-    bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves where they have a device */
+    bool may_mount; /* it has CAP_SYS_ADMIN: its programs mount by themselves if its control group lets them */
     pid_t found_by; /* its entry point, perhaps */
     uint64_t folder_number; /* of its /unc, which is made */
     bool unc_waits; /* there is no network volume: if /unc can be made when there is one, it is at /dev/linfsp/unc until
@@ -187,6 +188,10 @@ struct job {
         struct {
             bool hide; /* put it beside the layer; else back */
         } layer;
+        struct {
+            pid_t program; /* one of the silo's, whose group counts */
+            bool there; /* the device is there already */
+        } device;
         struct job_inject inject;
         struct job_mount mount;
         struct job_unmount unmount;
@@ -251,6 +256,7 @@ struct job_result {
     char message[WIRE_TEXT_MAX]; /* where error is not 0: for a person */
     union {
         int32_t backing_id;
+        bool mounts; /* FUSE_DEVICE: the silo's programs mount by themselves */
         bool made_state; /* HOLD: the last fd is new to the client */
         struct {
             uint32_t made; /* how many */
@@ -262,6 +268,7 @@ struct job_result {
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */
+            bool mounts; /* its programs mount by themselves */
             bool off; /* it is to have nothing of ours: the message says why */
             bool unc_waits; /* its /unc is to be moved by ROOT_UNC */
         } inject; /* fd: the pipe of its /unc */

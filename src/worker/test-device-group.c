@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
-#include "util/device-group.h"
+#include "worker/device-group.h"
 
 static bool allows(const char *text) {
     _cleanup_fclose_ FILE *list = fmemopen((void *)text, strlen(text), "r");

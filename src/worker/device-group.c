@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "util/device-group.h"
+#include "worker/device-group.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
 
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
 #define GROUPS_ROOT "/sys/fs/cgroup/devices"
 
 static bool is_number(const char *text, unsigned number) {
@@ -46,4 +48,8 @@ bool device_group_allows(pid_t pid, unsigned major, unsigned minor) {
         return true;
     _cleanup_fclose_ FILE *list = fopen(path, "re");
     return !list || device_list_allows(list, major, minor);
+}
+
+bool device_group_allows_fuse(pid_t pid) {
+    return device_group_allows(pid, FUSE_MAJOR, FUSE_MINOR);
 }
