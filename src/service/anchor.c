@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/anchor.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -12,12 +11,10 @@
 #include "service/journal.h"
 #include "service/service.h"
 #include "service/silo.h"
+#include "service/survivor.h"
 #include "util/cleanup.h"
 #include "util/namespace.h"
 #include "util/process.h"
-
-#define SHORT_TURNS 3
-#define SURVIVORS_MAX 16 /* processes that are asked for a proof */
 
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
@@ -108,50 +105,7 @@ int anchor_prove(const struct silo *silo, pid_t pid) {
     return proven ? 0 : -ESRCH;
 }
 
-pid_t anchor_find_survivor(const struct silo *silo) {
-    unsigned asked = 0;
-    _cleanup_closedir_ DIR *directory = opendir("/proc");
-    if (!directory)
-        return -errno;
-    struct dirent *entry;
-    int r = -ESRCH;
-    while ((entry = readdir(directory)) && asked < SURVIVORS_MAX) {
-        char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        uint64_t found;
-        if (*end || pid <= 0 || process_namespace((pid_t)pid, "mnt", &found) < 0 ||
-            found != silo->mount_namespace.inode)
-            continue;
-        int proven = anchor_prove(silo, (pid_t)pid);
-        if (proven == 0)
-            return anchor_find(found, (pid_t)pid);
-        if (journal_is_short(proven))
-            r = proven; /* it may be one */
-        asked++;
-    }
-    return r;
-}
-
-static int take_survivor(struct silo *silo) {
-    pid_t survivor = anchor_find_survivor(silo);
-    return survivor < 0 ? survivor : anchor_watch(silo, survivor);
-}
-
-bool anchor_replace(struct silo *silo) {
-    int r = silo->sole_init ? -ESRCH : take_survivor(silo);
-    /* that we lack something for a moment is no reason to end the silo */
-    for (int turn = 1; turn < SHORT_TURNS && journal_is_short(r); turn++)
-        r = take_survivor(silo);
-    if (r == 0) {
-        if (silo->state == SILO_READY)
-            journal_put_silo(silo);
-        return true;
-    }
-    silo_end(silo);
-    return false;
-}
-
 static int on_anchor_ended(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    (void)anchor_replace(userdata);
+    survivor_seek(userdata);
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "service/numbers.h"
 #include "service/service.h"
 #include "service/silo.h"
+#include "service/survivor.h"
 #include "service/table.h"
 #include "service/volume.h"
 
@@ -120,6 +121,7 @@ int restore_all(struct service *service) {
         (r = journal_read(service, "intent", restore_intent)) < 0)
         return r;
     /* a folder tells its entries in any order, and lists count on that of keys */
+    survivor_end_start(service);
     HASH_SRT(hash, service->silos, by_number);
     HASH_SRT(hash, service->volumes, by_id);
     device_sweep(service);

@@ -102,6 +102,7 @@ struct service {
     struct silo *namespaces; /* hash of those whose namespace lives, by its inode */
     uint64_t last_number; /* of a silo */
     struct silo *host;
+    struct survey *survey; /* while the service starts (survivor.h) */
     struct list_node browsers; /* silos that list all that they may open */
     struct owner *owners; /* hash */
     unsigned owned_silos;

@@ -35,6 +35,7 @@
 #include "service/reaper.h"
 #include "service/root-unc.h"
 #include "service/service.h"
+#include "service/survivor.h"
 #include "service/table.h"
 #include "service/volume.h"
 #include "service/worker.h"
@@ -87,7 +88,12 @@ static void set_admission(struct silo *silo, bool admits) {
     silo->admits = admits;
     for (int i = 0; i < 2; i++)
         if (silo->socket_io[i])
-            (void)sd_event_source_set_enabled(silo->socket_io[i], admits ? SD_EVENT_ON : SD_EVENT_OFF);
+            (void)sd_event_source_set_enabled(silo->socket_io[i],
+                                              admits && !silo->seeks_anchor ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+void silo_admit(struct silo *silo) {
+    set_admission(silo, silo->admits);
 }
 
 static bool may_admit(const struct silo *silo) {
@@ -120,7 +126,7 @@ static void on_described(void *context, uint64_t key, const struct job_result *r
 }
 
 bool silo_is_ending(const struct silo *silo) {
-    return silo_is_dead(silo) || (!silo->host && process_is_ending(silo->target.init_pid));
+    return silo_is_dead(silo) || (!silo->host && !silo->seeks_anchor && process_is_ending(silo->target.init_pid));
 }
 
 void silo_describe(struct silo *silo) {
@@ -271,6 +277,7 @@ void silo_free(struct silo *silo) {
         reaper_close(service->reaper, steal_fd(&silo->sockets[i])); /* clients may be waiting in it */
     }
     sd_event_source_disable_unref(silo->pidfd_io);
+    survivor_forget(silo);
     for (size_t i = 0; i < SILO_ENDED_MAX; i++)
         free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
@@ -341,6 +348,7 @@ void silo_end(struct silo *silo) {
     silo_enter(silo, silo->state == SILO_INJECTING ? SILO_DYING : SILO_DEAD);
     silo_unlist(silo);
     silo->pidfd_io = sd_event_source_disable_unref(silo->pidfd_io);
+    survivor_forget(silo);
     silo->volumes++; /* it goes with the last of them, which is not to be while this is at it */
     struct volume *volume, *next;
     list_for_each (volume, &silo->volume_list, node)
@@ -379,7 +387,9 @@ static struct silo *silo_of(struct service *service, uint64_t inode, pid_t pid) 
         silo_end(silo);
         return NULL;
     }
-    return !anchor_has_ended(silo->pidfd) || anchor_replace(silo) ? silo : NULL;
+    if (!silo->seeks_anchor && anchor_has_ended(silo->pidfd))
+        survivor_seek(silo);
+    return silo_find_namespace(service, inode); /* it may have ended */
 }
 
 /* Its programs may call mount(2), but its control group keeps them from the device: they are brought to the stand-in
@@ -418,6 +428,8 @@ int silo_consider(struct service *service, pid_t pid, bool early) {
     if (r < 0 || mount_namespace == service->host_mount_namespace || service->stopping)
         return r < 0 ? r : 0;
     struct silo *silo = silo_of(service, mount_namespace, pid);
+    if (silo && silo->seeks_anchor)
+        return 1; /* it is looked at when that is over */
     if (silo) {
         if (silo->unsettled && !early)
             settle(silo, pid);
@@ -456,7 +468,7 @@ int silo_prepare(struct connection *connection, pid_t pid, const char *rootfs) {
     struct silo *silo = silo_of(service, mount_namespace, pid);
     if (!silo && (r = take_in(service, mount_namespace, pid, false, rootfs, &silo)) < 0)
         return r;
-    if (silo && !silo_is_settled(silo)) {
+    if (silo && (!silo_is_settled(silo) || silo->seeks_anchor)) {
         connection->prepares = silo->number;
         return 1;
     }
@@ -478,10 +490,8 @@ int silo_adopt(struct service *service, const struct silo_record *record) {
         r = start == record->init_start ? anchor_prove(silo, record->init) : -ESRCH;
     if (r == 0)
         r = anchor_watch(silo, record->init);
-    if (r < 0 && !journal_is_short(r) && !record->sole_init) {
-        pid_t survivor = anchor_find_survivor(silo);
-        r = survivor < 0 ? survivor : anchor_watch(silo, survivor);
-    }
+    if (r < 0 && !journal_is_short(r) && !record->sole_init)
+        r = survivor_find_at_start(silo);
     if (r >= 0)
         owner_adopt(silo);
     if (r < 0) {

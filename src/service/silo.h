@@ -90,6 +90,8 @@ struct silo {
     sd_event_source *rebind_timer;
     unsigned bind_retries; /* one after the other */
     sd_event_source *socket_io[2], *pidfd_io;
+    bool seeks_anchor; /* its anchor has ended, and a worker seeks another one (survivor.h) */
+    sd_event_source *seek_timer;
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
     bool unmounts; /* umount(8) and its like are looked for, too */
@@ -193,6 +195,8 @@ struct silo_record {
 /* Takes a silo over from the service before us. -ESRCH: it ended meanwhile. */
 int silo_adopt(struct service *service, const struct silo_record *record);
 int silo_make_host(struct service *service);
+/* Lets clients in, or has them wait in the sockets' queues while the silo has no anchor or rules know too little. */
+void silo_admit(struct silo *silo);
 /* One of its sockets is there: whether clients are let in is up to rules. */
 void silo_has_socket(struct silo *silo);
 /* Its first process is ending: all that it serves is cut off now, and goes. It may be freed. */

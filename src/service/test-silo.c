@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A silo's life where workers are lacking. */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "service/test-service.h"
+#include "util/process.h"
 
 static void a_silo_is_set_up(void **state) {
     NEEDS_A_HOST();
@@ -94,12 +100,81 @@ static void who_mounts_by_itself(void **state) {
     assert_true(the_silo()->caught && is_submitted(JOB_HELPERS));
 }
 
+/* In the mount namespace of the container's first process. No child of ours: such would be the service's. */
+static pid_t start_second_process(void) {
+    int ends[2];
+    char path[64];
+    pid_t pid = -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)container);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t helper = fork();
+    if (helper == 0) {
+        int namespace = open(path, O_RDONLY | O_CLOEXEC);
+        if (setns(namespace, CLONE_NEWNS) < 0 || fork() > 0)
+            _exit(0);
+        pid = getpid();
+        if (write(ends[1], &pid, sizeof pid) == sizeof pid)
+            pause();
+        _exit(1);
+    }
+    close(ends[1]);
+    assert_int_equal(waitpid(helper, NULL, 0), helper);
+    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
+    close(ends[0]);
+    return pid;
+}
+
+static void set_up_and_lose_anchor(void) {
+    assert_int_equal(silo_consider(&service, container, false), 1);
+    answer(JOB_INJECT, &(struct job_result){0}, NULL);
+    assert_int_equal(kill(container, SIGKILL), 0);
+    for (int turn = 0; turn < 200 && the_silo() && !the_silo()->seeks_anchor; turn++)
+        (void)client_is_told();
+}
+
+/* The list of all processes is for a worker to read. */
+static void an_anchor_that_is_followed_by_another(void **state) {
+    NEEDS_A_HOST();
+    uint64_t start;
+    struct job job;
+    pid_t second = start_second_process();
+    assert_int_equal(process_start(second, &start), 0);
+    set_up_and_lose_anchor();
+    assert_int_equal(the_silo()->state, SILO_READY);
+    assert_int_equal(silo_consider(&service, second, false), 1);
+    /* a process of that number, but not the one that the worker saw */
+    answer(JOB_SURVIVOR, &(struct job_result){.survivor = {.pid = second, .start = start + 1}}, NULL);
+    assert_true(the_silo()->seeks_anchor);
+    answer(JOB_SURVIVOR, &(struct job_result){.survivor = {.pid = second, .start = start}}, &job);
+    assert_true(job.survivor.is_injected);
+    assert_false(the_silo()->seeks_anchor);
+    assert_int_equal(the_silo()->state, SILO_READY);
+    assert_int_equal(the_silo()->target.init_pid, second);
+    assert_int_equal(kill(second, SIGKILL), 0);
+}
+
+static void an_anchor_that_was_the_last(void **state) {
+    NEEDS_A_HOST();
+    set_up_and_lose_anchor();
+    refuse = JOB_SURVIVOR;
+    /* a worker that died over it says nothing of the silo, nor does one that cannot be had */
+    answer(JOB_SURVIVOR, &(struct job_result){.error = -EIO, .unanswered = true}, NULL);
+    assert_true(the_silo()->seeks_anchor);
+    refuse = 0;
+    for (int turn = 0; turn < 200 && !is_submitted(JOB_SURVIVOR); turn++)
+        (void)client_is_told();
+    answer(JOB_SURVIVOR, &(struct job_result){0}, NULL);
+    assert_null(the_silo());
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_silo_is_set_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silo_that_cannot_be_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hook_waits_for_a_rule, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_mounts_by_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_anchor_that_is_followed_by_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_anchor_that_was_the_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_injection_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retry_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silo_that_ends_while_it_is_set_up, set_up, tear_down),

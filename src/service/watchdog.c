@@ -234,7 +234,7 @@ static void look_at_silos(struct watchdog *watchdog) {
     unsigned i = watchdog->turn++;
     HASH_ITER (hash, service->silos, silo, next) {
         uint64_t inode;
-        if (silo->host || silo_is_dead(silo) || silo->pidfd < 0)
+        if (silo->host || silo_is_dead(silo) || silo->pidfd < 0 || silo->seeks_anchor)
             continue;
         bool closely = i++ % THOROUGH == 0;
         if (process_namespace(silo->target.init_pid, "mnt", &inode) == 0 && !closely)

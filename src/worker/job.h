@@ -41,6 +41,7 @@ enum job_type {
     JOB_DEVICE_BIND, /* bind the sockets in a silo's folder (inject.folder) anew; back come both */
     JOB_DEVICE_REMOVE, /* remove a silo's folder (inject.folder) */
     JOB_HOLDERS, /* which processes hold the descriptors of raw volumes (job-holders.c) */
+    JOB_SURVIVOR, /* a process of the silo, whose topmost one has ended (job-survivor.c) */
     JOB_WAITING, /* who waits uninterruptibly in the kernel (job-waiting.c) */
     JOB_FOLDER, /* what the MUP wants done to a folder of a silo's /unc */
     JOB_LAYER, /* what was copied in a silo's layer is put beside it, or back (job-layer.c) */
@@ -176,6 +177,9 @@ struct job {
             uint32_t n;
             uint64_t volumes[64]; /* JOB_HOLDERS_MAX */
         } holders;
+        struct {
+            bool is_injected; /* its /dev/linfsp is there, and proves the namespace where there are no ids */
+        } survivor;
         struct job_phantom phantom;
         struct {
             pid_t program; /* it is about to run chroot(8); 0: all trees are as they were again */
@@ -265,6 +269,11 @@ struct job_result {
         struct job_description description;
         struct job_waiting waiting;
         struct job_holders holders;
+        struct {
+            pid_t pid; /* 0: nobody is left */
+            uint64_t start; /* of the process: tells it from another of its pid */
+            pid_t stranger; /* a process of another namespace that has the inode number now; 0: none */
+        } survivor;
         struct {
             bool nested; /* /dev/linfsp is there already: part of the silo around it */
             bool not_yet; /* early only: no /dev yet */

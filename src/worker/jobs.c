@@ -22,6 +22,7 @@ static job_function *const jobs[] = {
     [JOB_DESCRIBE] = job_describe,
     [JOB_SHARE] = job_share,
     [JOB_UNMOUNT] = job_unmount,
+    [JOB_SURVIVOR] = job_survivor,
     [JOB_WAITING] = job_waiting,
     [JOB_HOLDERS] = job_holders,
     [JOB_DEVICE_BIND] = job_device_bind,

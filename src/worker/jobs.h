@@ -37,7 +37,7 @@ typedef void job_function(const struct job_base *base, const struct job *job, st
 
 job_function job_backing, job_chroot, job_describe, job_discard, job_eject, job_folder, job_device_bind,
     job_device_remove, job_fuse_device, job_helpers, job_hold, job_inject, job_layer, job_mount, job_phantom, job_share,
-    job_root_unc, job_unmount, job_waiting, job_holders;
+    job_root_unc, job_survivor, job_unmount, job_waiting, job_holders;
 
 /* The function of a job's type; one that fails with -EINVAL for a type that is not known. Never NULL. */
 job_function *job_find(uint32_t type);

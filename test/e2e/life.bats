@@ -172,3 +172,47 @@ ends_with() {
     same_descriptors() { [ "$(find "/proc/$(service_pid)/fd" | wc -l)" -le "$before" ]; }
     wait_until 5 same_descriptors
 }
+
+# A container without a pid namespace: pids in $first, its topmost process, and $second.
+box_without_pids() {
+    local box=$BATS_TEST_TMPDIR/box
+    mkdir -p "$box"
+    cp "$(command -v busybox)" "$BATS_TEST_TMPDIR/busybox"
+    # shellcheck disable=SC2016 # for the shells inside
+    unshare --mount --propagation private sh -ec 'mount -t tmpfs box "$1"; cd "$1"; mkdir bin dev mnt old proc; cp ../busybox bin/
+        mount -t tmpfs dev dev; : >dev/null; mount -t proc proc proc; pivot_root . old
+        exec /bin/busybox sh -c "/bin/busybox umount -l /old; /bin/busybox sleep 600 & exec /bin/busybox sleep 601"' sh "$box" >/dev/null 2>&1 3>&- &
+    first=$!
+    wait_until 5 test -S "/proc/$first/root/dev/linfsp/disk" || return
+    wait_until 5 pgrep -P "$first" -f 'sleep 600' >/dev/null || return
+    second=$(pgrep -P "$first" -f 'sleep 600')
+}
+
+in_box() { # PID COMMAND...: by a process that is there only for a moment
+    nsenter --target "$1" --mount --root "${@:2}"
+}
+
+@test "life: a container without a pid namespace outlives its first process, with a service and without one" {
+    box_without_pids
+    in_box "$first" /dev/linfsp/bin/memfs -b -m Z: 3>&-
+    echo kept >"/proc/$second/root/mnt/z/file"
+    kill -KILL "$first"
+    in_box "$second" /dev/linfsp/bin/memfs -b -m Y: 3>&- # at once
+    equal "the file" "$(cat "/proc/$second/root/mnt/z/file")" kept
+    echo new >"/proc/$second/root/mnt/y/file"
+    wait "$first" || true
+    service_kill
+    mapfile -t servers < <(pgrep --ns "$second" --nslist mnt -x memfs)
+    kill -KILL "$second"
+    service_start
+    equal "the file after a restart" "$(cat "/proc/${servers[0]}/root/mnt/z/file")" kept
+    in_box "${servers[0]}" /dev/linfsp/bin/memfs -b -m X: 3>&-
+    equal "its volumes" "$("$linfsp" volumes --json | jq -r '[.[].mount_point] | sort | join(" ")')" "/mnt/x /mnt/y /mnt/z"
+    mapfile -t servers < <(pgrep --ns "${servers[0]}" --nslist mnt -x memfs)
+    kill -KILL "${servers[@]}"
+    wait_until 10 silos_are 0
+}
+
+silos_are() { # COUNT
+    [ "$("$linfsp" silos --json | jq '[.[] | select(.host | not)] | length')" = "$1" ]
+}
