@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Metadata and data operations: memfs in a stock container, tmpfs in the same one, libfuse in one that may mount."""
+"""Metadata and data operations: memfs in a stock container, tmpfs in the same one, libfuse in one that may mount.
+
+Each client thread has a folder and a file of its own; readdir and list have one folder of 10,000 entries. create and open include the
+close. stat is by path (a look-up and the attributes), fstat by descriptor. list is `ls -l`: a listing and a stat of each entry. What an
+operation uses up is made, and what it leaves is removed, untimed.
+
+read-1m, write-1m and read-mmap go through the page cache, in order, 64 MiB. The cache is dropped before each pass, so that FUSE reads come
+from the server; tmpfs is the page cache, and has nothing to drop. -direct is O_DIRECT; 4k is at random places of 64 MiB; -deep has 32
+requests under way.
+"""
 import contextlib
 import json
 import subprocess

@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""How soon a container has its devices, and what that costs its start."""
+"""How soon a container has its devices, and what that costs its start.
+
+`first` is the entry point of a container. Its clock starts with its first instruction; execve is measured apart and added where it
+matters. A time may be 0.1 ms too long. With Docker's runc the devices are there before the entry point: 0, and the share of these is "at
+once". bubblewrap's programs are seen at their exec, so the devices come after.
+
+docker run takes turns in blocks of ten with and without the service (stopped, not suspended). The ratio is of neighbouring blocks, with a
+bootstrapped 95 % interval. An interval that holds 1.01 cannot tell.
+"""
 import json
 import time
 

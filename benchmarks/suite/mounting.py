@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A mount from inside a container against root's on the host: of the program as a whole, and of the mount alone."""
+"""A mount from inside a container against root's on the host: of the program as a whole, and of the mount alone.
+
+"mount alone" is linfsp_volume_create in a container against fsopen, fsconfig, fsmount, move_mount by root. The service's part has the
+kernel's FUSE_INIT in it, root's has not; "to the first stat" has FUSE_INIT in both. The program's start compares memfs with root's
+smallest possible server, both from posix_spawn on.
+"""
 import contextlib
 
 import figures

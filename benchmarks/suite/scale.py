@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The service with few containers and with many: its memory, its descriptors, its CPU, what each operation takes, and how many
-system calls it makes for that."""
+system calls it makes for that.
+
+The containers are bubblewrap's and sleep, each with two disks (--volumes); with --shares the second is a network volume. Memory is of
+linfspd and its workers, shared pages counted once (Pss). CPU is by the scheduler's own clock. Each operation is timed at each stage, and
+traced apart: the number of system calls tells, whatever the machine does meanwhile, whether the service walks what it need not.
+
+The service is idle if it uses no CPU of its own accord. Each program that starts on the machine wakes it: 0.2 ms for each are not counted.
+
+Then 200 containers a minute come and go for 15 s (--churn SECONDS; --scale: five minutes). Every second one mounts a disk and is killed.
+Silos, volumes, descriptors, folders, journal, mounts and memory are compared with what was there before.
+"""
 import contextlib
 import json
 import os

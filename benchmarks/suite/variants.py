@@ -1,6 +1,21 @@
 # SPDX-License-Identifier: MIT
 """One file system in several ways, side by side on the host: over io_uring or not, with a measure or without it, folders
-passed through by several programs."""
+passed through by several programs, written against WinFsp's API or not.
+
+io_uring: on the host, as Docker's seccomp profile refuses it. Debian's libfuse has no io_uring, so the budget is 1.1 times what libfuse
+3.19's memfs_ll gained over its own loop on /dev/fuse. /sys/module/fuse/parameters/enable_uring is turned on, and back. A round trip is
+compared with servers that do nothing: on liblinfsp (`volume-create --serve`), and without any library (`mount-peer --serve`).
+
+round-trips: what the kernel remembers is never out of date (test/e2e/coherence.bats). Collected writes are measured, and not done
+(docs/adr/0021).
+
+winfsp: the budget is 15 % on metadata, 5 % on data of 1 MiB, 30 % for the same sources as a Windows program in Wine. CPU is the time that
+server and client had for a step, the mean of the least quarter of the rounds: it repeats better than rates. Metadata is asked each time
+(-t 0). Volumes for data (-data) remember attributes for a second, or WinFsp's API is asked for the size before each read. memfs answers a
+read from where its data is; WinFsp's Read has to copy, so 1 MiB is also compared with memfs-copying (LINFSP_WITHOUT=answers-in-place).
+Many short rounds tell more than few long ones: --rounds 24 --seconds 0.1. Starts of the Windows program are timed in a new prefix (cold)
+and in one that is kept.
+"""
 import contextlib
 import os
 import pathlib
