@@ -14,9 +14,11 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "load/load.h"
+#include "util/clock.h"
 
 #define ROUNDS 3
 #define SECONDS 0.1
+#define QUIET_NS 2000000000 /* in a pipe or a log: no more than one line in that time */
 /* Within what memfs has room for when nothing is said. */
 #define FILE_SIZE (8u << 20)
 #define NAMES 200
@@ -136,21 +138,39 @@ static void add_object(json_object *array, const char *operation, const struct p
     json_object_array_add(array, object);
 }
 
+/* Says on standard error which operation is measured: on a terminal in one line, which the next one replaces. */
+static void tell_progress(size_t number, int64_t *told_at) {
+    bool terminal = isatty(STDERR_FILENO);
+    if (!terminal && clock_ns() - *told_at < QUIET_NS)
+        return;
+    fprintf(stderr, terminal ? "\r%zu of %zu: %-16s" : "linfsp bench: %zu of %zu: %s\n", number + 1,
+            ARRAY_SIZE(measured), measured[number]);
+    *told_at = clock_ns();
+}
+
+static void end_progress(void) {
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%*s\r", 32, "");
+}
+
 static int measure_all(const struct verb *verb, const struct settings *settings, struct place *places, unsigned count) {
     static const char *const head[] = {"OPERATION", "RATE", "P50 us", "P99 us", "AGAINST", "RATIO"};
     struct table table;
     json_object *array = json_object_new_array();
-    unsigned good = 0;
+    unsigned good = 0, rounds = ARRAY_SIZE(measured) * ROUNDS * count;
     fprintf(stderr,
-            "linfsp bench: %zu operations, three rounds of %g s each%s; with what prepares them, up to a minute\n",
-            ARRAY_SIZE(measured), settings->seconds, count > 1 ? " in both folders" : "");
+            "linfsp bench: %zu operations, three rounds of %g s each%s: %.0f s, and up to a minute to prepare them\n",
+            ARRAY_SIZE(measured), settings->seconds, count > 1 ? " in both folders" : "", rounds * settings->seconds);
+    int64_t told_at = clock_ns();
     table_begin(&table, count > 1 ? 6 : 4, head);
     for (size_t i = 0; i < ARRAY_SIZE(measured); i++) {
+        tell_progress(i, &told_at);
         measure(settings, measured[i], places, count);
         good += places[0].error == 0;
         add_row(&table, measured[i], places, count);
         add_object(array, measured[i], places, count);
     }
+    end_progress();
     if (settings->json)
         json_print(json_object_get(array));
     else
