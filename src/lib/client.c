@@ -303,17 +303,17 @@ static int fill_volume(struct linfsp_volume *volume, const struct linfsp_volume_
     return 0;
 }
 
-/* Takes uring over on success. */
+/* Takes uring over on success. extras: flags that the request has besides those of the options. */
 static int create_on(int socket, const struct linfsp_volume_options *options,
                      const struct linfsp_operations *operations, void *context, const struct fsp_mount_point *point,
-                     struct fsp_uring *uring, struct linfsp_volume *volume, struct linfsp_error *ret_error) {
+                     uint32_t extras, struct fsp_uring *uring, struct linfsp_volume *volume,
+                     struct linfsp_error *ret_error) {
     struct wire_create_volume request;
     union wire_message answer = {.bytes = {0}};
     int fds[WIRE_FDS_MAX];
     size_t n_fds = 0;
     describe_request(options, point, uring != NULL, &request);
-    if (HAS_OPERATION(operations, hand_over) && !options->fail_over)
-        request.flags |= WIRE_CREATE_HANDS_OVER;
+    request.flags |= extras;
     int r = ask_for_volume(socket, &request, point, &answer, fds, &n_fds, ret_error);
     if (r < 0)
         return r;
@@ -329,14 +329,25 @@ static int create_on(int socket, const struct linfsp_volume_options *options,
     return 0;
 }
 
-/* A service that has just met this container may not know yet what it needs to know of it: it says "again". */
-static int create_in_time(int socket, const struct linfsp_volume_options *options,
+/* A service that has just met this container may not know yet what it needs to know of it: it says "again". An older
+ * service that does not know one of the extras calls the request malformed and hangs up: *socket is opened anew, and
+ * the volume does without them. */
+static int create_in_time(int *socket, const struct linfsp_volume_options *options,
                           const struct linfsp_operations *operations, void *context,
                           const struct fsp_mount_point *point, struct fsp_uring *uring, struct linfsp_volume *volume,
                           struct linfsp_error *ret_error) {
     struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000};
+    uint32_t extras = HAS_OPERATION(operations, hand_over) && !options->fail_over ? WIRE_CREATE_HANDS_OVER : 0;
     for (unsigned tries = 1;; tries++) {
-        int r = create_on(socket, options, operations, context, point, uring, volume, ret_error);
+        int r = create_on(*socket, options, operations, context, point, extras, uring, volume, ret_error);
+        if (r == -EBADMSG && extras) {
+            extras = 0;
+            close_fd(socket);
+            r = connect_to_service(options->prefix ? "net" : "disk", options->flags, socket, ret_error);
+            if (r < 0)
+                return r;
+            continue;
+        }
         if (r != -EAGAIN || tries == AGAIN_TRIES)
             return r;
         nanosleep(&pause, NULL);
@@ -439,7 +450,7 @@ static int create_once(const struct linfsp_volume_options *options, const struct
     if (r == 0)
         r = fsp_mount_point_open(options->mount_point, options->flags & LINFSP_VOLUME_NONEMPTY, &point, ret_error);
     if (r == 0)
-        r = create_in_time(socket, options, operations, context, &point, uring, volume, ret_error);
+        r = create_in_time(&socket, options, operations, context, &point, uring, volume, ret_error);
     fsp_mount_point_close(&point, r == 0);
     if (r < 0) {
         fsp_uring_close(uring);
