@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "catcher/keeper.h"
+#include "util/test-emulation.h"
 
 #define PATIENCE_MS 10000
 
@@ -148,5 +149,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_first_keeper_is_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_of_them_are_started_again, set_up, tear_down),
     };
+    if (test_is_emulated())
+        return TEST_SKIPPED; /* QEMU's user emulation has no PR_SET_CHILD_SUBREAPER */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
