@@ -35,12 +35,13 @@
 
 static const char usage[] =
     "Usage: linfspd [OPTION]...\n"
-    "The host service of LinFsp: gives every container its file system devices. Started by `linfsp start`.\n"
+    "The host service of LinFsp: puts /dev/linfsp into every container, and makes the mounts that programs there ask\n"
+    "for. `linfsp start` starts it.\n"
     "\n"
     "  --config=FILE     configuration, /etc/linfsp.conf unless given\n"
     "  --dist=DIR        folder with linfspd-worker and the bin/ and lib/ that are put into containers at\n"
     "                    /dev/linfsp; unless given, ../lib/linfsp beside this program\n"
-    "  --ready-fd=N      write READY to this descriptor once containers are served, or why that cannot be\n"
+    "  --ready-fd=N      write READY to this descriptor when containers are served, or why they cannot be\n"
     "  --only-descendants  serve only containers that were started from this mount namespace, so that several\n"
     "                    services can run on one machine, each in a mount namespace of its own: for tests\n"
     "  --check           read the configuration, say what is wrong with it, and end\n"
@@ -49,7 +50,11 @@ static const char usage[] =
     "\n"
     "It stays in the foreground and logs to standard error. SIGTERM takes everything down: all volumes, and\n"
     "/dev/linfsp out of every container. SIGUSR1 ends the service alone: volumes live on and the next linfspd takes\n"
-    "them over, as it does when this one is killed.\n";
+    "them over, as it does when this one is killed.\n"
+    "\n"
+    "examples:\n"
+    "  linfspd --check --config=/tmp/linfsp.conf   what is wrong with a configuration\n"
+    "  linfspd --debug                             a service in this terminal, which says all that it does\n";
 
 #define SERVICE_NICE (-15)
 #define LOCK_TURNS 50
