@@ -43,10 +43,7 @@ int claim_enter(struct volume *volume, uint64_t id, char *ret_taken, uint64_t *r
     snprintf(volume->prefix, sizeof volume->prefix, "%s", spelled + hidden);
     snprintf(volume->unc_path, sizeof volume->unc_path, LINFSP_UNC_ROOT "/%s", volume->prefix);
     volume->staged = true;
-    struct silo *own = silo_find(volume->service, volume->silo);
-    if (own) /* first: others may not be waited for */
-        root_unc_make(own);
-    root_unc_wanted(volume->service);
+    root_unc_wanted(volume->service, silo_find(volume->service, volume->silo));
     return 0;
 }
 

@@ -90,7 +90,7 @@ void launch_offer(struct connection *connection, const struct wire_offer_classes
         return;
     }
     connection->silo->service->launchers++;
-    root_unc_wanted(connection->silo->service);
+    root_unc_wanted(connection->silo->service, NULL);
     connection_wait(connection, request->header.serial);
 }
 

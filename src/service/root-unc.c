@@ -26,6 +26,9 @@
 #define IDLE_MAX_USEC (3600 * 1000000ull)
 #define SOON 6 /* times the time that it stayed */
 
+/* A silo whose /unc could not be mounted has something of its own there. A claim tries it again, but not each claim. */
+#define AGAIN_USEC (10 * 1000000ull)
+
 /* Of all silos only so many are at it at once: what others want of workers must not wait for a thousand silos. */
 #define AT_ONCE 8
 #define WORKERS_LOST_MAX 3
@@ -41,6 +44,12 @@ struct kept_answer {
     int fds[JOB_FDS_MAX];
     size_t n_fds;
 };
+
+void root_unc_init(struct service *service) {
+    list_init(&service->uncs.without);
+    list_init(&service->uncs.with);
+    list_init(&service->uncs.kept_answers);
+}
 
 bool root_unc_is_wanted(const struct service *service) {
     return unc_count(service->unc) > 0 || service->launchers > 0;
@@ -65,6 +74,23 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
+/* Whether a worker may be sent there. The root of a silo that is unsettled may still be the host's. */
+static bool is_free(const struct silo *silo) {
+    return silo->state == SILO_READY && !silo->unsettled && !silo->host && !silo->makes_unc;
+}
+
+static struct list_node *list_of(struct service *service, bool waits) {
+    return waits ? &service->uncs.without : &service->uncs.with;
+}
+
+/* Into the list of those that are as it is: first those that have not had their turn, then those that have. */
+static void enlist(struct silo *silo) {
+    struct list_node *list = list_of(silo->service, silo->unc_waits);
+    list_remove(&silo->of_uncs);
+    if (is_free(silo))
+        list_append(silo->unc_turn == silo->service->uncs.turn ? list : list->next, &silo->of_uncs);
+}
+
 static void on_made(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds);
 
 /* wanted: mounts it; else unmounts it. */
@@ -73,6 +99,7 @@ static void submit(struct silo *silo, bool wanted) {
     const struct folder *folder = folder_at(service, silo->number, "");
     struct job job = {.type = JOB_ROOT_UNC, .target = silo->target, .inject.unc_waits = !wanted};
     silo->unc_turn = service->uncs.turn;
+    enlist(silo);
     if (!folder)
         return;
     job.inject.folder_number = folder->id;
@@ -81,31 +108,30 @@ static void submit(struct silo *silo, bool wanted) {
                        silo->number) < 0)
         return;
     silo->makes_unc = true;
+    list_remove(&silo->of_uncs);
     service->uncs.in_making++;
-}
-
-/* Whether something is to be done for a silo. The root of one that is unsettled may still be the host's. */
-static bool is_due(const struct silo *silo, bool wanted) {
-    return silo->state == SILO_READY && !silo->unsettled && !silo->host && !silo->makes_unc &&
-           silo->unc_waits == wanted;
 }
 
 /* The next silos' turn. */
 static void go_on(struct service *service) {
     bool wanted = root_unc_is_wanted(service);
-    struct silo *silo, *next;
+    struct list_node *list = list_of(service, wanted);
     if (service->stopping || wanted == service->uncs.goes)
         return;
-    HASH_ITER (hash, service->silos, silo, next) {
-        if (service->uncs.in_making >= AT_ONCE)
-            return;
-        if (silo->unc_turn != service->uncs.turn && is_due(silo, wanted))
+    while (service->uncs.in_making < AT_ONCE && !list_empty(list)) {
+        struct silo *silo = list_element(list->next, struct silo, of_uncs);
+        if (silo->unc_turn == service->uncs.turn)
+            return; /* and so have all behind it */
+        if (is_free(silo))
             submit(silo, wanted);
+        else
+            list_remove(&silo->of_uncs); /* it ends */
     }
 }
 
 void root_unc_make(struct silo *silo) {
-    if (is_due(silo, true) && root_unc_is_wanted(silo->service) && !silo->service->stopping)
+    enlist(silo);
+    if (is_free(silo) && silo->unc_waits && root_unc_is_wanted(silo->service) && !silo->service->stopping)
         submit(silo, true);
     else
         go_on(silo->service); /* it may be one of those that it is to go from */
@@ -137,8 +163,10 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
     struct silo *silo = silo_find(service, key);
     struct kept_answer *kept, *next;
     service->uncs.in_making--;
-    if (silo)
+    if (silo) {
         take_result(silo, result);
+        enlist(silo);
+    }
     go_on(service);
     if (service->uncs.in_making > 0)
         return;
@@ -146,8 +174,15 @@ static void on_made(void *context, uint64_t key, const struct job_result *result
         (void)sd_event_source_set_time_relative(kept->timer, 0);
 }
 
-void root_unc_wanted(struct service *service) {
+static void next_turn(struct service *service, uint64_t now) {
+    service->uncs.turn++;
+    service->uncs.turn_began = now;
+}
+
+void root_unc_wanted(struct service *service, struct silo *own) {
     uint64_t now = (uint64_t)clock_ns() / 1000;
+    if (service->uncs.goes || now - service->uncs.turn_began >= AGAIN_USEC)
+        next_turn(service, now);
     if (service->uncs.goes) {
         bool soon = now - service->uncs.gone_at < SOON * service->uncs.idle_usec;
         service->uncs.idle_usec = !soon                                         ? IDLE_USEC
@@ -155,8 +190,18 @@ void root_unc_wanted(struct service *service) {
                                                                                 : IDLE_MAX_USEC;
     }
     service->uncs.goes = false;
-    service->uncs.turn++;
+    if (own && is_free(own) && own->unc_waits && own->unc_turn != service->uncs.turn && !service->stopping)
+        submit(own, true);
     go_on(service);
+}
+
+void root_unc_start(struct service *service) {
+    struct silo *silo, *next;
+    next_turn(service, (uint64_t)clock_ns() / 1000);
+    HASH_ITER (hash, service->silos, silo, next)
+        enlist(silo);
+    go_on(service);
+    root_unc_unwanted(service);
 }
 
 static int on_unwanted(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -166,7 +211,7 @@ static int on_unwanted(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
     service->uncs.goes = true;
     service->uncs.gone_at = (uint64_t)clock_ns() / 1000;
-    service->uncs.turn++;
+    next_turn(service, service->uncs.gone_at);
     go_on(service);
     return 0;
 }

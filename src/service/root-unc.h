@@ -17,10 +17,14 @@
 struct service;
 struct silo;
 
+void root_unc_init(struct service *service);
+/* Silos are known from the journal: looks which of them are to have it. */
+void root_unc_start(struct service *service);
 /* Whether there is, or is about to be, something to be seen under /unc. */
 bool root_unc_is_wanted(const struct service *service);
-/* Something is, from now on: has it mounted in all silos that wait for that. */
-void root_unc_wanted(struct service *service);
+/* Something is, from now on: has it mounted in all silos that wait for that, in own first (NULL: in none). Costs the
+ * same however many silos there are that have it. */
+void root_unc_wanted(struct service *service, struct silo *own);
 /* Nothing is, perhaps, from now on. */
 void root_unc_unwanted(struct service *service);
 /* Has it mounted in one silo that has been set up just now, if it is wanted. */

@@ -270,7 +270,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     list_init(&service->browsers);
     list_init(&service->open_folders);
     list_init(&service->launches);
-    list_init(&service->uncs.kept_answers);
+    root_unc_init(service);
     service->run_dir = service->nodes = service->fuse_device = service->fusectl = service->stage = service->guard = -1;
     service->catcher = catcher;
     service->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -298,8 +298,7 @@ int service_new(struct config *config, const char *config_path, const char *dist
     STEP(silo_make_host(service), LINFSP_HOST_DIR);
     STEP(restore_all(service), "journal");
     STEP(folders_start(service), LINFSP_UNC_ROOT);
-    root_unc_wanted(service);
-    root_unc_unwanted(service);
+    root_unc_start(service);
     /* the monitor listens before the scan: what starts meanwhile is seen twice rather than never */
     STEP(monitor_new(service, &service->monitor), "monitor");
     monitor_scan(service->monitor);

@@ -114,7 +114,9 @@ struct service {
     unsigned launchers; /* connections of launchers */
     struct { /* /unc in silos (root-unc.h) */
         unsigned in_making; /* workers that mount or unmount one */
-        uint64_t turn; /* counts the times that all silos are gone through */
+        struct list_node without, with; /* silos that wait for it, and that have it */
+        uint64_t turn; /* counts the times that all of a list are gone through */
+        uint64_t turn_began; /* us */
         bool goes; /* it is unmounted where it is, not mounted where it is not */
         struct list_node kept_answers; /* what waits for the workers */
         sd_event_source *timer; /* after the last network volume's end */

@@ -282,6 +282,7 @@ void silo_free(struct silo *silo) {
         free(silo->ended[i].mount_point);
     silo_words_free(&silo->words);
     list_remove(&silo->of_browsers);
+    list_remove(&silo->of_uncs);
     phantom_end(silo);
     layer_end(silo);
     chroot_end(silo);

@@ -127,6 +127,7 @@ struct silo {
     bool in_journal; /* its entry goes with it */
     unsigned injectors_lost; /* workers that died over its injection */
     bool unc_waits; /* its /unc waits for a network volume (root-unc.h) */
+    struct list_node of_uncs; /* of the service: those that have it, or those that wait */
     bool makes_unc; /* a worker mounts or unmounts it */
     bool unc_told; /* that this failed was said */
     unsigned unc_workers_lost; /* workers that died over it, in this turn */

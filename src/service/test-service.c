@@ -174,7 +174,7 @@ int set_up(void **state) {
     list_init(&service.browsers);
     list_init(&service.open_folders);
     list_init(&service.launches);
-    list_init(&service.uncs.kept_answers);
+    root_unc_init(&service);
     service.run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
     n_kept = 0;
     refuse = 0;
