@@ -75,17 +75,36 @@ static bool on_chroot(pid_t process, uint64_t *ret_ticket) {
     return socket_send(SOCKET, &message, sizeof message, NULL, 0) >= 0;
 }
 
-static void take_and_answer(const struct asked *asked, enum catcher_kind kind) {
-    if (!takes_late) {
-        (void)tracee_take(asked->thread, kind);
+/* A process that is taken may make us wait (seize.h). */
+static void take(const struct asked *asked, enum catcher_kind kind) {
+    uint64_t process = 0, silo = table_silo_namespace(asked->thread);
+    bool late = takes_late && process_status_number(asked->thread, "Tgid:", 10, &process) == 0 && asked->has_key;
+    if (takes_late)
         answer(asked->number);
-        return;
-    }
-    uint64_t process = 0;
-    bool known = process_status_number(asked->thread, "Tgid:", 10, &process) == 0 && asked->has_key;
-    answer(asked->number);
-    if (known)
+    int64_t since = clock_ms();
+    if (late && table_may_wait(silo))
         (void)tracee_take_late(asked->thread, (pid_t)process, kind, &asked->key);
+    else if (!takes_late && table_may_wait(silo))
+        (void)tracee_take(asked->thread, kind);
+    table_has_waited(silo, clock_ms() - since);
+    if (!takes_late)
+        answer(asked->number);
+}
+
+static void follow(pid_t thread) {
+    uint64_t silo = table_silo_namespace(thread);
+    int64_t since = clock_ms();
+    if (table_may_wait(silo))
+        (void)tracee_follow(thread);
+    table_has_waited(silo, clock_ms() - since);
+}
+
+static void hold(pid_t process, uint64_t ticket) {
+    uint64_t silo = table_silo_namespace(process);
+    int64_t since = clock_ms();
+    if (table_may_wait(silo))
+        tracees_hold(process, ticket);
+    table_has_waited(silo, clock_ms() - since);
 }
 
 static struct opening *opening_find(uint64_t ticket) {
@@ -135,7 +154,7 @@ static void on_execute(const struct asked *asked) {
         return;
     bool changes = called.kind == CATCHER_PACKAGES || called.kind == CATCHER_TOOL;
     if (!changes && (serves == SERVED || (serves == SERVED_NESTED && called.kind != CATCHER_CHROOT)))
-        take_and_answer(asked, called.kind);
+        take(asked, called.kind);
     else
         answer(asked->number);
 }
@@ -200,7 +219,7 @@ static void on_open(const struct asked *asked) {
     }
     enum served_kind served = table_serves(thread);
     if (served != SERVED_NOT && is_privileged(thread) && !only_reads(thread) && table_may_follow(thread))
-        (void)tracee_follow(thread);
+        follow(thread);
     if (served == SERVED_NOT || only_reads(thread) || !ask_service(CATCHER_OPENED, asked, 0))
         answer(asked->number);
 }
@@ -282,7 +301,7 @@ static bool on_message(void) {
             opening_end(opening);
         break;
     case CATCHER_HOLD:
-        tracees_hold(message.pid, message.ticket);
+        hold(message.pid, message.ticket);
         break;
     default:
         break;

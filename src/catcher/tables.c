@@ -21,15 +21,15 @@
 #define FILES_MAX 65536 /* files that are gone are not told of: the oldest go */
 
 #define FOLLOWS_MAX 5 /* a second, of one silo */
-#define READS_MAX_MS 200 /* in READS_PERIOD_MS, of one silo, of the time beyond READS_QUICK_MS each */
-#define READS_PERIOD_MS 10000
-#define READS_QUICK_MS 5 /* a thousand mounts take so long */
+#define WAITS_MAX_MS 200 /* in WAITS_PERIOD_MS, of one silo, of the time beyond WAITS_QUICK_MS each */
+#define WAITS_PERIOD_MS 10000
+#define WAITS_QUICK_MS 5 /* a thousand mounts take so long */
 
 struct served {
     uint64_t mount_namespace, silo;
     int64_t second;
     unsigned follows; /* in that second */
-    int64_t period, reads_ms; /* since when its memory was read, and how long that took */
+    int64_t period, waits_ms; /* since when we have waited for it, and how long */
     bool hangs; /* its memory does not come */
     UT_hash_handle hash;
 };
@@ -74,7 +74,7 @@ void table_serve(const struct catcher_message *message) {
             exit(EXIT_FAILURE);
     }
     if (entry->silo != message->silo) { /* the number of the namespace is used again */
-        entry->period = entry->reads_ms = 0;
+        entry->period = entry->waits_ms = 0;
         entry->hangs = false;
     }
     entry->silo = message->silo;
@@ -145,23 +145,39 @@ bool table_may_follow(pid_t pid) {
     return entry->follows++ < FOLLOWS_MAX;
 }
 
+static bool may_wait(struct served *entry) {
+    if (entry && clock_ms() - entry->period >= WAITS_PERIOD_MS) {
+        entry->period = clock_ms();
+        entry->waits_ms = 0;
+    }
+    return entry && entry->waits_ms < WAITS_MAX_MS;
+}
+
+static void has_waited(struct served *entry, int64_t milliseconds) {
+    if (milliseconds > WAITS_QUICK_MS)
+        entry->waits_ms += milliseconds - WAITS_QUICK_MS;
+}
+
+bool table_may_wait(uint64_t mount_namespace) {
+    return may_wait(find_served(mount_namespace));
+}
+
+void table_has_waited(uint64_t mount_namespace, int64_t milliseconds) {
+    struct served *entry = find_served(mount_namespace);
+    if (entry)
+        has_waited(entry, milliseconds);
+}
+
 bool table_may_read(uint64_t mount_namespace) {
     struct served *entry = find_served(mount_namespace);
-    if (!entry || entry->hangs)
-        return false;
-    if (clock_ms() - entry->period >= READS_PERIOD_MS) {
-        entry->period = clock_ms();
-        entry->reads_ms = 0;
-    }
-    return entry->reads_ms < READS_MAX_MS;
+    return may_wait(entry) && !entry->hangs;
 }
 
 void table_has_read(uint64_t mount_namespace, int64_t milliseconds, bool answered) {
     struct served *entry = find_served(mount_namespace);
     if (!entry)
         return;
-    if (milliseconds > READS_QUICK_MS)
-        entry->reads_ms += milliseconds - READS_QUICK_MS;
+    has_waited(entry, milliseconds);
     entry->hangs = entry->hangs || !answered;
 }
 

@@ -24,10 +24,13 @@ uint64_t table_silo_namespace(pid_t pid);
 uint64_t table_silo(pid_t pid);
 /* Whether another process of the same silo may be followed now: so many a second. */
 bool table_may_follow(pid_t pid);
-/* Whether the memory of a silo's processes may be read now. mount_namespace: the silo's. */
+/* Whether we may do now what a silo's processes can make us wait for. That may take so long in so many seconds
+ * (tables.c): everybody waits for that. mount_namespace: the silo's. */
+bool table_may_wait(uint64_t mount_namespace);
+/* It was done, and took so long. */
+void table_has_waited(uint64_t mount_namespace, int64_t milliseconds);
+/* The same for reading the memory of a silo's processes. Where that was not answered it is not read again. */
 bool table_may_read(uint64_t mount_namespace);
-/* It was, and that took so long. Not answered: it is not read again. Else, what is slow may take so long in so many
- * seconds (tables.c): everybody waits for that. */
 void table_has_read(uint64_t mount_namespace, int64_t milliseconds, bool answered);
 /* Whether a file is on the service's file system. */
 bool table_is_ours(int file);

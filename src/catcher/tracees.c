@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "catcher/arguments.h"
+#include "catcher/seize.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/list.h"
@@ -89,10 +90,10 @@ int tracee_take(pid_t thread, enum catcher_kind kind) {
     struct tracee *tracee = calloc(1, sizeof *tracee);
     if (!tracee)
         return -ENOMEM;
-    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)(PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)) < 0) {
-        int error = -errno;
+    int r = seize(thread, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD);
+    if (r < 0) {
         free(tracee);
-        return error;
+        return r;
     }
     tracee->pid = thread;
     tracee->kind = kind;
@@ -127,10 +128,10 @@ int tracee_follow(pid_t thread) {
     struct tracee *tracee = followed < FOLLOWED_MAX && !tracee_find(thread) ? calloc(1, sizeof *tracee) : NULL;
     if (!tracee)
         return -EBUSY;
-    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
-        int error = -errno;
+    int r = seize(thread, PTRACE_O_TRACESYSGOOD);
+    if (r < 0) {
         free(tracee);
-        return error;
+        return r;
     }
     *tracee = (struct tracee){.pid = thread, .state = TRACEE_FOLLOWED, .since = clock_ms()};
     list_append(&tracees, &tracee->node);
@@ -138,19 +139,20 @@ int tracee_follow(pid_t thread) {
     return 0;
 }
 
-/* Returns whether it is held now, and was not before. */
-static bool hold_thread(pid_t thread, uint64_t ticket) {
+/* Returns 1 if it is held now, and was not before; 0 or a negative errno. */
+static int hold_thread(pid_t thread, uint64_t ticket) {
     struct tracee *tracee = tracee_find(thread) ? NULL : calloc(1, sizeof *tracee);
     if (!tracee)
-        return false;
-    if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
+        return 0;
+    int r = seize(thread, PTRACE_O_TRACESYSGOOD);
+    if (r < 0) {
         free(tracee);
-        return false;
+        return r;
     }
     *tracee = (struct tracee){.pid = thread, .state = TRACEE_HELD, .ticket = ticket, .since = clock_ms()};
     list_append(&tracees, &tracee->node);
     (void)ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
-    return true;
+    return 1;
 }
 
 void tracees_hold(pid_t process, uint64_t ticket) {
@@ -162,8 +164,12 @@ void tracees_hold(pid_t process, uint64_t ticket) {
         _cleanup_closedir_ DIR *directory = opendir(path);
         struct dirent *entry;
         more = false;
-        while (directory && (entry = readdir(directory)))
-            more |= entry->d_name[0] != '.' && hold_thread((pid_t)strtol(entry->d_name, NULL, 10), ticket);
+        while (directory && (entry = readdir(directory))) {
+            int r = entry->d_name[0] == '.' ? 0 : hold_thread((pid_t)strtol(entry->d_name, NULL, 10), ticket);
+            if (r == -ETIMEDOUT)
+                return; /* as it would be of its other threads */
+            more |= r > 0;
+        }
     }
 }
 

@@ -57,6 +57,20 @@ end_under() {
     [ "$elapsed" -lt 2000 ] || fail "another program of the attacker's container took $elapsed ms"
 }
 
+@test "attacks: a helper that is executed while another thread is held in execve keeps nobody else's helper waiting" {
+    container one fuse
+    wait_until 15 runs_the_stand_in one
+    local catcher
+    catcher=$(catcher_pid)
+    attacker evil
+    gcc -static -include stdio.h -x c -o "$BATS_TEST_TMPDIR/helper" - <<<'int main() { puts("_FUSE_COMMFD of the image"); }'
+    docker cp "$BATS_TEST_TMPDIR/helper" "$(full_name evil):/bin/fusermount3"
+    wait_until 15 runs_the_stand_in evil
+    attack_in evil hung exec /bin/fusermount3
+    nobody_waits_but_the_attacker one
+    equal "the catcher" "$(catcher_pid)" "$catcher"
+}
+
 nobody_waits_but_the_attacker() { # NAME: of another container
     for _ in {1..10}; do
         timed inside "$1" fusermount3 --version

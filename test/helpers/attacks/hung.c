@@ -11,9 +11,12 @@
  * of the descriptor it was given to MODE hung backing POINT             registers a file of a hung disk as the backing
  * file of POINT/file: must be refused
  *     hung argv PROGRAM              executes PROGRAM three times, with its argv in such a page
+ *     hung exec PROGRAM              executes PROGRAM again and again, each time in a process of which another thread
+ *                                    is within execve(2), and waits for an interpreter on such a disk
  *
  * Prints "ready" when it waits; "refused: ..." and status 3 when it is refused.
  */
+#include <elf.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,12 +38,20 @@
 
 enum { ROOT = 1, FILE_INODE, SIZE = 4096 };
 
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define MACHINE EM_AARCH64
+#else
+#define MACHINE EM_NONE
+#endif
+
 static bool file_hangs = true; /* LOOKUP of it is answered, READ or GETATTR is not */
 static bool attributes_hang;
 
 static struct stat attributes_of(uint64_t inode) {
     struct stat status = {
-        .st_ino = inode, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid(), .st_mode = S_IFREG | 0666};
+        .st_ino = inode, .st_nlink = 1, .st_uid = getuid(), .st_gid = getgid(), .st_mode = S_IFREG | 0777};
     if (inode == ROOT)
         status.st_mode = S_IFDIR | 0755;
     else
@@ -239,6 +250,64 @@ static int execute(const char *program) {
     return 0;
 }
 
+/* Makes a program that has file for its interpreter. */
+static void make_program(const char *path, const char *file) {
+    struct {
+        Elf64_Ehdr head;
+        Elf64_Phdr segments[2];
+        char interpreter[128];
+    } program = {.head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                          .e_type = ET_DYN,
+                          .e_machine = MACHINE,
+                          .e_version = EV_CURRENT,
+                          .e_phoff = sizeof(Elf64_Ehdr),
+                          .e_ehsize = sizeof(Elf64_Ehdr),
+                          .e_phentsize = sizeof(Elf64_Phdr),
+                          .e_phnum = 2}};
+    program.segments[0] = (Elf64_Phdr){.p_type = PT_INTERP,
+                                       .p_offset = offsetof(typeof(program), interpreter),
+                                       .p_filesz = strlen(file) + 1,
+                                       .p_align = 1};
+    program.segments[1] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                       .p_flags = PF_R | PF_X,
+                                       .p_filesz = sizeof program,
+                                       .p_memsz = sizeof program,
+                                       .p_align = SIZE};
+    snprintf(program.interpreter, sizeof program.interpreter, "%s", file);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    if (fd < 0 || write(fd, &program, sizeof program) != sizeof program || close(fd) < 0)
+        err(1, "%s", path);
+}
+
+static void *execute_it(void *path) {
+    execl(path, path, NULL);
+    err(1, "%s", (char *)path);
+}
+
+static int execute_in_threads(const char *program) {
+    char file[96], hangs[64];
+    pthread_t thread;
+    int written;
+    (void)munmap(hung_page(&written), SIZE);
+    close(written); /* who has it open for writing keeps it from being executed */
+    snprintf(file, sizeof file, "/tmp/hung.%d/file", (int)getpid());
+    snprintf(hangs, sizeof hangs, "/tmp/hangs.%d", (int)getpid());
+    make_program(hangs, file);
+    say_ready();
+    for (;;) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (pthread_create(&thread, NULL, execute_it, hangs) != 0)
+                errx(1, "thread");
+            usleep(200000);
+            execl(program, program, "--version", NULL);
+            err(1, "%s", program);
+        }
+        usleep(700000);
+        (void)kill(pid, SIGKILL);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *verb = argc > 2 ? argv[1] : "";
     signal(SIGCHLD, SIG_IGN);
@@ -256,5 +325,7 @@ int main(int argc, char **argv) {
         return back(argv[2]);
     if (strcmp(verb, "argv") == 0)
         return execute(argv[2]);
+    if (strcmp(verb, "exec") == 0)
+        return execute_in_threads(argv[2]);
     errx(2, "usage: hung VERB ...: see the top of test/helpers/attacks/hung.c");
 }
