@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "service/reaper.h"
 #include "service/service.h"
 #include "service/silo.h"
 #include "util/cleanup.h"
@@ -76,7 +77,8 @@ static void candidate_free(struct candidate *candidate) {
     sd_event_source_disable_unref(candidate->changed);
     sd_event_source_disable_unref(candidate->ended);
     sd_event_source_disable_unref(candidate->timer);
-    close_fd(&candidate->mountinfo);
+    /* this may be the end of its mount namespace, and of file systems that make whoever ends them wait */
+    reaper_close_alone(candidate->monitor->service->reaper, steal_fd(&candidate->mountinfo));
     close_fd(&candidate->pidfd);
     list_remove(&candidate->node);
     candidate->monitor->n_candidates--;

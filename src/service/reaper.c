@@ -17,9 +17,29 @@ struct reaper {
     pid_t pid; /* 0 once it was waited for: until then the number is no other process's */
 };
 
+#define WITH_OTHERS 'o'
+#define ALONE 'a'
+
+/* A child closes it, once it is the last that has it. Where there can be no child this process does. */
+static void close_alone(int fd) {
+    int until_closed[2] = {-1, -1};
+    char byte;
+    pid_t pid = pipe2(until_closed, O_CLOEXEC) < 0 ? -1 : fork();
+    if (pid == 0) {
+        close(3);
+        close(until_closed[1]);
+        (void)!read(until_closed[0], &byte, 1);
+        _exit(0);
+    }
+    close(fd);
+    close_fd(&until_closed[0]);
+    close_fd(&until_closed[1]);
+}
+
 _Noreturn static void reaper_main(int socket) {
     prctl(PR_SET_NAME, "linfspd-reaper");
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the service is gone already, so is the other end of the socket */
+    signal(SIGCHLD, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     sigset_t none;
@@ -31,15 +51,19 @@ _Noreturn static void reaper_main(int socket) {
     while (poll(&first, 1, -1) < 0 && errno == EINTR) {
     }
     (void)close_range(4, ~0u, 0);
+    char how = WITH_OTHERS;
     for (int held = -1;;) {
         char byte;
         int fd = -1;
         size_t n = 0;
         if (socket_receive(3, &byte, 1, &fd, 1, &n) <= 0)
             _exit(0);
-        close_fd(&held);
-        if (n)
-            held = fd;
+        if (held >= 0 && how == ALONE)
+            close_alone(steal_fd(&held));
+        else
+            close_fd(&held);
+        held = n ? fd : -1;
+        how = byte;
     }
 }
 
@@ -97,11 +121,11 @@ void reaper_waited_for(struct reaper *reaper, pid_t pid) {
         reaper->pid = 0;
 }
 
-void reaper_close(struct reaper *reaper, int fd) {
+static void hand_over(struct reaper *reaper, int fd, char how) {
     if (fd < 0)
         return;
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (reaper->socket >= 0 && socket_send(reaper->socket, "", 1, &fd, 1) == 0)
+        if (reaper->socket >= 0 && socket_send(reaper->socket, &how, 1, &fd, 1) == 0)
             break;
         end(reaper); /* its queue is full: it hangs */
         int r = start(reaper);
@@ -111,4 +135,12 @@ void reaper_close(struct reaper *reaper, int fd) {
     close(fd); /* not the last: it is in flight, or the reaper holds it until the next message */
     if (reaper->socket >= 0 && socket_send(reaper->socket, "", 1, NULL, 0) < 0)
         end(reaper);
+}
+
+void reaper_close(struct reaper *reaper, int fd) {
+    hand_over(reaper, fd, WITH_OTHERS);
+}
+
+void reaper_close_alone(struct reaper *reaper, int fd) {
+    hand_over(reaper, fd, ALONE);
 }

@@ -115,3 +115,18 @@ folders_are_silos() {
     service_start
     all_is_well
 }
+
+@test "attacks: the service does not wait for the file systems of a mount namespace that it was the last to hold" {
+    chmod 711 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "${BATS_TEST_TMPDIR%/*/*}"
+    install -d -o 54321 -g 54321 "$BATS_TEST_TMPDIR/folder"
+    mknod -m 666 "$BATS_TEST_TMPDIR/fuse" c 10 229 # the machine's may be root's alone
+    setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$attacks/last" "$BATS_TEST_TMPDIR/folder" \
+        "$BATS_TEST_TMPDIR/fuse" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
+    local last=$!
+    disown "$last"
+    wait_until 15 grep -q ready "$BATS_TEST_TMPDIR/said" || fail "no attack: $(cat "$BATS_TEST_TMPDIR/said")"
+    sleep 0.3
+    all_is_well || { kill -KILL "$last" && return 1; }
+    kill -KILL "$last"
+    wait_until 5 no_hung_tasks
+}
