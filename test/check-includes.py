@@ -6,6 +6,7 @@
     parts    service, worker and catcher are programs of their own: SHARED lists the headers that two of them share
     circles  no header includes itself through others
     tables   there is one reader of mount tables, util/mount-table.h
+    proc     service, workers and catcher look for processes in a procfs of their own, util/proc.h
     leaves   modules of the service that know neither silos nor volumes: they are told what to call
 """
 import argparse
@@ -35,6 +36,8 @@ SHARED = {("service", "worker"): {"worker/job.h"},
 # Each may include itself and the others that are named for it.
 LEAVES = {"worker": {"lane", "patience", "reaper"}, "patience": set(), "reaper": set(), "lane": set(), "unc": set(), "stage": set(),
           "dist": set(), "mount-options": set()}
+# It makes the stage, at the first start after a boot: a mount, for which there must be a path.
+PROC = {"stage.c"}
 complaints = []
 
 
@@ -57,6 +60,12 @@ def check_folders(source, path):
 def check_tables(path):
     if "<mntent.h>" in path.read_text():
         complaints.append(f"{path}: util/mount-table.h reads mount tables")
+
+
+def check_proc(source, path):
+    folder = path.relative_to(source).parts[0]
+    if folder in ("service", "worker", "catcher") and path.name not in PROC and '"/proc/' in path.read_text():
+        complaints.append(f"{path}: util/proc.h opens what is in /proc")
 
 
 def find_circle(source, name, trail):
@@ -82,6 +91,7 @@ def main():
     for path in files:
         check_folders(source, path)
         check_tables(path)
+        check_proc(source, path)
         if path.suffix == ".h":
             find_circle(source, str(path.relative_to(source)), [])
     for leaf, allowed in LEAVES.items():

@@ -16,6 +16,7 @@
 #include "catcher/memory.h"
 #include "util/cleanup.h"
 #include "util/mount-table.h"
+#include "util/proc.h"
 #include "util/umount-arguments.h"
 
 #define ARGUMENTS_MAX 32
@@ -72,9 +73,7 @@ static bool is_meant(const struct mount_line *mount, const struct meant *meant) 
 
 /* Whether check says so of the type of the mount that is meant; of the topmost one where there are several. */
 static bool mount_has_type(pid_t pid, struct meant meant, bool (*check)(const char *type)) {
-    char name[64];
-    snprintf(name, sizeof name, "/proc/%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *table = fopen(name, "re");
+    _cleanup_fclose_ FILE *table = proc_open_text("%d/mountinfo", (int)pid);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     bool found = false;
@@ -95,10 +94,8 @@ static int open_cached(int root, const char *path, int flags) {
 
 /* By /proc and not by statx(2), which some file systems ask their server for, whatever it is called for. */
 static uint64_t mount_of(int fd) {
-    char name[64];
     unsigned long long id = 0;
-    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
-    _cleanup_fclose_ FILE *file = fopen(name, "re");
+    _cleanup_fclose_ FILE *file = proc_open_text("self/fdinfo/%d", fd);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     while (file && !id && getline(&line, &size, file) > 0)
@@ -140,9 +137,7 @@ static bool follow_link(pid_t pid, int root, char path[PATH_MAX]) {
 
 /* The number of the mount to which an absolute path leads through links; 0: none, or nobody knows that by heart. */
 static uint64_t mount_behind(pid_t pid, char path[PATH_MAX]) {
-    char name[64];
-    snprintf(name, sizeof name, "/proc/%d/root", (int)pid);
-    _cleanup_close_ int root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int root = proc_open(O_PATH | O_DIRECTORY, "%d/root", (int)pid);
     for (int links = 0; root >= 0 && links < LINKS_MAX; links++) {
         _cleanup_close_ int fd = open_cached(root, path, 0);
         if (fd >= 0)
@@ -155,10 +150,8 @@ static uint64_t mount_behind(pid_t pid, char path[PATH_MAX]) {
 
 /* Made absolute; links are not looked for. */
 static bool make_absolute(pid_t pid, const char *text, char *path) {
-    char name[64];
     ssize_t length = 0;
-    snprintf(name, sizeof name, "/proc/%d/cwd", (int)pid);
-    if (text[0] != '/' && (length = readlink(name, path, PATH_MAX - 1)) <= 0)
+    if (text[0] != '/' && (length = proc_read_link(path, PATH_MAX, "%d/cwd", (int)pid)) <= 0)
         return false;
     if (snprintf(path + length, (size_t)(PATH_MAX - length), "%s%s", length > 1 ? "/" : "", text) >= PATH_MAX - length)
         return false;

@@ -10,6 +10,7 @@
 #include "catcher/memory.h"
 #include "catcher/tool-names.h"
 #include "util/cleanup.h"
+#include "util/proc.h"
 
 #define NAME_SIZE 256
 #define ARGUMENTS_MAX 64
@@ -23,10 +24,8 @@ static const struct {
 /* What the kernel says of a thread's system call. The thread may have told us of it and not have begun to wait yet: it
  * is "running" then. */
 static bool read_call(pid_t thread, char *ret_text, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)thread);
     for (int i = 0; i < BEGINS_TO_WAIT_MS; i++) {
-        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        _cleanup_fclose_ FILE *file = proc_open_text("%d/syscall", (int)thread);
         if (!file || !fgets(ret_text, (int)size, file))
             return false;
         if (strncmp(ret_text, "running", strlen("running")) != 0)

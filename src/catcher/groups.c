@@ -12,6 +12,7 @@
 #include "catcher/spare.h"
 #include "util/cleanup.h"
 #include "util/helper-sign.h"
+#include "util/proc.h"
 #include "util/sockets.h"
 
 #define SERVICE_SOCKET 3
@@ -55,9 +56,9 @@ static int mark(uint32_t group, const struct catcher_message *message, int file)
     uint64_t mask = message->kind == CATCHER_LAYER ? FAN_OPEN_PERM | FAN_CLOSE_NOWRITE | FAN_ONDIR
                     : catcher_is_library((enum catcher_kind)message->kind) ? FAN_OPEN_PERM
                                                                            : FAN_OPEN_EXEC_PERM;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file); /* the file itself, wherever it is */
+    snprintf(path, sizeof path, "self/fd/%d", file); /* the file itself, wherever it is */
     unsigned flags = FAN_MARK_INODE | (removes ? FAN_MARK_REMOVE : FAN_MARK_ADD);
-    return fanotify_mark(groups[group], flags, mask, AT_FDCWD, path) < 0 ? -errno : 0;
+    return fanotify_mark(groups[group], flags, mask, proc_folder(), path) < 0 ? -errno : 0;
 }
 
 static void note(const struct catcher_message *message, int file) {

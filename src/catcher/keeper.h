@@ -20,6 +20,9 @@
 #define KEEPER_LAST_DELAY_MS 60000
 #define KEEPER_STEADY_MS 60000 /* a catcher that lived so long starts the delays anew */
 
+/* What a catcher finds open when it starts, beside its socket (3): a procfs (util/proc.h). */
+#define CATCHER_PROC 5
+
 /* Exit statuses of a catcher. After any other end there is another catcher. */
 #define CATCHER_EXIT_DONE 0 /* the service has gone */
 #define CATCHER_EXIT_NEVER 3 /* this kernel cannot do it */

@@ -36,6 +36,7 @@
 #include "catcher/tracees.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/proc.h"
 #include "util/process.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
@@ -162,12 +163,8 @@ static void on_execute(const struct asked *asked) {
 /* The name of a process's program, without its folder, until the next call; NULL: not known. */
 static const char *find_program(pid_t thread) {
     static char buffer[PATH_MAX];
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
-    ssize_t length = readlink(path, buffer, sizeof buffer - 1);
-    if (length <= 0)
+    if (proc_read_link(buffer, sizeof buffer, "%d/exe", (int)thread) <= 0)
         return NULL;
-    buffer[length] = 0;
     const char *slash = strrchr(buffer, '/');
     return slash ? slash + 1 : NULL;
 }
@@ -331,6 +328,8 @@ static void prepare_process(void) {
     signal(SIGALRM, SIG_DFL);
     takes_late = kernel_is_older(6, 8);
     (void)fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+    if (fcntl(CATCHER_PROC, F_SETFD, FD_CLOEXEC) == 0)
+        proc_use(CATCHER_PROC);
 }
 
 /* What was said to the catcher before this one: the service says all of it again. */

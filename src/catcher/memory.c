@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "util/cleanup.h"
+#include "util/proc.h"
 
 #define AUXILIARY_MAX 4096
 
@@ -33,10 +34,8 @@ static uint64_t word_at(const uint8_t *data, unsigned word) {
 }
 
 int memory_auxiliary(pid_t pid, unsigned word, uint64_t type, uint64_t *ret_value) {
-    char path[64];
     uint8_t data[AUXILIARY_MAX];
-    snprintf(path, sizeof path, "/proc/%d/auxv", (int)pid);
-    _cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int file = proc_open(O_RDONLY, "%d/auxv", (int)pid);
     ssize_t size = file < 0 ? -1 : read(file, data, sizeof data);
     if (size < 0)
         return -errno;

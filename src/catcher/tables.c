@@ -14,6 +14,7 @@
 #include "util/clock.h"
 #include "util/namespace.h"
 #include "util/paths.h"
+#include "util/proc.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -83,10 +84,9 @@ void table_serve(const struct catcher_message *message) {
 }
 
 static uint64_t table_namespace(pid_t pid) {
-    char path[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-    return stat(path, &status) < 0 ? 0 : status.st_ino;
+    _cleanup_close_ int fd = proc_open(O_RDONLY, "%d/ns/mnt", (int)pid);
+    return fd < 0 || fstat(fd, &status) < 0 ? 0 : status.st_ino;
 }
 
 static struct served *find_served(uint64_t mount_namespace) {
@@ -97,10 +97,8 @@ static struct served *find_served(uint64_t mount_namespace) {
 
 /* The silo in which the process's mount namespace was made. */
 static struct served *find_outer(pid_t pid) {
-    char path[64];
     struct served *entry, *next;
-    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *table = served ? fopen(path, "re") : NULL;
+    _cleanup_fclose_ FILE *table = served ? proc_open_text("%d/mountinfo", (int)pid) : NULL;
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     while (table && getline(&line, &size, table) > 0) {

@@ -20,6 +20,7 @@
 #include "util/clock.h"
 #include "util/list.h"
 #include "util/paths.h"
+#include "util/proc.h"
 
 #ifndef CATCHER_STAND_IN /* a test has another */
 #define CATCHER_STAND_IN LINFSP_DEVICE_DIR "/bin/fusermount3"
@@ -156,12 +157,10 @@ static int hold_thread(pid_t thread, uint64_t ticket) {
 }
 
 void tracees_hold(pid_t process, uint64_t ticket) {
-    char path[64];
     bool more = true;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
     /* a thread that is not held yet may make another */
     for (int i = 0; i < 8 && more; i++) {
-        _cleanup_closedir_ DIR *directory = opendir(path);
+        _cleanup_closedir_ DIR *directory = proc_open_folder("%d/task", (int)process);
         struct dirent *entry;
         more = false;
         while (directory && (entry = readdir(directory))) {
@@ -222,9 +221,7 @@ static void resume(struct tracee *tracee, int signal) {
 /* Whether what it has just executed is on the service's file system. In a namespace or a chroot of its own its path may
  * lead elsewhere. */
 static bool executed_ours(const struct tracee *tracee) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)tracee->pid);
-    _cleanup_close_ int program = open(path, O_PATH | O_CLOEXEC);
+    _cleanup_close_ int program = proc_open(O_PATH, "%d/exe", (int)tracee->pid);
     return program >= 0 && table_is_ours(program);
 }
 
@@ -270,10 +267,8 @@ static void on_loaded(struct tracee *tracee) {
 }
 
 static bool executed_program(const struct tracee *tracee) {
-    char path[64];
     struct file_key key;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)tracee->pid);
-    _cleanup_close_ int program = open(path, O_PATH | O_CLOEXEC);
+    _cleanup_close_ int program = proc_open(O_PATH, "%d/exe", (int)tracee->pid);
     return program >= 0 && file_key_of(program, &key) && key.device == tracee->program.device &&
            key.inode == tracee->program.inode;
 }

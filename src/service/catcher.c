@@ -21,16 +21,18 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/plural.h"
+#include "util/proc.h"
 #include "util/sockets.h"
 
 #define ROOM (16 << 20) /* bytes of messages that wait for the catcher: thousands of silos are told at once */
 
 /* In the child. Nothing of the service's must live on in it. */
 _Noreturn static void become_catcher(int socket, int program) {
+    int proc = fcntl(proc_folder(), F_DUPFD, 16);
     char *const arguments[] = {"linfspd-catcher", NULL}, *const environment[] = {NULL};
     int from = fcntl(socket, F_DUPFD, 16), file = fcntl(program, F_DUPFD, 16), null = open("/dev/null", O_RDWR);
     if (dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(from, 3) == 3 && dup3(file, 4, O_CLOEXEC) == 4 &&
-        close_range(5, ~0u, 0) == 0)
+        dup2(proc, CATCHER_PROC) == CATCHER_PROC && close_range(CATCHER_PROC + 1, ~0u, 0) == 0)
         (void)execveat(4, "", arguments, environment, AT_EMPTY_PATH);
     _exit(127);
 }

@@ -23,6 +23,7 @@
 #include "util/log.h"
 #include "util/open-at.h"
 #include "util/paths.h"
+#include "util/proc.h"
 #include "util/urgency.h"
 
 #define WORKER "linfspd-worker"
@@ -123,10 +124,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
 
 /* The folder that is `up` levels above this program, wherever it was put. */
 static int find_own_folder(int up, char *ret_path, size_t size) {
-    ssize_t length = readlink("/proc/self/exe", ret_path, size - 1);
-    if (length < 0)
+    if (proc_read_link(ret_path, size, "self/exe") < 0)
         return -errno;
-    ret_path[length] = 0;
     for (int i = 0; i < up; i++) {
         char *slash = strrchr(ret_path, '/');
         if (slash)
@@ -351,6 +350,11 @@ int main(int argc, char **argv) {
     if (geteuid() != 0) {
         tell(arguments.ready_fd, "linfspd must be started as root\n");
         log_error("must be started as root (sudo linfsp start)");
+        return 1;
+    }
+    _cleanup_close_ int proc = proc_begin();
+    if (proc < 0) {
+        log_error("/proc: %s", strerror(-proc));
         return 1;
     }
     if (!arguments.dist && find_dist(dist, sizeof dist) < 0)

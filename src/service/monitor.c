@@ -33,6 +33,7 @@
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
+#include "util/proc.h"
 #include "util/process.h"
 
 #define CANDIDATE_USEC (30 * 1000000ull)
@@ -177,10 +178,8 @@ static void candidate_add(struct monitor *monitor, pid_t pid) {
     candidate->pid = pid;
     list_append(&monitor->candidates, &candidate->node);
     monitor->n_candidates++;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
     candidate->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    candidate->mountinfo = open(path, O_RDONLY | O_CLOEXEC);
+    candidate->mountinfo = proc_open(O_RDONLY, "%d/mountinfo", (int)pid);
     if (candidate->pidfd < 0 || candidate->mountinfo < 0 ||
         sd_event_add_io(service->event, &candidate->changed, candidate->mountinfo, EPOLLPRI, on_candidate_changed,
                         candidate) < 0 ||
@@ -276,7 +275,7 @@ static int open_connector(void) {
 /* ---- scans ----------------------------------------------------------------------------------------------------- */
 
 void monitor_scan(struct monitor *monitor) {
-    _cleanup_closedir_ DIR *directory = opendir("/proc");
+    _cleanup_closedir_ DIR *directory = proc_open_folder(".");
     if (!directory)
         return;
     struct dirent *entry;
@@ -295,7 +294,7 @@ static int on_rescan(sd_event_source *source, uint64_t usec, void *userdata) {
         log_debug("process events were lost; looking at all processes");
         monitor->scanned = now_usec(monitor);
         monitor->scan_again = false;
-        monitor->scan = opendir("/proc");
+        monitor->scan = proc_open_folder(".");
     }
     for (int i = 0; monitor->scan && i < SCAN_SLICE; i++) {
         struct dirent *entry = readdir(monitor->scan);

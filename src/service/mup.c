@@ -15,6 +15,7 @@
 #include "service/volume.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/proc.h"
 #include "util/process.h"
 
 /* ---- providers ------------------------------------------------------------------------------------------------- */
@@ -100,11 +101,10 @@ static int ask_scope(const struct mup_question *question, struct mup_answer *ret
 static int ask_for_engine(const struct mup_question *question, struct mup_answer *ret_answer) {
     static const char *const engines[] = {"dockerd", "containerd", "podman",         "crio",      "conmon", "runc",
                                           "crun",    "nerdctl",    "systemd-nspawn", "lxc-start", "incusd", "lxd"};
-    char path[64], comm[32] = "";
+    char comm[32] = "";
     if (!question->silo->host || question->walk->uid != 0 || strchr(question->path, '/'))
         return 0;
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)question->walk->process);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    _cleanup_fclose_ FILE *file = proc_open_text("%d/comm", (int)question->walk->process);
     if (!file || fscanf(file, "%31[^\n]", comm) != 1)
         return 0;
     for (size_t i = 0; i < ARRAY_SIZE(engines); i++)

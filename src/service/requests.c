@@ -34,6 +34,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/proc.h"
 #include "util/process.h"
 #include "util/utf8.h"
 #include "wire/codec.h"
@@ -245,7 +246,7 @@ static void start_list(struct connection *connection, uint16_t type, uint32_t se
 /* ---- one at a time --------------------------------------------------------------------------------------------- */
 
 static uint64_t resident_bytes(void) {
-    _cleanup_fclose_ FILE *file = fopen("/proc/self/statm", "re");
+    _cleanup_fclose_ FILE *file = proc_open_text("self/statm");
     unsigned long pages = 0;
     if (!file || fscanf(file, "%*u %lu", &pages) != 1)
         return 0;

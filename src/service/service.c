@@ -42,6 +42,7 @@
 #include "util/open-at.h"
 #include "util/paths.h"
 #include "util/plural.h"
+#include "util/proc.h"
 #include "util/process.h"
 
 #define LEAVE_TIMEOUT_US 2000000
@@ -53,7 +54,7 @@
 #define UNC_MADE LINFSP_RUN_DIR "/private/unc-made" /* the folder /unc is ours, to go with us */
 
 static bool is_mounted(const char *path, const char *source) {
-    _cleanup_fclose_ FILE *table = fopen("/proc/self/mountinfo", "re");
+    _cleanup_fclose_ FILE *table = proc_open_text("self/mountinfo");
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
     struct mount_line line;

@@ -17,6 +17,7 @@
 #include "util/cleanup.h"
 #include "util/list.h"
 #include "util/log.h"
+#include "util/proc.h"
 #include "util/process.h"
 
 #define PROOFS_MAX 16 /* processes that are asked for a proof */
@@ -157,7 +158,7 @@ static int by_inode(const void *one, const void *other) {
 
 /* NULL: errno says why. */
 static struct survey *survey_all(const struct service *service) {
-    _cleanup_closedir_ DIR *directory = opendir("/proc");
+    _cleanup_closedir_ DIR *directory = proc_open_folder(".");
     struct survey *survey = directory ? calloc(1, sizeof *survey) : NULL;
     struct dirent *entry;
     while (survey && (entry = readdir(directory))) {

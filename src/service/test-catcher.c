@@ -18,6 +18,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/test-emulation.h"
+#include "util/proc.h"
 
 #define SOCKET 3 /* in a catcher */
 #define SCRIPT "catcher-script" /* a line for each start: what it does; the first one is taken off */
@@ -113,7 +114,7 @@ int main(int argc, char **argv) {
     if (test_is_emulated())
         return TEST_SKIPPED; /* a program that is executed is the kernel's, which knows another architecture */
     char folder[] = "/tmp/test-catcher.XXXXXX";
-    if (!mkdtemp(folder) || chdir(folder) < 0)
+    if (proc_begin() < 0 || !mkdtemp(folder) || chdir(folder) < 0)
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_at_once), cmocka_unit_test(test_after_faults),
                                        cmocka_unit_test(test_in_vain), cmocka_unit_test(test_never),

@@ -26,6 +26,7 @@
 #include "service/reaper.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/proc.h"
 #include "util/clock.h"
 
 static const char *program;
@@ -48,7 +49,7 @@ static int start(const char *path) {
     watches = inotify_init1(IN_CLOEXEC);
     int file = open(path, O_PATH | O_CLOEXEC);
     answers = 0;
-    return file < 0 || sd_event_new(&event) < 0 || reaper_new(&reaper) < 0 ||
+    return file < 0 || (proc_folder() < 0 && proc_begin() < 0) || sd_event_new(&event) < 0 || reaper_new(&reaper) < 0 ||
                    workers_new(event, reaper, file, null, null, watches, null, null, &workers) < 0
                ? -1
                : 0;

@@ -16,6 +16,7 @@
 #include "util/clock.h"
 #include "util/list.h"
 #include "util/log.h"
+#include "util/proc.h"
 #include "util/sockets.h"
 
 #define WORKERS_MAX 32
@@ -152,8 +153,8 @@ static pid_t make_child(struct child *child) {
 
 static int welcome(const struct workers *workers, int socket) {
     struct job_welcome message = {.size = sizeof(struct job), .service = getpid()};
-    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs, workers->stage,
-                                workers->catcher};
+    int fds[JOB_WELCOME_FDS] = {workers->run_dir, workers->fuse_device, workers->programs,
+                                workers->stage,   workers->catcher,     proc_folder()};
     return socket_send(socket, &message, sizeof message, fds, JOB_WELCOME_FDS);
 }
 

@@ -11,6 +11,7 @@
 
 #include "util/cleanup.h"
 #include "util/paths.h"
+#include "util/proc.h"
 
 #ifndef NS_GET_MNTNS_ID
 #define NS_GET_MNTNS_ID _IOR(NSIO, 0x5, __u64)
@@ -27,10 +28,8 @@ int mount_namespace_id(int fd, uint64_t *ret_id) {
 }
 
 int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
-    char path[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = proc_open(O_RDONLY, "%d/ns/mnt", (int)pid);
     if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
     uint64_t id = 0;
@@ -53,9 +52,7 @@ bool mountinfo_line_is_folder(const char *line, unsigned major, unsigned minor, 
 }
 
 bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint64_t folder) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    _cleanup_fclose_ FILE *file = proc_open_text("%d/mountinfo", (int)pid);
     _cleanup_free_ char *line = NULL;
     size_t size = 0;
     while (file && getline(&line, &size, file) > 0)

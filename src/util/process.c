@@ -12,14 +12,13 @@
 #include <time.h>
 
 #include "util/cleanup.h"
+#include "util/proc.h"
 
 #define PF_EXITING 0x4
 #define STATUS_VALUE_MAX 480 /* a pid in each of 32 pid namespaces, and all else that is looked for */
 
 static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = proc_open(O_RDONLY, "%d/%s", (int)pid, entry);
     if (fd < 0)
         return -errno;
     ssize_t length = read(fd, buffer, size - 1);
@@ -30,12 +29,9 @@ static ssize_t read_proc(pid_t pid, const char *entry, char *buffer, size_t size
 }
 
 int process_namespace(pid_t pid, const char *name, uint64_t *ret_inode) {
-    char path[64], target[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    if (length < 0)
+    char target[64];
+    if (proc_read_link(target, sizeof target, "%d/ns/%s", (int)pid, name) < 0)
         return -errno;
-    target[length] = 0;
     const char *bracket = strchr(target, '[');
     if (!bracket)
         return -EPROTO;
@@ -54,9 +50,7 @@ int process_name(pid_t pid, char ret_name[16]) {
 }
 
 int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
-    _cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd = proc_open(O_PATH | O_DIRECTORY, "%d/root", (int)pid);
     struct statx status;
     /* a root may be on FUSE: what is known of it without asking its server is enough */
     if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
@@ -67,9 +61,7 @@ int process_root(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
 }
 
 int process_program(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-    _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+    _cleanup_close_ int fd = proc_open(O_PATH, "%d/exe", (int)pid);
     struct statx status;
     if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
         return -errno;
@@ -167,9 +159,8 @@ struct status_line {
 /* Lines that are not found keep their value. The file is read in pieces, since a process chooses how long it is: it may
  * have 65,536 groups, which come before most of what one wants to know. */
 static int read_status(pid_t pid, struct status_line *lines, size_t n_lines) {
-    char path[64], piece[STATUS_VALUE_MAX + 32];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    char piece[STATUS_VALUE_MAX + 32];
+    _cleanup_fclose_ FILE *file = proc_open_text("%d/status", (int)pid);
     if (!file)
         return -errno;
     for (bool begins = true; fgets(piece, sizeof piece, file);) {
@@ -259,9 +250,7 @@ static int step_out(int *user_namespace, uint64_t host_user_namespace) {
 }
 
 int process_mount_owner(pid_t pid, uint64_t host_user_namespace, uint64_t *ret_inode, uid_t *ret_owner) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-    _cleanup_close_ int mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int mount_namespace = proc_open(O_RDONLY, "%d/ns/mnt", (int)pid);
     if (mount_namespace < 0)
         return -errno;
     _cleanup_close_ int user_namespace = ioctl(mount_namespace, NS_GET_USERNS);
@@ -291,9 +280,7 @@ static bool is_exiting(pid_t pid, const char *thread) {
 }
 
 static bool all_are_exiting(pid_t pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    _cleanup_closedir_ DIR *directory = opendir(path);
+    _cleanup_closedir_ DIR *directory = proc_open_folder("%d/task", (int)pid);
     struct dirent *entry;
     while (directory && (entry = readdir(directory)))
         if (entry->d_name[0] != '.' && !is_exiting(pid, entry->d_name))
@@ -352,16 +339,14 @@ bool process_may_mount(pid_t pid) {
 #define CODE_PAGES_MIN 64
 
 int process_code(pid_t pid, uint64_t *ret_program) {
-    char path[64], name[32] = "";
+    char name[32] = "";
     unsigned long code = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    _cleanup_fclose_ FILE *memory = fopen(path, "re");
+    _cleanup_fclose_ FILE *memory = proc_open_text("%d/statm", (int)pid);
     if (!memory || fscanf(memory, "%*u %*u %*u %lu", &code) != 1)
         return -ESRCH;
     if (code < CODE_PAGES_MIN)
         return -ENOENT;
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    _cleanup_fclose_ FILE *comm = fopen(path, "re");
+    _cleanup_fclose_ FILE *comm = proc_open_text("%d/comm", (int)pid);
     if (!comm || !fgets(name, sizeof name, comm))
         return -ESRCH;
     uint64_t program = code;

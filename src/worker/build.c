@@ -45,13 +45,12 @@ static const char *docker_id(char *line) {
 /* Where the container's runtime, which works in the container's bundle, mounts files of Docker's record from: another
  * dockerd than the usual one, or one that remaps user ids. */
 static bool find_by_bundle(const struct job_base *base, pid_t init, const char *id, char *ret_folder, size_t size) {
-    char path[64], below[ID_LENGTH + 16];
+    char below[ID_LENGTH + 16];
     pid_t runtime;
     if (process_parent(init, &runtime) < 0 || !engine_is_hosts_own(base, runtime))
         return false;
-    snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)runtime);
     snprintf(below, sizeof below, "/containers/%s/", id);
-    _cleanup_free_ char *text = engine_read_file(path);
+    _cleanup_free_ char *text = engine_read_bundle(runtime);
     char *end = text ? strstr(text, below) : NULL, *start = end;
     if (!end)
         return false;

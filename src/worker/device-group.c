@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/proc.h"
 
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
@@ -42,8 +43,7 @@ static bool read_group(FILE *file, char *ret_path, size_t size) {
 
 bool device_group_allows(pid_t pid, unsigned major, unsigned minor) {
     char path[4096];
-    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
-    _cleanup_fclose_ FILE *groups = fopen(path, "re");
+    _cleanup_fclose_ FILE *groups = proc_open_text("%d/cgroup", (int)pid);
     if (!groups || !read_group(groups, path, sizeof path))
         return true;
     _cleanup_fclose_ FILE *list = fopen(path, "re");

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/proc.h"
 #include "util/process.h"
 #include "util/utf8.h"
 #include "worker/labels.h"
@@ -17,9 +18,7 @@
 #define FILE_MAX (1 << 20)
 
 ssize_t engine_read_entry(pid_t pid, const char *entry, char *text, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, entry);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int fd = proc_open(O_RDONLY, "%d/%s", (int)pid, entry);
     ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
     text[length > 0 ? length : 0] = 0;
     return length;
@@ -33,9 +32,10 @@ bool engine_is_named(pid_t pid, const char *name) {
     return strcmp(comm, name) == 0;
 }
 
-char *engine_read_file(const char *path) {
+/* Takes the descriptor over. */
+static char *read_small_file(int file) {
     struct stat status;
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    _cleanup_close_ int fd = file;
     if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_MAX)
         return NULL;
     _cleanup_free_ char *text = malloc((size_t)status.st_size + 1);
@@ -44,6 +44,14 @@ char *engine_read_file(const char *path) {
         return NULL;
     text[length] = 0;
     return steal_pointer(text);
+}
+
+char *engine_read_file(const char *path) {
+    return read_small_file(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
+char *engine_read_bundle(pid_t runtime) {
+    return read_small_file(proc_open(O_RDONLY | O_NONBLOCK, "%d/cwd/config.json", (int)runtime));
 }
 
 bool engine_is_hosts_own(const struct job_base *base, pid_t pid) {
@@ -66,12 +74,9 @@ static bool word_behind(pid_t pid, const char *option, char *ret_word, size_t si
 
 /* A shim works in the bundle of its first container; those of a pod's others are beside it. */
 static bool bundle_of_shim(pid_t shim, pid_t init, const char *id, char *ret_bundle, size_t size) {
-    char path[64], folder[PATH_MAX], pid_file[PATH_MAX + 16];
-    snprintf(path, sizeof path, "/proc/%d/cwd", (int)shim);
-    ssize_t length = readlink(path, folder, sizeof folder - 1);
-    if (length <= 0 || !id[0] || strchr(id, '/'))
+    char folder[PATH_MAX], pid_file[PATH_MAX + 16];
+    if (!id[0] || strchr(id, '/') || proc_read_link(folder, sizeof folder, "%d/cwd", (int)shim) <= 0)
         return false;
-    folder[length] = 0;
     char *slash = strrchr(folder, '/');
     if (!slash || (size_t)snprintf(ret_bundle, size, "%.*s/%s", (int)(slash - folder), folder, id) >= size)
         return false;

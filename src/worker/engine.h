@@ -13,6 +13,8 @@ bool engine_is_named(pid_t pid, const char *name);
 bool engine_is_hosts_own(const struct job_base *base, pid_t pid);
 /* The text of a file of at most 1 MiB: the caller's to free. NULL where it cannot be read. */
 char *engine_read_file(const char *path);
+/* The same for the config.json of the bundle in which a runtime works. */
+char *engine_read_bundle(pid_t runtime);
 
 /*
  * Fills in of a container whose id, engine and name are found: labels, image, LINFSP=off and group from its OCI bundle,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/proc.h"
 #include "util/process.h"
 #include "util/utf8.h"
 #include "worker/engine.h"
@@ -73,13 +74,12 @@ static bool docker_record_at(const char *folder, size_t length, const char *id, 
  * set-uid program: another user's folder could keep us waiting.
  */
 static void docker_record_by_bundle(pid_t init, const char *id, const struct description *ret) {
-    char path[64];
     pid_t shim;
     json_object *mounts, *source;
     if (process_parent(init, &shim) < 0 || !engine_is_named(shim, "containerd-shim") || !process_is_roots(shim))
         return;
-    snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)shim);
-    json_object *bundle = json_object_from_file(path);
+    _cleanup_close_ int file = proc_open(O_RDONLY, "%d/cwd/config.json", (int)shim);
+    json_object *bundle = file < 0 ? NULL : json_object_from_fd(file);
     if (bundle && json_object_object_get_ex(bundle, "mounts", &mounts) && json_object_is_type(mounts, json_type_array))
         for (size_t i = 0; i < json_object_array_length(mounts); i++) {
             if (!json_object_object_get_ex(json_object_array_get_idx(mounts, i), "source", &source))

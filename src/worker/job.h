@@ -301,12 +301,12 @@ struct job_result {
 
 /* The first packet to a worker, with descriptors: the service's tmpfs (/run/linfsp), a FUSE node on it, which any user
  * namespace may open, the inotify instance for folders of programs, the stage (worker/stage.h), and the
- * catcher's socket. */
+ * catcher's socket, and a procfs (util/proc.h). */
 struct job_welcome {
     uint32_t size; /* of struct job */
     pid_t service;
 };
-#define JOB_WELCOME_FDS 5
+#define JOB_WELCOME_FDS 6
 
 /* A file in the service's tmpfs, for a volume's number: what a worker is about to mount (worker/intent.h). */
 #define JOB_INTENT_FILE "journal/intent-%llu"

@@ -17,17 +17,17 @@
 #include "util/architecture.h"
 #include "util/cleanup.h"
 #include "util/open-at.h"
+#include "util/proc.h"
 #include "worker/enter.h"
 
 /* Of the program at that path. Only a file is opened for reading: to open a pipe or a device may do something. */
 static const struct architecture *architecture_at(int root, const char *path) {
     struct stat status;
-    char header[sizeof(Elf32_Ehdr)], self[64];
+    char header[sizeof(Elf32_Ehdr)];
     _cleanup_close_ int place = enter_open_inside(root, path, O_PATH);
     if (place < 0 || fstat(place, &status) < 0 || !S_ISREG(status.st_mode))
         return NULL;
-    snprintf(self, sizeof self, "/proc/self/fd/%d", place);
-    _cleanup_close_ int file = open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    _cleanup_close_ int file = proc_open(O_RDONLY | O_NONBLOCK | O_NOCTTY, "self/fd/%d", place);
     ssize_t size = file < 0 ? -1 : pread(file, header, sizeof header, 0);
     return size < 0 ? NULL : architecture_of(header, (size_t)size);
 }
@@ -45,7 +45,7 @@ static const struct architecture *architecture_inside(int root, const struct arc
 
 static const struct architecture *architecture_of_ours(void) {
     char header[sizeof(Elf32_Ehdr)];
-    _cleanup_close_ int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    _cleanup_close_ int file = proc_open(O_RDONLY, "self/exe");
     ssize_t size = file < 0 ? -1 : pread(file, header, sizeof header, 0);
     return size < 0 ? NULL : architecture_of(header, (size_t)size);
 }

@@ -18,6 +18,7 @@
 
 #include "cage/cage.h"
 #include "util/cleanup.h"
+#include "util/proc.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
 #include "wire/codec.h"
@@ -100,13 +101,14 @@ static int be_welcomed(struct job_base *ret_base) {
     ret_base->programs = fds[2];
     ret_base->stage = fds[3];
     ret_base->catcher = fds[4];
+    proc_use(fds[5]);
     return 0;
 }
 
 static int open_host(struct job_base *ret_base) {
-    ret_base->proc_self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ret_base->proc_self = proc_open(O_PATH | O_DIRECTORY, "self");
     ret_base->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ret_base->host_mount_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    ret_base->host_mount_namespace = proc_open(O_RDONLY, "self/ns/mnt");
     if (ret_base->proc_self < 0 || ret_base->host_root < 0 || ret_base->host_mount_namespace < 0)
         return -errno;
     ret_base->scratch = scratch_make(ret_base->proc_self);

@@ -51,13 +51,11 @@ static bool may_be_asked(const struct job_base *base, pid_t runtime) {
 
 static bool is_in_bundle(const struct job_base *base, pid_t init) {
     static struct job_description description;
-    char path[64];
     pid_t runtime;
     memset(&description, 0, sizeof description);
     if (process_parent(init, &runtime) < 0 || !may_be_asked(base, runtime))
         return false;
-    snprintf(path, sizeof path, "/proc/%d/cwd/config.json", (int)runtime);
-    _cleanup_free_ char *text = engine_read_file(path);
+    _cleanup_free_ char *text = engine_read_bundle(runtime);
     return text && record_from_bundle(text, &description) == 0 && description.off;
 }
 

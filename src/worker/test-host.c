@@ -19,17 +19,19 @@
 
 #include "service/stage.h"
 #include "util/namespace.h"
+#include "util/proc.h"
 
 #define OFF "LINFSP=off"
 
 const char *why_not;
-int run_dir, fuse_device, watches, stage;
+int run_dir, fuse_device, watches, stage, proc;
 int catcher[2];
 static int program;
 
 int open_worker_program(const char *path) {
     umask(0);
     signal(SIGPIPE, SIG_IGN);
+    proc = proc_begin();
     program = open(path ? path : "src/worker/linfspd-worker", O_PATH | O_CLOEXEC);
     if (program < 0)
         perror("the worker program");
@@ -293,7 +295,7 @@ struct worker worker_start(void) {
 
 static void worker_welcome(const struct worker *worker) {
     const struct job_welcome welcome = {.size = sizeof(struct job), .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1]};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1], proc};
     assert_int_equal(socket_send(worker->socket, &welcome, sizeof welcome, fds, JOB_WELCOME_FDS), 0);
 }
 

@@ -34,7 +34,7 @@
 #define USER 100000 /* whose the user namespace's ids are */
 
 extern const char *why_not; /* the machine lacks something: tests are skipped */
-extern int run_dir, fuse_device, watches, stage;
+extern int run_dir, fuse_device, watches, stage, proc;
 extern int catcher[2]; /* what workers say to it, and their end */
 
 #define NEEDS_A_HOST()                                                                                                 \

@@ -19,7 +19,7 @@ static void no_work_without_a_welcome(void **state) {
     NEEDS_A_HOST();
     struct worker worker = worker_start();
     struct job_welcome other_version = {.size = sizeof(struct job) + 8, .service = getpid()};
-    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1]};
+    const int fds[JOB_WELCOME_FDS] = {run_dir, fuse_device, watches, stage, catcher[1], proc};
     assert_int_equal(socket_send(worker.socket, &other_version, sizeof other_version, fds, JOB_WELCOME_FDS), 0);
     assert_int_equal(worker_end(&worker), 1);
 

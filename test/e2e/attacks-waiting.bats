@@ -130,3 +130,33 @@ folders_are_silos() {
     kill -KILL "$last"
     wait_until 5 no_hung_tasks
 }
+
+# Disks come and go in a container, one after the other; a line of the log for each. It needs nothing of the host's /proc.
+makes_disks() { # NAME
+    mkdir "$BATS_TEST_TMPDIR/log"
+    container "$1" busybox -v "$BATS_TEST_TMPDIR/log:/log" -- sh -c 'until [ -S /dev/linfsp/disk ]; do sleep 0.05; done
+        while /dev/linfsp/bin/memfs -b -m Z: && /dev/linfsp/bin/linfsp umount Z:; do echo made >>/log/made; sleep 0.1; done'
+}
+
+@test "attacks: /proc, held by a container that was given it, holds up nobody's mounts" {
+    mount -t proc proc /proc # the machine's own goes on
+    service_stop && service_start
+    makes_disks victim
+    wait_until 10 test -s "$BATS_TEST_TMPDIR/log/made"
+    attacker evil -v /proc:/host-proc:ro
+    local init before
+    init=$(pid_of evil)
+    docker exec -d "$(full_name evil)" sh -c 'sleep 1.5; mkdir /host-proc/x'
+    attack_in evil hung list /host-proc
+    sleep 2 # nobody can look up the number of a process there now
+    before=$(wc -l <"$BATS_TEST_TMPDIR/log/made")
+    sleep 3
+    made=$(($(wc -l <"$BATS_TEST_TMPDIR/log/made") - before))
+    kill -KILL "$init"
+    [ "$made" -ge 5 ] || fail "$made disks were made in 3 s" "$(tail -n 3 "$BATS_TEST_TMPDIR/log/made")"
+    remove_containers
+    service_stop
+    umount -l /proc
+    service_start
+    all_is_well
+}
