@@ -7,6 +7,7 @@
     circles  no header includes itself through others
     tables   there is one reader of mount tables, util/mount-table.h
     proc     service, workers and catcher look for processes in a procfs of their own, util/proc.h
+    fusectl  service opens the files of connections by util/fusectl.h alone
     leaves   modules of the service that know neither silos nor volumes: they are told what to call
 """
 import argparse
@@ -68,6 +69,11 @@ def check_proc(source, path):
         complaints.append(f"{path}: util/proc.h opens what is in /proc")
 
 
+def check_fusectl(source, path):
+    if path.relative_to(source).parts[0] == "service" and re.search(r"(at|at2)\([\w>.-]*fusectl\b", path.read_text()):
+        complaints.append(f"{path}: util/fusectl.h opens the files of connections")
+
+
 def find_circle(source, name, trail):
     if name in trail:
         complaints.append("a circle: " + " -> ".join(trail[trail.index(name):] + [name]))
@@ -92,6 +98,7 @@ def main():
         check_folders(source, path)
         check_tables(path)
         check_proc(source, path)
+        check_fusectl(source, path)
         if path.suffix == ".h":
             find_circle(source, str(path.relative_to(source)), [])
     for leaf, allowed in LEAVES.items():

@@ -38,6 +38,7 @@
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/fusectl.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/paths.h"
@@ -130,13 +131,11 @@ void volume_abort(struct volume *volume) {
 }
 
 void volume_open_abort(struct volume *volume) {
-    char name[32];
-    snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
-    volume->abort_fd = openat(volume->service->fusectl, name, O_WRONLY | O_CLOEXEC);
+    volume->abort_fd = fusectl_open_file(volume->service->fusectl, volume->fuse_device, "abort", O_WRONLY);
     if (volume->abort_fd < 0 &&
-        (errno != ENOENT || volume->connection)) /* its mount may have gone while no service ran */
+        (volume->abort_fd != -ENOENT || volume->connection)) /* its mount may have gone while no service ran */
         log_warning("volume %llu: connection %u is not under fusectl: %s", (unsigned long long)volume->id,
-                    volume->fuse_device, strerror(errno));
+                    volume->fuse_device, strerror(-volume->abort_fd));
 }
 
 /* ---- made ------------------------------------------------------------------------------------------------------ */

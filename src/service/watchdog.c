@@ -14,6 +14,7 @@
 #include "service/volume.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
+#include "util/fusectl.h"
 #include "util/log.h"
 #include "util/process.h"
 
@@ -49,16 +50,16 @@ struct watchdog {
 
 /* How many requests of a volume wait for an answer; 0 also where that is not known. */
 static unsigned waiting_requests(const struct volume *volume) {
-    const struct service *service = volume->service;
-    char name[32], text[32] = "";
+    int fusectl = volume->service->fusectl;
+    char text[32] = "";
     struct stat of_number, of_volume;
-    snprintf(name, sizeof name, "%u/abort", volume->fuse_device);
-    /* the number may be another connection's by now */
-    if (volume->abort_fd < 0 || fstat(volume->abort_fd, &of_volume) < 0 ||
-        fstatat(service->fusectl, name, &of_number, 0) < 0 || of_number.st_ino != of_volume.st_ino)
+    if (volume->abort_fd < 0 || fstat(volume->abort_fd, &of_volume) < 0)
         return 0;
-    snprintf(name, sizeof name, "%u/waiting", volume->fuse_device);
-    _cleanup_close_ int fd = openat(service->fusectl, name, O_RDONLY | O_CLOEXEC);
+    /* the number may be another connection's by now */
+    _cleanup_close_ int abort_now = fusectl_open_file(fusectl, volume->fuse_device, "abort", O_PATH);
+    if (abort_now < 0 || fstat(abort_now, &of_number) < 0 || of_number.st_ino != of_volume.st_ino)
+        return 0;
+    _cleanup_close_ int fd = fusectl_open_file(fusectl, volume->fuse_device, "waiting", O_RDONLY);
     if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
         return 0;
     return (unsigned)strtoul(text, NULL, 10);
