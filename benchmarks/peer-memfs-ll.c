@@ -6,8 +6,9 @@
  *     peer-memfs-ll [--timeout=SECONDS] [libfuse's options] MOUNTPOINT
  *
  * As libfuse's own memfs_ll: the multi-threaded loop, a clone of the fuse fd for each thread, time-outs of zero unless
- * told otherwise. Inode numbers are the addresses of nodes, so nothing is looked up twice. FLUSH, OPENDIR, FSYNC and
- * the xattr requests have no handler: the kernel is told once and asks no more.
+ * told otherwise. Inode numbers are the addresses of nodes, so nothing is looked up twice. Data is answered from where
+ * it lies. FLUSH, OPENDIR, FSYNC and the xattr requests have no handler: the kernel is told once and asks no more.
+ * Debian's libfuse is linked in statically.
  */
 #define FUSE_USE_VERSION 312
 
