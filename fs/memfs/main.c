@@ -23,6 +23,7 @@
 #include "sddl.h"
 #include "spelling.h"
 #include "util/cleanup.h"
+#include "util/help.h"
 
 static linfsp_volume *running;
 
@@ -246,7 +247,7 @@ int main(int argc, char **argv) {
     }
     switch (options.action) {
     case OPTIONS_HELP:
-        fputs(options_help, stdout);
+        help_print(stdout, options_help, terminal_width());
         return EXIT_SUCCESS;
     case OPTIONS_VERSION:
         printf("memfs (LinFsp) %s\n", linfsp_version());

@@ -13,12 +13,13 @@
 
 #include "ptfs.h"
 #include "util/cleanup.h"
+#include "util/help.h"
 
 #define FAIL_OVER_SECONDS 30
 #define PINNED_MAX ((size_t)1 << 17) /* pinned files take memory of the kernel's */
 
 static const char usage[] =
-    "Usage: ptfs [OPTION]... -p DIRECTORY -m MOUNTPOINT [-u PREFIX]\n"
+    "usage: ptfs [OPTION]... -p DIRECTORY -m MOUNTPOINT [-u PREFIX]\n"
     "Shows a directory as a volume: at a letter, a folder, or on the network.\n"
     "\n"
     "  ptfs -p /srv/data -m Z:                          a disk at /mnt/z\n"
@@ -153,7 +154,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *arguments) 
             arguments->no_pass_through = true;
             break;
         case HELP:
-            fputs(usage, stdout);
+            help_print(stdout, usage, terminal_width());
             exit(0);
         case VERSION:
             printf("ptfs %s\n", linfsp_version());

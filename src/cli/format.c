@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/help.h"
 
 void table_begin(struct table *table, size_t columns, const char *const *head) {
     *table = (struct table){.columns = columns};
@@ -36,14 +36,6 @@ static size_t width_of(const char *text) {
     for (; *text; text++)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
-}
-
-size_t terminal_width(void) {
-    struct winsize size;
-    const char *columns = getenv("COLUMNS");
-    if (columns && atoi(columns) > 0)
-        return (size_t)atoi(columns);
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const char *colour(enum colour which) {

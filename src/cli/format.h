@@ -15,8 +15,6 @@
 
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
 
-/* Characters in a line of the terminal, or as COLUMNS says; 0: no terminal, no limit. */
-size_t terminal_width(void);
 /* What switches it on, and COLOUR_NONE off; "" where output is no terminal, or NO_COLOR is set. */
 const char *colour(enum colour which);
 /* The text and a newline; broken at blanks where the terminal is narrower, with indent blanks in front. The first line

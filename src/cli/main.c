@@ -9,7 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/format.h"
-#include "cli/help.h"
+#include "util/help.h"
 
 static const struct verb *const verbs[] = {
     &verb_start,      &verb_stop,    &verb_restart,  &verb_status,    &verb_silos,  &verb_volumes,

@@ -20,6 +20,7 @@
 #include "service/service.h"
 #include "service/volume.h"
 #include "util/cleanup.h"
+#include "util/help.h"
 #include "util/log.h"
 #include "util/open-at.h"
 #include "util/paths.h"
@@ -35,7 +36,8 @@
 #define EXIT_CONFIGURATION 78
 
 static const char usage[] =
-    "Usage: linfspd [OPTION]...\n"
+    "usage: linfspd [OPTION]...\n"
+    "\n"
     "The host service of LinFsp: puts /dev/linfsp into every container, and makes the mounts that programs there ask\n"
     "for. `linfsp start` starts it.\n"
     "\n"
@@ -44,7 +46,7 @@ static const char usage[] =
     "                    /dev/linfsp; unless given, ../lib/linfsp beside this program\n"
     "  --ready-fd=N      write READY to this descriptor when containers are served, or why they cannot be\n"
     "  --only-descendants  serve only containers that were started from this mount namespace, so that several\n"
-    "                    services can run on one machine, each in a mount namespace of its own: for tests\n"
+    "                      services can run on one machine, each in a mount namespace of its own: for tests\n"
     "  --check           read the configuration, say what is wrong with it, and end\n"
     "  --debug           log everything\n"
     "  --help, --version\n"
@@ -105,7 +107,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
         case 'f':
             break; /* what it does anyway */
         case 'h':
-            fputs(usage, stdout);
+            help_print(stdout, usage, terminal_width());
             return 0;
         case 'v':
             puts("linfspd " LINFSP_VERSION);

@@ -126,6 +126,12 @@ lines_are() { # COUNT FILE
             [ "${#line}" -le 60 ] || fail "linfsp $verb, wider than 60: $line" || return
         done < <(COLUMNS=60 "$linfsp" $verb | grep -vE '^  (sudo )?(linfsp|memfs) ')
     done
+    verbs=$("$linfsp" help | sed -n 's/^  \([a-z-]\{1,\}\)  *[a-z].*/linfsp \1/p')
+    while read -r program verb; do
+        # shellcheck disable=SC2086
+        line=$(COLUMNS=80 "$(find "$LINFSP_STAGE"/{bin,sbin} -name "$program")" $verb --help | grep -vE '^  (sudo |docker |echo )?(linfsp|memfs|ptfs|docker) ' | grep -E '^.{81}' || true)
+        equal "$program $verb --help, wider than 80" "$line" "" || return
+    done <<<"$verbs"$'\nmemfs\nptfs\nlinfspd'
 }
 
 @test "cli: colours where a terminal is, and nowhere else" {

@@ -5,11 +5,14 @@
  * indented. A block is printed as it is, or its words are filled into lines, with as many blanks in front of each as
  * the block's text has.
  */
-#include "cli/help.h"
+#include "util/help.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define LEAST_TEXT 20 /* columns: where less is left for an item's text it stays as it is */
 #define USAGE "usage: "
@@ -23,13 +26,26 @@ static const char *next_line(const char *line) {
     return *line ? line + 1 : line;
 }
 
+static size_t longest_line(const char *text) {
+    size_t longest = 0;
+    for (; *text; text = next_line(text))
+        if (length_of(text) > longest)
+            longest = length_of(text);
+    return longest;
+}
+
+/* "usage: linfsp ...", or a further line of that kind, below it. */
+static bool is_usage(const char *line) {
+    return strncmp(line, USAGE, strlen(USAGE)) == 0 || strspn(line, " ") == strlen(USAGE);
+}
+
 /* Where the text begins that is to be filled; SIZE_MAX: this line is a command. */
 static size_t text_column(const char *line) {
     size_t indent = strspn(line, " "), length = length_of(line);
-    if (strncmp(line, USAGE, strlen(USAGE)) == 0)
+    if (is_usage(line))
         return strlen(USAGE);
-    if (indent == 0)
-        return 0;
+    if (indent == 0 || indent > strlen(USAGE)) /* a paragraph, or more of an item whose name is long */
+        return indent;
     for (size_t i = indent; i + 1 < length; i++)
         if (line[i] == ' ' && line[i + 1] == ' ')
             return i + strspn(line + i, " ");
@@ -68,15 +84,23 @@ static const char *print_block(FILE *to, const char *line, size_t width) {
     }
     fwrite(line, 1, column, to);
     fill(to, line + column, column, width, &used);
-    bool usage = strncmp(line, USAGE, strlen(USAGE)) == 0;
+    bool usage = is_usage(line);
     for (line = next_line(line); !usage && goes_on(line, column); line = next_line(line))
         fill(to, line, column, width, &used);
     fputc('\n', to);
     return line;
 }
 
+size_t terminal_width(void) {
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    if (columns && atoi(columns) > 0)
+        return (size_t)atoi(columns);
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void help_print(FILE *to, const char *text, size_t width) {
-    if (width == 0 || width >= HELP_WIDTH) {
+    if (width == 0 || width >= longest_line(text)) {
         fputs(text, to);
         return;
     }
