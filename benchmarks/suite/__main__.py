@@ -6,7 +6,6 @@ benchmarks/README.md tells how to read them.
 import argparse
 import contextlib
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import table
 import variants
 import workloads
 from machine import Machine, Missing, take_turn
+from progress import Progress
 
 SECTIONS = {
     "data": data.measure,
@@ -77,7 +77,7 @@ QUICK = {
 
 def arguments():
     parser = argparse.ArgumentParser(prog="./bench", description="Measures LinFsp against its peers, in one run.")
-    parser.add_argument("--quick", action="store_true", help="two minutes; good for finding out whether it works")
+    parser.add_argument("--quick", action="store_true", help="a few minutes; good for finding out whether it works")
     parser.add_argument("--json", metavar="FILE", help="all figures, with the samples they come from")
     parser.add_argument("--svg", metavar="FILE", help="a plot of the operations")
     parser.add_argument("--only", metavar="SECTION,...", help=f"of {', '.join(SECTIONS)}")
@@ -121,25 +121,22 @@ def make_plan(given):
     return plan
 
 
-def say(text):
-    """What goes on, in one line that the next one takes; where nobody looks, nothing."""
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        print("\r" + text[:width].ljust(width), end="", file=sys.stderr, flush=True)
-
-
 def measure(given, plan):
     failures = {}
+    mode = "quick" if given.quick else "full"
+    progress = Progress(given.sections, mode)
     with contextlib.ExitStack() as stack:
         take_turn(stack)
         begin = time.monotonic()
+        progress.begin()
         machine = Machine(given.build, stack)
-        results = {"machine": machine.facts(), "mode": "quick" if given.quick else "full", "plan": vars(plan).copy()}
+        results = {"machine": machine.facts(), "mode": mode, "plan": vars(plan).copy()}
         results["seconds_of"] = {}
         for name in given.sections:
             started = time.monotonic()
+            progress.enter(name)
             try:
-                results[name] = SECTIONS[name](machine, plan, say)
+                results[name] = SECTIONS[name](machine, plan, progress.say)
             except SystemExit:  # what has been measured is still worth having
                 failures[name] = "ended by a signal, and all behind it"
                 break
@@ -152,7 +149,7 @@ def measure(given, plan):
             ) as error:  # the other sections are still worth having
                 failures[name] = f"{type(error).__name__}: {error}"
             results["seconds_of"][name] = time.monotonic() - started
-        say("")
+        progress.end()
         results["skipped"] = machine.skipped
     results["failed"] = failures
     results["budgets"] = budgets.judge(results)
