@@ -241,11 +241,25 @@ def of_same(name, base, others, key):
     )
 
 
+def of_first_claims(few, many):
+    """The first claim puts /unc into all containers, and waits half a second for that; those that follow cost the same with few and many."""
+    ratio = many["further_us"]["p50"] / few["further_us"]["p50"]
+    return budget(
+        f"a claim after the first on a host: {many['silos']} silos / {few['silos']}",
+        "≤ 1 ×",
+        f"{ratio:.2f} ×",
+        ratio <= 1.15 and many["first_us"] <= 600000,
+        f"the first one {many['first_us'] / 1000:.1f} ms and {few['first_us'] / 1000:.1f}; all have /unc after {many['all_seconds']:.1f} s",
+    )
+
+
 def of_shares(results):
     found = results["shares"]
     base, others = found["one"], [found["many_shares"], found["many_silos"]]
     yield of_same("publishing a prefix", base, others, "publish_us")
     yield of_same("ending it", base, others, "end_us")
+    if found["first_claims"]:
+        yield of_first_claims(*found["first_claims"])
     worst = max([found["ten_each"], base, *others], key=lambda stage: stage["access"]["first_us"]["p99"])
     first = worst["access"]["first_us"]
     yield budget(

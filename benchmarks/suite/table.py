@@ -189,6 +189,10 @@ def shares(found):
     add("a later one, p50 µs", [f"{stage['access']['later_us']['p50']:.1f}" for stage in stages])
     add("service's memory (Pss), MiB", [f"{stage['memory']['pss_bytes'] / 2**20:.1f}" for stage in stages])
     add("  descriptors", [str(stage["descriptors"]) for stage in stages])
+    claims = [["a machine's first network volume, with containers", "first claim, ms", "second", "further, p50 / p99", "all have /unc after, s"]]
+    for claim in found["first_claims"]:
+        times = [f"{claim[name] / 1000:.1f}" for name in ("first_us", "second_us")]
+        claims.append([str(claim["silos"]), *times, pair(claim["further_us"]), f"{claim['all_seconds']:.1f}"])
     ten = found["ten_each"]
     text = (
         f"{ten['silos']} containers opened ten of {ten['shares']} network volumes each: {ten['mounts']} mounts in them all; first access "
@@ -197,7 +201,7 @@ def shares(found):
     )
     abuses = [["first accesses of a container beside", "n", "p50", "p90", "p99", "max", ""]]
     abuses += [spread_of(name, value) for name, value in found["abuse"].items()]
-    return heading("Network volumes") + columns(rows) + "\n\n" + text + "\n\n" + columns(abuses)
+    return heading("Network volumes") + columns(rows) + "\n\n" + columns(claims) + "\n\n" + text + "\n\n" + columns(abuses)
 
 
 def workloads(found):
