@@ -9,13 +9,11 @@
  * (job-root-unc.c). Nothing that is there already is ever touched.
  */
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "util/cleanup.h"
@@ -164,15 +162,14 @@ static int make_trees(const struct job_base *base, const struct job *job, struct
  * of an administrator's chroot, or was given to a container on purpose. */
 static bool takes_devices(const struct job_base *base, const struct job *job, int root, struct job_result *result) {
     char path[WIRE_PATH_MAX + 8];
-    struct statfs status;
     snprintf(path, sizeof path, "%s/dev", job->inject.rootfs);
     _cleanup_close_ int dev = enter_open_path(root, path + (path[0] == '/'), O_DIRECTORY);
-    if (dev < 0 || fstatfs(dev, &status) < 0)
+    if (dev < 0)
         return true; /* which fails, with words of its own */
-    if (status.f_type != TMPFS_MAGIC)
-        WIRE_SET(result->message, "off: its /dev is not in memory: files put there would stay");
-    else if (inject_fuse_is_hosts(base, dev))
+    if (inject_fuse_is_hosts(base, dev))
         WIRE_SET(result->message, "off: its /dev is the host's");
+    else if (!dev_ends_with_silo(base, &job->target, dev))
+        WIRE_SET(result->message, "off: its /dev is not in memory of its own: files put there would stay");
     else
         return true;
     result->inject.off = true;

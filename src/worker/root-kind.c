@@ -64,3 +64,14 @@ bool root_ends_with_silo(const struct job_base *base, const struct job_target *t
         return false;
     return !is_mounted_by(base, 0, major, minor) && !is_mounted_by_runtime(base, target, major, minor);
 }
+
+/* The root folder of a tmpfs has number 1. A folder that lies in a tmpfs has another number. */
+static bool is_whole_tmpfs(int folder) {
+    struct stat status;
+    return fd_is_mount_root(folder) == 1 && fstat(folder, &status) == 0 && status.st_ino == 1;
+}
+
+bool dev_ends_with_silo(const struct job_base *base, const struct job_target *target, int dev) {
+    /* mount tables of a host with many containers are long: they are read only for a /dev that is unusual */
+    return root_is_in_memory(dev) && (is_whole_tmpfs(dev) || root_ends_with_silo(base, target, dev));
+}

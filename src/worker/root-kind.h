@@ -12,5 +12,8 @@ bool root_is_chroot(const struct job_base *base, int mount_namespace, int root);
 bool root_is_in_memory(int root);
 /* Whether the silo's root is in memory and ends with the silo: nobody outside has it mounted. */
 bool root_ends_with_silo(const struct job_base *base, const struct job_target *target, int root);
+/* Whether the silo's /dev is in memory and ends with the silo: it is a tmpfs of its own, as runtimes make it, or a
+ * folder of a tmpfs that nobody outside has mounted. */
+bool dev_ends_with_silo(const struct job_base *base, const struct job_target *target, int dev);
 
 #endif

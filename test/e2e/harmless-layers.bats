@@ -545,6 +545,23 @@ tree_is_as_before() {
     done
 }
 
+# Administrators, mkosi and mmdebstrap do so, with nothing mounted at the tree's /dev. On many machines /tmp is a tmpfs.
+@test "trees: one in memory that is made the root of a mount namespace is as before, whoever has that memory mounted" {
+    local memory=$BATS_TEST_TMPDIR/memory how before
+    mkdir "$memory"
+    cat >"$BATS_TEST_TMPDIR/pivot" <<'END'
+mount --bind "$1" "$1" && cd "$1" && mkdir old && pivot_root . old && exec /bin/sh -c 'umount -l /old; rmdir /old; exec sleep 2'
+END
+    # the tmpfs is the host's; then that of a runtime, which has a mount namespace of its own
+    for how in "" "unshare --mount"; do
+        $how sh -euc 'mount -t tmpfs trees "$1"; cp -a "$2" "$1/tree"; find "$1/tree" | sort >"$3"; sleep 0.1
+            unshare --mount sh "$4" "$1/tree"; find "$1/tree" | sort >"$5"; umount "$1"' \
+            sh "$memory" "$engines/root" "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/pivot" "$BATS_TEST_TMPDIR/after" 3>&-
+        grep -q /bin/sleep "$BATS_TEST_TMPDIR/before"
+        diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" || fail "left by: $how" || return
+    done
+}
+
 runs_sleep() {
     [ "$(cat "/proc/$1/comm")" = sleep ] || [ "$(cat "/proc/$1/comm")" = busybox ]
 }
