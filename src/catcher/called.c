@@ -101,42 +101,82 @@ static bool takes_command(const char *name) {
     return false;
 }
 
+/* The command that it is executed as: "umount ..." or "busybox umount ...". Returns which argument that is. */
+static unsigned read_command(pid_t thread, uint64_t argv, unsigned word, char ret_name[NAME_SIZE]) {
+    unsigned number = 0;
+    read_name(thread, argv, word, number, ret_name);
+    if (takes_command(ret_name))
+        read_name(thread, argv, word, ++number, ret_name);
+    return number;
+}
+
 static bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
     char name[NAME_SIZE];
     uint64_t argv;
     unsigned word;
     if (!find_arguments(thread, &argv, &word))
         return false;
-    read_name(thread, argv, word, 0, name); /* "umount ..." or "busybox umount ..." */
-    if (takes_command(name))
-        read_name(thread, argv, word, 1, name);
+    (void)read_command(thread, argv, word, name);
     return is_ours(name, ret_kind);
 }
 
-/* Also with a slash or two at its end. */
+/* Whether the argument is a folder that helpers are in, with a slash or two at its end, or an option that ends in one:
+ * "-C/usr/bin". */
 static bool is_folder(const char *text) {
     static const char *const folders[] = {"", "/usr", "/usr/bin", "/bin"};
-    size_t length = strlen(text);
-    if (length > 1 && strcmp(text + length - 2, "/.") == 0)
+    const char *path = text[0] == '-' ? strchr(text, '/') : text;
+    size_t length = path ? strlen(path) : 0;
+    if (length > 1 && strcmp(path + length - 2, "/.") == 0)
         length--;
-    while (length > 0 && text[length - 1] == '/')
+    if (length == 0 || path[0] != '/')
+        return false;
+    while (length > 0 && path[length - 1] == '/')
         length--;
-    for (size_t i = 0; i < ARRAY_SIZE(folders) && text[0] == '/'; i++)
-        if (length == strlen(folders[i]) && memcmp(text, folders[i], length) == 0)
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        if (length == strlen(folders[i]) && memcmp(path, folders[i], length) == 0)
             return true;
     return false;
 }
 
+static bool is_in_folder(pid_t thread) {
+    char folder[64]; /* a longer one is none of those */
+    return proc_read_link(folder, sizeof folder, "%d/cwd", (int)thread) > 0 && is_folder(folder);
+}
+
+static const struct catcher_unpacker *find_unpacker(const char *name) {
+    for (size_t i = 0; i < catcher_n_unpackers; i++)
+        if (strcmp(name, catcher_unpackers[i].name) == 0)
+            return &catcher_unpackers[i];
+    return NULL;
+}
+
+/* Whether the command writes where it stands: an argument says "here", or has an unpacker unpack. The first argument
+ * may lack its dash ("tar xf"). */
+static bool writes_here(const struct catcher_unpacker *unpacker, const char *text, unsigned number) {
+    if (strcmp(text, ".") == 0 || strcmp(text, "./") == 0 || strcmp(text, "./.") == 0)
+        return true;
+    if (!unpacker || unpacker->letter == 0)
+        return unpacker != NULL;
+    if (strncmp(text, "--", 2) == 0)
+        return strcmp(text, "--extract") == 0 || strcmp(text, "--get") == 0;
+    return (text[0] == '-' || number == 1) && strchr(text, unpacker->letter);
+}
+
 static bool called_on_helper(pid_t thread) {
-    char text[4096];
+    char text[4096], name[NAME_SIZE];
+    bool here = false;
     uint64_t argv;
     unsigned word;
     if (!find_arguments(thread, &argv, &word))
         return false;
-    for (unsigned i = 1; i < ARGUMENTS_MAX && read_argument(thread, argv, word, i, text, sizeof text); i++)
+    unsigned command = read_command(thread, argv, word, name);
+    const struct catcher_unpacker *unpacker = find_unpacker(name);
+    for (unsigned i = command + 1; i < ARGUMENTS_MAX && read_argument(thread, argv, word, i, text, sizeof text); i++) {
         if (strstr(text, "fusermount") || is_folder(text))
             return true;
-    return false;
+        here |= writes_here(unpacker, text, i - command);
+    }
+    return here && is_in_folder(thread);
 }
 
 void called_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {

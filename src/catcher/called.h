@@ -20,7 +20,8 @@ struct called {
  * memory may never come: reading.h calls this in a process that can be spared.
  * kind: the file's. Of CATCHER_MANY, what is called is said to be ours if it is umount (CATCHER_UNMOUNTER), chroot
  * (CATCHER_CHROOT), CATCHER_PACKAGES, or CATCHER_TOOL; a file of another kind is. A package manager changes helpers,
- * and a tool that has an argument that names one, or a folder that helpers are in.
+ * and so does a tool if an argument names a helper or a folder that helpers are in, or if the tool unpacks in such a
+ * folder.
  */
 void called_look(pid_t thread, enum catcher_kind kind, struct called *ret_called);
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,6 +25,7 @@
 
 #include "catcher/reading.h"
 #include "catcher/tables.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 
 static bool has_hung_pages;
@@ -110,6 +112,42 @@ static void what_is_called(void **state) {
     process_ends(pid);
 }
 
+/* Folders in which helpers are, said by an argument, by an option, or by where the tool stands. */
+static void folders_of_helpers(void **state) {
+    (void)state;
+    static const struct {
+        const char *where;
+        char *command[6];
+        bool changes;
+    } cases[] = {
+        {"/srv", {"tar", "-xf", "a.tar", "-C/usr/bin", NULL}, true},
+        {"/srv", {"tar", "-xf", "a.tar", "--directory=/usr/", NULL}, true},
+        {"/srv", {"tar", "-xf", "a.tar", "-C/usr/share", NULL}, false},
+        {"/srv", {"tar", "-xf", "a.tar", NULL}, false},
+        {"/usr/bin", {"tar", "-xf", "a.tar", NULL}, true},
+        {"/", {"tar", "xzf", "a.tar", NULL}, true},
+        {"/", {"busybox", "tar", "xf", "a.tar", NULL}, true},
+        {"/", {"tar", "--extract", "--file=a.tar", NULL}, true},
+        {"/", {"tar", "-czf", "b.tar", "/srv/x", NULL}, false},
+        {"/usr/bin", {"cpio", "-id", NULL}, true},
+        {"/usr/bin", {"cpio", "-o", NULL}, false},
+        {"/usr/bin", {"unzip", "a.zip", NULL}, true},
+        {"/", {"cp", "-r", "/srv/tree/.", ".", NULL}, true},
+        {"/srv", {"cp", "-r", "/srv/tree/.", ".", NULL}, false},
+        {"/", {"cp", "one", "two", NULL}, false},
+    };
+    struct called called;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(chdir(cases[i].where), 0);
+        pid_t pid = process_that_executes((char **)cases[i].command);
+        bool busybox = strcmp(cases[i].command[0], "busybox") == 0;
+        assert_true(reading_look(pid, busybox ? CATCHER_MANY : CATCHER_TOOL, &called));
+        if (called.changes_helpers != cases[i].changes)
+            fail_msg("%zu: in %s, %s %s", i, cases[i].where, cases[i].command[0], cases[i].command[1]);
+        process_ends(pid);
+    }
+}
+
 static void memory_that_never_comes(void **state) {
     (void)state;
     if (!has_hung_pages)
@@ -141,6 +179,7 @@ int main(void) {
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_called),
+        cmocka_unit_test(folders_of_helpers),
         cmocka_unit_test(memory_that_never_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

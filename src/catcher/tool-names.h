@@ -10,4 +10,13 @@ extern const size_t catcher_n_tools;
 extern const char *const catcher_package_managers[]; /* CATCHER_PACKAGES */
 extern const size_t catcher_n_package_managers;
 
+/* Tools that make files in their working directory which no argument names. letter: stands among the options of such a
+ * command ("tar -xf"); 0: each command is one. */
+struct catcher_unpacker {
+    const char *name;
+    char letter;
+};
+extern const struct catcher_unpacker catcher_unpackers[];
+extern const size_t catcher_n_unpackers;
+
 #endif

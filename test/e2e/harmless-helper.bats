@@ -76,9 +76,12 @@ runs_the_stand_in() { # NAME [PATH]
 @test "helper: where the image has none, every way of putting one there has the result that it has without LinFsp, while a program is served" {
     box one fuse-bare
     docker cp "$(command -v busybox)" "$(full_name one):/usr/bin/busybox"
-    inside one sh -ec 'mkdir /tmp/m /tmp/tree; cp /bin/true /tmp/tree/fusermount3; busybox tar -C /tmp/tree -cf /tmp/own.tar fusermount3'
+    inside one sh -ec 'mkdir /tmp/m /tmp/tree; cp /bin/true /tmp/tree/fusermount3; busybox tar -C /tmp/tree -cf /tmp/own.tar fusermount3
+        cd /tmp/tree; echo fusermount3 | busybox cpio -o -H newc >/tmp/own.cpio; mkdir -p /tmp/root/usr/bin; cp /bin/true /tmp/root/usr/bin/fusermount3; busybox tar -C /tmp/root -cf /tmp/root.tar usr; busybox gzip -c /bin/true >/tmp/fusermount3.gz'
     for way in 'cp OWN F' 'install -m 4755 OWN F' 'cp OWN /tmp/f && mv /tmp/f F' 'ln -s OWN F' 'ln -sf OWN F' 'ln OWN F' 'cp OWN /usr/bin/' 'busybox tar -C /usr/bin -xf /tmp/own.tar' 'busybox cp OWN F' \
-        'rm -f F && touch F && cat OWN >F' 'cp OWN /usr/bin/.apk.0123 && mv /usr/bin/.apk.0123 F' 'cd /usr/bin && cp OWN fusermount3' 'cp OWN F.new && mv F.new F' 'cp -a /tmp/tree/. /bin/.'; do
+        'rm -f F && touch F && cat OWN >F' 'cp OWN /usr/bin/.apk.0123 && mv /usr/bin/.apk.0123 F' 'cd /usr/bin && cp OWN fusermount3' 'cp OWN F.new && mv F.new F' 'cp -a /tmp/tree/. /bin/.' \
+        'cd /; busybox tar xf /tmp/root.tar' 'cd /usr/bin; busybox tar -xf /tmp/own.tar' 'cd /tmp; busybox tar -C/usr/bin -xf /tmp/own.tar' 'cd /usr/bin; busybox cpio -i </tmp/own.cpio' \
+        'cd /; cp -r /tmp/root/. .' 'install --target-directory=/usr/bin OWN' 'cp /tmp/fusermount3.gz /usr/bin; cd /usr/bin; busybox gunzip fusermount3.gz' 'busybox mknod F p; rm F; cp OWN F'; do
         way=${way//F//usr/bin/fusermount3}
         way=${way//OWN//tmp/tree/fusermount3}
         script_in one "bindfs /srv/source /tmp/m; [ -e /usr/bin/fusermount3 ]; ($way); [ \$(stat -Lc %s /usr/bin/fusermount3) = \$(stat -c %s /bin/true) ]" || fail "$way" || return
@@ -86,7 +89,7 @@ runs_the_stand_in() { # NAME [PATH]
     done
     script_in one 'bindfs /srv/source /tmp/m; for c in rm "chmod 755" "mv -t /tmp"; do no $c /usr/bin/fusermount3 2>/tmp/said; grep "No such file" /tmp/said; done; rm -f /usr/bin/fusermount3'
     wait_until 5 inside one fusermount3 -u /tmp/m # the stand-in is back when the last of these has ended
-    has_not "$(docker diff "$(full_name one)")" bin/fusermount
+    has_not "$(docker diff "$(full_name one)")" " /usr/bin/fusermount"
 }
 
 # busybox has rpm and dpkg among its commands, so that all of its commands and shells were taken for package managers.
