@@ -8,6 +8,7 @@
     tables   there is one reader of mount tables, util/mount-table.h
     proc     service, workers and catcher look for processes in a procfs of their own, util/proc.h
     fusectl  service opens the files of connections by util/fusectl.h alone
+    clocks   what service, workers and catcher do does not depend on the time of day, which may be set back: it is shown, no more
     leaves   modules of the service that know neither silos nor volumes: they are told what to call
 """
 import argparse
@@ -74,6 +75,14 @@ def check_fusectl(source, path):
         complaints.append(f"{path}: util/fusectl.h opens the files of connections")
 
 
+def check_clocks(source, path):
+    if path.relative_to(source).parts[0] not in ("service", "worker", "catcher"):
+        return
+    for line in path.read_text().splitlines():
+        if re.search(r"clock_realtime_ns|CLOCK_REALTIME|gettimeofday|\btime\(", line) and not re.search(r"(since|time) = clock_realtime_ns\(\);", line):
+            complaints.append(f"{path}: the time of day: {line.strip()}")
+
+
 def find_circle(source, name, trail):
     if name in trail:
         complaints.append("a circle: " + " -> ".join(trail[trail.index(name):] + [name]))
@@ -99,6 +108,7 @@ def main():
         check_tables(path)
         check_proc(source, path)
         check_fusectl(source, path)
+        check_clocks(source, path)
         if path.suffix == ".h":
             find_circle(source, str(path.relative_to(source)), [])
     for leaf, allowed in LEAVES.items():

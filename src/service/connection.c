@@ -296,10 +296,10 @@ static void turn_away(const struct silo *silo, int fd) {
 /* Out of descriptors: one is kept for this, so that the client is told by the end of its connection and does not wake
  * us for ever. */
 static void drop_client(struct silo *silo, bool network) {
-    static uint64_t last_said;
+    static uint64_t last_said; /* 0: never */
     struct service *service = silo->service;
-    uint64_t now = clock_realtime_ns();
-    if (now - last_said > 60000000000u) {
+    uint64_t now = (uint64_t)clock_ns();
+    if (!last_said || now - last_said > 60000000000u) {
         log_error("out of descriptors (RLIMIT_NOFILE): clients are turned away");
         last_said = now;
     }

@@ -68,7 +68,7 @@ static void fill(struct wire_event *message, const struct event *event) {
 
 static bool has_budget(struct service *service, const struct event *event) {
     struct silo *silo = event->silo ? silo_find(service, event->silo->number) : NULL;
-    uint64_t minute = clock_realtime_ns() / 60000000000u;
+    uint64_t minute = (uint64_t)clock_ns() / 60000000000u + 1; /* 0: none yet */
     if (!silo)
         return true;
     struct event_budget *budget = &silo->budget;
