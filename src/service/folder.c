@@ -341,15 +341,17 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
         return;
     if (result->error < 0)
         on_open_lost(name, result);
-    name->state = NAME_OPEN;
-    if (!name->there && result->error < 0) {
+    name->state = name->there || !name->elsewhere ? NAME_OPEN : NAME_SHOWN;
+    if (name->elsewhere && result->error < 0) {
+        /* to the folder's own silo nothing has changed */
+    } else if (!name->there && result->error < 0) {
         name->show_again = name->listed || name->since;
         name->hide_wanted = true;
     } else if (!name->since) {
         name->since = clock_realtime_ns();
         journal_put_name(name);
     }
-    if (name->volume)
+    if (name->volume && !name->elsewhere)
         name_watch_idle(name);
     name_after_work(name);
 }
@@ -381,6 +383,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     struct job job = folder_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
     _cleanup_close_ int names = -1;
     job.folder.there = name->there = name->state == NAME_OPEN;
+    job.folder.elsewhere = name->elsewhere = volume && walk->elsewhere;
     job.folder.token = walk->token;
     job.folder.pid = walk->pid;
     job.folder.uid = walk->uid;

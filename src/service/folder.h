@@ -45,6 +45,7 @@ struct walk {
     uid_t uid;
     gid_t gid;
     bool launched; /* it has waited for a launcher already */
+    bool elsewhere; /* its process is in another silo than the folder's */
 };
 
 enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_CLOSING, NAME_HIDING };
@@ -58,6 +59,7 @@ struct name {
     enum name_state state;
     bool listed; /* it stays when it is not open */
     bool there; /* OPENING: it was OPEN before */
+    bool elsewhere; /* OPENING: it is mounted in the walker's silo alone */
     bool hide_wanted; /* OPENING, CLOSING: it is to be hidden after that */
     unsigned hides_lost; /* workers that died, or were given up, while they hid it */
     bool show_again; /* it is to be shown after it was hidden */

@@ -153,7 +153,9 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
     if (answer.kind == MUP_LAUNCH)
         return launch_wait(folder, text, path, walk, answer.launcher);
     struct volume *volume = answer.kind == MUP_VOLUME ? volume_find(service, answer.volume) : NULL;
-    return folder_open(folder, text, walk, volume, answer.read_only);
+    struct walk placed = *walk;
+    placed.elsewhere = mup_walker(&question) != silo;
+    return folder_open(folder, text, &placed, volume, answer.read_only);
 }
 
 void mup_walk(struct folder *folder, const char *text, const struct walk *walk) {

@@ -125,8 +125,8 @@ static void open_name(const struct job_base *base, const struct job_folder *requ
     }
     int tree = make_tree(request, fds, &pipe_end), r = tree < 0 ? tree : folder_show(folder, request->name);
     if (r == 0)
-        r = mount_on_name(folder, request->name, tree);
-    if (r == -EEXIST && request->there)
+        r = request->elsewhere ? -EEXIST : mount_on_name(folder, request->name, tree);
+    if (r == -EEXIST && (request->there || request->elsewhere))
         r = mount_there(base, request, folder, steal_fd(&tree), result);
     close_fd(&tree);
     if (r < 0)

@@ -146,6 +146,7 @@ struct job_folder {
     enum folder_action action;
     bool at_host, root_only, make_child, read_only;
     bool there; /* it may be on the stage already: then mount it in the walker's own mount namespace */
+    bool elsewhere; /* not on the stage in any case: what the walker may is not what others may there */
     uint64_t folder, child, volume;
     uint32_t token; /* of those who wait; 0: nobody does */
     int32_t status; /* 0 or a negative errno, for them */

@@ -276,6 +276,37 @@ END
     grep -q 'event=open result=refused.*open_by' "$LINFSP_STATE/linfspd.log"
 }
 
+@test "policy: a container that was given a folder of the host's opens for itself there, and for nobody else" {
+    configured <<'END'
+[rule reader]
+name = *-reader
+open = \nas\*:ro
+
+[rule refused]
+name = *-refused
+open = none
+END
+    container server debian
+    for name in reader refused consumer; do
+        container "$name" debian -v /unc/nas:/media:rslave
+    done
+    share server y '\nas\photos'
+    inside server /bin/sh -c 'echo hello >/mnt/y/f; chmod 666 /mnt/y/f'
+    docker exec -d "$(full_name reader)" sh -c 'cd /media/photos && exec sleep 100' # before all others
+    wait_until 5 grep -q ' /media/photos ' "/proc/$(pid_of reader)/mountinfo"
+    refused "Read-only" -- docker exec "$(full_name reader)" /bin/sh -c 'echo x >/media/photos/f'
+    refused "ermission denied" -- docker exec "$(full_name refused)" cat /media/photos/f
+    equal "another's" "$(inside consumer /bin/sh -c 'echo more >>/media/photos/f; cat /media/photos/f' | tr '\n' ' ')" "hello more "
+    refused "ermission denied" -- docker exec "$(full_name refused)" cat /media/photos/f
+    bounded sh -c 'echo host >>/unc/nas/photos/f'
+    refused "Read-only" -- docker exec "$(full_name reader)" /bin/sh -c 'echo x >/media/photos/f'
+    signal_memfs KILL server
+    for name in reader refused consumer; do
+        wait_until 5 not grep -q ' /media/photos ' "/proc/$(pid_of "$name")/mountinfo" || return
+    done
+    wait_until 5 not test -e /unc/nas/photos
+}
+
 @test "policy: each grant and refusal that a rule decided names it in the log: of claims, opens and mounts" {
     configured <<'END'
 [rule no-disks]
