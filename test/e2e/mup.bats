@@ -254,8 +254,17 @@ EOF
     share producer y '\nas\photos'
     script_in producer 'echo 3 >/mnt/y/file'
     equal "after the consumer's restart" "$(inside consumer cat /media/photos/file)" 3
+    container later busybox -v /unc/nas:/media:rslave
+    equal "a consumer that starts after its producer" "$(inside later cat /media/photos/file)" 3
+    signal_memfs KILL producer
+    wait_until 5 not inside later ls /media/photos
+    share producer y '\nas\photos'
+    script_in producer 'echo 4 >/mnt/y/file'
+    for name in consumer later; do
+        equal "back in $name" "$(inside "$name" cat /media/photos/file)" 4
+    done
     container bound busybox -v /unc/nas/photos:/photos
-    equal "a share given to a container" "$(inside bound cat /photos/file)" 3
+    equal "a share given to a container" "$(inside bound cat /photos/file)" 4
 }
 
 @test "mup: walks that race with publishing and ending get the file or ENOENT, and nothing stays" {
