@@ -367,6 +367,12 @@ static struct folder *get_child(struct folder *folder, const char *text) {
     return child || !silo ? child : folder_new(service, silo, path);
 }
 
+/* A worker that enters another silo than the folder's may be held up there: that is not to hold up the folder's. */
+static struct lane walk_lane(const struct folder *folder, const struct walk *walk) {
+    const struct silo *silo = walk->silo ? silo_find(folder->service, walk->silo) : NULL;
+    return silo ? silo_lane(silo, walk->uid, LANE_MOUNTS) : folder_lane(folder, walk->uid, LANE_MOUNTS);
+}
+
 int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
                 bool read_only) {
     struct name *name = folder_name(folder, text);
@@ -383,7 +389,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     struct job job = folder_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
     _cleanup_close_ int names = -1;
     job.folder.there = name->there = name->state == NAME_OPEN;
-    job.folder.elsewhere = name->elsewhere = volume && walk->elsewhere;
+    job.folder.elsewhere = name->elsewhere = volume && walk->silo;
     job.folder.token = walk->token;
     job.folder.pid = walk->pid;
     job.folder.uid = walk->uid;
@@ -406,7 +412,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     name->child = child ? child->id : 0;
     name->uid = name->since ? name->uid : walk->uid;
     journal_put_name(name);
-    int r = folder_submit(folder, &job, names, folder_lane(folder, walk->uid, LANE_MOUNTS), on_opened, name->id);
+    int r = folder_submit(folder, &job, names, walk_lane(folder, walk), on_opened, name->id);
     if (r < 0) {
         name->state = NAME_OPEN;
         name_hide(name);

@@ -45,7 +45,7 @@ struct walk {
     uid_t uid;
     gid_t gid;
     bool launched; /* it has waited for a launcher already */
-    bool elsewhere; /* its process is in another silo than the folder's */
+    uint64_t silo; /* whose process it is, where that is another one than the folder's; 0: it is not */
 };
 
 enum name_state { NAME_SHOWN, NAME_OPENING, NAME_OPEN, NAME_CLOSING, NAME_HIDING };

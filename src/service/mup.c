@@ -154,7 +154,8 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
         return launch_wait(folder, text, path, walk, answer.launcher);
     struct volume *volume = answer.kind == MUP_VOLUME ? volume_find(service, answer.volume) : NULL;
     struct walk placed = *walk;
-    placed.elsewhere = mup_walker(&question) != silo;
+    const struct silo *walker = mup_walker(&question);
+    placed.silo = walker && walker != silo ? walker->number : 0;
     return folder_open(folder, text, &placed, volume, answer.read_only);
 }
 

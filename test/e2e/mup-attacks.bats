@@ -99,3 +99,29 @@ END
     equal "what walks were told" "$said" "EACCES OK 800"
     service_stop
 }
+
+@test "attack: a container that was given a folder of the host's, and binds it below a disk that hangs, holds up no first access of the host's" {
+    busy=()
+    our_service_answers || service_start
+    container server busybox
+    for n in {1..6}; do start_memfs server -F NTFS -u "\\nas\\v$n"; done
+    start_memfs server -F NTFS -u '\other\share'
+    wait_until 20 eval '[ "$("$linfsp" volumes --json | jq length)" -eq 7 ]'
+    container consumer busybox "${may_mount[@]}" -v /unc/nas:/media:rslave
+    start_memfs consumer -F NTFS -t 0 -m Z:
+    wait_mounted consumer /mnt/z
+    script_in consumer 'mkdir /mnt/z/media; mount --bind /media /mnt/z/media; umount -l /media'
+    docker exec -d "$(full_name consumer)" sh -c 'cd /mnt/z/media && echo there >/tmp/there && until [ -e /tmp/go ]; do sleep 0.1; done
+        for n in 1 2 3 4 5 6; do cat v$n/file & done; wait'
+    wait_until 5 inside consumer test -e /tmp/there
+    signal_memfs STOP consumer
+    inside consumer touch /tmp/go
+    wait_until 5 eval '[ "$(pids_in consumer cat | wc -l)" -ge 6 ]'
+    sleep 0.3
+    timed bounded ls /unc/other/share/.
+    [ "$elapsed" -lt 1500 ] || fail "the host's first access took $elapsed ms"
+    timed inside server ls /unc/other/share/.
+    [ "$elapsed" -lt 2500 ] || fail "another container's took $elapsed ms"
+    signal_memfs CONT consumer
+    wait_until 15 not pids_in consumer cat
+}
