@@ -88,7 +88,7 @@ struct volume {
     unsigned orphan_turns; /* how often it is still looked after */
     sd_event_source *unmount_timer; /* until it is tried again */
     unsigned stuck_ticks; /* of the watchdog's: so long some request has waited */
-    unsigned unserved_ticks; /* the same, since its server became its server */
+    unsigned unserved_ticks; /* the same, while it had a server, and since that became its server */
     bool covered; /* ENDING: something is mounted over it, and it is unmounted when that has gone */
     unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
     /* who asked for it to end and waits for the answer */

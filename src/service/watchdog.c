@@ -70,7 +70,7 @@ static void sample(struct watchdog *watchdog) {
     HASH_ITER (hash, watchdog->service->volumes, volume, next) {
         bool waits = waiting_requests(volume);
         volume->stuck_ticks = waits ? volume->stuck_ticks + 1 : 0;
-        volume->unserved_ticks = waits ? volume->unserved_ticks + 1 : 0;
+        volume->unserved_ticks = waits && !hold_is_waiting(volume) ? volume->unserved_ticks + 1 : 0;
     }
 }
 
@@ -90,7 +90,7 @@ static void end_stuck(struct volume *volume) {
 /*
  * A busy volume has some request waiting at each look, and does not hold up anybody. So at first a volume is ended only
  * for a task that stands in one and the same wait, and only where its server had the time to answer: one that replaced
- * a dead server a moment ago had not (hold.c). A hostile server could answer one page after another, or be replaced
+ * a dead server a moment ago had not (hold.c), and one that is still to come even less. A hostile server could answer one page after another, or be replaced
  * again and again, and hold a lock all the while. If what raised the alarm lasts, that help ends: `lasts`.
  */
 static bool is_stuck(const struct volume *volume, bool lasts) {

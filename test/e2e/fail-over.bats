@@ -141,6 +141,38 @@ endure() {
     endure 0.2 10 -t 0
 }
 
+# Hands a page of a file of the volume to write(2), for the first time, when the file "go" is there. While no server answers it waits
+# in the middle of that call, as who holds a lock by memory that does not come does.
+page_reader() {
+    python3 -c 'import mmap, os, sys, time
+target = os.memfd_create("target")
+with open(sys.argv[1] + "/at/page", "rb") as file:
+    page = memoryview(mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ))
+    open(sys.argv[1] + "/ready", "w").close()
+    while not os.path.exists(sys.argv[1] + "/go"):
+        time.sleep(0.01)
+    os.pwrite(target, page, 0)' "$here"
+}
+
+@test "fail-over: a volume whose next server is long in coming is not taken for one that hangs" {
+    truncate -s 4096 "$here/back/page"
+    mkdir "$here/other"
+    start_memfs_here -m "$here/other"
+    wait_until 5 mounted_here "$here/other"
+    serve_and_wait -t 0
+    page_reader 3>&- &
+    reader=$!
+    wait_until 10 test -e "$here/ready"
+    kill_server
+    touch "$here/go"
+    "$linfsp" umount --force "$here/other" # which looks for who holds locks of its files, for 12 s
+    sleep 5 # as on a machine whose CPUs others have
+    serve_and_wait -t 0
+    wait_until 20 gone "$reader"
+    wait "$reader"
+    reader=
+}
+
 # ptfs in a container, over /folder: `serve_in NAME OPTION...`
 serve_in() {
     local name=$1
