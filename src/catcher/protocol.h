@@ -45,7 +45,7 @@ static inline bool catcher_is_library(enum catcher_kind kind) {
 #define CATCHER_USER_GROUPS 4
 #define CATCHER_GROUPS (1 + CATCHER_USER_GROUPS)
 
-/* The group of files whose opening an ordinary user can make wait. */
+/* The group of files whose opening somebody in a user namespace can make wait. */
 static inline uint32_t catcher_group_of_user(uid_t user) {
     return 1 + user % CATCHER_USER_GROUPS;
 }

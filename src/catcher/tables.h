@@ -37,7 +37,7 @@ bool table_is_ours(int file);
 
 /*
  * Files are known by what the kernel knows of them by itself: a server below an overlayfs is not asked, which may never
- * answer. of_user: the file is on an overlayfs that an ordinary user mounted, so that nothing else is asked either.
+ * answer. of_user: the file is on an overlayfs that was mounted in a user namespace, so that nothing else is asked either.
  */
 struct file_key {
     uint64_t device, inode; /* as struct stat has them */

@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "catcher/protocol.h"
 #include "catcher/tool-names.h"
@@ -16,11 +17,17 @@
 #include "util/sockets.h"
 #include "worker/enter.h"
 #include "worker/phantom.h"
+#include "worker/root-kind.h"
 
 #define ENVIRONMENT_MAX (128 << 10)
 #define PATH_FOLDERS_MAX 64 /* of a program's own PATH */
 
-static uid_t user; /* of the host, whose container this job is for; 0: root's */
+static bool in_user_namespace; /* the container that this job is for; else it may mount nothing */
+static uid_t user; /* of the host, whose that namespace is */
+static struct {
+    uint32_t major, minor;
+    bool known, of_host;
+} file_system; /* that was asked about last */
 
 /* Where programs and shells look, whatever their PATH; where a package puts a helper of its own; and what shells' start
  * files add to PATH (Homebrew, conda, Nix), which the container's init does not know of. */
@@ -75,18 +82,32 @@ static bool may_wait(int file) {
     return fstatfs(file, &status) < 0 || status.f_type == FUSE_SUPER_MAGIC || status.f_type == NFS_SUPER_MAGIC;
 }
 
-/* Whether an ordinary user may have mounted what the file is on, above something of the user's that hangs one day. */
+/* Whether the host has that file system mounted: then no user mounted it. The worker may be in the silo, and its parent
+ * is the service. */
+static bool is_of_host(const struct job_base *base, uint32_t major, uint32_t minor) {
+    if (!file_system.known || file_system.major != major || file_system.minor != minor) {
+        file_system.of_host = root_is_mounted_by(base, getppid(), major, minor);
+        file_system.major = major;
+        file_system.minor = minor;
+        file_system.known = true;
+    }
+    return file_system.of_host;
+}
+
+/* Whether the file is on what somebody may have mounted in a user namespace, above something that hangs one day. A
+ * namespace that root of a container made is root's, too. */
 static bool user_may_hold(const struct job_base *base, int file) {
     struct statfs status;
-    uint32_t major, minor, host_major, host_minor;
-    if (user == 0 || (fstatfs(file, &status) == 0 && status.f_type != OVERLAYFS_SUPER_MAGIC))
+    uint32_t major, minor;
+    if (!in_user_namespace || (fstatfs(file, &status) == 0 && status.f_type != OVERLAYFS_SUPER_MAGIC))
         return false;
-    return fd_device(file, &major, &minor) < 0 || fd_device(base->host_root, &host_major, &host_minor) < 0 ||
-           major != host_major || minor != host_minor;
+    return fd_device(file, &major, &minor) < 0 || !is_of_host(base, major, minor);
 }
 
 void helpers_begin(const struct job_target *target) {
-    user = target->user_namespace ? target->owner_uid : 0;
+    in_user_namespace = target->user_namespace;
+    user = target->owner_uid;
+    file_system.known = false;
 }
 
 /* The stand-in itself, where it is in place of a helper (phantom.c). */

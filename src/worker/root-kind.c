@@ -30,8 +30,7 @@ bool root_is_chroot(const struct job_base *base, int mount_namespace, int root) 
     return enter_host(base) == 0 && other;
 }
 
-/* pid 0: the worker itself, which is on the host. */
-static bool is_mounted_by(const struct job_base *base, pid_t pid, uint32_t major, uint32_t minor) {
+bool root_is_mounted_by(const struct job_base *base, pid_t pid, uint32_t major, uint32_t minor) {
     _cleanup_fclose_ FILE *file = enter_open_table_of(base, pid);
     _cleanup_free_ char *line = NULL;
     size_t length = 0;
@@ -50,7 +49,7 @@ static bool is_mounted_by_runtime(const struct job_base *base, const struct job_
     if (process_parent(target->init_pid, &parent) < 0 || parent <= 0 ||
         process_namespace(parent, "mnt", &namespace) < 0 || namespace == target->mount_namespace.inode)
         return false;
-    return is_mounted_by(base, parent, major, minor);
+    return root_is_mounted_by(base, parent, major, minor);
 }
 
 bool root_is_in_memory(int root) {
@@ -62,7 +61,7 @@ bool root_ends_with_silo(const struct job_base *base, const struct job_target *t
     uint32_t major, minor;
     if (!root_is_in_memory(root) || fd_device(root, &major, &minor) < 0)
         return false;
-    return !is_mounted_by(base, 0, major, minor) && !is_mounted_by_runtime(base, target, major, minor);
+    return !root_is_mounted_by(base, 0, major, minor) && !is_mounted_by_runtime(base, target, major, minor);
 }
 
 /* The root folder of a tmpfs has number 1. A folder that lies in a tmpfs has another number. */

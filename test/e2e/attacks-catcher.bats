@@ -23,11 +23,15 @@ start_under() {
     chmod 711 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "${BATS_TEST_TMPDIR%/*/*}"
     install -d -o 54321 -g 54321 "$BATS_TEST_TMPDIR/under"
     [ -e "$BATS_TEST_TMPDIR/fuse" ] || mknod -m 666 "$BATS_TEST_TMPDIR/fuse" c 10 229 # the machine's may be root's alone
-    gcc -static -include stdio.h -x c -o "$BATS_TEST_TMPDIR/helper" - <<<'int main() { puts("_FUSE_COMMFD of the image"); }'
+    build_helper
     setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$attacks/under" "$BATS_TEST_TMPDIR/under" \
         "$BATS_TEST_TMPDIR/helper" "$BATS_TEST_TMPDIR/fuse" "$1" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
     under=$!
     wait_until 15 grep -q ready "$BATS_TEST_TMPDIR/said" || fail "no attack: $(cat "$BATS_TEST_TMPDIR/said")"
+}
+
+build_helper() {
+    gcc -static -include stdio.h -x c -o "$BATS_TEST_TMPDIR/helper" - <<<'int main() { puts("_FUSE_COMMFD of the image"); }'
 }
 
 end_under() {
@@ -47,6 +51,18 @@ end_under() {
     done
 }
 
+@test "attacks: the same, in a user namespace that root of a container made" {
+    container one fuse
+    wait_until 15 runs_the_stand_in one
+    container evil busybox --security-opt seccomp=unconfined --device /dev/fuse
+    build_helper
+    docker cp "$BATS_TEST_TMPDIR/helper" "$(full_name evil):/helper"
+    docker cp "$attacks/under" "$(full_name evil):/under"
+    inside evil mkdir /folder
+    attack_in evil under /folder /helper /dev/fuse open
+    nobody_waits_but_the_attacker one
+}
+
 @test "attacks: a program that is executed with arguments in memory that hangs keeps nobody else's program waiting" {
     container one fuse
     wait_until 15 runs_the_stand_in one
@@ -63,7 +79,7 @@ end_under() {
     local catcher
     catcher=$(catcher_pid)
     attacker evil
-    gcc -static -include stdio.h -x c -o "$BATS_TEST_TMPDIR/helper" - <<<'int main() { puts("_FUSE_COMMFD of the image"); }'
+    build_helper
     docker cp "$BATS_TEST_TMPDIR/helper" "$(full_name evil):/bin/fusermount3"
     wait_until 15 runs_the_stand_in evil
     attack_in evil hung exec /bin/fusermount3
