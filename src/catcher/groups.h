@@ -3,11 +3,11 @@
  * The catcher's fanotify groups, by which the kernel asks.
  *
  * Reading a question opens the file that it is about. A file on an overlayfs that was mounted in a user namespace, by a
- * user or by root of a container, may be on a FUSE file system below, whose server never answers: whoever reads such a question waits, and cannot be
- * killed; and so does whoever looks at such a file, reads it, closes it or has it watched. So such files have groups of
- * their own, a few for all users, each of which has a process of its own, the reader, which does all of that and hands
- * on what it has found, not the file. What hangs there holds up nobody but the users of that group. Group 0 is read by
- * the catcher itself.
+ * user or by root of a container, may be on a FUSE file system below, whose server never answers: whoever reads such a
+ * question waits, and cannot be killed; and so does whoever looks at such a file, reads it, closes it or has it
+ * watched. So such files have groups of their own, a few for all users, each of which has a process of its own, the
+ * reader, which does all of that and hands on what it has found, not the file. What hangs there holds up nobody but the
+ * users of that group. Group 0 is read by the catcher itself.
  *
  * All functions are the catcher's; a question is known by its number.
  */

@@ -369,6 +369,7 @@ static int prepare_catcher(uint64_t before) {
     next_ticket = (uint64_t)getpid() << 32; /* no ticket of the catcher before this one */
     tracees_tell_of_chroots(on_chroot);
     tracees_look_at_umount(reading_look_at_umount);
+    table_finds_folder_by(reading_find_folder);
     int r = reading_make(keep_own_capabilities, shut_own_cage);
     if (r == 0)
         r = groups_make(shut_own_cage);

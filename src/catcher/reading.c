@@ -14,6 +14,7 @@
 #include "catcher/tables.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/namespace.h"
 #include "util/sockets.h"
 #include "util/urgency.h"
 
@@ -21,16 +22,22 @@
 #define START_LIMIT_MS 2000
 
 struct question {
-    bool of_umount;
-    pid_t thread; /* else, with the kind */
-    enum catcher_kind kind;
+    enum {
+        OF_CALL,
+        OF_UMOUNT,
+        OF_FOLDER,
+    } what;
+    pid_t thread;
+    enum catcher_kind kind; /* of a call */
     struct machine machine; /* of an umount */
+    unsigned major, minor; /* of a folder */
 };
 
 struct found {
     struct called called;
     int result; /* of an umount */
     unsigned skip;
+    uint64_t folder;
 };
 
 static int starter = -1, reader = -1; /* sockets */
@@ -39,8 +46,10 @@ static int starter = -1, reader = -1; /* sockets */
 
 static struct found find(const struct question *question) {
     struct found found = {.result = 0};
-    if (question->of_umount)
+    if (question->what == OF_UMOUNT)
         found.result = arguments_are_unmount(&question->machine, &found.skip);
+    else if (question->what == OF_FOLDER)
+        found.folder = mount_namespace_find_folder(question->thread, question->major, question->minor);
     else
         called_look(question->thread, question->kind, &found.called);
     return found;
@@ -122,40 +131,48 @@ int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void)) {
     return pid < 0 ? pid : wish_reader();
 }
 
-/* thread: whose memory it is about. Returns whether there is an answer. */
-static bool ask(pid_t thread, const struct question *question, struct found *ret_found) {
-    uint64_t silo = table_silo_namespace(thread);
-    struct found found;
+static bool ask_reader(const struct question *question, struct found *ret_found) {
     size_t n_fds = 0;
+    bool answered = socket_send(reader, question, sizeof *question, NULL, 0) == 0 &&
+                    wait_for(reader, READING_LIMIT_MS) &&
+                    socket_receive(reader, ret_found, sizeof *ret_found, NULL, 0, &n_fds) == sizeof *ret_found;
+    if (!answered && wish_reader() < 0)
+        exit(EXIT_FAILURE); /* our keeper starts another of us */
+    return answered;
+}
+
+/* About the memory of that thread. Returns whether there is an answer. */
+static bool ask(const struct question *question, struct found *ret_found) {
+    uint64_t silo = table_silo_namespace(question->thread);
     if (!table_may_read(silo))
         return false;
     int64_t since = clock_ms();
-    bool answered = socket_send(reader, question, sizeof *question, NULL, 0) == 0 &&
-                    wait_for(reader, READING_LIMIT_MS) &&
-                    socket_receive(reader, &found, sizeof found, NULL, 0, &n_fds) == sizeof found;
+    bool answered = ask_reader(question, ret_found);
     table_has_read(silo, clock_ms() - since, answered);
-    if (!answered && wish_reader() < 0)
-        exit(EXIT_FAILURE); /* our keeper starts another of us */
-    if (answered)
-        *ret_found = found;
     return answered;
 }
 
 bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called) {
-    const struct question question = {.thread = thread, .kind = kind};
+    const struct question question = {.what = OF_CALL, .thread = thread, .kind = kind};
     struct found found;
-    if (!ask(thread, &question, &found) || !found.called.ours)
+    if (!ask(&question, &found) || !found.called.ours)
         return false;
     *ret_called = found.called;
     return true;
 }
 
 int reading_look_at_umount(const struct machine *machine, unsigned *ret_skip) {
-    const struct question question = {.of_umount = true, .machine = *machine};
+    const struct question question = {.what = OF_UMOUNT, .thread = machine->pid, .machine = *machine};
     struct found found;
-    if (!ask(machine->pid, &question, &found))
+    if (!ask(&question, &found))
         return -EAGAIN;
     if (found.result == 0)
         *ret_skip = found.skip;
     return found.result;
+}
+
+uint64_t reading_find_folder(pid_t process, unsigned major, unsigned minor) {
+    const struct question question = {.what = OF_FOLDER, .thread = process, .major = major, .minor = minor};
+    struct found found;
+    return ask_reader(&question, &found) ? found.folder : 0;
 }

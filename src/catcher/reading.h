@@ -4,9 +4,10 @@
  *
  * The arguments are in the memory of whoever executes, and that may never come: a page of a file of its own FUSE
  * server, say. The path that umount is called with may lead over links that never answer. Whoever looks there waits
- * until the server's connection ends, and no signal ends that. So a reader does it. When it does not answer in time it
- * is left to itself, and another one takes its place. The catcher, which can fork no more, has them from the starter, a
- * process that looks nowhere.
+ * until the server's connection ends, and no signal ends that. And whoever reads a mount table may be the last to hold
+ * its mount namespace, and has to end the file systems in there. So a reader does it. When it does not answer in time
+ * it is left to itself, and another one takes its place. The catcher, which can fork no more, has them from the
+ * starter, a process that looks nowhere.
  *
  * A silo that has kept a reader waiting is not looked at any more, and one that is slow only seldom (tables.h).
  */
@@ -29,5 +30,7 @@ int reading_make(int (*keep_capabilities)(void), int (*shut_cage)(void));
 bool reading_look(pid_t thread, enum catcher_kind kind, struct called *ret_called);
 /* As arguments_are_unmount, for a process that is stopped, in a silo. -EAGAIN: nothing is known. */
 int reading_look_at_umount(const struct machine *machine, unsigned *ret_skip);
+/* As mount_namespace_find_folder. 0 also where nothing is known. */
+uint64_t reading_find_folder(pid_t process, unsigned major, unsigned minor);
 
 #endif

@@ -13,8 +13,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/namespace.h"
-#include "util/paths.h"
 #include "util/proc.h"
+#include "util/process.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -47,6 +47,12 @@ static struct served *served;
 static struct file *files;
 
 static unsigned device_major, device_minor;
+static struct served nested; /* stands for the silos of nested namespaces */
+static table_find_folder *find_folder = mount_namespace_find_folder;
+
+void table_finds_folder_by(table_find_folder *find) {
+    find_folder = find;
+}
 
 /* Whoever is not in the tables is not served for as long as this catcher lives. So the next one, which is told of all
  * anew, is to have the memory that this one lacks. */
@@ -83,10 +89,10 @@ void table_serve(const struct catcher_message *message) {
     device_minor = message->device_minor;
 }
 
+/* By the link alone: whoever opens it holds the namespace, and may be the last. */
 static uint64_t table_namespace(pid_t pid) {
-    struct stat status;
-    _cleanup_close_ int fd = proc_open(O_RDONLY, "%d/ns/mnt", (int)pid);
-    return fd < 0 || fstat(fd, &status) < 0 ? 0 : status.st_ino;
+    uint64_t number = 0;
+    return process_namespace(pid, "mnt", &number) < 0 ? 0 : number;
 }
 
 static struct served *find_served(uint64_t mount_namespace) {
@@ -95,20 +101,36 @@ static struct served *find_served(uint64_t mount_namespace) {
     return entry;
 }
 
-/* The silo in which the process's mount namespace was made. */
-static struct served *find_outer(pid_t pid) {
-    struct served *entry, *next;
-    _cleanup_fclose_ FILE *table = served ? proc_open_text("%d/mountinfo", (int)pid) : NULL;
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    while (table && getline(&line, &size, table) > 0) {
-        if (!strstr(line, " " LINFSP_DEVICE_DIR " "))
-            continue;
-        HASH_ITER (hash, served, entry, next)
-            if (mountinfo_line_is_folder(line, device_major, device_minor, entry->silo))
-                return entry;
+static bool may_wait(struct served *entry) {
+    if (entry && clock_ms() - entry->period >= WAITS_PERIOD_MS) {
+        entry->period = clock_ms();
+        entry->waits_ms = 0;
     }
+    return entry && entry->waits_ms < WAITS_MAX_MS;
+}
+
+static void has_waited(struct served *entry, int64_t milliseconds) {
+    if (milliseconds > WAITS_QUICK_MS)
+        entry->waits_ms += milliseconds - WAITS_QUICK_MS;
+}
+
+static struct served *find_number(uint64_t silo) {
+    struct served *entry, *next;
+    HASH_ITER (hash, served, entry, next)
+        if (entry->silo == silo)
+            return entry;
     return NULL;
+}
+
+/* The silo in which the process's mount namespace was made. What is not known yet whose it is has one budget for all.
+ */
+static struct served *find_outer(pid_t pid) {
+    if (!served || !may_wait(&nested))
+        return NULL;
+    int64_t since = clock_ms();
+    uint64_t silo = find_folder(pid, device_major, device_minor);
+    has_waited(&nested, clock_ms() - since);
+    return silo ? find_number(silo) : NULL;
 }
 
 enum served_kind table_serves(pid_t pid) {
@@ -141,19 +163,6 @@ bool table_may_follow(pid_t pid) {
         entry->follows = 0;
     entry->second = second;
     return entry->follows++ < FOLLOWS_MAX;
-}
-
-static bool may_wait(struct served *entry) {
-    if (entry && clock_ms() - entry->period >= WAITS_PERIOD_MS) {
-        entry->period = clock_ms();
-        entry->waits_ms = 0;
-    }
-    return entry && entry->waits_ms < WAITS_MAX_MS;
-}
-
-static void has_waited(struct served *entry, int64_t milliseconds) {
-    if (milliseconds > WAITS_QUICK_MS)
-        entry->waits_ms += milliseconds - WAITS_QUICK_MS;
 }
 
 bool table_may_wait(uint64_t mount_namespace) {

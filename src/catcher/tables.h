@@ -9,6 +9,11 @@
 
 #include "catcher/protocol.h"
 
+/* What finds the silo's folder (util/namespace.h) in a mount table, instead of mount_namespace_find_folder: who reads a
+ * mount table holds its mount namespace, and may be the last, and that may wait (service/reaper.h). */
+typedef uint64_t table_find_folder(pid_t pid, unsigned major, unsigned minor);
+void table_finds_folder_by(table_find_folder *find);
+
 /* From a message that says SERVE or FORGET. */
 void table_serve(const struct catcher_message *message);
 /* Whether a process is served. */
@@ -37,7 +42,8 @@ bool table_is_ours(int file);
 
 /*
  * Files are known by what the kernel knows of them by itself: a server below an overlayfs is not asked, which may never
- * answer. of_user: the file is on an overlayfs that was mounted in a user namespace, so that nothing else is asked either.
+ * answer. of_user: the file is on an overlayfs that was mounted in a user namespace, so that nothing else is asked
+ * either.
  */
 struct file_key {
     uint64_t device, inode; /* as struct stat has them */

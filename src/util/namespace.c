@@ -40,15 +40,20 @@ int mount_namespace_of(pid_t pid, struct mount_namespace *ret_namespace) {
     return 0;
 }
 
-bool mountinfo_line_is_folder(const char *line, unsigned major, unsigned minor, uint64_t folder) {
+/* The number of the folder that is mounted there; 0: the line is of no folder. */
+static uint64_t folder_in_line(const char *line, unsigned major, unsigned minor) {
     unsigned found_major, found_minor;
     unsigned long long number;
     int root_end = 0, end = 0;
     if (sscanf(line, "%*u %*u %u:%u /silos/%llu%n " LINFSP_DEVICE_DIR "%n", &found_major, &found_minor, &number,
                &root_end, &end) != 3 ||
-        !end || line[root_end] != ' ' || line[end] != ' ')
-        return false;
-    return found_major == major && found_minor == minor && number == folder;
+        !end || line[root_end] != ' ' || line[end] != ' ' || found_major != major || found_minor != minor)
+        return 0;
+    return number;
+}
+
+bool mountinfo_line_is_folder(const char *line, unsigned major, unsigned minor, uint64_t folder) {
+    return folder && folder_in_line(line, major, minor) == folder;
 }
 
 bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint64_t folder) {
@@ -59,4 +64,15 @@ bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint6
         if (mountinfo_line_is_folder(line, major, minor, folder))
             return true;
     return false;
+}
+
+uint64_t mount_namespace_find_folder(pid_t pid, unsigned major, unsigned minor) {
+    _cleanup_fclose_ FILE *file = proc_open_text("%d/mountinfo", (int)pid);
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    uint64_t folder = 0;
+    while (file && !folder && getline(&line, &size, file) > 0)
+        if (strstr(line, " " LINFSP_DEVICE_DIR " "))
+            folder = folder_in_line(line, major, minor);
+    return folder;
 }

@@ -26,6 +26,8 @@ int mount_namespace_id(int fd, uint64_t *ret_id);
 /* Whether a process sees, at /dev/linfsp, that folder (its name under silos/) of the file system with this device
  * number. The number is the kernel's word; a container cannot forge it. */
 bool mount_namespace_has_folder(pid_t pid, unsigned major, unsigned minor, uint64_t folder);
+/* Which it sees there; 0: none. */
+uint64_t mount_namespace_find_folder(pid_t pid, unsigned major, unsigned minor);
 /* The same for one line of a mountinfo file. */
 bool mountinfo_line_is_folder(const char *line, unsigned major, unsigned minor, uint64_t folder);
 

@@ -63,6 +63,19 @@ end_under() {
     nobody_waits_but_the_attacker one
 }
 
+@test "attacks: a mount namespace whose end waits, and that ends while its mount table is read, keeps nobody else waiting" {
+    container one fuse
+    wait_until 15 runs_the_stand_in one
+    container evil busybox --security-opt seccomp=unconfined --device /dev/fuse
+    build_helper
+    docker cp "$BATS_TEST_TMPDIR/helper" "$(full_name evil):/bin/fusermount3"
+    docker cp "$attacks/last" "$(full_name evil):/last"
+    wait_until 15 runs_the_stand_in evil
+    inside evil mkdir /folder
+    attack_in evil last /folder /dev/fuse /bin/fusermount3
+    nobody_waits_but_the_attacker one
+}
+
 @test "attacks: a program that is executed with arguments in memory that hangs keeps nobody else's program waiting" {
     container one fuse
     wait_until 15 runs_the_stand_in one

@@ -121,7 +121,7 @@ folders_are_silos() {
     install -d -o 54321 -g 54321 "$BATS_TEST_TMPDIR/folder"
     mknod -m 666 "$BATS_TEST_TMPDIR/fuse" c 10 229 # the machine's may be root's alone
     setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all "$attacks/last" "$BATS_TEST_TMPDIR/folder" \
-        "$BATS_TEST_TMPDIR/fuse" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
+        "$BATS_TEST_TMPDIR/fuse" 'runc:[2:INIT]' >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- </dev/null &
     local last=$!
     disown "$last"
     wait_until 15 grep -q ready "$BATS_TEST_TMPDIR/said" || fail "no attack: $(cat "$BATS_TEST_TMPDIR/said")"
