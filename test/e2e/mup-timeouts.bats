@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Nobody waits for ever at a share: who asks it something gets an error after its time-out, whatever serves it.
 load ../helpers/common
+load ../helpers/attacks
 
 setup_file() {
+    build_attacks
     fuse_images || return
     [ -n "$DOCKER_HOST" ] || return 0
     wait_until "${LINFSP_TEST_WAIT:-2}" not service_answers || fail "another LinFsp service runs" || return
@@ -60,4 +62,19 @@ asks() {
     signal_memfs CONT long
     wait_until 5 test -e "$BATS_TEST_TMPDIR/long.at"
     equal "who waited longer" "$(sed 's/.*: //' "$BATS_TEST_TMPDIR/long")" "No such file or directory"
+}
+
+# Whoever lists a folder into memory that never comes holds its lock: also in a folder that the host gave to the container to read.
+@test "timeouts: a folder that the host shares with a container read-only is frozen for the host until the container's volume ends" {
+    mkdir "$BATS_TEST_TMPDIR/shared"
+    attacker listing-short -v "$BATS_TEST_TMPDIR/shared:/shared:ro"
+    local begin=$SECONDS
+    attack_in listing-short hung list /shared
+    (touch "$BATS_TEST_TMPDIR/shared/new" && date +%s >"$BATS_TEST_TMPDIR/made.at") 3>&- 9>&- &
+    walkers+=("$!")
+    sleep 2
+    not test -e "$BATS_TEST_TMPDIR/made.at"
+    wait_until 65 test -e "$BATS_TEST_TMPDIR/made.at" || fail "the host still waits after $((SECONDS - begin)) s"
+    echo "after $((SECONDS - begin)) s" >&3
+    touch "$BATS_TEST_TMPDIR/shared/more"
 }
