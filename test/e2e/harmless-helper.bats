@@ -192,6 +192,25 @@ runs_the_stand_in() { # NAME [PATH]
     inside one sh -c 'i=0; while [ $i -lt 40 ]; do fusermount3 --version & i=$((i + 1)); done | grep -c LinFsp; wait' | grep -qx 40
 }
 
+@test "helper: by every way to execute it, and by every name of its file" {
+    local said user
+    gcc -std=gnu11 -O2 -static -pthread -o "$BATS_TEST_TMPDIR/executes" "$LINFSP_ROOT/test/helpers/executes.c"
+    box one fuse -v "$BATS_TEST_TMPDIR/executes:/executes:ro"
+    wait_until 15 runs_the_stand_in one
+    for user in 0 1000; do
+        said=$(inside_as "$user" one /executes /usr/bin/fusermount3 --version)
+        equal "ways that end well, for $user" "$(grep -c ': 0$' <<<"$said")" 13
+        equal "ways to the stand-in, for $user" "$(grep -c LinFsp <<<"$said")" 13 || fail "$said" || return
+    done
+    inside one sh -ec 'mkdir -p "/opt/with blank"; ln /usr/bin/fusermount3 "/usr/bin/hard link"; ln -s /usr/bin/fusermount3 "/opt/with blank/f"
+        printf "#!/bin/sh\nexec /usr/bin/fusermount3 \"\$@\"\n" >/opt/script; chmod 755 /opt/script'
+    for name in "/usr/bin/hard link" "/opt/with blank/f" /opt/script /proc/self/root/usr/bin/fusermount3 /usr/bin/../bin/./fusermount3; do
+        runs_the_stand_in one "$name" || fail "$name" || return
+    done
+    inside one sh -ec 'cd /usr; bin/fusermount3 --version; cd bin; ./fusermount3 --version; nice -n 5 setsid ./fusermount3 --version' >"$BATS_TEST_TMPDIR/said"
+    equal "from its folder" "$(grep -c LinFsp "$BATS_TEST_TMPDIR/said")" 3
+}
+
 # A service whose catcher has not died yet: the delays before the next one are short.
 new_service() {
     service_stop
