@@ -45,18 +45,48 @@ const char *colour(enum colour which) {
     return wanted ? codes[which] : "";
 }
 
-/* Takes columns from the widest until all fit. */
+static size_t sum_of(const size_t *widths, size_t columns) {
+    size_t sum = 2 * (columns - 1);
+    for (size_t i = 0; i < columns; i++)
+        sum += widths[i];
+    return sum;
+}
+
+/* Takes characters from the widest column until all fit. */
 static void fit(size_t *widths, size_t columns, size_t width) {
     for (;;) {
-        size_t sum = 2 * (columns - 1), widest = 0;
-        for (size_t i = 0; i < columns; i++) {
-            sum += widths[i];
+        size_t widest = 0;
+        for (size_t i = 0; i < columns; i++)
             widest = widths[i] > widths[widest] ? i : widest;
-        }
-        if (width == 0 || sum <= width || widths[widest] <= TABLE_CELL_MIN)
+        if (width == 0 || sum_of(widths, columns) <= width || widths[widest] <= TABLE_CELL_MIN)
             return;
         widths[widest]--;
     }
+}
+
+static bool says_nothing(const struct table *table, size_t column) {
+    for (size_t row = 1; row < table->rows; row++)
+        if (strcmp(table->cells[row * table->columns + column], "-") != 0)
+            return false;
+    return table->rows > 1;
+}
+
+/* Which columns are shown, and how wide each is: where not all have room, those that say nothing give way first. */
+static size_t choose_columns(const struct table *table, size_t width, size_t *ret_columns, size_t *ret_widths) {
+    size_t widths[TABLE_COLUMNS_MAX] = {0}, shown = 0;
+    for (size_t i = 0; i < table->rows * table->columns; i++) {
+        size_t cell = width_of(table->cells[i]);
+        if (cell > widths[i % table->columns])
+            widths[i % table->columns] = cell;
+    }
+    bool all = width == 0 || sum_of(widths, table->columns) <= width;
+    for (size_t column = 0; column < table->columns; column++)
+        if (all || column == 0 || !says_nothing(table, column)) {
+            ret_columns[shown] = column;
+            ret_widths[shown++] = widths[column];
+        }
+    fit(ret_widths, shown, width);
+    return shown;
 }
 
 /* Its first characters, with a sign for those that are left out. */
@@ -74,19 +104,12 @@ static void print_cell(const char *text, size_t width, bool last) {
 }
 
 void table_print(const struct table *table) {
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
-    for (size_t i = 0; i < table->rows * table->columns; i++) {
-        size_t width = width_of(table->cells[i]);
-        if (width > widths[i % table->columns])
-            widths[i % table->columns] = width;
-    }
-    fit(widths, table->columns, terminal_width());
-    for (size_t i = 0; i < table->rows * table->columns; i++) {
-        size_t column = i % table->columns;
-        bool last = column + 1 == table->columns;
-        print_cell(table->cells[i], widths[column], last);
-        if (last)
-            putchar('\n');
+    size_t columns[TABLE_COLUMNS_MAX] = {0}, widths[TABLE_COLUMNS_MAX] = {0};
+    size_t shown = choose_columns(table, terminal_width(), columns, widths);
+    for (size_t row = 0; row < table->rows; row++) {
+        for (size_t i = 0; i < shown; i++)
+            print_cell(table->cells[row * table->columns + columns[i]], widths[i], i + 1 == shown);
+        putchar('\n');
     }
 }
 

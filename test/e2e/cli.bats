@@ -107,6 +107,7 @@ lines_are() { # COUNT FILE
 
 @test "cli: a table is as wide as the terminal, and whole in a pipe" {
     container one busybox
+    container two busybox
     deep=/tmp/$(printf 'a%.0s' {1..90})
     inside one mkdir "$deep"
     start_memfs one -F NTFS -m "$deep"
@@ -117,6 +118,13 @@ lines_are() { # COUNT FILE
     while read -r line; do
         [ "${#line}" -le 100 ] || fail "wider than 100: $line" || return
     done <<<"$narrow"
+    # what says nothing gives way first: there is no network volume
+    "$linfsp" umount "$("$linfsp" volumes --json | jq '.[0].id')"
+    disk two z
+    narrow=$(COLUMNS=80 "$linfsp" volumes)
+    has "$narrow" 'MOUNT POINT' SINCE "$(date +%Y-%m-%d) "
+    has_not "$narrow" PREFIX
+    has "$(COLUMNS=120 "$linfsp" volumes)" PREFIX
     while read -r line; do
         [ "${#line}" -le 70 ] || fail "wider than 70: $line" || return
     done < <(COLUMNS=70 "$linfsp" doctor | grep -vE '/[^ ]{40}')
