@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # A container's root who may mount, in a user namespace of its own or in the container itself, and does so below /dev/linfsp and /unc:
-# what it moves, covers and unmounts is its own, and nobody else sees it.
+# what it moves, covers and unmounts is its own, and nobody else sees it. And mount points that move, are too deep or have no room.
 load ../helpers/common
 load ../helpers/attacks
 
@@ -105,4 +105,45 @@ attack_by() { # NAME COMMAND...: starts it, and waits until it has tried everyth
     timed remove_container evil
     [ "$elapsed" -lt 12000 ] || fail "the container took $elapsed ms to end"
     nobody_notices
+}
+
+@test "attacks: a mount point that is renamed all the time leaves nothing, wherever it was when it was mounted on" {
+    attacker evil
+    docker exec -d "$(full_name evil)" sh -c 'mkdir -p /tmp/p/a /tmp/q; while :; do
+        mv /tmp/p/a /tmp/q/b; mv /tmp/q/b /tmp/p/a; mv /tmp/p /tmp/pp; mv /tmp/pp /tmp/p; done 2>/dev/null'
+    made=$(BOUND=60 inside evil sh -c 'made=0; for i in $(seq 60); do
+        memfs=/dev/linfsp/bin/memfs
+        $memfs -b -m /tmp/p/a >/dev/null && made=$((made + 1))
+        $memfs -b -m /tmp/p/new$i >/dev/null && made=$((made + 1))
+        for pid in $(pidof memfs); do kill -9 $pid; done
+    done 2>/dev/null; echo $made')
+    [ "$made" -ge 20 ] || fail "$made volumes were made"
+    wait_until 10 no_volumes
+    equal "mounts that are left" "$(inside evil grep -c ' fuse' /proc/self/mounts)" 0
+    equal "folders that are left" "$(inside evil sh -c 'find /tmp -name "new*"')" ""
+    all_is_well
+}
+
+no_volumes() {
+    [ "$("$linfsp" volumes --json | jq length)" = 0 ]
+}
+
+@test "attacks: a mount point below a path that is longer than paths may be is refused" {
+    attacker evil
+    docker cp "$attacks/deep" "$(full_name evil):/deep"
+    refused "File name too long" -- docker exec "$(full_name evil)" /deep /tmp /dev/linfsp/bin/memfs -b -m ./here
+    wait_until 5 no_volumes
+    equal "mounts that are left" "$(inside evil grep -c ' fuse' /proc/self/mounts)" 0
+    all_is_well
+}
+
+@test "attacks: a container that fills its own /dev has its letters all the same, or is told why not, and delays nobody" {
+    attacker evil
+    script_in evil '! dd if=/dev/zero of=/dev/filler bs=64k 2>/dev/null' || true
+    BOUND=15 bounded inside evil /dev/linfsp/bin/memfs -b -m Z: || [ $? -ne 124 ] || fail "memfs hangs"
+    service_kill
+    service_start
+    all_is_well
+    remove_container evil
+    wait_until 5 no_volumes
 }

@@ -13,7 +13,7 @@ build_attacks() {
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -I "$LINFSP_STAGE/include" -o "$attacks/hung" \
         "$LINFSP_ROOT/test/helpers/attacks/hung.c" "$(find "$LINFSP_STAGE/lib" -name liblinfsp.a)" -pthread || return
     local name
-    for name in loud box pass reuse still bytes flood under last many; do
+    for name in loud box pass reuse still bytes flood under last many deep; do
         gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -I "$LINFSP_ROOT/src" -o "$attacks/$name" \
             "$LINFSP_ROOT/test/helpers/attacks/$name.c" -pthread || return
     done
