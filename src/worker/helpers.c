@@ -294,9 +294,26 @@ void helpers_mark(const struct job_base *base, const struct job *job, bool unmou
     result->helpers.lacking = without_3 || without_2;
 }
 
+/* Whether the folder is there, and is none of those before it: /bin is usr/bin mostly. */
+static bool is_new_folder(int root, const char *const places[], size_t at) {
+    struct stat status, earlier;
+    _cleanup_close_ int folder = enter_open_inside(root, places[at], O_PATH | O_DIRECTORY);
+    if (folder < 0 || fstat(folder, &status) < 0)
+        return false;
+    for (size_t i = 0; i < at; i++) {
+        _cleanup_close_ int other = enter_open_inside(root, places[i], O_PATH | O_DIRECTORY);
+        if (other >= 0 && fstat(other, &earlier) == 0 && earlier.st_dev == status.st_dev &&
+            earlier.st_ino == status.st_ino)
+            return false;
+    }
+    return true;
+}
+
 void helpers_mark_tools(const struct job_base *base, int root) {
     static const char *const places[] = {"usr/bin", "bin", "usr/sbin", "sbin", "usr/local/bin"};
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        if (!is_new_folder(root, places, i))
+            continue;
         for (size_t j = 0; j < catcher_n_tools; j++)
             (void)mark(base, root, places[i], catcher_tools[j], CATCHER_TOOL);
         for (size_t j = 0; j < catcher_n_package_managers; j++)
