@@ -255,6 +255,15 @@ END
     wait_until 5 not test -e /unc/memfs
 }
 
+# There are no programs and no /proc on the stage: what is needed is opened before.
+stage_mounts() {
+    python3 -c '
+import ctypes, os
+proc = os.open("/proc/self", os.O_PATH)
+assert ctypes.CDLL(None).setns(os.open("/run/linfsp/private/stage", os.O_RDONLY), 0x20000) == 0
+print(len(os.fdopen(os.open("mountinfo", os.O_RDONLY, dir_fd=proc)).readlines()))'
+}
+
 # What the service has, and what it wrote: lines of `name number`.
 service_has() {
     local pid candidates
@@ -266,7 +275,7 @@ service_has() {
     echo "journal $(find /run/linfsp/journal -type f | wc -l)"
     echo "files $(find /run/linfsp -xdev 2>/dev/null | wc -l)"
     echo "mounts $(grep -c . "/proc/$pid/mountinfo")"
-    echo "stage $(nsenter --mount=/run/linfsp/private/stage grep -c . /proc/self/mountinfo)"
+    echo "stage $(stage_mounts)"
 }
 
 service_memory() { # KiB
