@@ -17,14 +17,16 @@ static void on_time(int signal) {
 }
 
 static int seize_in_time(pid_t thread, unsigned long options) {
-    const struct itimerval limit = {.it_value = {.tv_usec = SEIZE_LIMIT_MS * 1000}};
+    const struct itimerval limit = {.it_value = {.tv_usec = SEIZE_LIMIT_MS * 1000}}, none = {{0}};
     if (sigsetjmp(before_it, 1) != 0) {
         /* should it have been taken in this very moment, it stops, and is let go as one that nobody knows */
         (void)ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
         return -ETIMEDOUT;
     }
     (void)setitimer(ITIMER_REAL, &limit, &outer);
-    return ptrace(PTRACE_SEIZE, thread, NULL, (void *)options) < 0 ? -errno : 0;
+    int r = ptrace(PTRACE_SEIZE, thread, NULL, (void *)options) < 0 ? -errno : 0;
+    (void)setitimer(ITIMER_REAL, &none, NULL); /* before this function returns, whose frame the handler jumps to */
+    return r;
 }
 
 int seize(pid_t thread, unsigned long options) {
