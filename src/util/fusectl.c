@@ -11,7 +11,8 @@
 
 #include "util/cleanup.h"
 
-#define TURNS 100 /* what changes elsewhere may have the kernel look twice */
+#define MISSES_MAX 30
+#define MISSES_MAX_BUSY 300 /* while mounts are seen to change */
 
 int fusectl_open(void) {
     _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
@@ -21,14 +22,28 @@ int fusectl_open(void) {
     return fd < 0 ? -errno : fd;
 }
 
+static int open_cached(int folder, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_CACHED};
+    int fd = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The kernel says EAGAIN both of a name that it does not know and while mounts change anywhere on the machine. Then it
+ * says so, though less often, of the folder itself, too. */
 int fusectl_open_file(int fusectl, uint32_t connection, const char *name, int flags) {
     char path[64];
-    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_CACHED};
+    int misses_max = MISSES_MAX;
     snprintf(path, sizeof path, "%u/%s", connection, name);
-    for (int turn = 0; turn < TURNS; turn++) {
-        int fd = (int)syscall(SYS_openat2, fusectl, path, &how, sizeof how);
-        if (fd >= 0 || errno != EAGAIN)
-            return fd < 0 ? -errno : fd;
+    for (int misses = 0; misses < misses_max;) {
+        int fd = open_cached(fusectl, path, flags);
+        if (fd != -EAGAIN)
+            return fd;
+        int folder = open_cached(fusectl, ".", O_PATH);
+        if (folder >= 0)
+            misses++;
+        else
+            misses_max = MISSES_MAX_BUSY;
+        close_fd(&folder);
     }
     return -ENOENT;
 }

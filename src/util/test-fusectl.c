@@ -11,11 +11,13 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -120,7 +122,72 @@ static void a_held_folder(void **state) {
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* ---- while mounts change --------------------------------------------------------------------------------------- */
+
+#define MOUNTS 3000
+#define OPENINGS 40000
+
+static char place[] = "/dev/shm/test-fusectl-mounts.XXXXXX";
+
+/* In a mount namespace of its own: a tree of many mounts is copied and unmounted again and again. */
+_Noreturn static void change_mounts(int ready) {
+    char from[48], to[48], one[64];
+    snprintf(from, sizeof from, "%s/from", place);
+    snprintf(to, sizeof to, "%s/to", place);
+    if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", place, "tmpfs", 0, NULL) < 0 || mkdir(from, 0700) < 0 || mkdir(to, 0700) < 0 ||
+        mount("none", from, "tmpfs", 0, NULL) < 0)
+        _exit(1);
+    for (int i = 0; i < MOUNTS; i++) {
+        snprintf(one, sizeof one, "%s/%d", from, i);
+        if (mkdir(one, 0700) < 0 || mount(to, one, NULL, MS_BIND, NULL) < 0)
+            _exit(1);
+    }
+    if (write(ready, "", 1) != 1)
+        _exit(1);
+    for (;;)
+        if (mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0 || umount2(to, MNT_DETACH) < 0)
+            _exit(1);
+}
+
+static void mounts_that_change(void **state) {
+    int ends[2];
+    char byte;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_non_null(mkdtemp(place));
+    int base = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    pid_t pid = fork();
+    if (pid == 0)
+        change_mounts(ends[1]);
+    close(ends[1]);
+    bool ready = read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    unsigned lost = 0, found = 0;
+    assert_int_equal(mkdirat(base, "7", 0700), 0);
+    for (int i = 0; ready && i < OPENINGS; i++) {
+        int fd = fusectl_open_file(base, 7, ".", O_RDONLY);
+        lost += fd < 0;
+        close_fd(&fd);
+    }
+    for (int i = 0; ready && i < 10; i++)
+        found += fusectl_open_file(base, 9, ".", O_RDONLY) != -ENOENT;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    unlinkat(base, "7", AT_REMOVEDIR);
+    close(base);
+    rmdir(place);
+    if (!ready)
+        skip(); /* no mounts may be made here */
+    assert_int_equal(lost, 0);
+    assert_int_equal(found, 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(a_held_folder, hold, release)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_held_folder, hold, release),
+        cmocka_unit_test(mounts_that_change),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
