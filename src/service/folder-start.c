@@ -197,6 +197,7 @@ int name_restore(struct service *service, uint64_t id, const struct name_record 
     name->child = record->child;
     name->since = record->since;
     name->uid = record->uid;
+    name->opener = record->opener;
     name_set_volume(name, volume);
     return 0;
 }

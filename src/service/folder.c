@@ -347,8 +347,10 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
     } else if (!name->there && result->error < 0) {
         name->show_again = name->listed || name->since;
         name->hide_wanted = true;
-    } else if (!name->since) {
+    } else if (!name->since || (name->opener && !name->elsewhere)) {
         name->since = clock_realtime_ns();
+        name->uid = name->walk.uid;
+        name->opener = name->walk.silo;
         journal_put_name(name);
     }
     if (name->volume && !name->elsewhere)

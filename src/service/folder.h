@@ -68,6 +68,7 @@ struct name {
     uint64_t volume, child; /* what is, or is to be, mounted: one of the two; both 0: nothing */
     uint64_t since; /* when somebody opened it first: ns since the epoch; 0: nobody has */
     uid_t uid; /* who that was */
+    uint64_t opener; /* the number of the silo in which it was; 0: the folder's own */
     uint64_t close_at, close_after; /* OPEN: when a worker tries to unmount it next, us, and how long after that */
     uint64_t closed_at; /* when it was last unmounted because nobody used it, us; 0: it never was */
     char text[]; /* key */
@@ -133,7 +134,7 @@ struct folder_record {
     char path[PREFIX_MAX];
 };
 struct name_record {
-    uint64_t folder, volume, child, since;
+    uint64_t folder, volume, child, since, opener;
     uid_t uid;
     char text[NAME_MAX + 1];
 };

@@ -109,9 +109,10 @@ void journal_drop_folder(const struct folder *folder) {
 }
 
 void journal_put_name(const struct name *name) {
-    (void)write_entry("name", name->id, "folder %llu volume %llu child %llu since %llu uid %u\nname %s\n",
+    (void)write_entry("name", name->id, "folder %llu volume %llu child %llu since %llu uid %u\nname %s\nopener %llu\n",
                       (unsigned long long)name->folder->id, (unsigned long long)name->volume,
-                      (unsigned long long)name->child, (unsigned long long)name->since, name->uid, name->text);
+                      (unsigned long long)name->child, (unsigned long long)name->since, name->uid, name->text,
+                      (unsigned long long)name->opener);
 }
 
 void journal_drop_name(const struct name *name) {
@@ -207,7 +208,7 @@ bool journal_parse_folder(FILE *file, struct folder_record *ret_record) {
 }
 
 bool journal_parse_name(FILE *file, struct name_record *ret_record) {
-    unsigned long long folder, volume, child, since;
+    unsigned long long folder, volume, child, since, opener;
     if (fscanf(file, "folder %llu volume %llu child %llu since %llu uid %u\n", &folder, &volume, &child, &since,
                &ret_record->uid) != 5 ||
         !read_text(file, "name", ret_record->text, sizeof ret_record->text))
@@ -216,6 +217,7 @@ bool journal_parse_name(FILE *file, struct name_record *ret_record) {
     ret_record->volume = volume;
     ret_record->child = child;
     ret_record->since = since;
+    ret_record->opener = fscanf(file, "opener %llu\n", &opener) == 1 ? opener : 0; /* version 1.0.0 has none */
     return true;
 }
 

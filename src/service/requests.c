@@ -160,7 +160,7 @@ static int send_opened(struct connection *connection) {
     unsigned rows = 0;
     for (const struct name *name = service->names; name; name = name->by_id.next) {
         const struct volume *volume = name->volume && name->since ? volume_find(service, name->volume) : NULL;
-        struct silo *silo = volume ? silo_find(service, name->folder->silo) : NULL;
+        struct silo *silo = volume ? silo_find(service, name->opener ? name->opener : name->folder->silo) : NULL;
         if (!silo || name->id <= connection->cursor || !may_see(connection->silo, silo->number))
             continue;
         if (rows++ == ROWS_PER_TURN)
@@ -171,7 +171,7 @@ static int send_opened(struct connection *connection) {
         reply.volume = connection->silo->host || volume->silo == connection->silo->number ? volume->id : 0;
         reply.since = name->since;
         reply.uid = name->uid;
-        reply.mounted = name->state == NAME_OPEN || name->state == NAME_CLOSING;
+        reply.mounted = name->opener || name->state == NAME_OPEN || name->state == NAME_CLOSING;
         WIRE_SET(reply.silo, silo->id);
         if (volume->scope[0])
             show_local(volume, reply.prefix, sizeof reply.prefix);

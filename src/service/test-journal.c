@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "service/folder.h"
 #include "service/intent.h"
 #include "service/journal.h"
 #include "service/silo.h"
@@ -153,6 +154,22 @@ static void silos_of_both_versions(void **state) {
     assert_false(parses_silo("garbage\n", &record));
 }
 
+static bool parses_name(const char *text, struct name_record *ret_record) {
+    _cleanup_fclose_ FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    return journal_parse_name(file, ret_record);
+}
+
+static void names_of_both_versions(void **state) {
+    struct name_record record;
+    assert_true(parses_name("folder 1 volume 2 child 0 since 3 uid 1000\nname a b\n", &record));
+    assert_true(record.folder == 1 && record.volume == 2 && record.since == 3 && record.uid == 1000);
+    assert_string_equal(record.text, "a b");
+    assert_int_equal(record.opener, 0);
+    assert_true(parses_name("folder 1 volume 2 child 0 since 3 uid 1000\nname a b\nopener 9\n", &record));
+    assert_int_equal(record.opener, 9);
+    assert_false(parses_name("folder 1 volume 2 child 0 since 3\nname a\n", &record));
+}
+
 static unsigned replays, shortages;
 
 static int replay_when_there_is_memory(struct service *service, uint64_t key, FILE *file) {
@@ -189,6 +206,7 @@ int main(void) {
         cmocka_unit_test(a_short_write_changes_nothing),
         cmocka_unit_test(an_intent_tells_what_there_may_be),
         cmocka_unit_test(silos_of_both_versions),
+        cmocka_unit_test(names_of_both_versions),
         cmocka_unit_test(a_shortage_loses_no_entry),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

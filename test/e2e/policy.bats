@@ -292,13 +292,16 @@ END
     done
     share server y '\nas\photos'
     inside server /bin/sh -c 'echo hello >/mnt/y/f; chmod 666 /mnt/y/f'
+    openers() { bounded "$linfsp" volumes --json | jq -r '.[].opened_by[].container'; }
     docker exec -d "$(full_name reader)" sh -c 'cd /media/photos && exec sleep 100' # before all others
     wait_until 5 grep -q ' /media/photos ' "/proc/$(pid_of reader)/mountinfo"
     refused "Read-only" -- docker exec "$(full_name reader)" /bin/sh -c 'echo x >/media/photos/f'
+    equal "who has opened it" "$(openers)" "$(full_name reader)"
     refused "ermission denied" -- docker exec "$(full_name refused)" cat /media/photos/f
     equal "another's" "$(inside consumer /bin/sh -c 'echo more >>/media/photos/f; cat /media/photos/f' | tr '\n' ' ')" "hello more "
     refused "ermission denied" -- docker exec "$(full_name refused)" cat /media/photos/f
     bounded sh -c 'echo host >>/unc/nas/photos/f'
+    equal "who has opened it now" "$(openers)" host
     refused "Read-only" -- docker exec "$(full_name reader)" /bin/sh -c 'echo x >/media/photos/f'
     signal_memfs KILL server
     for name in reader refused consumer; do
