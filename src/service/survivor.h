@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A silo without a pid namespace of its own outlives its topmost process: another process of its mount namespace
- * becomes its anchor (anchor.h). One of its clients does if there is one. Else a worker reads the list of all processes.
- * Meanwhile no client is let in, and the silo ends if the worker finds nobody. At the start of a service, when nobody
- * waits for it yet, the service itself reads that list, once for all silos.
+ * becomes its anchor (anchor.h). One of its clients does if there is one. Else a worker reads the list of all
+ * processes. Meanwhile no client is let in, and the silo ends if the worker finds nobody. At the start of a service,
+ * when nobody waits for it yet, the service itself reads that list, once for all silos.
  */
 #ifndef LINFSP_SERVICE_SURVIVOR_H
 #define LINFSP_SERVICE_SURVIVOR_H

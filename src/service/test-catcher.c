@@ -17,8 +17,8 @@
 #include "service/catcher.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/test-emulation.h"
 #include "util/proc.h"
+#include "util/test-emulation.h"
 
 #define SOCKET 3 /* in a catcher */
 #define SCRIPT "catcher-script" /* a line for each start: what it does; the first one is taken off */

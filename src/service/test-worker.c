@@ -26,8 +26,8 @@
 #include "service/reaper.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
-#include "util/proc.h"
 #include "util/clock.h"
+#include "util/proc.h"
 
 static const char *program;
 static sd_event *event;

@@ -90,8 +90,9 @@ static void end_stuck(struct volume *volume) {
 /*
  * A busy volume has some request waiting at each look, and does not hold up anybody. So at first a volume is ended only
  * for a task that stands in one and the same wait, and only where its server had the time to answer: one that replaced
- * a dead server a moment ago had not (hold.c), and one that is still to come even less. A hostile server could answer one page after another, or be replaced
- * again and again, and hold a lock all the while. If what raised the alarm lasts, that help ends: `lasts`.
+ * a dead server a moment ago had not (hold.c), and one that is still to come even less. A hostile server could answer
+ * one page after another, or be replaced again and again, and hold a lock all the while. If what raised the alarm
+ * lasts, that help ends: `lasts`.
  */
 static bool is_stuck(const struct volume *volume, bool lasts) {
     return (lasts ? volume->stuck_ticks : volume->unserved_ticks) >= 2;
