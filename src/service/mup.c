@@ -155,7 +155,8 @@ static int walk_to(struct folder *folder, const char *text, const struct walk *w
     struct volume *volume = answer.kind == MUP_VOLUME ? volume_find(service, answer.volume) : NULL;
     struct walk placed = *walk;
     const struct silo *walker = mup_walker(&question);
-    placed.silo = walker && walker != silo ? walker->number : 0;
+    /* the host's root that goes through /proc/PID/root is in the folder's own silo, as far as mounts go */
+    placed.silo = walker && walker != silo && !walker->host ? walker->number : 0;
     return folder_open(folder, text, &placed, volume, answer.read_only);
 }
 
