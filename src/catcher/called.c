@@ -120,11 +120,23 @@ static bool called_as(pid_t thread, enum catcher_kind *ret_kind) {
     return is_ours(name, ret_kind);
 }
 
+/* What an argument says behind an option that tells where to write; all of an argument that is no option; or NULL. */
+static const char *place_in(const char *text) {
+    static const char *const options[] = {
+        "-C", "-d", "-o", "-t", "--directory=", "--target-directory=", "--one-top-level="};
+    if (text[0] != '-')
+        return text;
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (strncmp(text, options[i], strlen(options[i])) == 0)
+            return text + strlen(options[i]);
+    return NULL;
+}
+
 /* Whether the argument is a folder that helpers are in, with a slash or two at its end, or an option that ends in one:
  * "-C/usr/bin". */
 static bool is_folder(const char *text) {
     static const char *const folders[] = {"", "/usr", "/usr/bin", "/bin"};
-    const char *path = text[0] == '-' ? strchr(text, '/') : text;
+    const char *path = place_in(text);
     size_t length = path ? strlen(path) : 0;
     if (length > 1 && strcmp(path + length - 2, "/.") == 0)
         length--;

@@ -135,6 +135,8 @@ static void folders_of_helpers(void **state) {
         {"/", {"cp", "-r", "/srv/tree/.", ".", NULL}, true},
         {"/srv", {"cp", "-r", "/srv/tree/.", ".", NULL}, false},
         {"/", {"cp", "one", "two", NULL}, false},
+        {"/srv", {"ld", "--sysroot=/", "a.o", NULL}, false},
+        {"/srv", {"gcc", "-I/usr", "-c", "a.c", NULL}, false},
     };
     struct called called;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
