@@ -13,6 +13,7 @@
 
 #define MISSES_MAX 30
 #define MISSES_MAX_BUSY 300 /* while mounts are seen to change */
+#define TURNS_MAX 100000 /* a tenth of a second: nobody changes mounts for so long without a pause */
 
 int fusectl_open(void) {
     _cleanup_close_ int context = fsopen("fusectl", FSOPEN_CLOEXEC);
@@ -32,17 +33,17 @@ static int open_cached(int folder, const char *path, int flags) {
  * says so, though less often, of the folder itself, too. */
 int fusectl_open_file(int fusectl, uint32_t connection, const char *name, int flags) {
     char path[64];
-    int misses_max = MISSES_MAX;
+    int misses = 0, misses_max = MISSES_MAX;
     snprintf(path, sizeof path, "%u/%s", connection, name);
-    for (int misses = 0; misses < misses_max;) {
+    for (int turn = 0; turn < TURNS_MAX && misses < misses_max; turn++) {
         int fd = open_cached(fusectl, path, flags);
         if (fd != -EAGAIN)
             return fd;
         int folder = open_cached(fusectl, ".", O_PATH);
-        if (folder >= 0)
-            misses++;
-        else
+        if (folder == -EAGAIN)
             misses_max = MISSES_MAX_BUSY;
+        else
+            misses++;
         close_fd(&folder);
     }
     return -ENOENT;
