@@ -34,7 +34,7 @@ int seize(pid_t thread, unsigned long options) {
     if (sigaction(SIGALRM, &action, &outer_action) < 0)
         return -errno;
     int r = seize_in_time(thread, options);
-    (void)setitimer(ITIMER_REAL, &outer, NULL);
     (void)sigaction(SIGALRM, &outer_action, NULL);
+    (void)setitimer(ITIMER_REAL, &outer, NULL);
     return r;
 }
