@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -20,26 +21,50 @@ struct reaper {
 #define WITH_OTHERS 'o'
 #define ALONE 'a'
 
-/* A child closes it, once it is the last that has it. Where there can be no child this process does. */
+/* Children that may hang at a time. Their number is bounded, since the service may have only so many processes. */
+#define CHILDREN_MAX 64
+#define KEPT_MAX 512
+
+static unsigned children;
+static int kept[KEPT_MAX]; /* that wait for one of them to end */
+static size_t n_kept;
+
+/* In the child: once it is the last that has it. */
+_Noreturn static void close_as_last(int fd, int until_closed) {
+    char byte;
+    if (dup2(until_closed, 3) == 3 && dup2(fd, 4) == 4)
+        (void)close_range(5, ~0u, 0);
+    (void)!read(3, &byte, 1);
+    close(4);
+    _exit(0);
+}
+
+/* A child closes it. Where there can be no child this process does. */
 static void close_alone(int fd) {
     int until_closed[2] = {-1, -1};
-    char byte;
     pid_t pid = pipe2(until_closed, O_CLOEXEC) < 0 ? -1 : fork();
     if (pid == 0) {
-        close(3);
         close(until_closed[1]);
-        (void)!read(until_closed[0], &byte, 1);
-        _exit(0);
+        close_as_last(fd, until_closed[0]);
     }
+    children += pid > 0;
     close(fd);
     close_fd(&until_closed[0]);
     close_fd(&until_closed[1]);
 }
 
+/* As many as may be. What comes when there is no room stays open for good: somebody has hundreds of file systems whose
+ * end waits. */
+static void close_kept(void) {
+    while (children > 0 && waitpid(-1, NULL, WNOHANG) > 0)
+        children--;
+    while (n_kept > 0 && children < CHILDREN_MAX)
+        close_alone(kept[--n_kept]);
+}
+
 _Noreturn static void reaper_main(int socket) {
     prctl(PR_SET_NAME, "linfspd-reaper");
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the service is gone already, so is the other end of the socket */
-    signal(SIGCHLD, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     sigset_t none;
@@ -58,10 +83,11 @@ _Noreturn static void reaper_main(int socket) {
         size_t n = 0;
         if (socket_receive(3, &byte, 1, &fd, 1, &n) <= 0)
             _exit(0);
-        if (held >= 0 && how == ALONE)
-            close_alone(steal_fd(&held));
-        else
+        if (held < 0 || how != ALONE)
             close_fd(&held);
+        else if (n_kept < KEPT_MAX)
+            kept[n_kept++] = steal_fd(&held);
+        close_kept();
         held = n ? fd : -1;
         how = byte;
     }
