@@ -327,10 +327,38 @@ void name_after_work(struct name *name) {
     }
 }
 
+static void note_opener(struct name *name) {
+    name->since = clock_realtime_ns();
+    name->uid = name->walk.uid;
+    name->opener = name->walk.silo;
+    journal_put_name(name);
+}
+
+/* A walk of another silo: what the name leads to in the folder's own silo has not changed. */
+static void on_opened_elsewhere(struct name *name, const struct job_result *result) {
+    name->state = name->there ? NAME_OPEN : NAME_SHOWN;
+    if (result->error == 0 && !name->since && name->volume == name->elsewhere)
+        note_opener(name);
+    if (result->error < 0 && !name->there && !name->listed && !name->since)
+        name->hide_wanted = true; /* it was made for such walks alone, and none has succeeded */
+}
+
+static void on_opened_here(struct name *name, const struct job_result *result) {
+    name->state = NAME_OPEN;
+    if (result->error < 0 && !name->there) {
+        name->show_again = name->listed || name->since;
+        name->hide_wanted = true;
+    } else if (!name->since || name->opener) {
+        note_opener(name);
+    }
+    if (name->volume)
+        name_watch_idle(name);
+}
+
 static void on_opened(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct name *name = name_find(service, key);
-    struct folder *child = name && name->child ? folder_find(service, name->child) : NULL;
+    struct folder *child = name && name->child && !name->elsewhere ? folder_find(service, name->child) : NULL;
     if (n_fds && child && folder_take(child, fds[0]) == 0)
         (void)steal_fd(&fds[0]);
     else if (n_fds && child)
@@ -341,20 +369,10 @@ static void on_opened(void *context, uint64_t key, const struct job_result *resu
         return;
     if (result->error < 0)
         on_open_lost(name, result);
-    name->state = name->there || !name->elsewhere ? NAME_OPEN : NAME_SHOWN;
-    if (name->elsewhere && result->error < 0) {
-        /* to the folder's own silo nothing has changed */
-    } else if (!name->there && result->error < 0) {
-        name->show_again = name->listed || name->since;
-        name->hide_wanted = true;
-    } else if (!name->since || (name->opener && !name->elsewhere)) {
-        name->since = clock_realtime_ns();
-        name->uid = name->walk.uid;
-        name->opener = name->walk.silo;
-        journal_put_name(name);
-    }
-    if (name->volume && !name->elsewhere)
-        name_watch_idle(name);
+    if (name->elsewhere)
+        on_opened_elsewhere(name, result);
+    else
+        on_opened_here(name, result);
     name_after_work(name);
 }
 
@@ -375,10 +393,21 @@ static struct lane walk_lane(const struct folder *folder, const struct walk *wal
     return silo ? silo_lane(silo, walk->uid, LANE_MOUNTS) : folder_lane(folder, walk->uid, LANE_MOUNTS);
 }
 
+/* What the name leads to from now on in the folder's own silo: one of the two. */
+static void name_set_target(struct name *name, struct volume *volume, const struct folder *child) {
+    name_set_volume(name, volume);
+    name->child = child ? child->id : 0;
+    name->uid = name->since ? name->uid : name->walk.uid;
+    journal_put_name(name);
+}
+
 int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
                 bool read_only) {
     struct name *name = folder_name(folder, text);
+    if (name && name->volume && !volume && walk->silo)
+        return -ENOENT; /* a folder of the walker's group would take the place of a share */
     struct folder *child = volume ? NULL : get_child(folder, text);
+    bool known = name;
     if (!name)
         name = volume || child ? name_enter(folder, ++folder->service->next_name, text) : NULL;
     if (!name || (!volume && !child))
@@ -391,7 +420,7 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     struct job job = folder_job(folder, volume ? FOLDER_MOUNT : FOLDER_ATTACH, text);
     _cleanup_close_ int names = -1;
     job.folder.there = name->there = name->state == NAME_OPEN;
-    job.folder.elsewhere = name->elsewhere = volume && walk->silo;
+    job.folder.elsewhere = volume && walk->silo;
     job.folder.token = walk->token;
     job.folder.pid = walk->pid;
     job.folder.uid = walk->uid;
@@ -408,12 +437,11 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
         names = child->live ? -1 : folder_write_names(child, NAME_HIDING);
         child->unshown = false;
     }
+    name->elsewhere = job.folder.elsewhere ? volume->id : 0;
     name->state = NAME_OPENING;
     name->walk = *walk;
-    name_set_volume(name, volume);
-    name->child = child ? child->id : 0;
-    name->uid = name->since ? name->uid : walk->uid;
-    journal_put_name(name);
+    if (!known || !name->elsewhere)
+        name_set_target(name, volume, child);
     int r = folder_submit(folder, &job, names, walk_lane(folder, walk), on_opened, name->id);
     if (r < 0) {
         name->state = NAME_OPEN;

@@ -59,7 +59,7 @@ struct name {
     enum name_state state;
     bool listed; /* it stays when it is not open */
     bool there; /* OPENING: it was OPEN before */
-    bool elsewhere; /* OPENING: it is mounted in the walker's silo alone */
+    uint64_t elsewhere; /* OPENING: the volume that is mounted, where it is in the walker's silo alone; else 0 */
     bool hide_wanted; /* OPENING, CLOSING: it is to be hidden after that */
     unsigned hides_lost; /* workers that died, or were given up, while they hid it */
     bool show_again; /* it is to be shown after it was hidden */
