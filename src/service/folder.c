@@ -401,6 +401,17 @@ static void name_set_target(struct name *name, struct volume *volume, const stru
     journal_put_name(name);
 }
 
+/* The lane of whoever walks takes no job. The caller answers the walk; what others have open stays. */
+static void on_not_submitted(struct name *name, bool is_new) {
+    name->state = name->elsewhere && !name->there ? NAME_SHOWN : NAME_OPEN;
+    if (!name->elsewhere && !name->there) {
+        name->show_again = name->listed || name->since;
+        name_hide(name);
+    } else if (is_new) {
+        name_free(name);
+    }
+}
+
 int folder_open(struct folder *folder, const char *text, const struct walk *walk, struct volume *volume,
                 bool read_only) {
     struct name *name = folder_name(folder, text);
@@ -443,10 +454,8 @@ int folder_open(struct folder *folder, const char *text, const struct walk *walk
     if (!known || !name->elsewhere)
         name_set_target(name, volume, child);
     int r = folder_submit(folder, &job, names, walk_lane(folder, walk), on_opened, name->id);
-    if (r < 0) {
-        name->state = NAME_OPEN;
-        name_hide(name);
-    }
+    if (r < 0)
+        on_not_submitted(name, !known);
     return r;
 }
 

@@ -125,12 +125,74 @@ static void a_name_that_was_made_for_a_walk_that_failed_goes(void **state) {
     free_all(volume, local);
 }
 
+/* Too many workers were lost in the container. */
+static void a_walk_for_which_no_worker_may_begin_changes_nothing(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume;
+    struct folder *folder = make_folder(&volume);
+    struct name *name = folder_name(folder, "share");
+    refuse = JOB_FOLDER;
+    assert_int_equal(walk_of_container(folder, "share", volume), -ENOMEM);
+    assert_ptr_equal(folder_name(folder, "share"), name);
+    assert_int_equal(name->state, NAME_SHOWN);
+    refuse = 0;
+    assert_int_equal(walk_of_host(folder, "share", volume), 0);
+    answer(JOB_FOLDER, &done, NULL);
+    refuse = JOB_FOLDER;
+    assert_int_equal(walk_of_container(folder, "share", volume), -ENOMEM);
+    assert_ptr_equal(folder_name(folder, "share"), name);
+    assert_int_equal(name->state, NAME_OPEN);
+    assert_true(name->listed);
+    assert_int_equal(name->volume, ID);
+    assert_int_equal(walk_of_host(folder, "share", volume), -ENOMEM); /* in a copy of its mount namespace */
+    assert_int_equal(name->state, NAME_OPEN);
+    struct volume *local = make_local_volume();
+    assert_int_equal(walk_of_container(folder, "local", local), -ENOMEM);
+    assert_null(folder_name(folder, "local"));
+    refuse = 0;
+    free_all(volume, local);
+}
+
+static void a_folder_stays_open_as_well(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume;
+    struct folder *folder = make_folder(&volume);
+    folder_show(folder, "below", NULL);
+    assert_int_equal(walk_of_host(folder, "below", NULL), 0);
+    answer(JOB_FOLDER, &done, NULL);
+    refuse = JOB_FOLDER;
+    assert_int_equal(walk_of_container(folder, "below", NULL), -ENOMEM);
+    struct name *name = folder_name(folder, "below");
+    assert_non_null(name);
+    assert_int_equal(name->state, NAME_OPEN);
+    refuse = 0;
+    free_all(volume, NULL);
+}
+
+/* Nobody has it open. */
+static void a_walk_of_the_hosts_for_which_no_worker_may_begin_hides_for_a_moment(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume;
+    struct folder *folder = make_folder(&volume);
+    struct job job;
+    refuse_once = JOB_FOLDER;
+    assert_int_equal(walk_of_host(folder, "share", volume), -ENOMEM);
+    answer(JOB_FOLDER, &done, &job);
+    assert_int_equal(job.folder.action, FOLDER_HIDE);
+    assert_non_null(folder_name(folder, "share"));
+    free_all(volume, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_opened_a_share_first_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_local_share_does_not_take_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_local_folder_does_not_take_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_that_was_made_for_a_walk_that_failed_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_for_which_no_worker_may_begin_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_stays_open_as_well, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_of_the_hosts_for_which_no_worker_may_begin_hides_for_a_moment, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests_name("folder", tests, make_host, NULL);
 }

@@ -37,12 +37,14 @@ struct kept {
 
 static struct kept kept[KEPT_MAX];
 static size_t n_kept;
-int refuse;
+int refuse, refuse_once;
 
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, struct lane lane,
                    job_done done, void *context, uint64_t key) {
-    if ((int)job->type == refuse)
+    if ((int)job->type == refuse || (int)job->type == refuse_once) {
+        refuse_once = 0;
         return -ENOMEM;
+    }
     assert_true(n_kept < KEPT_MAX);
     kept[n_kept++] = (struct kept){*job, done, context, key};
     return 0;
@@ -177,7 +179,7 @@ int set_up(void **state) {
     root_unc_init(&service);
     service.run_dir = open(LINFSP_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
     n_kept = 0;
-    refuse = 0;
+    refuse = refuse_once = 0;
     if (sd_event_new(&service.event) < 0 || reaper_new(&service.reaper) < 0 ||
         programs_new(&service, &service.programs) < 0 || watchdog_new(&service, &service.watchdog) < 0 ||
         unc_new(&service.unc) < 0 || process_namespace(getpid(), "mnt", &service.host_mount_namespace) < 0 ||

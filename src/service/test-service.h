@@ -22,7 +22,7 @@
 extern struct service service;
 extern const char *why_not; /* the machine lacks something: tests are skipped */
 extern pid_t container; /* the first process of one */
-extern int refuse; /* jobs of this type; 0: none */
+extern int refuse, refuse_once; /* jobs of this type; 0: none. The latter: the next one */
 
 #define NEEDS_A_HOST()                                                                                                 \
     do {                                                                                                               \
