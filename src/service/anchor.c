@@ -63,6 +63,7 @@ int anchor_watch(struct silo *silo, pid_t pid) {
     silo->pidfd = steal_fd(&pidfd);
     silo->mount_namespace = target.mount_namespace = mount_namespace;
     silo->target = target;
+    silo->anchors++;
     silo->init_start = start;
     silo->inner_init = inner;
     silo->sole_init = pid_namespace != service->host_pid_namespace && inner == 1;

@@ -91,6 +91,7 @@ struct silo {
     unsigned bind_retries; /* one after the other */
     sd_event_source *socket_io[2], *pidfd_io;
     bool seeks_anchor; /* its anchor has ended, and a worker seeks another one (survivor.h) */
+    unsigned anchors; /* how many it has had */
     sd_event_source *seek_timer;
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */

@@ -13,6 +13,7 @@
 #include "service/service.h"
 #include "service/silo.h"
 #include "service/table.h"
+#include "service/volume.h"
 #include "service/worker.h"
 #include "util/cleanup.h"
 #include "util/list.h"
@@ -44,6 +45,7 @@ static void found(struct silo *silo) {
     if (silo->state == SILO_READY)
         journal_put_silo(silo);
     silo_admit(silo);
+    volumes_have_anchor(silo);
     if (silo_is_settled(silo))
         silo_answer_preparers(silo, silo->state == SILO_READY ? 0 : -EIO, silo->failure);
     if (silo->unsettled) /* its entry point was not looked at meanwhile */

@@ -141,6 +141,30 @@ static void start_container(void) {
     assert_true(container > 0);
 }
 
+pid_t start_second_process(void) {
+    int ends[2];
+    char path[64];
+    pid_t pid = -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)container);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t between = fork();
+    if (between == 0) {
+        int namespace = open(path, O_RDONLY | O_CLOEXEC);
+        if (setns(namespace, CLONE_NEWNS) < 0 || fork() > 0)
+            _exit(0);
+        pid = getpid();
+        alarm(60); /* it does not outlive a test that fails */
+        if (write(ends[1], &pid, sizeof pid) == sizeof pid)
+            pause();
+        _exit(1);
+    }
+    close(ends[1]);
+    assert_int_equal(waitpid(between, NULL, 0), between);
+    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
+    close(ends[0]);
+    return pid;
+}
+
 int make_host(void **state) {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("test", "/run", "tmpfs", 0, "mode=0755") < 0) {
@@ -267,4 +291,23 @@ int client_is_told(void) {
     if (r <= 0)
         return r < 0 ? r : -EPIPE;
     return message.header.type == WIRE_ERROR ? -(int)message.error.error : 0;
+}
+
+void set_up_silo(void) {
+    assert_int_equal(silo_consider(&service, container, false), 1);
+    answer(JOB_INJECT, &(struct job_result){0}, NULL);
+}
+
+void lose_anchor(void) {
+    assert_int_equal(kill(the_silo()->target.init_pid, SIGKILL), 0);
+    for (int turn = 0; turn < 200 && the_silo() && !the_silo()->seeks_anchor; turn++)
+        run_events();
+    assert_true(the_silo()->seeks_anchor);
+}
+
+void find_anchor(pid_t pid) {
+    uint64_t start;
+    assert_int_equal(process_start(pid, &start), 0);
+    answer(JOB_SURVIVOR, &(struct job_result){.survivor = {.pid = pid, .start = start}}, NULL);
+    assert_int_equal(the_silo()->target.init_pid, pid);
 }

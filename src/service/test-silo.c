@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A silo's life where workers are lacking. */
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "service/test-service.h"
 #include "util/process.h"
@@ -100,38 +97,6 @@ static void who_mounts_by_itself(void **state) {
     assert_true(the_silo()->caught && is_submitted(JOB_HELPERS));
 }
 
-/* In the mount namespace of the container's first process. No child of ours: such would be the service's. */
-static pid_t start_second_process(void) {
-    int ends[2];
-    char path[64];
-    pid_t pid = -1;
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)container);
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid_t helper = fork();
-    if (helper == 0) {
-        int namespace = open(path, O_RDONLY | O_CLOEXEC);
-        if (setns(namespace, CLONE_NEWNS) < 0 || fork() > 0)
-            _exit(0);
-        pid = getpid();
-        if (write(ends[1], &pid, sizeof pid) == sizeof pid)
-            pause();
-        _exit(1);
-    }
-    close(ends[1]);
-    assert_int_equal(waitpid(helper, NULL, 0), helper);
-    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
-    close(ends[0]);
-    return pid;
-}
-
-static void set_up_and_lose_anchor(void) {
-    assert_int_equal(silo_consider(&service, container, false), 1);
-    answer(JOB_INJECT, &(struct job_result){0}, NULL);
-    assert_int_equal(kill(container, SIGKILL), 0);
-    for (int turn = 0; turn < 200 && the_silo() && !the_silo()->seeks_anchor; turn++)
-        (void)client_is_told();
-}
-
 /* The list of all processes is for a worker to read. */
 static void an_anchor_that_is_followed_by_another(void **state) {
     NEEDS_A_HOST();
@@ -139,7 +104,8 @@ static void an_anchor_that_is_followed_by_another(void **state) {
     struct job job;
     pid_t second = start_second_process();
     assert_int_equal(process_start(second, &start), 0);
-    set_up_and_lose_anchor();
+    set_up_silo();
+    lose_anchor();
     assert_int_equal(the_silo()->state, SILO_READY);
     assert_int_equal(silo_consider(&service, second, false), 1);
     /* a process of that number, but not the one that the worker saw */
@@ -155,7 +121,8 @@ static void an_anchor_that_is_followed_by_another(void **state) {
 
 static void an_anchor_that_was_the_last(void **state) {
     NEEDS_A_HOST();
-    set_up_and_lose_anchor();
+    set_up_silo();
+    lose_anchor();
     refuse = JOB_SURVIVOR;
     /* a worker that died over it says nothing of the silo, nor does one that cannot be had */
     answer(JOB_SURVIVOR, &(struct job_result){.error = -EIO, .unanswered = true}, NULL);

@@ -2,6 +2,7 @@
 /* A volume that is taken over from the service before is not forgotten while it is mounted. */
 #include "service/test-service.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "service/unc.h"
@@ -12,8 +13,7 @@
 
 /* As the journal has it, in a silo that is set up. */
 static struct volume *volume_of_journal(const char *prefix) {
-    assert_int_equal(silo_consider(&service, container, false), 1);
-    answer(JOB_INJECT, &(struct job_result){0}, NULL);
+    set_up_silo();
     struct volume *volume = volume_new(&service);
     assert_non_null(volume);
     volume->silo = the_silo()->number;
@@ -77,12 +77,81 @@ static void an_unmount_that_cannot_be_queued(void **state) {
     assert_int_equal(the_silo()->volumes, 0);
 }
 
+/* The container's first process and the server have been killed at once: the mount is there still, and a worker cannot
+ * go there by the process that has ended. */
+static void an_unmount_waits_for_an_anchor(void **state) {
+    NEEDS_A_HOST();
+    struct job job;
+    struct volume *volume = volume_of_journal("");
+    pid_t second = start_second_process();
+    assert_int_equal(volume_restore(&service, volume, ID), 0);
+    lose_anchor();
+    volume_lost_connection(volume);
+    assert_int_equal(volume->state, VOLUME_ENDING);
+    assert_false(is_submitted(JOB_UNMOUNT));
+    find_anchor(second);
+    answer(JOB_UNMOUNT, &(struct job_result){0}, &job);
+    assert_int_equal(job.target.init_pid, second);
+    assert_int_equal(the_silo()->volumes, 0);
+    assert_int_equal(kill(second, SIGKILL), 0);
+}
+
+static void an_unmount_that_comes_too_late_for_its_anchor(void **state) {
+    NEEDS_A_HOST();
+    struct job job;
+    struct volume *volume = volume_of_journal("");
+    pid_t second = start_second_process(), third = start_second_process();
+    assert_int_equal(volume_restore(&service, volume, ID), 0);
+    volume_lost_connection(volume);
+    lose_anchor();
+    answer(JOB_UNMOUNT, &(struct job_result){.gone = true}, &job);
+    assert_int_equal(job.target.init_pid, container);
+    assert_false(is_submitted(JOB_UNMOUNT));
+    find_anchor(second);
+    lose_anchor();
+    find_anchor(third); /* before the worker says that the second one is gone */
+    answer(JOB_UNMOUNT, &(struct job_result){.gone = true}, &job);
+    assert_int_equal(job.target.init_pid, second);
+    answer(JOB_UNMOUNT, &(struct job_result){0}, &job);
+    assert_int_equal(job.target.init_pid, third);
+    assert_int_equal(the_silo()->volumes, 0);
+    assert_int_equal(kill(third, SIGKILL), 0);
+}
+
+static void an_unmount_for_which_no_anchor_is_left(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume = volume_of_journal("");
+    assert_int_equal(volume_restore(&service, volume, ID), 0);
+    lose_anchor();
+    volume_lost_connection(volume);
+    answer(JOB_SURVIVOR, &(struct job_result){0}, NULL);
+    assert_int_equal(the_silo()->state, SILO_DEAD);
+    answer(JOB_UNMOUNT, &(struct job_result){.gone = true}, NULL);
+    assert_int_equal(the_silo()->volumes, 0);
+}
+
+static void an_unmount_of_a_service_that_stops(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume = volume_of_journal("");
+    assert_int_equal(volume_restore(&service, volume, ID), 0);
+    lose_anchor();
+    volume_lost_connection(volume);
+    service.stopping = true;
+    volume_end(volume, "the service stops", true);
+    answer(JOB_UNMOUNT, &(struct job_result){.gone = true}, NULL);
+    assert_int_equal(the_silo()->volumes, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_volume_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_whose_prefix_is_taken_is_unmounted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_without_a_silo_is_the_callers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unmount_that_cannot_be_queued, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unmount_waits_for_an_anchor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unmount_that_comes_too_late_for_its_anchor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unmount_for_which_no_anchor_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unmount_of_a_service_that_stops, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("volume", tests, make_host, NULL);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "service/anchor.h"
 #include "service/comeback.h"
 #include "service/connection.h"
 #include "service/event.h"
@@ -211,11 +212,35 @@ static void finish(struct volume *volume, const struct job_result *result) {
     unmount_covered(service, silo);
 }
 
+/* A silo that outlives its anchor keeps its mounts, and is entered by the next one. */
+static bool lacks_anchor(const struct silo *silo) {
+    return !silo->host && !silo_is_dead(silo) && !silo->sole_init && !silo->service->stopping &&
+           (silo->seeks_anchor || anchor_has_ended(silo->pidfd));
+}
+
+/* Whether the worker came too late for one anchor, and another one can be asked. */
+static bool went_by_old_anchor(const struct volume *volume, const struct job_result *result) {
+    const struct silo *silo = silo_find(volume->service, volume->silo);
+    return result->gone && silo && !silo_is_dead(silo) && (lacks_anchor(silo) || silo->anchors != volume->anchors);
+}
+
+void volumes_have_anchor(struct silo *silo) {
+    struct volume *volume, *next;
+    list_for_each_safe (volume, next, &silo->volume_list, node)
+        if (volume->awaits_anchor)
+            volume_end(volume, volume->end_reason, false);
+}
+
 static void on_unmounted(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct volume *volume = volume_find(service, key);
     if (!volume)
         return;
+    if (went_by_old_anchor(volume, result)) {
+        volume->state = VOLUME_LIVE;
+        volume_end(volume, volume->end_reason, false);
+        return;
+    }
     if (result->error == -EBUSY && !volume->not_lazy) {
         /* only if nobody used it, and then its server went: now it ends in any case */
         volume->state = VOLUME_LIVE;
@@ -279,6 +304,10 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
         volume_free(volume);
         return;
     }
+    if (volume->awaits_anchor) {
+        volume->awaits_anchor = false;
+        volume->state = VOLUME_LIVE;
+    }
     if (volume->state != VOLUME_LIVE || volume->sharing)
         return;
     volume->state = VOLUME_ENDING;
@@ -287,6 +316,10 @@ void volume_end(struct volume *volume, const char *reason, bool abort) {
         (void)journal_put_volume(volume); /* if we die now, the next service ends it at once, and awaits no server */
     }
     struct silo *silo = silo_find(service, volume->silo);
+    volume->awaits_anchor = !volume->nested.inode && lacks_anchor(silo);
+    volume->anchors = silo->anchors;
+    if (volume->awaits_anchor)
+        return;
     struct job job = {.type = JOB_UNMOUNT, .target = silo->target};
     job.unmount.not_lazy = volume->not_lazy;
     job.unmount.mount_id = volume->mount_id;

@@ -89,6 +89,8 @@ struct volume {
     sd_event_source *unmount_timer; /* until it is tried again */
     unsigned stuck_ticks; /* of the watchdog's: so long some request has waited */
     unsigned unserved_ticks; /* the same, while it had a server, and since that became its server */
+    bool awaits_anchor; /* ENDING: nothing of its silo can be entered until that has another anchor */
+    unsigned anchors; /* which one of its silo's anchors its unmount goes by (silo.h) */
     bool covered; /* ENDING: something is mounted over it, and it is unmounted when that has gone */
     unsigned unmounts_lost; /* workers that died, or were given up, over its unmount */
     /* who asked for it to end and waits for the answer */
@@ -101,6 +103,8 @@ void volume_attach(struct connection *connection, const struct wire_attach_volum
 bool volume_passes(struct volume *volume, const struct ucred *client);
 /* Unmounts it everywhere. With abort its server is cut off first: what waits for it gets an error at once. */
 void volume_end(struct volume *volume, const char *reason, bool abort);
+/* The silo has another anchor: what awaited that goes on. */
+void volumes_have_anchor(struct silo *silo);
 /* The same, but not while files in it are open: the waiter is told -EBUSY then, and it goes on. */
 void volume_end_unless_busy(struct volume *volume, const char *reason);
 /* For the audit: a client asks for the volume's end, and may have it; it may not; it takes the volume's prefix away. */

@@ -154,7 +154,8 @@ void job_unmount(const struct job_base *base, const struct job *job, struct job_
         return;
     }
     if (entered < 0) {
-        /* the silo, or what is nested in it, is gone and its mounts with it */
+        /* the silo, or what is nested in it, is gone and its mounts with it; or the silo has another anchor by now */
+        result->gone = !request->nested.inode;
         if (enter_host(base) == 0)
             unmount_left_behind(base, request);
         remove_made(base, job, parent);

@@ -251,6 +251,7 @@ struct job_result {
     int error; /* 0 or a negative errno */
     bool spent; /* the worker entered a user namespace and cannot come back */
     bool covered; /* UNMOUNT: something is mounted over it */
+    bool gone; /* UNMOUNT: the silo's anchor has ended, so nothing was unmounted in the silo */
     bool unanswered; /* the worker died, was given up, or could not do it now: it may have to be done again */
     struct { /* INJECT, HELPERS: the numbers of inotify's watches on folders of programs */
         bool lacking; /* there is no helper under one of its names, but for the stand-in */

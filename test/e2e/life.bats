@@ -213,6 +213,21 @@ in_box() { # PID COMMAND...: by a process that is there only for a moment
     wait_until 10 silos_are 0
 }
 
+@test "life: a volume goes when its server and the first process of a container without a pid namespace are killed at once" {
+    box_without_pids
+    mkdir "/proc/$second/root/mnt/folder"
+    in_box "$first" /dev/linfsp/bin/memfs -b -m /mnt/folder 3>&-
+    mapfile -t servers < <(pgrep --ns "$second" --nslist mnt -x memfs)
+    grep -q ' /mnt/folder ' "/proc/$second/mountinfo"
+    kill -KILL "$first" "${servers[@]}"
+    unmounted() { ! grep ' /mnt/folder ' "/proc/$second/mountinfo"; }
+    wait_until 5 unmounted
+    in_box "$second" /dev/linfsp/bin/memfs -b -m /mnt/folder 3>&-
+    mapfile -t servers < <(pgrep --ns "$second" --nslist mnt -x memfs)
+    kill -KILL "$second" "${servers[@]}"
+    wait_until 10 silos_are 0
+}
+
 silos_are() { # COUNT
     [ "$("$linfsp" silos --json | jq '[.[] | select(.host | not)] | length')" = "$1" ]
 }
