@@ -44,7 +44,10 @@ int anchor_watch(struct silo *silo, pid_t pid) {
         target.user_namespace = true;
         target.owner_uid = owner_uid;
         r = process_root_ids(pid, &target.root_uid, &target.root_gid);
-        if (r < 0)
+        if (r == -ENODATA && silo->target.user_namespace) { /* it is in a namespace of its own, which has no map yet */
+            target.root_uid = silo->target.root_uid;
+            target.root_gid = silo->target.root_gid;
+        } else if (r < 0)
             return r;
     }
     /* all of this was that process's, if it still lives */

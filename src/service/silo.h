@@ -93,6 +93,7 @@ struct silo {
     bool seeks_anchor; /* its anchor has ended, and a worker seeks another one (survivor.h) */
     unsigned anchors; /* how many it has had */
     sd_event_source *seek_timer;
+    unsigned seek_turns, seeks_put_off, seeks_failed; /* since then: finds that had ended, pauses, failures */
     struct list_node programs; /* the folders in which its helpers are looked for (programs.c) */
     bool looking, look_again; /* a worker looks for helpers; and another has to, afterwards */
     bool unmounts; /* umount(8) and its like are looked for, too */

@@ -22,7 +22,10 @@
 #include "util/process.h"
 
 #define PROOFS_MAX 16 /* processes that are asked for a proof */
-#define AGAIN_USEC 1000000ull
+#define TURNS_MAX 3 /* searches whose finds had ended, one at once after the other */
+#define AGAIN_USEC 1000000ull /* and twice as long each time */
+#define AGAIN_MAX_USEC 60000000ull
+#define FAILURES_MAX 30 /* that are no shortage: they would go on for ever */
 
 /* Every process of the machine that has a mount namespace other than the service's. */
 struct survey {
@@ -34,7 +37,8 @@ struct survey {
 };
 
 static int take(struct silo *silo, pid_t pid) {
-    return anchor_watch(silo, anchor_find(silo->mount_namespace.inode, pid));
+    int r = anchor_watch(silo, anchor_find(silo->mount_namespace.inode, pid));
+    return r == -ENOENT ? -ESRCH : r; /* its folder of /proc has gone */
 }
 
 /* ---- in a running service -------------------------------------------------------------------------------------- */
@@ -42,6 +46,7 @@ static int take(struct silo *silo, pid_t pid) {
 static void found(struct silo *silo) {
     struct service *service = silo->service;
     survivor_forget(silo);
+    silo->seek_turns = silo->seeks_put_off = silo->seeks_failed = 0;
     if (silo->state == SILO_READY)
         journal_put_silo(silo);
     silo_admit(silo);
@@ -68,28 +73,51 @@ static int on_again(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-/* That something is lacking for a moment is no reason to end the silo. */
-static void seek_again(struct silo *silo, const char *why) {
-    log_warning("container %s: which of its processes live cannot be seen: %s; tried again", silo->id, why);
-    if (sd_event_add_time_relative(silo->service->event, &silo->seek_timer, CLOCK_MONOTONIC, AGAIN_USEC, 100000,
-                                   on_again, silo) < 0)
+/* That something is lacking for a moment is no reason to end the silo; nor that what was found had ended. */
+static void seek_again(struct silo *silo, int error, const char *why) {
+    unsigned doublings = silo->seeks_put_off < 6 ? silo->seeks_put_off : 6;
+    uint64_t usec = AGAIN_USEC << doublings < AGAIN_MAX_USEC ? AGAIN_USEC << doublings : AGAIN_MAX_USEC;
+    if (!silo->seeks_put_off++)
+        log_warning("container %s: its first process has ended, and its programs cannot mount until another one of its "
+                    "processes is found: %s; tried again",
+                    silo->id, why);
+    if (error != -ESRCH && !journal_is_short(error) && ++silo->seeks_failed >= FAILURES_MAX) {
+        log_warning("container %s: it is taken for ended: none of its processes can be used: %s", silo->id, why);
         nobody_left(silo, 0);
+    } else if (sd_event_add_time_relative(silo->service->event, &silo->seek_timer, CLOCK_MONOTONIC, usec, 100000,
+                                          on_again, silo) < 0)
+        nobody_left(silo, 0);
+}
+
+/* -ESRCH: it has ended since; there may be others. */
+static int take_sought(struct silo *silo, pid_t pid, uint64_t wanted_start) {
+    uint64_t start;
+    int r = process_start(pid, &start);
+    if (r < 0)
+        return journal_is_short(r) ? r : -ESRCH;
+    return start == wanted_start ? take(silo, pid) : -ESRCH;
 }
 
 static void on_sought(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct silo *silo = silo_find(context, key);
-    uint64_t start;
     if (!silo || silo_is_dead(silo) || !silo->seeks_anchor)
         return;
+    if (result->error < 0) {
+        seek_again(silo, result->error, result->message);
+        return;
+    }
     pid_t pid = result->survivor.pid;
-    if (result->error < 0)
-        seek_again(silo, result->message);
-    else if (!pid)
+    if (!pid) {
         nobody_left(silo, result->survivor.stranger);
-    else if (process_start(pid, &start) == 0 && start == result->survivor.start && take(silo, pid) == 0)
+        return;
+    }
+    int r = take_sought(silo, pid, result->survivor.start);
+    if (r == 0)
         found(silo);
+    else if (r == -ESRCH && ++silo->seek_turns < TURNS_MAX)
+        survivor_seek(silo);
     else
-        survivor_seek(silo); /* it has ended since; there may be others */
+        seek_again(silo, r, strerror(-r));
 }
 
 static bool take_client(struct silo *silo) {
@@ -124,7 +152,7 @@ void survivor_seek(struct silo *silo) {
     int r = workers_submit(silo->service->workers, &job, NULL, 0, silo_lane(silo, 0, LANE_ANCHORS), on_sought,
                            silo->service, silo->number);
     if (r < 0)
-        seek_again(silo, strerror(-r));
+        seek_again(silo, r, strerror(-r));
 }
 
 void survivor_forget(struct silo *silo) {

@@ -141,7 +141,7 @@ static void start_container(void) {
     assert_true(container > 0);
 }
 
-pid_t start_second_process(void) {
+pid_t start_second_process(int namespaces) {
     int ends[2];
     char path[64];
     pid_t pid = -1;
@@ -150,7 +150,7 @@ pid_t start_second_process(void) {
     pid_t between = fork();
     if (between == 0) {
         int namespace = open(path, O_RDONLY | O_CLOEXEC);
-        if (setns(namespace, CLONE_NEWNS) < 0 || fork() > 0)
+        if (setns(namespace, CLONE_NEWNS) < 0 || fork() > 0 || unshare(namespaces) < 0 || chroot("/run") < 0)
             _exit(0);
         pid = getpid();
         alarm(60); /* it does not outlive a test that fails */

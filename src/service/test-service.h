@@ -42,8 +42,9 @@ bool is_submitted(enum job_type type);
 void add_rule(const char *key, const char *value);
 /* Of the container; NULL: it is none. */
 struct silo *the_silo(void);
-/* In the mount namespace of the container's first process. It is no child of ours: such would be the service's. */
-pid_t start_second_process(void);
+/* In the mount namespace of the container's first process; with namespaces of its own, CLONE_NEW... It is no child of
+ * ours: such would be the service's. */
+pid_t start_second_process(int namespaces);
 /* The container, as a worker sets it up. */
 void set_up_silo(void);
 /* The first process ends, and a worker is to seek another one; it finds this one. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A silo's life where workers are lacking. */
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "service/test-service.h"
@@ -102,7 +104,7 @@ static void an_anchor_that_is_followed_by_another(void **state) {
     NEEDS_A_HOST();
     uint64_t start;
     struct job job;
-    pid_t second = start_second_process();
+    pid_t second = start_second_process(0);
     assert_int_equal(process_start(second, &start), 0);
     set_up_silo();
     lose_anchor();
@@ -121,6 +123,7 @@ static void an_anchor_that_is_followed_by_another(void **state) {
 
 /* The timer of the next search does not wait. */
 static void seek_now(void) {
+    assert_non_null(the_silo());
     assert_false(is_submitted(JOB_SURVIVOR));
     assert_non_null(the_silo()->seek_timer);
     assert_true(sd_event_source_set_time(the_silo()->seek_timer, 0) >= 0);
@@ -143,6 +146,63 @@ static void an_anchor_that_was_the_last(void **state) {
     assert_null(the_silo());
 }
 
+/* No process of the container's can be used, and each search is work. */
+static void an_anchor_that_cannot_be_used(void **state) {
+    NEEDS_A_HOST();
+    const struct job_result ended = {.survivor = {.pid = getpid(), .start = 1}};
+    set_up_silo();
+    lose_anchor();
+    for (int turn = 0; turn < 2; turn++) {
+        answer(JOB_SURVIVOR, &ended, NULL);
+        assert_true(is_submitted(JOB_SURVIVOR));
+    }
+    for (int turn = 0; turn < 40; turn++) {
+        answer(JOB_SURVIVOR, &ended, NULL);
+        seek_now();
+    }
+    refuse = JOB_SURVIVOR;
+    answer(JOB_SURVIVOR, &(struct job_result){.error = -ENOMEM}, NULL);
+    uint64_t now, then;
+    assert_true(sd_event_now(service.event, CLOCK_MONOTONIC, &now) >= 0);
+    assert_true(sd_event_source_get_time(the_silo()->seek_timer, &then) >= 0);
+    assert_in_range(then, now + 50000000, now + 70000000); /* µs: later and later, up to a minute */
+    for (int turn = 0; turn < 40; turn++)
+        seek_now(); /* for all of a shortage */
+    refuse = 0;
+    seek_now();
+    for (int turn = 1; turn < 30; turn++) {
+        answer(JOB_SURVIVOR, &(struct job_result){.error = -EIO, .unanswered = true}, NULL);
+        seek_now();
+    }
+    answer(JOB_SURVIVOR, &(struct job_result){.error = -EIO, .unanswered = true}, NULL);
+    assert_null(the_silo());
+}
+
+static void map_root(pid_t pid, const char *map) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, map);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, "0 4711 1", 8), 8);
+}
+
+/* The process that is left has made a user namespace in that of the container, and no map for it. */
+static void an_anchor_without_ids(void **state) {
+    NEEDS_A_HOST();
+    pid_t second = start_second_process(CLONE_NEWUSER | CLONE_NEWNS);
+    assert_int_equal(kill(container, SIGKILL), 0);
+    container = second;
+    map_root(container, "uid_map");
+    map_root(container, "gid_map");
+    second = start_second_process(CLONE_NEWUSER);
+    set_up_silo();
+    assert_int_equal(the_silo()->target.root_uid, 4711);
+    lose_anchor();
+    find_anchor(second);
+    assert_int_equal(the_silo()->target.root_uid, 4711);
+    assert_int_equal(the_silo()->target.root_gid, 4711);
+    assert_int_equal(kill(second, SIGKILL), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_silo_is_set_up, set_up, tear_down),
@@ -151,6 +211,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_mounts_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_anchor_that_is_followed_by_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_anchor_that_was_the_last, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_anchor_that_cannot_be_used, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_anchor_without_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_injection_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retry_that_cannot_be_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silo_that_ends_while_it_is_set_up, set_up, tear_down),

@@ -83,7 +83,7 @@ static void an_unmount_waits_for_an_anchor(void **state) {
     NEEDS_A_HOST();
     struct job job;
     struct volume *volume = volume_of_journal("");
-    pid_t second = start_second_process();
+    pid_t second = start_second_process(0);
     assert_int_equal(volume_restore(&service, volume, ID), 0);
     lose_anchor();
     volume_lost_connection(volume);
@@ -100,7 +100,7 @@ static void an_unmount_that_comes_too_late_for_its_anchor(void **state) {
     NEEDS_A_HOST();
     struct job job;
     struct volume *volume = volume_of_journal("");
-    pid_t second = start_second_process(), third = start_second_process();
+    pid_t second = start_second_process(0), third = start_second_process(0);
     assert_int_equal(volume_restore(&service, volume, ID), 0);
     volume_lost_connection(volume);
     lose_anchor();
