@@ -67,13 +67,18 @@ static void on_closed(void *context, uint64_t key, const struct job_result *resu
     }
 }
 
-/* Marks the names that are due. Returns when the next one will be; UINT64_MAX: never. */
+/* Whether a volume is open at the name. It stays so while a worker mounts it elsewhere, too. */
+static bool is_open(const struct name *name) {
+    return name->volume && (name->state == NAME_OPEN || (name->state == NAME_OPENING && name->there));
+}
+
+/* Marks the names that are due and not at work. Returns when the next one will be; UINT64_MAX: never. */
 static uint64_t mark_due(struct folder *folder, uint64_t now) {
     uint64_t next = UINT64_MAX;
     for (struct name *name = folder->names; name; name = name->hash.next) {
-        if (name->state != NAME_OPEN || !name->volume)
+        if (!is_open(name))
             continue;
-        if (name->close_at <= now) {
+        if (name->close_at <= now && name->state == NAME_OPEN) {
             name->state = NAME_CLOSING;
             name->close_at = now + name->close_after;
             if (name->close_after < CLOSE_AFTER_MAX_USEC)

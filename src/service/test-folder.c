@@ -9,6 +9,7 @@
 
 #include "service/folder-work.h"
 #include "service/volume.h"
+#include "util/clock.h"
 
 #define ID 5
 #define LOCAL 6 /* of the container's group */
@@ -25,6 +26,7 @@ static struct folder *make_folder(struct volume **ret_volume) {
     volume->silo = the_silo()->number;
     strcpy(volume->prefix, "nas/share");
     assert_int_equal(volume_restore(&service, volume, ID), 0);
+    volume->orphan_timer = sd_event_source_disable_unref(volume->orphan_timer); /* nobody waits for its server */
     folder_show(folder, "share", volume);
     *ret_volume = volume;
     return folder;
@@ -46,6 +48,11 @@ static int walk_of_host(struct folder *folder, const char *text, struct volume *
 static int walk_of_container(struct folder *folder, const char *text, struct volume *volume) {
     return folder_open(folder, text, &(struct walk){.token = 2, .uid = 1000, .silo = the_silo()->number}, volume,
                        false);
+}
+
+static void run_events(int64_t ms) {
+    for (int64_t end = clock_ms() + ms, now; (now = clock_ms()) < end;)
+        assert_true(sd_event_run(service.event, (uint64_t)(end - now) * 1000) >= 0);
 }
 
 static void free_all(struct volume *volume, struct volume *other) {
@@ -183,6 +190,25 @@ static void a_walk_of_the_hosts_for_which_no_worker_may_begin_hides_for_a_moment
     free_all(volume, NULL);
 }
 
+/* A container walks there just when the share is due, which it is a second after the host's walk. */
+static void an_idle_share_is_unmounted_although_another_silo_walks_there(void **state) {
+    NEEDS_A_HOST();
+    struct volume *volume;
+    struct folder *folder = make_folder(&volume);
+    struct job job;
+    assert_int_equal(walk_of_host(folder, "share", volume), 0);
+    answer(JOB_FOLDER, &done, NULL);
+    assert_int_equal(walk_of_container(folder, "share", volume), 0);
+    run_events(2000);
+    answer(JOB_FOLDER, &done, &job);
+    assert_int_equal(job.folder.action, FOLDER_MOUNT);
+    assert_int_equal(folder_name(folder, "share")->state, NAME_OPEN);
+    run_events(1200);
+    answer(JOB_FOLDER, &done, &job);
+    assert_int_equal(job.folder.action, FOLDER_CLOSE);
+    free_all(volume, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_opened_a_share_first_is_known, set_up, tear_down),
@@ -192,6 +218,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_walk_for_which_no_worker_may_begin_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_stays_open_as_well, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_of_the_hosts_for_which_no_worker_may_begin_hides_for_a_moment, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_idle_share_is_unmounted_although_another_silo_walks_there, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests_name("folder", tests, make_host, NULL);
