@@ -18,7 +18,7 @@ enum lane_kind {
     LANE_DISCARDS, /* messages that were refused */
     LANE_DESCRIPTIONS,
     LANE_FOLDERS, /* the silo's folder and sockets */
-    LANE_ANCHORS, /* its processes, none of which is entered */
+    LANE_ANCHORS, /* its processes, none of which is entered; not refused either */
     LANE_WATCHDOG, /* of the service, for no silo */
 };
 

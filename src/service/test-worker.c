@@ -406,6 +406,31 @@ static void a_worker_on_its_way_back_gets_no_job(void **state) {
     }
 }
 
+/* Whoever seeks an anchor tries again later and later, and could not do without. */
+static void a_lane_that_lost_too_many(void **state) {
+    static const enum lane_kind kinds[] = {LANE_MOUNTS, LANE_MOUNTS, LANE_ANCHORS, LANE_ANCHORS};
+    pid_t pids[4];
+    if (geteuid() != 0)
+        skip();
+    for (unsigned lost = 0; lost < 8; lost += 4) {
+        for (unsigned busy = 0; busy < 4; busy++) {
+            unsigned there = busy < 2 ? 2 : 4;
+            assert_int_equal(await_workers(pids, there), there);
+            for (unsigned i = 0; i < there; i++)
+                assert_int_equal(kill(pids[i], SIGSTOP), 0);
+            assert_int_equal(submit(lane_of(1, kinds[busy])), 0);
+        }
+        for (unsigned turns = 0; answers < lost + 4 && turns < 2000; turns++)
+            (void)sd_event_run(event, 10000);
+        assert_int_equal(answers, lost + 4);
+        assert_int_equal(last_error, -ETIMEDOUT);
+    }
+    assert_int_equal(submit(lane_of(1, LANE_MOUNTS)), -ETIMEDOUT);
+    assert_int_equal(submit(lane_of(1, LANE_ANCHORS)), 0);
+    run_until(9);
+    assert_int_equal(last_error, -EINVAL);
+}
+
 int main(int argc, char **argv) {
     if (argc > 0 && strcmp(argv[0], "linfspd-worker") == 0)
         return be_dying_worker();
@@ -420,6 +445,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(a_lane_holds_up_itself_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_without_a_cpu_is_not_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_waits_is_given_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lane_that_lost_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptors_that_nobody_takes_are_closed, set_up, tear_down),
     };
     program = argc > 1 ? argv[1] : "src/worker/linfspd-worker";

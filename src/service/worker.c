@@ -553,7 +553,8 @@ static bool start_at_once(struct workers *workers, struct queued *queued, const 
 int workers_submit(struct workers *workers, const struct job *job, const int *fds, size_t n_fds, struct lane lane,
                    job_done done, void *context, uint64_t key) {
     const struct lost_lane *lost = lost_lane_of(workers, &lane);
-    if (lost && lost->count >= LANE_LOST_MAX && lane.kind != LANE_UNMOUNTS)
+    bool exempt = lane.kind == LANE_UNMOUNTS || lane.kind == LANE_ANCHORS;
+    if (lost && lost->count >= LANE_LOST_MAX && !exempt)
         return -ETIMEDOUT;
     struct queued *queued = calloc(1, sizeof *queued);
     if (!queued)
