@@ -30,8 +30,6 @@ static int prove(const struct job_base *base, const struct job *job, pid_t pid) 
     const struct mount_namespace *wanted = &job->target.mount_namespace;
     struct mount_namespace found;
     uint32_t major, minor;
-    if (is_own(pid))
-        return -ESRCH;
     int r = mount_namespace_of(pid, &found);
     if (r < 0)
         return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? r : -ESRCH;
@@ -55,7 +53,7 @@ void job_survivor(const struct job_base *base, const struct job *job, struct job
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         uint64_t inode, start;
         if (pid <= 0 || process_start(pid, &start) < 0 || process_namespace(pid, "mnt", &inode) < 0 ||
-            inode != job->target.mount_namespace.inode)
+            inode != job->target.mount_namespace.inode || is_own(pid))
             continue;
         int r = prove(base, job, pid);
         if (r == 0) {
@@ -64,8 +62,7 @@ void job_survivor(const struct job_base *base, const struct job *job, struct job
             return;
         }
         lacking = r == -ESRCH ? lacking : r;
-        if (!is_own(pid))
-            result->survivor.stranger = pid;
+        result->survivor.stranger = pid;
         proofs++;
     }
     if (lacking)

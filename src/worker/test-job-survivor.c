@@ -94,10 +94,47 @@ static void the_proof_of_a_folder(void **state) {
     container_end(&container);
 }
 
+/* As many of the service's own as processes are asked for a proof, children of this test. /proc lists them first. */
+static void one_behind_the_services_own(void **state) {
+    NEEDS_A_HOST();
+    struct container container = container_start(false);
+    struct worker worker = worker_new();
+    pid_t own[16];
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        own[i] = fork();
+        assert_true(own[i] >= 0);
+        if (own[i] == 0) {
+            if (setns(container.pidfd, CLONE_NEWNS) == 0)
+                pause();
+            _exit(1);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        uint64_t inode = 0;
+        for (int turn = 0; turn < 500 && inode != container.target.mount_namespace.inode; turn++) {
+            (void)process_namespace(own[i], "mnt", &inode);
+            usleep(10000);
+        }
+        assert_int_equal(inode, container.target.mount_namespace.inode);
+    }
+    pid_t orphan = start_orphan(&container);
+    if (!container.target.mount_namespace.id)
+        assert_int_equal(inject(&worker, &container, false)->error, 0);
+    assert_int_equal(seek(&worker, &container, true).survivor.pid, orphan);
+    assert_int_equal(kill(orphan, SIGKILL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        assert_int_equal(kill(own[i], SIGKILL), 0);
+        assert_int_equal(waitpid(own[i], NULL, 0), own[i]);
+    }
+    assert_int_equal(worker_end(&worker), 0);
+    container_end(&container);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_lives),
         cmocka_unit_test(the_proof_of_a_folder),
+        cmocka_unit_test(one_behind_the_services_own),
     };
     return open_worker_program(argv[1]) < 0 ? 1 : cmocka_run_group_tests(tests, make_all, NULL);
 }
