@@ -64,11 +64,18 @@ static bool is_injected_again(struct silo *silo, const struct job_result *result
            ++silo->injectors_lost <= INJECTORS_LOST_MAX && !by_hook;
 }
 
+/* A service was killed after it had mounted this and before it had noted the silo: the next service found the folder of
+ * a silo that nobody knows. */
+static bool is_left_behind(struct silo *silo, const struct job_result *result) {
+    return result->error == 0 && result->inject.nested && result->inject.around && !silo_is_dead(silo) &&
+           !silo_find(silo->service, result->inject.around) && silo->injectors_lost++ == 0;
+}
+
 static void on_injected(void *context, uint64_t key, const struct job_result *result, int *fds, size_t n_fds) {
     struct service *service = context;
     struct silo *silo = silo_find(service, key);
     take_folder(silo, result, fds, n_fds);
-    bool again = silo && is_injected_again(silo, result);
+    bool again = silo && (is_injected_again(silo, result) || is_left_behind(silo, result));
     if (silo && silo->state == SILO_DYING)
         silo_enter(silo, SILO_DEAD);
     if (silo && !again)

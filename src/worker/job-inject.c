@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 
 #include "util/cleanup.h"
+#include "util/mount-table.h"
 #include "util/paths.h"
 #include "wire/codec.h"
 #include "worker/device-group.h"
@@ -79,6 +80,23 @@ static int is_injected(const struct job_base *base, int root) {
     if (r < 0 || (r = fd_device(base->run_dir, &our_major, &our_minor)) < 0)
         return r;
     return major == our_major && minor == our_minor;
+}
+
+/* The number of the silo whose folder is mounted there; 0: not known. */
+static uint64_t folder_silo(const struct job_base *base, int root) {
+    _cleanup_close_ int folder = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
+    _cleanup_fclose_ FILE *table = enter_open_table(base);
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    uint64_t mount_id;
+    struct mount_line mount;
+    unsigned long long number;
+    if (folder < 0 || fd_mount_id(folder, &mount_id) < 0)
+        return 0;
+    while (table && mount_table_next(table, &line, &size, &mount))
+        if (mount.id == mount_id)
+            return sscanf(mount.root, "/silos/%llu", &number) == 1 ? number : 0;
+    return 0;
 }
 
 bool injection_is_stale(const struct job_base *base, int root) {
@@ -199,7 +217,7 @@ static int enter(const struct job_base *base, const struct job *job, int pidfd, 
     int r = enter_open(base, &job->target, pidfd, &attempt->mount_namespace, &attempt->user_namespace, &attempt->root);
     if (r == 0)
         libraries_choose(base, job->inject.folder, attempt->root, job->inject.rootfs);
-    if (r == 0 && is_injected(base, attempt->root) != 1) {
+    if (r == 0 && (job->inject.again || is_injected(base, attempt->root) != 1)) {
         if (is_bare_chroot(base, job, attempt, result) || !takes_devices(base, job, attempt->root, result))
             return 1;
         result->inject.unc_waits =
@@ -241,6 +259,7 @@ static void furnish(const struct job_base *base, const struct job *job, struct a
     }
     if (!job->inject.again && is_injected(base, root) == 1) {
         result->inject.nested = true;
+        result->inject.around = folder_silo(base, root);
         return;
     }
     int r = injection_remove(base, root);

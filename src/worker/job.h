@@ -277,11 +277,13 @@ struct job_result {
             pid_t stranger; /* a process of another namespace that has the inode number now; 0: none */
         } survivor;
         struct {
-            bool nested; /* /dev/linfsp is there already: part of the silo around it */
+            bool nested; /* /dev/linfsp is there already: part of the silo around it, which has this number (0: unknown)
+                          */
             bool not_yet; /* early only: no /dev yet */
             bool mounts; /* its programs mount by themselves */
             bool off; /* it is to have nothing of ours: the message says why */
             bool unc_waits; /* its /unc is to be moved by ROOT_UNC */
+            uint64_t around;
         } inject; /* fd: the pipe of its /unc */
         struct { /* fds: fuse, its clones, then the parent of a made mount point, unless that is in no layer */
             uint32_t fuse_device;

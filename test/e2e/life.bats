@@ -231,3 +231,19 @@ in_box() { # PID COMMAND...: by a process that is there only for a moment
 silos_are() { # COUNT
     [ "$("$linfsp" silos --json | jq '[.[] | select(.host | not)] | length')" = "$1" ]
 }
+
+# As if it had been killed after the worker was done, and before the journal had the container.
+@test "life: a container that a killed service had furnished, and not noted yet, is furnished by the next one" {
+    our_service_answers || service_start
+    container one busybox
+    disk one z
+    inside one sh -c '/dev/linfsp/bin/linfsp umount z:'
+    service_kill
+    rm /run/linfsp/journal/silo-*
+    service_start
+    disk one z
+    share one y '\left\behind'
+    script_in one 'echo x >/mnt/y/file'
+    wait_until 5 inside one grep -q x /unc/left/behind/file
+    wait_until 5 grep -q x /unc/left/behind/file
+}
