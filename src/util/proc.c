@@ -47,13 +47,18 @@ _printf_(2, 0) static int place(char *ret_place, const char *format, va_list arg
     return own < 0 ? AT_FDCWD : own;
 }
 
-int proc_open(int flags, const char *format, ...) {
+_printf_(2, 0) static int open_place(int flags, const char *format, va_list arguments) {
     char name[PLACE_MAX];
+    int folder = place(name, format, arguments);
+    return openat(folder, name, flags | O_CLOEXEC);
+}
+
+int proc_open(int flags, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int folder = place(name, format, arguments);
+    int fd = open_place(flags, format, arguments);
     va_end(arguments);
-    return openat(folder, name, flags | O_CLOEXEC);
+    return fd;
 }
 
 /* Closes fd if there is no stream to own it. */
@@ -64,22 +69,18 @@ static void *stream_of(void *stream, int fd) {
 }
 
 DIR *proc_open_folder(const char *format, ...) {
-    char name[PLACE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int folder = place(name, format, arguments);
+    int fd = open_place(O_RDONLY | O_DIRECTORY, format, arguments);
     va_end(arguments);
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? NULL : stream_of(fdopendir(fd), fd);
 }
 
 FILE *proc_open_text(const char *format, ...) {
-    char name[PLACE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int folder = place(name, format, arguments);
+    int fd = open_place(O_RDONLY, format, arguments);
     va_end(arguments);
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? NULL : stream_of(fdopen(fd, "re"), fd);
 }
 
