@@ -261,15 +261,20 @@ static int look_for_mount(const struct job_base *base, uint64_t mount_id, int *r
     return -ENOENT;
 }
 
-bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source) {
+bool mount_line_of(const struct job_base *base, uint64_t mount_id, char **ret_text, struct mount_line *ret_mount) {
     _cleanup_fclose_ FILE *table = enter_open_table(base);
-    _cleanup_free_ char *line = NULL;
     size_t size = 0;
-    struct mount_line mount;
-    while (table && mount_table_next(table, &line, &size, &mount))
-        if (mount.id == mount_id)
-            return strcmp(mount.source, source) == 0;
+    *ret_text = NULL;
+    while (table && mount_table_next(table, ret_text, &size, ret_mount))
+        if (ret_mount->id == mount_id)
+            return true;
     return false;
+}
+
+bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source) {
+    _cleanup_free_ char *text = NULL;
+    struct mount_line mount;
+    return mount_line_of(base, mount_id, &text, &mount) && strcmp(mount.source, source) == 0;
 }
 
 static int look_at(const char *path, uint64_t mount_id, int *ret_fd) {

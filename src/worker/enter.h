@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "util/mount-table.h"
 #include "worker/jobs.h"
 
 /* Opens the silo's mount namespace, the user namespace that this belongs to where it is not the host's (else -1), and
@@ -62,6 +63,9 @@ int unmount_fd(const struct job_base *base, int fd);
 int open_mount_by_id(const struct job_base *base, uint64_t mount_id, const char *likely, int *ret_fd);
 /* The first mount here of the FUSE connection with that number, as above. */
 int open_mount_of_device(const struct job_base *base, uint32_t fuse_device, int *ret_fd);
+/* A mount's line in the mount table of the mount namespace that this process is in. *ret_text is the caller's to free,
+ * in any case, and the line's texts are in it. Returns false if there is none. */
+bool mount_line_of(const struct job_base *base, uint64_t mount_id, char **ret_text, struct mount_line *ret_mount);
 /* Whether what is mounted there comes from this source (the first column of mount(8)). */
 bool mount_has_source(const struct job_base *base, uint64_t mount_id, const char *source);
 /* The path of fd as seen from the current root; "" where it has none here. */

@@ -85,18 +85,13 @@ static int is_injected(const struct job_base *base, int root) {
 /* The number of the silo whose folder is mounted there; 0: not known. */
 static uint64_t folder_silo(const struct job_base *base, int root) {
     _cleanup_close_ int folder = enter_open_path(root, "dev/linfsp", O_DIRECTORY);
-    _cleanup_fclose_ FILE *table = enter_open_table(base);
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
+    _cleanup_free_ char *text = NULL;
     uint64_t mount_id;
     struct mount_line mount;
     unsigned long long number;
-    if (folder < 0 || fd_mount_id(folder, &mount_id) < 0)
-        return 0;
-    while (table && mount_table_next(table, &line, &size, &mount))
-        if (mount.id == mount_id)
-            return sscanf(mount.root, "/silos/%llu", &number) == 1 ? number : 0;
-    return 0;
+    bool known = folder >= 0 && fd_mount_id(folder, &mount_id) == 0 && mount_line_of(base, mount_id, &text, &mount) &&
+                 sscanf(mount.root, "/silos/%llu", &number) == 1; /* "//deleted" may follow */
+    return known ? number : 0;
 }
 
 bool injection_is_stale(const struct job_base *base, int root) {
